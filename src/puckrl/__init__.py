@@ -1,0 +1,1 @@
+"""Train robot manipulation policies from sparse rewards, and know whether the run works."""

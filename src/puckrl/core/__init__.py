@@ -1,0 +1,1 @@
+"""Types, mathematics, clocks and seeds: what every other floor stands on."""

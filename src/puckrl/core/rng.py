@@ -1,0 +1,76 @@
+"""Seeds without global state: counter-based draws and named generator streams.
+
+Resets are drawn by a counter-based generator: the value is a hash of
+(seed, world, episode, draw index). World 7 therefore resets the same way whether
+it runs beside 8 worlds or 8,000, on the CPU or on a GPU, and a checkpoint only
+has to remember how many episodes each world has begun.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_MASK = {shift: (1 << (64 - shift)) - 1 for shift in (11, 27, 30, 31)}
+
+
+def _signed(value: int) -> int:
+    """A 64-bit pattern as the signed integer that torch.int64 holds."""
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+_GOLDEN = _signed(0x9E3779B97F4A7C15)
+_MIX_1 = _signed(0xBF58476D1CE4E5B9)
+_MIX_2 = _signed(0x94D049BB133111EB)
+
+
+def _shift(x: Tensor, bits: int) -> Tensor:
+    """Logical right shift of int64 (torch's own shift copies the sign)."""
+    return (x >> bits) & _MASK[bits]
+
+
+def splitmix64(x: Tensor) -> Tensor:
+    """SplitMix64's output function on int64 bit patterns, elementwise.
+
+    Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
+    generators" (OOPSLA 2014), figure 17.
+    """
+    x = x + _GOLDEN
+    x = (x ^ _shift(x, 30)) * _MIX_1
+    x = (x ^ _shift(x, 27)) * _MIX_2
+    return x ^ _shift(x, 31)
+
+
+class Draws:
+    """Uniform draws for the reset of some worlds, independent world by world.
+
+    Args:
+        seed: the run's seed.
+        worlds: indices of the worlds that reset, (n,) int64.
+        episodes: how many episodes each of them has begun before, (n,) int64.
+    """
+
+    def __init__(self, seed: int, worlds: Tensor, episodes: Tensor) -> None:
+        key = splitmix64(torch.full_like(worlds, seed))
+        self._key = splitmix64(splitmix64(key ^ worlds) ^ episodes)[:, None]
+        self._used = 0
+
+    def uniform(
+        self, low: float | Tensor, high: float | Tensor, *shape: int
+    ) -> Tensor:
+        """Draws in [low, high), shape (n, *shape), float64."""
+        count = int(np.prod(shape, dtype=np.int64))
+        index = torch.arange(self._used, self._used + count, device=self._key.device)
+        self._used += count
+        bits = _shift(splitmix64(self._key ^ splitmix64(index)), 11)
+        unit = (bits.double() * 2.0**-53).reshape(len(self._key), *shape)
+        return low + (high - low) * unit
+
+
+def generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
+    """A torch generator for one named stream, e.g. ``"replay"`` or ``"explore"``."""
+    digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
+    rng = torch.Generator(device=device)
+    rng.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return rng

@@ -1,0 +1,58 @@
+"""The values that travel between floors."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torch import Tensor
+
+Obs = dict[str, Tensor]
+"""Named observations of B worlds or samples: every value is (B, ...)."""
+
+
+class Batch(NamedTuple):
+    """Transitions as the agent sees them, goals already relabelled.
+
+    ========== ================================================= ============
+    field      meaning                                           shape
+    ========== ================================================= ============
+    obs        observations before the step, by name             (B, ...) each
+    action     action taken, in [-1, 1]                          (B, action_dim)
+    reward     reward for the (relabelled) goal                  (B,)
+    next_obs   observations after the step, by name              (B, ...) each
+    terminated 1.0 where the episode truly ended: no bootstrap   (B,)
+    ========== ================================================= ============
+    """
+
+    obs: Obs
+    action: Tensor
+    reward: Tensor
+    next_obs: Obs
+    terminated: Tensor
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """A named part of the state vector: what it is and which columns hold it."""
+
+    columns: tuple[int, ...]
+    """Columns of the state vector."""
+    source: str
+    """Where a real robot would get it from."""
+    unit: str
+    """Units of the columns."""
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """Sizes of what a task emits and takes."""
+
+    state_dim: int
+    """Length of the state vector."""
+    goal_dim: int
+    """Length of achieved and desired goal."""
+    action_dim: int
+    """Length of the action; every component lies in [-1, 1]."""
+    horizon: int
+    """Control steps of a full episode."""
+    sensors: dict[str, Sensor] = field(default_factory=dict[str, Sensor])
+    """Named parts of the state vector."""

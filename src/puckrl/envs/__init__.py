@@ -1,0 +1,1 @@
+"""Task x Sim -> a batched goal environment."""

@@ -1,0 +1,133 @@
+"""A batched goal environment: many worlds of one task, stepped together."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from puckrl.core.rng import Draws
+from puckrl.core.types import Obs
+from puckrl.sim.backend import Sim
+from puckrl.tasks.task import Task
+
+
+class Step(NamedTuple):
+    """What one control step of every world gives.
+
+    ========== ==================================================== ==========
+    field      meaning                                              shape
+    ========== ==================================================== ==========
+    obs        observation to act on next; of the new episode where (W, ...)
+               the world was reset                                  each
+    final_obs  observation that the step truly led to               (W, ...)
+                                                                    each
+    reward     reward of the step                                   (W,)
+    success    goal reached after the step                          (W,) bool
+    terminated the episode ended by itself: no bootstrap            (W,) bool
+    truncated  the episode was cut by the horizon or by bad physics (W,) bool
+    diverged   the physics failed; the step must not be learned     (W,) bool
+    ========== ==================================================== ==========
+    """
+
+    obs: Obs
+    final_obs: Obs
+    reward: Tensor
+    success: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    diverged: Tensor
+
+    @property
+    def done(self) -> Tensor:
+        """Worlds whose episode is over, (W,) bool."""
+        return self.terminated | self.truncated
+
+
+class GoalEnv:
+    """Worlds that reset themselves one by one.
+
+    Observations are ``state`` (W, state_dim), ``achieved_goal`` and
+    ``desired_goal`` (W, goal_dim), in the simulation's precision.
+
+    Args:
+        task: the task; it is bound to ``sim`` here.
+        sim: its simulation.
+        seed: decides every reset, per world and episode.
+        auto_reset: begin the next episode of a world as soon as one ends.
+    """
+
+    def __init__(
+        self, task: Task, sim: Sim, seed: int = 0, *, auto_reset: bool = True
+    ) -> None:
+        task.bind(sim)
+        self.task, self.sim, self.seed = task, sim, seed
+        self.num_worlds, self.spaces = sim.num_worlds, task.spaces
+        self.auto_reset = auto_reset
+        self._worlds = torch.arange(self.num_worlds, device=sim.device)
+        self._begun = torch.zeros_like(self._worlds)
+        self._elapsed = torch.zeros_like(self._worlds)
+        goals = torch.zeros(self.num_worlds, self.spaces.goal_dim, dtype=torch.float64)
+        self._goal = goals.to(sim.device)
+
+    @property
+    def goal(self) -> Tensor:
+        """The desired goals of all worlds, (num_worlds, goal_dim)."""
+        return self._goal
+
+    def reset(self, worlds: Tensor | None = None) -> Obs:
+        """Begin an episode in ``worlds`` (all: None); the observation of all worlds."""
+        worlds = self._worlds if worlds is None else worlds
+        draws = Draws(self.seed, worlds, self._begun[worlds])
+        self._begun[worlds] += 1
+        self._elapsed[worlds] = 0
+        self._goal[worlds] = self.task.reset(worlds, draws).to(self._goal)
+        return self.observe()
+
+    def observe(self) -> Obs:
+        """The observation of all worlds; fresh tensors, never views of the physics."""
+        return {
+            "state": self.task.state(),
+            "achieved_goal": self.task.achieved_goal(),
+            "desired_goal": self._goal.clone(),
+        }
+
+    def step(self, action: Tensor) -> Step:
+        """One control step of every world.
+
+        Args:
+            action: (num_worlds, action_dim); clipped to [-1, 1].
+        """
+        task = self.task
+        task.apply(action.clamp(-1.0, 1.0))
+        diverged = self.sim.step(task.substeps)
+        task.settle()
+        self._elapsed += 1
+        obs = self.observe()
+        achieved, desired = obs["achieved_goal"], obs["desired_goal"]
+        step = Step(
+            obs=obs,
+            final_obs=obs,
+            reward=task.reward(achieved, desired),
+            success=task.success(achieved, desired),
+            terminated=task.terminated(achieved, desired) & ~diverged,
+            truncated=(self._elapsed >= self.spaces.horizon) | diverged,
+            diverged=diverged,
+        )
+        if self.auto_reset and bool(step.done.any()):
+            return step._replace(obs=self.reset(step.done.nonzero()[:, 0]))
+        return step
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """A copy of everything that decides the future, for a checkpoint."""
+        own = {"begun": self._begun, "elapsed": self._elapsed, "goal": self._goal}
+        sim = {f"sim.{name}": value for name, value in self.sim.snapshot().items()}
+        return {**{name: value.clone() for name, value in own.items()}, **sim}
+
+    def restore(self, snapshot: dict[str, Tensor]) -> None:
+        """Put back what ``snapshot`` returned."""
+        self._begun.copy_(snapshot["begun"])
+        self._elapsed.copy_(snapshot["elapsed"])
+        self._goal.copy_(snapshot["goal"])
+        prefix = "sim."
+        sim = {k.removeprefix(prefix): v for k, v in snapshot.items() if k.startswith(prefix)}
+        self.sim.restore(sim)

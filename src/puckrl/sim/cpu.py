@@ -1,0 +1,98 @@
+"""Physics on the CPU: MuJoCo's own batch of worlds on a pool of C threads."""
+
+import copy
+import logging
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import Batch, SimulationError
+from numpy.typing import NDArray
+from torch import Tensor
+
+_DIVERGED = [
+    mujoco.mjtWarning.mjWARN_BADQPOS.value,
+    mujoco.mjtWarning.mjWARN_BADQVEL.value,
+    mujoco.mjtWarning.mjWARN_BADQACC.value,
+]
+
+log = logging.getLogger(__name__)
+
+
+class CpuSim:
+    """``mujoco.batch.Batch`` seen through torch, without copies.
+
+    Bit-identical to a loop over MjData at any number of threads.
+
+    Args:
+        model: the compiled model; the batch keeps its own copy.
+        num_worlds: simulation copies.
+        num_threads: C threads; 0 means every core.
+    """
+
+    def __init__(
+        self, model: mujoco.MjModel, num_worlds: int, num_threads: int = 0
+    ) -> None:
+        model = copy.copy(model)
+        # A world that diverges must be seen, not silently put back to its default.
+        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        self.batch = Batch(model, num_worlds, num_threads)
+        self.model = self.batch.model
+        self.num_worlds = num_worlds
+        self.device = torch.device("cpu")
+        self._state = torch.from_numpy(self.batch.state)
+        self._derived: dict[str, Tensor] = {}
+
+    def field(self, name: str) -> Tensor:
+        """A live view of an MjData field, (num_worlds, ...).
+
+        Raises:
+            ValueError: if MuJoCo has no such field.
+        """
+        if name in self._derived:
+            return self._derived[name]
+        array = self.batch.bind(name)
+        if array.flags.writeable:  # a state field: already a view of the rows
+            return torch.from_numpy(array)
+        # Derived fields are read-only for numpy, since the next call overwrites
+        # them. restore() must be able to put them back, so view their buffer.
+        buffer = array.base
+        assert buffer is not None, name
+        view = torch.from_numpy(buffer.view(array.dtype).reshape(array.shape))
+        self._derived[name] = view
+        return view
+
+    def step(self, nstep: int) -> Tensor:
+        """Advance every world; see ``Sim.step``."""
+        warned = self._divergences()
+        failed = np.zeros(self.num_worlds, dtype=bool)
+        try:
+            self.batch.step(nstep=nstep)
+        except SimulationError as error:
+            log.warning("%s", error)
+            failed[error.ids] = True
+        return torch.from_numpy(failed | (self._divergences() > warned))
+
+    def _divergences(self) -> NDArray[np.int64]:
+        """How often each world's qpos, qvel or qacc was NaN or huge, (num_worlds,)."""
+        return self.batch.warning[:, _DIVERGED, 1].sum(axis=1)
+
+    def forward(self, worlds: Tensor | None = None) -> None:
+        """Recompute the derived fields; see ``Sim.forward``."""
+        self.batch.forward(None if worlds is None else worlds.numpy())
+
+    def reset(self, worlds: Tensor) -> None:
+        """Set worlds to the model's defaults; see ``Sim.reset``."""
+        self.batch.reset(worlds.numpy(), stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """State rows and derived fields: some of these lag a step and feed actions."""
+        derived = {f"derived.{name}": x.clone() for name, x in self._derived.items()}
+        return {"state": self._state.clone(), **derived}
+
+    def restore(self, snapshot: dict[str, Tensor]) -> None:
+        """Put back what ``snapshot`` returned."""
+        self._state.copy_(snapshot["state"])
+        for name, value in snapshot.items():
+            if name.startswith("derived."):
+                self.field(name.removeprefix("derived.")).copy_(value)

@@ -1,0 +1,1 @@
+"""What there is to learn: scenes, goals, rewards; no learning and no batching."""

@@ -1,0 +1,1 @@
+"""The Fetch tasks of gymnasium-robotics v4, number for number."""

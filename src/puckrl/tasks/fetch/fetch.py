@@ -1,0 +1,277 @@
+"""What the four Fetch tasks share: arm, action mapping, observation, resets.
+
+Semantics follow gymnasium-robotics 1.4.2 (MIT), ``envs/fetch/fetch_env.py``,
+including its quirks; tests hold the two within 1e-9 over whole episodes. The
+object's part of the state is absent in Reach.
+
+state vector, in the reference's order (velocities are per control step: m/s x 0.04 s)
+
+    0:3    gripper position            proprio      m
+    3:6    object position             object       m
+    6:9    object - gripper            object       m
+    9:11   finger positions            proprio      m
+    11:14  object rotation, Euler      object       rad
+    14:17  object - gripper velocity   object       m/step
+    17:20  object angular velocity     object       rad/step
+    20:23  gripper velocity            proprio      m/step
+    23:25  finger velocities           proprio      m/step
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import mujoco
+import numpy as np
+import torch
+from torch import Tensor
+
+from puckrl.core.maths import matrix_to_euler
+from puckrl.core.rng import Draws
+from puckrl.core.types import Sensor, Spaces
+from puckrl.sim.backend import Sim
+from puckrl.sim.scene import fetch_scene
+from puckrl.tasks.task import RewardKind, Task
+
+_ACTION_SCALE_M = 0.05
+_MOCAP, _HAND, _GRIP, _OBJECT = "robot0:mocap", "robot0:gripper_link", "robot0:grip", "object0"
+_FINGERS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
+_MIN_OBJECT_OFFSET_M = 0.1
+# Object positions are drawn until one is far enough from the gripper. A fixed
+# number of candidates keeps every world's stream independent of the others; in
+# Slide, the worst case, a draw fails with p = 0.785: all 256 with p = 1e-27.
+_CANDIDATES = 256
+
+
+@dataclass(frozen=True)
+class FetchCfg:
+    """What distinguishes one Fetch task from another; lengths in metres."""
+
+    scene: str
+    """Name of the scene file."""
+    slide0: float
+    """Initial position of the base along x."""
+    extra_height: float
+    """Height of the settled gripper above the common pose."""
+    object_start: tuple[float, float, float] | None
+    """Where the object is before settling; None: there is no object."""
+    object_range: float
+    """Half side of the square in which the object starts, around the gripper."""
+    goal_range: float
+    """Half side of the cube or square in which goals lie, around the gripper."""
+    goal_offset_x: float = 0.0
+    """Offset of the goal square from the gripper."""
+    goals_in_air: bool = False
+    """Half of the goals are lifted by up to 0.45 m."""
+    driven_fingers: bool = False
+    """The fourth action drives the fingers; else they are held closed."""
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """The pose that every episode starts from."""
+
+    time_s: float
+    qpos: np.ndarray
+    qvel: np.ndarray
+    grip_pos_m: np.ndarray
+    object_height_m: float
+
+
+class FetchTask(Task):
+    """One of the Fetch tasks, described by its ``FetchCfg``."""
+
+    cfg: FetchCfg
+
+    def __init__(self, reward: RewardKind = "sparse") -> None:
+        super().__init__(reward)
+        self.has_object = self.cfg.object_start is not None
+        self.spaces = Spaces(
+            state_dim=25 if self.has_object else 10,
+            goal_dim=3,
+            action_dim=4,
+            horizon=50,
+            sensors=_sensors(self.has_object),
+        )
+
+    def scene(self) -> mujoco.MjSpec:
+        """The reference scene with welds reset and the mocap's helper boxes hidden."""
+        spec = fetch_scene(self.cfg.scene)
+        for weld in spec.equalities:
+            # anchor (3), relative position (3), relative orientation (4). The pose
+            # is 3:10; the reference's own write to 0:7 happens to mean the same.
+            weld.data[:10] = [0, 0, 0, 0, 0, 0, 1, 0, 0, 0]
+        for geom in spec.body(_MOCAP).geoms:
+            geom.group = 5
+        return spec
+
+    def bind(self, sim: Sim) -> None:
+        """Look up addresses and settle the arm once, on the C engine."""
+        model = self._model = sim.model
+        self._sim = sim
+        self._dt_s = model.opt.timestep * self.substeps
+        self._hand = model.body(_HAND).id
+        self._finger_qpos = [int(model.joint(name).qposadr[0]) for name in _FINGERS]
+        self._finger_qvel = [int(model.joint(name).dofadr[0]) for name in _FINGERS]
+        self._grip = _Site(sim, _GRIP)
+        self._qpos, self._qvel = sim.field("qpos"), sim.field("qvel")
+        self._time, self._ctrl = sim.field("time"), sim.field("ctrl")
+        self._mocap_pos, self._mocap_quat = sim.field("mocap_pos"), sim.field("mocap_quat")
+        self._xpos, self._xquat = sim.field("xpos"), sim.field("xquat")
+        self._quat_step = torch.tensor([1.0, 0.0, 1.0, 0.0], device=sim.device)
+        if self.has_object:
+            self._object = _Site(sim, _OBJECT)
+            self._object_qpos = int(model.joint("object0:joint").qposadr[0])
+
+    @cached_property
+    def _settled(self) -> _Settled:
+        """Ten control steps from the keyed pose towards the start, as the reference."""
+        model, cfg = self._model, self.cfg
+        data = mujoco.MjData(model)
+        start = {"robot0:slide0": cfg.slide0, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
+        for joint, value in start.items():
+            data.joint(joint).qpos = value
+        if cfg.object_start is not None:
+            data.joint("object0:joint").qpos = [*cfg.object_start, 1.0, 0.0, 0.0, 0.0]
+        mujoco.mj_forward(model, data)
+        target = np.array([-0.498, 0.005, -0.431 + cfg.extra_height])
+        data.mocap_pos[0] = target + data.site(_GRIP).xpos
+        data.mocap_quat[0] = [1.0, 0.0, 1.0, 0.0]
+        for _ in range(10):
+            mujoco.mj_step(model, data, nstep=self.substeps)
+        return _Settled(
+            time_s=data.time,
+            qpos=data.qpos.copy(),
+            qvel=data.qvel.copy(),
+            grip_pos_m=data.site(_GRIP).xpos.copy(),
+            object_height_m=data.site(_OBJECT).xpos[2] if self.has_object else 0.0,
+        )
+
+    def reset(self, worlds: Tensor, draws: Draws) -> Tensor:
+        """Settled arm, object somewhere around the gripper, a fresh goal."""
+        settled, device = self._settled, worlds.device
+        grip = torch.as_tensor(settled.grip_pos_m, device=device)
+        self._sim.reset(worlds)
+        self._time[worlds] = settled.time_s
+        self._qpos[worlds] = torch.as_tensor(settled.qpos, device=device, dtype=self._qpos.dtype)
+        self._qvel[worlds] = torch.as_tensor(settled.qvel, device=device, dtype=self._qvel.dtype)
+        if self.has_object:
+            at = self._object_qpos
+            self._qpos[worlds, at : at + 2] = self._object_start(grip[:2], draws).to(self._qpos)
+        self._sim.forward(worlds)
+        return self._draw_goals(grip, draws)
+
+    def _object_start(self, grip_xy: Tensor, draws: Draws) -> Tensor:
+        """The first of the candidates that is far enough from the gripper, (n, 2)."""
+        half = self.cfg.object_range
+        offset = draws.uniform(-half, half, _CANDIDATES, 2)
+        far = torch.linalg.vector_norm(offset, dim=-1) >= _MIN_OBJECT_OFFSET_M
+        first = far.int().argmax(dim=1)
+        return grip_xy + offset[torch.arange(len(offset)), first]
+
+    def _draw_goals(self, grip: Tensor, draws: Draws) -> Tensor:
+        """Goals around the settled gripper, (n, 3)."""
+        cfg = self.cfg
+        goal = grip + draws.uniform(-cfg.goal_range, cfg.goal_range, 3)
+        if self.has_object:
+            goal[:, 0] += cfg.goal_offset_x
+            goal[:, 2] = self._settled.object_height_m
+        if self.has_object and cfg.goals_in_air:
+            lift = draws.uniform(0.0, 0.45, 1)[:, 0]
+            goal[:, 2] += torch.where(draws.uniform(0.0, 1.0, 1)[:, 0] < 0.5, lift, 0.0)
+        return goal
+
+    def apply(self, action: Tensor) -> None:
+        """Three numbers move the mocap body the hand is welded to, one the fingers."""
+        # float32, as the reference: in contact the difference to float64 grows from
+        # 1e-9 to 6e-2 within an episode.
+        step = (action[:, :3].float() * _ACTION_SCALE_M).to(self._mocap_pos.dtype)
+        self._mocap_pos[:, 0] = self._xpos[:, self._hand] + step
+        self._mocap_quat[:, 0] = self._xquat[:, self._hand] + self._quat_step
+        if self.cfg.driven_fingers:
+            self._ctrl[:] = self._qpos[:, self._actuated] + action[:, 3:].float()
+
+    @cached_property
+    def _actuated(self) -> list[int]:
+        """qpos address of the joint behind each actuator."""
+        return self._model.jnt_qposadr[self._model.actuator_trnid[:, 0]].tolist()
+
+    def settle(self) -> None:
+        """Hold the fingers closed, unless the task drives them."""
+        if not self.cfg.driven_fingers:
+            self._qpos[:, self._finger_qpos] = 0.0
+            self._sim.forward()
+
+    def state(self) -> Tensor:
+        """The reference's observation; see the table on top of this module."""
+        dt = self._dt_s
+        grip_pos, grip_vel = self._grip.pos_m, self._grip.velocity()[0] * dt
+        fingers = self._qpos[:, self._finger_qpos]
+        finger_vel = self._qvel[:, self._finger_qvel] * dt
+        if not self.has_object:
+            return torch.cat([grip_pos, fingers, grip_vel, finger_vel], dim=1)
+        pos, (vel, spin) = self._object.pos_m, self._object.velocity()
+        euler = matrix_to_euler(self._object.matrix)
+        parts = [grip_pos, pos, pos - grip_pos, fingers, euler]
+        parts += [vel * dt - grip_vel, spin * dt, grip_vel, finger_vel]
+        return torch.cat(parts, dim=1)
+
+    def achieved_goal(self) -> Tensor:
+        """Position of the object, in Reach of the gripper, (num_worlds, 3); a copy."""
+        return (self._object if self.has_object else self._grip).pos_m.clone()
+
+
+class _Site:
+    """Pose and velocity of a site in every world.
+
+    The velocity is Jacobian times qvel, as mj_jacSite gives it: after mj_step the
+    Jacobian belongs to the last substep but one and qvel to the last, and parity
+    needs exactly that mixture.
+    """
+
+    def __init__(self, sim: Sim, name: str) -> None:
+        model = sim.model
+        site = model.site(name).id
+        body = int(model.site_bodyid[site])
+        self._dofs = _ancestor_dofs(model, body)
+        self._root = int(model.body_rootid[body])
+        self.pos_m = sim.field("site_xpos")[:, site]
+        """Live position, (num_worlds, 3)."""
+        self._xmat = sim.field("site_xmat")[:, site]
+        self._cdof, self._com = sim.field("cdof"), sim.field("subtree_com")
+        self._qvel = sim.field("qvel")
+
+    @property
+    def matrix(self) -> Tensor:
+        """Orientation, (num_worlds, 3, 3)."""
+        return self._xmat.reshape(-1, 3, 3)
+
+    def velocity(self) -> tuple[Tensor, Tensor]:
+        """Linear m/s and angular rad/s velocity, (num_worlds, 3) each."""
+        dofs = self._dofs
+        spatial = (self._cdof[:, dofs] * self._qvel[:, dofs, None]).sum(dim=1)
+        angular, linear = spatial[:, :3], spatial[:, 3:]
+        arm = self.pos_m - self._com[:, self._root]
+        return linear + torch.linalg.cross(angular, arm), angular
+
+
+def _ancestor_dofs(model: mujoco.MjModel, body: int) -> list[int]:
+    """Degrees of freedom that move a body: its own and its ancestors'."""
+    dofs: list[int] = []
+    while body > 0:
+        first, count = int(model.body_dofadr[body]), int(model.body_dofnum[body])
+        dofs = [*range(first, first + count), *dofs]
+        body = int(model.body_parentid[body])
+    return dofs
+
+
+def _sensors(has_object: bool) -> dict[str, Sensor]:
+    """Named columns of the state vector."""
+    if not has_object:
+        proprio = tuple(range(10))
+        return {"proprio": Sensor(proprio, "joint encoders", "m, m/step")}
+    proprio = (0, 1, 2, 9, 10, 20, 21, 22, 23, 24)
+    rest = tuple(i for i in range(25) if i not in proprio)
+    return {
+        "proprio": Sensor(proprio, "joint encoders", "m, m/step"),
+        "object": Sensor(rest, "simulator", "m, rad, m/step, rad/step"),
+    }
