@@ -1,0 +1,1 @@
+"""Learning rules: they know networks, never physics."""

@@ -1,0 +1,41 @@
+"""Adam on one flat parameter vector, in place, so that it fits a compiled graph."""
+
+import torch
+from torch import Tensor
+
+_BETA_1, _BETA_2, _EPS = 0.9, 0.999, 1e-8
+
+
+class Adam:
+    """First and second moments of one vector.
+
+    Source: Kingma, Ba (2015), "Adam", algorithm 1; equal to torch.optim.Adam.
+
+    Args:
+        vector: the parameters, (n,).
+        lr: step size.
+        max_grad_norm: gradients longer than this are scaled down to it; 0: never.
+    """
+
+    def __init__(self, vector: Tensor, lr: float, max_grad_norm: float = 0.0) -> None:
+        self.lr, self.max_grad_norm = lr, max_grad_norm
+        self.first = torch.zeros_like(vector)
+        self.second = torch.zeros_like(vector)
+        self.steps = torch.zeros((), dtype=torch.float64, device=vector.device)
+
+    def step(self, vector: Tensor, grad: Tensor) -> Tensor:
+        """Move ``vector`` one step; returns the gradient's norm before clipping, ()."""
+        norm = torch.linalg.vector_norm(grad)
+        if self.max_grad_norm > 0:
+            grad = grad * (self.max_grad_norm / norm.clamp_min(self.max_grad_norm))
+        self.steps += 1
+        self.first.lerp_(grad, 1 - _BETA_1)
+        self.second.lerp_(grad.square(), 1 - _BETA_2)
+        # torch.optim.Adam's order: eps is added to the bias-corrected root
+        root = (self.second / (1 - _BETA_2**self.steps).float()).sqrt()
+        vector -= (self.lr / (1 - _BETA_1**self.steps)).float() * self.first / (root + _EPS)
+        return norm
+
+    def state(self) -> dict[str, Tensor]:
+        """Live tensors for a checkpoint."""
+        return {"first": self.first, "second": self.second, "steps": self.steps}

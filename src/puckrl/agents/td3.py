@@ -1,0 +1,57 @@
+"""TD3: a deterministic policy, delayed, with target smoothing if asked for.
+
+Source: Fujimoto, van Hoof, Meger (2018), "Addressing function approximation error
+in actor-critic methods", algorithm 1. With one critic and no smoothing it is the
+DDPG of Andrychowicz et al. (2017), appendix A.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from puckrl.agents.actor_critic import ActorCritic, AgentCfg, Metrics, td_target
+from puckrl.core.types import Batch, Obs
+
+
+@dataclass(frozen=True)
+class Td3Cfg(AgentCfg):
+    """Settings of TD3."""
+
+    target_noise: float = 0.0
+    """Deviation of the noise on target actions."""
+    target_noise_clip: float = 0.5
+    """Largest noise on target actions."""
+
+
+class Td3(ActorCritic):
+    """Deterministic policy gradient with delayed actor and clipped targets."""
+
+    cfg: Td3Cfg
+
+    def mean_action(self, obs: Obs) -> Tensor:
+        """tanh of the actor's output."""
+        return torch.tanh(self.actor.module(obs))
+
+    def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
+        """The mean action plus Gaussian noise."""
+        return self.mean_action(obs) + self.cfg.explore_sigma * noise
+
+    def target(self, batch: Batch, noise: Tensor) -> Tensor:
+        """r + γ min_i Q'_i(s', clip(π'(s') + ε))."""
+        clip = self.cfg.target_noise_clip
+        smoothing = (self.cfg.target_noise * noise).clamp(-clip, clip)
+        action = torch.tanh(self.actor(self.actor_target, batch.next_obs))
+        action = (action + smoothing).clamp(-1.0, 1.0)
+        next_q = self.critic(self.critic_target, batch.next_obs, action)
+        discount = self.cfg.gamma * (1.0 - batch.terminated)
+        return td_target(batch.reward, discount, next_q, self.bounds)
+
+    def actor_loss(
+        self, parameters: Tensor, obs: Obs, noise: Tensor
+    ) -> tuple[Tensor, Metrics]:
+        """-mean Q(s, π(s)) + λ mean π(s)²."""
+        action = torch.tanh(self.actor(parameters, obs))
+        q = self.critic(self.critic.vector, obs, action).mean(dim=0)
+        effort = action.square().mean()
+        return -q.mean() + self.cfg.action_l2 * effort, {"train/action_effort": effort}

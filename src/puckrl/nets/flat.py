@@ -1,0 +1,38 @@
+"""A module whose parameters are one vector.
+
+Adam, Polyak averaging and gradient norms become a handful of operations on one
+tensor, and a whole update fits one compiled graph: state in, state out.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+class Flat:
+    """A module and the vector that its parameters are views of.
+
+    Args:
+        module: taken over: its parameters are replaced by views.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        named = dict(module.named_parameters())
+        self._shapes = {name: p.shape for name, p in named.items()}
+        self._sizes = [p.numel() for p in named.values()]
+        self.vector = torch.cat([p.detach().reshape(-1) for p in named.values()])
+        """All parameters, (n,) float32."""
+        for p, view in zip(named.values(), self.split(self.vector).values(), strict=True):
+            p.data = view
+            p.requires_grad_(False)
+
+    def split(self, vector: Tensor) -> dict[str, Tensor]:
+        """A vector as named parameters."""
+        parts = vector.split(self._sizes)
+        named = zip(self._shapes.items(), parts, strict=True)
+        return {name: part.view(shape) for (name, shape), part in named}
+
+    def __call__(self, vector: Tensor, *args: object) -> Tensor:
+        """The module's output with ``vector`` as its parameters."""
+        return functional_call(self.module, self.split(vector), args)

@@ -1,0 +1,66 @@
+"""What a network sees of an observation, normalised."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from puckrl.core.types import Obs
+
+_CLIP = 5.0
+_STD_FLOOR = 1e-3
+
+
+class VectorInput(nn.Module):
+    """Chosen state columns, the goal and the way to it, in units of their spread.
+
+    Output columns: state[columns], desired_goal, desired_goal - achieved_goal; each
+    (x - mean) / std, clipped to +-5. Mean and deviation are of everything that
+    ``observe`` was shown; a column that never varies is left unscaled at 0.
+
+    Args:
+        columns: columns of the state vector that this network may see.
+        goal_dim: length of the goals.
+        show_achieved: whether achieved_goal may be used; if not, there is no
+            difference column.
+    """
+
+    def __init__(
+        self, columns: Sequence[int], goal_dim: int, *, show_achieved: bool = True
+    ) -> None:
+        super().__init__()
+        self.show_achieved = show_achieved
+        self.size = len(columns) + goal_dim * (2 if show_achieved else 1)
+        """Features out."""
+        self.columns: Tensor
+        self.mean: Tensor
+        self.scale: Tensor
+        self.moments: Tensor
+        self.register_buffer("columns", torch.as_tensor(list(columns)))
+        self.register_buffer("mean", torch.zeros(self.size))
+        self.register_buffer("scale", torch.ones(self.size))
+        # count, sum, sum of squares: float64, so that they can be summed for days
+        self.register_buffer("moments", torch.zeros(3, self.size, dtype=torch.float64))
+
+    def raw(self, obs: Obs) -> Tensor:
+        """The columns before normalisation, (..., size)."""
+        goal = obs["desired_goal"]
+        parts = [obs["state"][..., self.columns], goal]
+        if self.show_achieved:
+            parts.append(goal - obs["achieved_goal"])
+        return torch.cat(parts, dim=-1).float()
+
+    def forward(self, obs: Obs) -> Tensor:
+        """Normalised features, (B, size) float32."""
+        return ((self.raw(obs) - self.mean) * self.scale).clamp(-_CLIP, _CLIP)
+
+    @torch.no_grad()
+    def observe(self, obs: Obs) -> None:
+        """Add observations (..., dim) to the running mean and deviation."""
+        x = self.raw(obs).double().reshape(-1, self.size)
+        self.moments += torch.stack([torch.full_like(x[0], len(x)), x.sum(0), x.square().sum(0)])
+        count, total, squares = self.moments
+        mean = total / count
+        std = (squares / count - mean.square()).clamp_min(0.0).sqrt()
+        self.mean.copy_(mean)
+        self.scale.copy_(1.0 / std.clamp_min(_STD_FLOOR))

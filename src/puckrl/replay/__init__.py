@@ -1,0 +1,1 @@
+"""Memory: whole episodes, goals relabelled when they are sampled."""

@@ -1,0 +1,67 @@
+"""Which steps of the stored episodes a batch looks at.
+
+A strategy gives every episode a number of eligible steps, counted from its
+start; steps are then drawn uniformly among all eligible ones.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SamplingCfg:
+    """Shares of a batch."""
+
+    moving_share: float = 0.0
+    """Share of each batch drawn from steps after which the achieved goal still moves."""
+    moved_m: float = 0.02
+    """The achieved goal still moves while it is this far from where it will end, in metres."""
+
+
+def still_moving(achieved: Tensor, length: Tensor, moved_m: float) -> Tensor:
+    """How many leading steps of each episode the achieved goal has yet to move after.
+
+    Args:
+        achieved: achieved goals, (n, T + 1, goal_dim); rows beyond ``length`` are ignored.
+        length: steps of each episode, (n,) int64.
+        moved_m: distance from the final achieved goal that counts as moved.
+
+    Returns:
+        (n,) int64 in [0, length]: 0 where the achieved goal never moved.
+    """
+    rows = torch.arange(len(achieved), device=achieved.device)
+    final = achieved[rows, length][:, None]
+    away = torch.linalg.vector_norm(achieved - final, dim=-1) > moved_m
+    index = torch.arange(achieved.shape[1], device=achieved.device)
+    away &= index < length[:, None]
+    return ((index + 1) * away).amax(dim=1)
+
+
+class StepTable:
+    """Draws (episode, step) uniformly among the eligible steps of a ring of episodes."""
+
+    def __init__(self, capacity: int, device: torch.device) -> None:
+        self.eligible = torch.zeros(capacity, dtype=torch.int64, device=device)
+        """Eligible steps of each stored episode, (capacity,)."""
+        self._upto = self.eligible.clone()
+
+    def set(self, slots: Tensor, eligible: Tensor) -> None:
+        """Record the eligible steps of the episodes written into ``slots``."""
+        self.eligible[slots] = eligible
+        torch.cumsum(self.eligible, dim=0, out=self._upto)
+
+    @property
+    def total(self) -> int:
+        """All eligible steps."""
+        return int(self._upto[-1])
+
+    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Episodes and steps, (count,) int64 each."""
+        place = torch.randint(
+            self.total, (count,), generator=rng, device=self.eligible.device
+        )
+        episode = torch.searchsorted(self._upto, place, right=True)
+        before = self._upto[episode] - self.eligible[episode]
+        return episode, place - before
