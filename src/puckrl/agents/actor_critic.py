@@ -64,7 +64,7 @@ class AgentCfg:
 def td_target(
     reward: Tensor, discount: Tensor, next_q: Tensor, bounds: tuple[float, float] | None
 ) -> Tensor:
-    """y = clip(r + γ' min_i Q_i(s', a')), with γ' = γ (1 - terminated).
+    """Y = clip(r + γ' min_i Q_i(s', a')), with γ' = γ (1 - terminated).
 
     Args:
         reward: (B,).
@@ -194,7 +194,9 @@ class ActorCritic(ABC):
     def update(self, batch: Batch) -> Metrics:
         """One round on ``transitions_per_round`` transitions; metrics are () tensors."""
         dim, count = self.spaces.action_dim, self.transitions_per_round
-        noise = torch.randn(2, count, dim, generator=self._learn_rng, device=self.device)
+        noise = torch.randn(
+            2, count, dim, generator=self._learn_rng, device=self.device
+        )
         with torch.no_grad():
             return self.round(batch, noise)
 
@@ -254,7 +256,10 @@ class ActorCritic(ABC):
             "critic": self.critic.vector,
             "critic_target": self.critic_target,
         }
-        for name, adam in (("actor_adam", self.actor_adam), ("critic_adam", self.critic_adam)):
+        for name, adam in (
+            ("actor_adam", self.actor_adam),
+            ("critic_adam", self.critic_adam),
+        ):
             found |= {f"{name}.{key}": value for key, value in adam.state().items()}
         for name, flat in (("actor", self.actor), ("critic", self.critic)):
             found |= {f"{name}.{key}": b for key, b in flat.module.named_buffers()}

@@ -33,7 +33,9 @@ class Adam:
         self.second.lerp_(grad.square(), 1 - _BETA_2)
         # torch.optim.Adam's order: eps is added to the bias-corrected root
         root = (self.second / (1 - _BETA_2**self.steps).float()).sqrt()
-        vector -= (self.lr / (1 - _BETA_1**self.steps)).float() * self.first / (root + _EPS)
+        vector -= (
+            (self.lr / (1 - _BETA_1**self.steps)).float() * self.first / (root + _EPS)
+        )
         return norm
 
     def state(self) -> dict[str, Tensor]:

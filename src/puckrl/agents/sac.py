@@ -76,7 +76,7 @@ class Sac(ActorCritic):
         self.target_entropy = -float(spaces.action_dim) if wanted is None else wanted
 
     def mean_action(self, obs: Obs) -> Tensor:
-        """tanh of the mean."""
+        """Tanh of the mean."""
         return torch.tanh(self.actor.module(obs).chunk(2, dim=-1)[0])
 
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class Sac(ActorCritic):
         return squashed_gaussian(self.actor.module(obs), noise)[0]
 
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
-        """r + γ (min_i Q'_i(s', a') - α log π(a'|s')), a' from the online policy."""
+        """R + γ (min_i Q'_i(s', a') - α log π(a'|s')), a' from the online policy."""
         outputs = self.actor(self.actor.vector, batch.next_obs)
         action, log_prob = squashed_gaussian(outputs, noise)
         next_q = self.critic(self.critic_target, batch.next_obs, action)
@@ -95,11 +95,13 @@ class Sac(ActorCritic):
     def actor_loss(
         self, parameters: Tensor, obs: Obs, noise: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """mean α log π(a|s) - min_i Q_i(s, a) + λ mean a²."""
+        """Mean α log π(a|s) - min_i Q_i(s, a) + λ mean a²."""
         action, log_prob = squashed_gaussian(self.actor(parameters, obs), noise)
         q = self.critic(self.critic.vector, obs, action).amin(dim=0)
         effort = action.square().mean()
-        loss = (self.log_alpha.exp() * log_prob - q).mean() + self.cfg.action_l2 * effort
+        loss = (
+            self.log_alpha.exp() * log_prob - q
+        ).mean() + self.cfg.action_l2 * effort
         return loss, {"train/entropy": -log_prob.mean(), "train/action_effort": effort}
 
     def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:

@@ -30,7 +30,7 @@ class Td3(ActorCritic):
     cfg: Td3Cfg
 
     def mean_action(self, obs: Obs) -> Tensor:
-        """tanh of the actor's output."""
+        """Tanh of the actor's output."""
         return torch.tanh(self.actor.module(obs))
 
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
@@ -38,7 +38,7 @@ class Td3(ActorCritic):
         return self.mean_action(obs) + self.cfg.explore_sigma * noise
 
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
-        """r + γ min_i Q'_i(s', clip(π'(s') + ε))."""
+        """R + γ min_i Q'_i(s', clip(π'(s') + ε))."""
         clip = self.cfg.target_noise_clip
         smoothing = (self.cfg.target_noise * noise).clamp(-clip, clip)
         action = torch.tanh(self.actor(self.actor_target, batch.next_obs))

@@ -56,9 +56,7 @@ class Draws:
         self._key = splitmix64(splitmix64(key ^ worlds) ^ episodes)[:, None]
         self._used = 0
 
-    def uniform(
-        self, low: float | Tensor, high: float | Tensor, *shape: int
-    ) -> Tensor:
+    def uniform(self, low: float | Tensor, high: float | Tensor, *shape: int) -> Tensor:
         """Draws in [low, high), shape (n, *shape), float64."""
         count = int(np.prod(shape, dtype=np.int64))
         index = torch.arange(self._used, self._used + count, device=self._key.device)

@@ -63,6 +63,8 @@ class GoalEnv:
         self.task, self.sim, self.seed = task, sim, seed
         self.num_worlds, self.spaces = sim.num_worlds, task.spaces
         self.auto_reset = auto_reset
+        self.control_dt_s = sim.model.opt.timestep * task.substeps
+        """Duration of a control step."""
         self._worlds = torch.arange(self.num_worlds, device=sim.device)
         self._begun = torch.zeros_like(self._worlds)
         self._elapsed = torch.zeros_like(self._worlds)
@@ -129,5 +131,9 @@ class GoalEnv:
         self._elapsed.copy_(snapshot["elapsed"])
         self._goal.copy_(snapshot["goal"])
         prefix = "sim."
-        sim = {k.removeprefix(prefix): v for k, v in snapshot.items() if k.startswith(prefix)}
+        sim = {
+            k.removeprefix(prefix): v
+            for k, v in snapshot.items()
+            if k.startswith(prefix)
+        }
         self.sim.restore(sim)

@@ -24,11 +24,15 @@ class EnsembleLinear(nn.Module):
         super().__init__()
         self.compute_dtype = compute_dtype
         bound = 1 / math.sqrt(inputs)
-        self.weight = nn.Parameter(torch.empty(ensemble, inputs, outputs).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(ensemble, 1, outputs).uniform_(-bound, bound))
+        self.weight = nn.Parameter(
+            torch.empty(ensemble, inputs, outputs).uniform_(-bound, bound)
+        )
+        self.bias = nn.Parameter(
+            torch.empty(ensemble, 1, outputs).uniform_(-bound, bound)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """x W + b for every member."""
+        """X W + b for every member."""
         dtype = self.compute_dtype
         if dtype == torch.float32:
             return torch.baddbmm(self.bias, x, self.weight)

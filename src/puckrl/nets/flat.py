@@ -23,7 +23,9 @@ class Flat:
         self._sizes = [p.numel() for p in named.values()]
         self.vector = torch.cat([p.detach().reshape(-1) for p in named.values()])
         """All parameters, (n,) float32."""
-        for p, view in zip(named.values(), self.split(self.vector).values(), strict=True):
+        for p, view in zip(
+            named.values(), self.split(self.vector).values(), strict=True
+        ):
             p.data = view
             p.requires_grad_(False)
 

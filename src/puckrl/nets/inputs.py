@@ -58,7 +58,9 @@ class VectorInput(nn.Module):
     def observe(self, obs: Obs) -> None:
         """Add observations (..., dim) to the running mean and deviation."""
         x = self.raw(obs).double().reshape(-1, self.size)
-        self.moments += torch.stack([torch.full_like(x[0], len(x)), x.sum(0), x.square().sum(0)])
+        self.moments += torch.stack(
+            [torch.full_like(x[0], len(x)), x.sum(0), x.square().sum(0)]
+        )
         count, total, squares = self.moments
         mean = total / count
         std = (squares / count - mean.square()).clamp_min(0.0).sqrt()

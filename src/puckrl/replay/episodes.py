@@ -46,7 +46,8 @@ class EpisodeRing:
         num_worlds: worlds that record at the same time.
         reward_fn: reward of (achieved, desired) goals.
         terminated_fn: whether an episode truly ends there.
-        device: where the tensors live.
+        device: where the ring lives and batches are made.
+        staging_device: where observations come from.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class EpisodeRing:
         reward_fn: GoalFn,
         terminated_fn: GoalFn,
         device: torch.device,
+        staging_device: torch.device,
     ) -> None:
         self.cfg, self.device = cfg, device
         self._reward, self._terminated = reward_fn, terminated_fn
@@ -65,9 +67,11 @@ class EpisodeRing:
         """Episodes that fit."""
         self.episodes = _allocate(self.capacity, spaces, device)
         """The ring's tensors by name."""
-        self._staging = _allocate(num_worlds, spaces, device)
-        self._elapsed = torch.zeros(num_worlds, dtype=torch.int64, device=device)
-        self._worlds = torch.arange(num_worlds, device=device)
+        # Staged where the observations are made: they cross to ``device`` once an
+        # episode, not once a step.
+        self._staging = _allocate(num_worlds, spaces, staging_device)
+        self._worlds = torch.arange(num_worlds, device=staging_device)
+        self._elapsed = torch.zeros_like(self._worlds)
         self._uniform = StepTable(self.capacity, device)
         self._moving = StepTable(self.capacity, device)
         self.added = 0
@@ -118,8 +122,8 @@ class EpisodeRing:
         order = torch.arange(len(worlds), device=self.device)
         slots = (self.added + order) % self.capacity
         for name, rows in self.episodes.items():
-            rows[slots] = self._staging[name][worlds]
-        self._count(slots, self._elapsed[worlds])
+            rows[slots] = self._staging[name][worlds].to(self.device)
+        self._count(slots, self._elapsed[worlds].to(self.device))
         self.added += len(worlds)
 
     def _count(self, slots: Tensor, length: Tensor) -> None:
@@ -137,8 +141,12 @@ class EpisodeRing:
     def recent_moving_share(self, episodes: int) -> float:
         """Share of the newest episodes in which the achieved goal moved at all."""
         newest = min(episodes, self.added, self.capacity)
-        slots = (self.added - 1 - torch.arange(newest, device=self.device)) % self.capacity
-        return float((self._moving.eligible[slots] > 0).float().mean()) if newest else 0.0
+        slots = (
+            self.added - 1 - torch.arange(newest, device=self.device)
+        ) % self.capacity
+        return (
+            float((self._moving.eligible[slots] > 0).float().mean()) if newest else 0.0
+        )
 
     def sample(self, count: int, rng: torch.Generator) -> Batch:
         """``count`` transitions with relabelled goals and their rewards.
@@ -153,10 +161,15 @@ class EpisodeRing:
 
     def _draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Episodes and steps in the shares that the strategy asks for."""
-        moving = round(count * self.cfg.sampling.moving_share) if self._moving.total else 0
+        moving = (
+            round(count * self.cfg.sampling.moving_share) if self._moving.total else 0
+        )
         if not moving:
             return self._uniform.draw(count, rng)
-        parts = [self._moving.draw(moving, rng), self._uniform.draw(count - moving, rng)]
+        parts = [
+            self._moving.draw(moving, rng),
+            self._uniform.draw(count - moving, rng),
+        ]
         return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
 
     def _gather(self, episode: Tensor, step: Tensor, rng: torch.Generator) -> Batch:
@@ -172,12 +185,19 @@ class EpisodeRing:
         )
         achieved = stored["achieved_goal"][episode, step]
         reached = stored["achieved_goal"][episode, step + 1]
-        state, next_state = stored["state"][episode, step], stored["state"][episode, step + 1]
+        state, next_state = (
+            stored["state"][episode, step],
+            stored["state"][episode, step + 1],
+        )
         return Batch(
             obs={"state": state, "achieved_goal": achieved, "desired_goal": goal},
             action=stored["action"][episode, step],
             reward=self._reward(reached, goal),
-            next_obs={"state": next_state, "achieved_goal": reached, "desired_goal": goal},
+            next_obs={
+                "state": next_state,
+                "achieved_goal": reached,
+                "desired_goal": goal,
+            },
             terminated=self._terminated(reached, goal).float(),
         )
 
@@ -190,4 +210,6 @@ def _allocate(rows: int, spaces: Spaces, device: torch.device) -> dict[str, Tens
         "action": (spaces.horizon, spaces.action_dim),
         "desired_goal": (spaces.goal_dim,),
     }
-    return {name: torch.zeros(rows, *shape, device=device) for name, shape in shapes.items()}
+    return {
+        name: torch.zeros(rows, *shape, device=device) for name, shape in shapes.items()
+    }

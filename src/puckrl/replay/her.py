@@ -21,7 +21,9 @@ from torch import Tensor
 Strategy = Literal["future", "final", "episode"]
 
 
-def goal_index(strategy: Strategy, step: Tensor, length: Tensor, unit: Tensor) -> Tensor:
+def goal_index(
+    strategy: Strategy, step: Tensor, length: Tensor, unit: Tensor
+) -> Tensor:
     """Index of the achieved goal that replaces the desired one.
 
     Args:

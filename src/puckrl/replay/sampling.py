@@ -46,16 +46,14 @@ class StepTable:
         self.eligible = torch.zeros(capacity, dtype=torch.int64, device=device)
         """Eligible steps of each stored episode, (capacity,)."""
         self._upto = self.eligible.clone()
+        self.total = 0
+        """All eligible steps."""
 
     def set(self, slots: Tensor, eligible: Tensor) -> None:
         """Record the eligible steps of the episodes written into ``slots``."""
         self.eligible[slots] = eligible
         torch.cumsum(self.eligible, dim=0, out=self._upto)
-
-    @property
-    def total(self) -> int:
-        """All eligible steps."""
-        return int(self._upto[-1])
+        self.total = int(self._upto[-1])
 
     def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Episodes and steps, (count,) int64 each."""

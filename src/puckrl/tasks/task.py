@@ -92,7 +92,9 @@ class Task(ABC):
 
     def terminated(self, achieved: Tensor, desired: Tensor) -> Tensor:
         """Whether the episode truly ends here (no bootstrap), (...) bool."""
-        return torch.zeros(achieved.shape[:-1], dtype=torch.bool, device=achieved.device)
+        return torch.zeros(
+            achieved.shape[:-1], dtype=torch.bool, device=achieved.device
+        )
 
     def expert(self, obs: Obs) -> Tensor | None:
         """A scripted action (n, action_dim) for observations, or None if there is none."""

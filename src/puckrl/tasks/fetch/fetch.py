@@ -33,7 +33,12 @@ from puckrl.sim.scene import fetch_scene
 from puckrl.tasks.task import RewardKind, Task
 
 _ACTION_SCALE_M = 0.05
-_MOCAP, _HAND, _GRIP, _OBJECT = "robot0:mocap", "robot0:gripper_link", "robot0:grip", "object0"
+_MOCAP, _HAND, _GRIP, _OBJECT = (
+    "robot0:mocap",
+    "robot0:gripper_link",
+    "robot0:grip",
+    "object0",
+)
 _FINGERS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
 _MIN_OBJECT_OFFSET_M = 0.1
 # Object positions are drawn until one is far enough from the gripper. A fixed
@@ -115,7 +120,10 @@ class FetchTask(Task):
         self._grip = _Site(sim, _GRIP)
         self._qpos, self._qvel = sim.field("qpos"), sim.field("qvel")
         self._time, self._ctrl = sim.field("time"), sim.field("ctrl")
-        self._mocap_pos, self._mocap_quat = sim.field("mocap_pos"), sim.field("mocap_quat")
+        self._mocap_pos, self._mocap_quat = (
+            sim.field("mocap_pos"),
+            sim.field("mocap_quat"),
+        )
         self._xpos, self._xquat = sim.field("xpos"), sim.field("xquat")
         self._quat_step = torch.tensor([1.0, 0.0, 1.0, 0.0], device=sim.device)
         if self.has_object:
@@ -127,7 +135,11 @@ class FetchTask(Task):
         """Ten control steps from the keyed pose towards the start, as the reference."""
         model, cfg = self._model, self.cfg
         data = mujoco.MjData(model)
-        start = {"robot0:slide0": cfg.slide0, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
+        start = {
+            "robot0:slide0": cfg.slide0,
+            "robot0:slide1": 0.48,
+            "robot0:slide2": 0.0,
+        }
         for joint, value in start.items():
             data.joint(joint).qpos = value
         if cfg.object_start is not None:
@@ -152,11 +164,17 @@ class FetchTask(Task):
         grip = torch.as_tensor(settled.grip_pos_m, device=device)
         self._sim.reset(worlds)
         self._time[worlds] = settled.time_s
-        self._qpos[worlds] = torch.as_tensor(settled.qpos, device=device, dtype=self._qpos.dtype)
-        self._qvel[worlds] = torch.as_tensor(settled.qvel, device=device, dtype=self._qvel.dtype)
+        self._qpos[worlds] = torch.as_tensor(
+            settled.qpos, device=device, dtype=self._qpos.dtype
+        )
+        self._qvel[worlds] = torch.as_tensor(
+            settled.qvel, device=device, dtype=self._qvel.dtype
+        )
         if self.has_object:
             at = self._object_qpos
-            self._qpos[worlds, at : at + 2] = self._object_start(grip[:2], draws).to(self._qpos)
+            self._qpos[worlds, at : at + 2] = self._object_start(grip[:2], draws).to(
+                self._qpos
+            )
         self._sim.forward(worlds)
         return self._draw_goals(grip, draws)
 
@@ -192,7 +210,7 @@ class FetchTask(Task):
 
     @cached_property
     def _actuated(self) -> list[int]:
-        """qpos address of the joint behind each actuator."""
+        """Qpos address of the joint behind each actuator."""
         return self._model.jnt_qposadr[self._model.actuator_trnid[:, 0]].tolist()
 
     def settle(self) -> None:

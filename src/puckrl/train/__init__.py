@@ -1,0 +1,1 @@
+"""Making it run: collecting, evaluating, the loop, checkpoints, logs."""

@@ -1,0 +1,145 @@
+"""Playing episodes: to learn from, and to judge."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from puckrl.core.maths import Interval, wilson_interval
+from puckrl.core.types import Obs
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.replay.episodes import EpisodeRing
+
+
+class Policy(Protocol):
+    """Anything that acts: agents, scripted experts, random."""
+
+    def act(self, obs: Obs, *, explore: bool) -> Tensor:
+        """Actions for B worlds, (B, action_dim) in [-1, 1]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a stretch of collecting gave."""
+
+    env_steps: int
+    """Control steps, summed over worlds."""
+    episodes: int
+    """Episodes that ended."""
+    success: float
+    """Share of those that were at their goal at the last step; NaN without episodes."""
+    diverged: int
+    """Worlds whose physics failed and were reset."""
+
+
+class Collector:
+    """Worlds that play on and on into a replay.
+
+    Args:
+        env: resets its worlds by itself.
+        replay: takes every step.
+        device: where the policy lives.
+    """
+
+    def __init__(self, env: GoalEnv, replay: EpisodeRing, device: torch.device) -> None:
+        self.env, self.replay, self.device = env, replay, device
+        self.obs: Obs | None = None
+
+    def collect(self, policy: Policy, steps: int) -> Collected:
+        """Play ``steps`` control steps in every world, exploring."""
+        if self.obs is None:
+            self.obs = self.env.reset()
+            self.replay.begin(self.obs)
+        episodes, wins, diverged = 0, 0, 0
+        for _ in range(steps):
+            action = policy.act(to_device(self.obs, self.device), explore=True)
+            step = self.env.step(action.to(self.env.sim.device))
+            self.replay.add(action, step.final_obs, step.done, step.diverged, step.obs)
+            self.obs = step.obs
+            if bool(step.done.any()):
+                episodes += int(step.done.sum())
+                wins += int((step.success & step.done).sum())
+                diverged += int(step.diverged.sum())
+        success = wins / episodes if episodes else float("nan")
+        return Collected(steps * self.env.num_worlds, episodes, success, diverged)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a policy did over deterministic episodes."""
+
+    episodes: int
+    """Episodes played."""
+    success: float
+    """Share at the goal at the last step."""
+    interval: Interval
+    """Wilson 95 % interval of ``success``."""
+    mean_return: float
+    """Undiscounted sum of rewards, mean over episodes."""
+    time_to_success_s: float
+    """Median time until the goal was first reached, over successful episodes; seconds."""
+    action_change: float
+    """Mean absolute change of an action component from one step to the next, in [0, 2]."""
+
+
+@torch.no_grad()
+def evaluate(
+    env: GoalEnv, policy: Policy, episodes: int, device: torch.device
+) -> Evaluation:
+    """Play whole episodes with the deterministic policy.
+
+    Worlds play together, so ``episodes`` is rounded up to a multiple of their
+    number; an episode that ends early keeps the verdict of its last step.
+
+    Args:
+        env: must not reset by itself (``auto_reset=False``).
+        policy: judged without exploration.
+        episodes: least number of episodes.
+        device: where the policy lives.
+    """
+    parts = [_play(env, policy, device) for _ in range(-(-episodes // env.num_worlds))]
+    wins, returns, first, change = (
+        torch.cat(column) for column in zip(*parts, strict=True)
+    )
+    reached = first[wins]
+    return Evaluation(
+        episodes=len(wins),
+        success=float(wins.double().mean()),
+        interval=wilson_interval(int(wins.sum()), len(wins)),
+        mean_return=float(returns.mean()),
+        time_to_success_s=float(reached.median()) if len(reached) else float("nan"),
+        action_change=float(change.mean()),
+    )
+
+
+def _play(
+    env: GoalEnv, policy: Policy, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One episode in every world: success, return, first time at the goal, action change."""
+    obs = env.reset()
+    alive = torch.ones(env.num_worlds, dtype=torch.bool, device=env.sim.device)
+    won, change = torch.zeros_like(alive), alive.double() * 0
+    total, first = change.clone(), torch.full_like(change, torch.inf)
+    previous: Tensor | None = None
+    for index in range(env.spaces.horizon):
+        action = policy.act(to_device(obs, device), explore=False).to(env.sim.device)
+        step = env.step(action)
+        obs = step.obs
+        total += torch.where(alive, step.reward, 0.0)
+        won = torch.where(alive, step.success, won)
+        now_s = (index + 1) * env.control_dt_s
+        first = torch.where(alive & step.success & first.isinf(), now_s, first)
+        if previous is not None:
+            change += (action - previous).abs().mean(dim=1).double() / (
+                env.spaces.horizon - 1
+            )
+        previous = action
+        alive &= ~step.done
+    return won, total, first, change
+
+
+def to_device(obs: Obs, device: torch.device) -> Obs:
+    """Observations as float32 on ``device``."""
+    return {name: value.to(device, torch.float32) for name, value in obs.items()}
