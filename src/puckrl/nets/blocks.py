@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ class EnsembleMLP(nn.Module):
         widths = [inputs, *hidden]
         self.hidden = nn.ModuleList(
             EnsembleLinear(ensemble, before, after, compute_dtype)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            for before, after in pairwise(widths)
         )
         self.head = EnsembleLinear(ensemble, widths[-1], outputs, torch.float32)
 

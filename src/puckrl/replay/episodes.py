@@ -10,7 +10,7 @@ one row per world and enter the ring complete.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ class ReplayCfg:
     """Where in an episode hindsight goals come from."""
     her_ratio: float = 0.8
     """Share of sampled goals that are hindsight goals; k per original goal: k / (k + 1)."""
-    sampling: SamplingCfg = SamplingCfg()
+    sampling: SamplingCfg = field(default_factory=SamplingCfg)
     """Which steps a batch looks at."""
 
 

@@ -33,7 +33,7 @@ def still_moving(achieved: Tensor, length: Tensor, moved_m: float) -> Tensor:
     """
     rows = torch.arange(len(achieved), device=achieved.device)
     final = achieved[rows, length][:, None]
-    away = torch.linalg.vector_norm(achieved - final, dim=-1) > moved_m
+    away = (achieved - final).square().sum(dim=-1).sqrt() > moved_m
     index = torch.arange(achieved.shape[1], device=achieved.device)
     away &= index < length[:, None]
     return ((index + 1) * away).amax(dim=1)
