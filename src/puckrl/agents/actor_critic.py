@@ -203,6 +203,7 @@ class ActorCritic(ABC):
     def _round(self, batch: Batch, noise: Tensor) -> Metrics:
         """``actor_delay`` critic updates, one actor update, one Polyak step."""
         size = self.cfg.batch_size
+        metrics: Metrics = {}
         for i in range(self.cfg.actor_delay):
             part = slice(i * size, (i + 1) * size)
             metrics = self._update_critic(_rows(batch, part), noise[0, part])

@@ -18,8 +18,9 @@ class Captured:
     """Calls ``function`` through a CUDA graph; inputs are copied into fixed buffers.
 
     ``function`` may read and change other tensors as long as they stay where they
-    are. The first calls run it eagerly, so that lazy initialisation is over before
-    the recording. Results are live buffers: the next call overwrites them.
+    are. The first calls run it eagerly, so that lazy initialisation and compilation
+    are over before the recording. Results are live buffers: the next call overwrites
+    them.
 
     Args:
         function: of nested containers of CUDA tensors, to the same.
@@ -29,27 +30,29 @@ class Captured:
         self._function = function
         self._calls = 0
         self._graph = torch.cuda.CUDAGraph()
-        self._inputs: list[Tensor] = []
+        self._buffers: list[Tensor] = []
         self._outputs: Any = None
 
     def __call__(self, *args: Any) -> Any:
         """The function's result for ``args``, whose shapes never change."""
         self._calls += 1
-        if self._calls <= _WARM_UP_CALLS:
-            return self._function(*args)
         leaves, structure = pytree.tree_flatten(args)
-        if not self._inputs:
-            self._record(leaves, structure)
-        for buffer, leaf in zip(self._inputs, leaves, strict=True):
+        if not self._buffers:
+            # A tensor that is passed twice stays one tensor: compiled code has
+            # specialised on that, and would compile again inside the recording.
+            clones = {id(leaf): leaf.clone() for leaf in leaves}
+            self._buffers = [clones[id(leaf)] for leaf in leaves]
+        for buffer, leaf in zip(self._buffers, leaves, strict=True):
             buffer.copy_(leaf, non_blocking=True)
+        if self._calls <= _WARM_UP_CALLS:
+            return self._function(*pytree.tree_unflatten(self._buffers, structure))
+        if self._calls == _WARM_UP_CALLS + 1:
+            self._record(structure)
         self._graph.replay()
         return self._outputs
 
-    def _record(self, leaves: list[Tensor], structure: pytree.TreeSpec) -> None:
-        """Record one call on fixed copies of the inputs (recording runs nothing)."""
-        self._inputs = [leaf.clone() for leaf in leaves]
+    def _record(self, structure: pytree.TreeSpec) -> None:
+        """Record one call on the buffers (recording runs nothing)."""
         torch.cuda.synchronize()
         with torch.cuda.graph(self._graph):
-            self._outputs = self._function(
-                *pytree.tree_unflatten(self._inputs, structure)
-            )
+            self._outputs = self._function(*pytree.tree_unflatten(self._buffers, structure))

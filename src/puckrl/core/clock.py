@@ -1,6 +1,10 @@
-"""Predicates that make the training loop read as English."""
+"""Counters of a run, and predicates that make its loop read as English."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass
@@ -38,3 +42,41 @@ class Ratio:
         due = int(self.debt)
         self.debt -= due
         return due
+
+
+Phase = Literal["collect", "update", "evaluate", "compile", "save"]
+
+
+@dataclass
+class Clock:
+    """The run's counters: env steps and updates, and where the seconds went."""
+
+    env_steps: int = 0
+    """Control steps, summed over worlds."""
+    updates: int = 0
+    """Gradient steps of the critic."""
+    episodes: int = 0
+    """Training episodes that ended."""
+    diverged: int = 0
+    """Worlds that were reset because their physics failed."""
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    """Seconds spent in each phase."""
+
+    @contextmanager
+    def phase(self, name: Phase) -> Iterator[None]:
+        """Count the time inside towards a phase."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+    @property
+    def train_s(self) -> float:
+        """Seconds of collecting and updating: the clock that results quote."""
+        return self.seconds.get("collect", 0.0) + self.seconds.get("update", 0.0)
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of all phases."""
+        return sum(self.seconds.values())

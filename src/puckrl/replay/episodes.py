@@ -201,6 +201,39 @@ class EpisodeRing:
             terminated=self._terminated(reached, goal).float(),
         )
 
+    # -- checkpoint -----------------------------------------------------------
+
+    @property
+    def oldest(self) -> int:
+        """Number of the oldest episode that is still stored."""
+        return max(0, self.added - self.capacity)
+
+    def export(self, first: int, last: int) -> dict[str, Tensor]:
+        """Copies of the episodes numbered first ... last - 1, and their lengths."""
+        slots = torch.arange(first, last, device=self.device) % self.capacity
+        rows = {name: stored[slots] for name, stored in self.episodes.items()}
+        return {**rows, "length": self._uniform.eligible[slots]}
+
+    def load(self, first: int, rows: dict[str, Tensor]) -> None:
+        """Put exported episodes back; those that the ring has outgrown are skipped."""
+        length = rows["length"].to(self.device)
+        slots = torch.arange(first, first + len(length), device=self.device) % self.capacity
+        for name, stored in self.episodes.items():
+            stored[slots] = rows[name].to(self.device)
+        self._count(slots, length)
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """A copy of the episodes under way."""
+        under_way = {name: rows.clone() for name, rows in self._staging.items()}
+        return {**under_way, "elapsed": self._elapsed.clone()}
+
+    def restore(self, snapshot: dict[str, Tensor], added: int) -> None:
+        """Put back the episodes under way; ``added`` is the count at that time."""
+        self.added = added
+        self._elapsed.copy_(snapshot["elapsed"])
+        for name, rows in self._staging.items():
+            rows.copy_(snapshot[name])
+
 
 def _allocate(rows: int, spaces: Spaces, device: torch.device) -> dict[str, Tensor]:
     """Zeroed float32 storage for ``rows`` episodes."""

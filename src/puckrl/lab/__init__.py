@@ -1,0 +1,1 @@
+"""The only floor that knows everything: configurations, runs, results."""

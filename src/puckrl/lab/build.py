@@ -1,0 +1,149 @@
+"""RunCfg -> live objects; the only place that picks backends, agents and compilers."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import torch
+
+from puckrl.agents.actor_critic import ActorCritic, AgentCfg
+from puckrl.agents.sac import Sac, SacCfg
+from puckrl.agents.td3 import Td3, Td3Cfg
+from puckrl.core.capture import Captured
+from puckrl.core.clock import Ratio
+from puckrl.core.errors import unknown
+from puckrl.core.rng import generator
+from puckrl.core.runtime import has_compiler, has_fast_bf16, pick_device
+from puckrl.core.types import Spaces
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.lab.config import RunCfg, SimCfg
+from puckrl.replay.episodes import EpisodeRing
+from puckrl.sim.cpu import CpuSim
+from puckrl.tasks.catalog import make_task
+from puckrl.tasks.task import RewardKind, Task
+from puckrl.train.learner import Learner
+from puckrl.train.rollout import Collector
+
+log = logging.getLogger(__name__)
+
+EVAL_WORLDS = 64
+_EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
+
+
+@dataclass
+class Parts:
+    """Everything alive in a run."""
+
+    env: GoalEnv
+    """Collects; resets itself."""
+    eval_env: GoalEnv
+    """Judges; does not."""
+    agent: ActorCritic
+    """Acts and learns."""
+    replay: EpisodeRing
+    """Remembers."""
+    collector: Collector
+    """Plays the agent into the replay."""
+    learner: Learner
+    """Updates the agent from the replay."""
+    replay_rng: torch.Generator
+    """Draws batches."""
+    device: torch.device
+    """Where agent and replay live."""
+
+
+def make_env(
+    task: str,
+    sim: SimCfg,
+    *,
+    reward: RewardKind = "sparse",
+    seed: int = 0,
+    auto_reset: bool = True,
+) -> GoalEnv:
+    """A goal environment from names and numbers."""
+    made = make_task(task, reward)
+    model = made.scene().compile()
+    return GoalEnv(
+        made, CpuSim(model, sim.num_worlds, sim.num_threads), seed, auto_reset=auto_reset
+    )
+
+
+def make_eval_env(cfg: RunCfg) -> GoalEnv:
+    """The environment that judges: its own worlds and seeds."""
+    worlds = min(EVAL_WORLDS, cfg.eval.episodes)
+    sim = replace(cfg.sim, num_worlds=worlds)
+    seed = cfg.seed + _EVAL_SEED_OFFSET
+    return make_env(cfg.task, sim, reward=cfg.reward, seed=seed, auto_reset=False)
+
+
+def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic:
+    """A fresh agent.
+
+    Raises:
+        UserError: if it is to see a sensor that the task does not have.
+    """
+    settings = _at_hand(cfg.agent, device)
+    for name in (*settings.actor_sensors, *settings.critic_sensors):
+        if name != "state" and name not in spaces.sensors:
+            raise unknown("sensor", name, ["state", *spaces.sensors])
+    # A sparse reward lies in [-1, 0]; a dense one has no bound that clipping could use.
+    bounds = (-1.0, 0.0) if cfg.reward == "sparse" else None
+    if isinstance(settings, SacCfg):
+        return Sac(settings, spaces, bounds, cfg.seed, device)
+    assert isinstance(settings, Td3Cfg), settings
+    return Td3(settings, spaces, bounds, cfg.seed, device)
+
+
+def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
+    """float32 where bfloat16 would be emulated."""
+    if cfg.precision == "bf16" and device.type == "cpu" and not has_fast_bf16():
+        log.info("this CPU has no bfloat16 products: using float32")
+        return replace(cfg, precision="fp32")
+    return cfg
+
+
+def _speed_up(agent: ActorCritic, *, compiled: bool) -> None:
+    """Wrap the agent's round from outside: compile it, and on CUDA record it."""
+    on_cuda = agent.device.type == "cuda"
+    if compiled and not on_cuda and not has_compiler():
+        log.warning("no C++ compiler: updates run uncompiled, about 3x slower (install g++)")
+        compiled = False
+    if compiled:
+        agent.round = torch.compile(agent.round, fullgraph=True)
+    if on_cuda:
+        agent.round = Captured(agent.round)
+
+
+def make_replay(cfg: RunCfg, task: Task, num_worlds: int, device: torch.device) -> EpisodeRing:
+    """An empty replay."""
+    staging = torch.device("cpu")  # where CpuSim's observations are
+    return EpisodeRing(
+        cfg.replay, task.spaces, num_worlds, task.reward, task.terminated, device, staging
+    )
+
+
+def build(cfg: RunCfg) -> Parts:
+    """Everything that a run needs, fresh."""
+    device = pick_device(cfg.device)
+    env = make_env(cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed)
+    agent = make_agent(cfg, env.spaces, device)
+    _speed_up(agent, compiled=cfg.loop.compile)
+    replay = make_replay(cfg, env.task, env.num_worlds, device)
+    rng = generator(cfg.seed, "replay", device)
+    learner = Learner(
+        agent,
+        replay,
+        Ratio(cfg.loop.update_ratio),
+        rng,
+        warm_up_episodes=cfg.loop.warm_up_episodes,
+        normalise_episodes=cfg.loop.normalise_episodes,
+    )
+    return Parts(
+        env=env,
+        eval_env=make_eval_env(cfg),
+        agent=agent,
+        replay=replay,
+        collector=Collector(env, replay, device),
+        learner=learner,
+        replay_rng=rng,
+        device=device,
+    )

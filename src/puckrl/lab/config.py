@@ -1,0 +1,195 @@
+"""RunCfg: everything that decides a run, as one frozen value.
+
+It goes to YAML and back without loss, and its hash names the run's folder: two runs
+with the same hash differ by their seed only.
+"""
+
+import dataclasses
+import hashlib
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import yaml
+
+from puckrl.agents.sac import SacCfg
+from puckrl.agents.td3 import Td3Cfg
+from puckrl.core.errors import UserError
+from puckrl.replay.episodes import ReplayCfg
+from puckrl.tasks.task import RewardKind
+
+AGENTS: dict[str, type[Td3Cfg] | type[SacCfg]] = {"td3": Td3Cfg, "sac": SacCfg}
+
+
+@dataclass(frozen=True)
+class SimCfg:
+    """Physics."""
+
+    num_worlds: int = 32
+    """Worlds that collect at the same time."""
+    num_threads: int = 0
+    """C threads of the physics; 0: every core."""
+
+
+@dataclass(frozen=True)
+class LoopCfg:
+    """Rhythm of the run."""
+
+    update_ratio: float = 0.15
+    """Critic updates per env step (UTD)."""
+    warm_up_episodes: int = 32
+    """Episodes collected before the first update."""
+    normalise_episodes: int = 640
+    """The input normalisers learn from this many first episodes, then stand still."""
+    compile: bool = True
+    """torch.compile the update (where there is a C++ compiler, or CUDA)."""
+
+
+@dataclass(frozen=True)
+class EvalCfg:
+    """How the run is judged while it goes on."""
+
+    every_env_steps: int = 10_000
+    """Env steps between evaluations."""
+    episodes: int = 128
+    """Deterministic episodes each time."""
+    final_episodes: int = 512
+    """Deterministic episodes at the end."""
+
+
+@dataclass(frozen=True)
+class BudgetCfg:
+    """When the run ends; 0 switches a limit off."""
+
+    env_steps: int = 300_000
+    """Env steps, summed over worlds."""
+    wall_s: float = 0.0
+    """Seconds of collecting and updating; evaluation and compilation come on top."""
+    until_success: float = 0.0
+    """End early when two evaluations in a row reach this success rate."""
+
+
+@dataclass(frozen=True)
+class ExpectCfg:
+    """What the preset promises, checked at the end."""
+
+    success: float = 0.0
+    """Least final success rate."""
+    train_s: float = 0.0
+    """Seconds within which it is reached on two CPU cores."""
+
+
+@dataclass(frozen=True)
+class SaveCfg:
+    """What is kept of the run."""
+
+    every_s: float = 30.0
+    """Seconds between snapshots; 0: only at the end."""
+    tensorboard: bool = True
+    """Write TensorBoard event files too."""
+    video: bool = True
+    """Film the policy at the end."""
+
+
+@dataclass(frozen=True)
+class RunCfg:
+    """One run."""
+
+    preset: str = "custom"
+    """Name of the preset that it was made from."""
+    task: str = "push"
+    """Task name, or path/to/file.py:ClassName."""
+    reward: RewardKind = "sparse"
+    """0 / -1, or minus the distance in metres."""
+    seed: int = 0
+    """Decides weights, exploration, resets, goals and replay draws."""
+    device: str = "auto"
+    """Where replay and networks live: auto, cpu, cuda, cuda:N."""
+    sim: SimCfg = field(default_factory=SimCfg)
+    """Physics."""
+    agent: Td3Cfg | SacCfg = field(default_factory=Td3Cfg)
+    """Learning rule and networks."""
+    replay: ReplayCfg = field(default_factory=ReplayCfg)
+    """Memory and hindsight."""
+    loop: LoopCfg = field(default_factory=LoopCfg)
+    """Rhythm."""
+    eval: EvalCfg = field(default_factory=EvalCfg)
+    """Judging."""
+    budget: BudgetCfg = field(default_factory=BudgetCfg)
+    """End."""
+    expect: ExpectCfg = field(default_factory=ExpectCfg)
+    """Promise."""
+    save: SaveCfg = field(default_factory=SaveCfg)
+    """Files."""
+
+
+def to_dict(cfg: RunCfg) -> dict[str, Any]:
+    """Plain nested dictionaries; the agent says its kind."""
+    tree = dataclasses.asdict(cfg)
+    kind = next(k for k, c in AGENTS.items() if type(cfg.agent) is c)
+    tree["agent"] = {"kind": kind, **tree["agent"]}
+    return tree
+
+
+def from_dict(tree: dict[str, Any]) -> RunCfg:
+    """The inverse of ``to_dict``.
+
+    Raises:
+        UserError: for a field or a kind of agent that does not exist.
+    """
+    return _build(RunCfg, tree, "")
+
+
+def _build(cls: type[Any], tree: dict[str, Any], where: str) -> Any:
+    """A dataclass from a dictionary, fields by their declared types."""
+    hints = typing.get_type_hints(cls)
+    strange = sorted(set(tree) - set(hints))
+    if strange:
+        raise UserError(f"unknown setting {where}{strange[0]!r}; legal: {', '.join(hints)}")
+    values = {name: _value(hints[name], value, f"{where}{name}.") for name, value in tree.items()}
+    return cls(**values)
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    """One field: a nested dataclass, the agent, a tuple, or the value itself."""
+    if isinstance(hint, types.UnionType) and isinstance(value, dict):
+        rest = dict(value)
+        kind = rest.pop("kind", "td3")
+        if kind not in AGENTS:
+            raise UserError(f"unknown agent {kind!r}; legal: {', '.join(AGENTS)}")
+        return _build(AGENTS[kind], rest, where)
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _build(typing.cast(type[Any], hint), value, where)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def to_yaml(cfg: RunCfg) -> str:
+    """The configuration as YAML text, fields in their declared order."""
+    return yaml.safe_dump(_plain(to_dict(cfg)), sort_keys=False)
+
+
+def from_yaml(text: str) -> RunCfg:
+    """The inverse of ``to_yaml``."""
+    return from_dict(yaml.safe_load(text))
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, so that safe YAML can hold them."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
+
+
+_NOT_HASHED = ("seed", "device", "save", "expect")
+
+
+def config_hash(cfg: RunCfg) -> str:
+    """Eight hex digits of everything that decides what is learned, but the seed."""
+    tree = {k: v for k, v in _plain(to_dict(cfg)).items() if k not in _NOT_HASHED}
+    text = yaml.safe_dump(tree, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+Stop = Literal["budget", "success", "interrupted", "failed"]
+"""Why a run ended."""

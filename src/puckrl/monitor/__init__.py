@@ -1,0 +1,1 @@
+"""Reading numbers, never objects: so that it works on anybody's log."""

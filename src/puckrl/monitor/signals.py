@@ -1,0 +1,65 @@
+"""The glossary of every logged number; docs/metrics.md is generated from it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One logged number."""
+
+    name: str
+    """Key in metrics.jsonl and tag in TensorBoard."""
+    unit: str
+    """Unit; "1" for a pure number."""
+    meaning: str
+    """What it is, as a formula where there is one."""
+    healthy: str
+    """What to expect of a run that works."""
+
+
+SIGNALS: tuple[Signal, ...] = (
+    Signal("env_steps", "steps", "control steps, summed over worlds", "the first clock"),
+    Signal("updates", "updates", "gradient steps of the critic", "the second clock"),
+    Signal("episodes", "episodes", "training episodes that ended", "grows with env_steps"),
+    Signal("train_s", "s", "seconds of collecting and updating", "the clock that results quote"),
+    Signal("wall_s", "s", "seconds of all phases, evaluation and compilation too", "-"),
+    Signal("rate/env_steps_per_s", "1/s", "env steps per second of collecting", "steady; a drop means the cores are shared"),
+    Signal("rate/updates_per_s", "1/s", "updates per second of updating", "steady"),
+    Signal("rate/update_ratio", "1", "updates / env_steps so far (UTD)", "what the configuration asks for"),
+    Signal("train/success", "1", "share of training episodes at the goal at their last step, with exploration noise", "lags eval/success by the noise"),
+    Signal("train/critic_loss", "1", "Σ_i mean (Q_i - y)²", "low while nothing succeeds (red), RISES at take-off (green), falls again when converged"),
+    Signal("train/actor_loss", "1", "TD3: -mean Q + λ mean a²; SAC: mean α log π - Q", "follows -Q"),
+    Signal("train/q_mean", "1", "mean value of sampled actions", "between -1/(1-γ) and 0 for sparse rewards; at -(1-γ^T)/(1-γ) the critic expects failure everywhere"),
+    Signal("train/target_std", "1", "deviation of the TD targets in a batch", "well above 0: the targets tell states apart"),
+    Signal("train/reward_mean", "1", "mean reward of sampled, relabelled transitions", "-1 ... 0 for sparse rewards"),
+    Signal("train/critic_grad_norm", "1", "length of the critic's gradient", "finite, no trend to 0"),
+    Signal("train/actor_grad_norm", "1", "length of the actor's gradient, before clipping", "finite; near 0 means the critic sees no difference between actions"),
+    Signal("train/action_effort", "1", "mean squared action of the policy", "below 0.9: else the actor saturates"),
+    Signal("train/entropy", "nat", "SAC: mean -log π", "falls slowly; a sudden drop is an entropy collapse"),
+    Signal("train/alpha", "1", "SAC: temperature", "constant, or settling"),
+    Signal("replay/transitions", "steps", "transitions that can be sampled", "grows to the capacity"),
+    Signal("replay/moving_share", "1", "share of stored steps after which the achieved goal still moves", "rises before success does"),
+    Signal("replay/recent_moving_share", "1", "share of the newest 256 episodes in which the achieved goal moved", "leads success by minutes"),
+    Signal("sim/diverged", "worlds", "worlds reset so far because their physics failed", "0"),
+    Signal("eval/success", "1", "share of deterministic episodes at the goal at their last step", "the result"),
+    Signal("eval/success_low", "1", "lower end of the Wilson 95 % interval", "-"),
+    Signal("eval/success_high", "1", "upper end of the Wilson 95 % interval", "-"),
+    Signal("eval/episodes", "episodes", "deterministic episodes played", "200 or more for a claim"),
+    Signal("eval/return", "1", "undiscounted return, mean", "rises with success"),
+    Signal("eval/time_to_success_s", "s", "median time until the goal is first reached, over successful episodes", "falls after take-off"),
+    Signal("eval/action_change", "1", "mean absolute change of an action component per step", "smooth policies: below 0.3"),
+)
+
+METRICS: dict[str, Signal] = {signal.name: signal for signal in SIGNALS}
+"""Every legal key of a logged row."""
+
+
+def markdown() -> str:
+    """The glossary as the Markdown page docs/metrics.md."""
+    head = (
+        "# Metrics\n\nEvery number that a run logs (`metrics.jsonl`, TensorBoard). Generated from\n"
+        "`monitor/signals.py` by `make docs`.\n\n"
+        "| name | unit | meaning | healthy |\n|---|---|---|---|\n"
+    )
+    rows = (f"| `{s.name}` | {s.unit} | {s.meaning} | {s.healthy} |\n" for s in SIGNALS)
+    return head + "".join(rows)

@@ -1,0 +1,254 @@
+"""Snapshots that survive a kill at any moment.
+
+    checkpoints/
+      episodes-0-1600.safetensors        replay, written once, shared by snapshots
+      episodes-1600-3200.safetensors
+      state-000002.safetensors           networks, optimisers, simulation, RNG streams
+      snapshot-000002.json               clocks, and a SHA-256 of each file above
+
+A file is written under a temporary name, synced, then renamed; the JSON comes last,
+so a snapshot exists only when all of it does. Two snapshots are kept. Loading checks
+every hash and falls back to the older snapshot, with a warning. Nothing that is
+loaded can run code: safetensors and JSON only.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from puckrl.core.errors import UserError
+from puckrl.replay.episodes import EpisodeRing
+
+log = logging.getLogger(__name__)
+
+_KEPT = 2
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that a snapshot needs."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Episodes first ... last - 1 in one file."""
+
+    file: _File
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was saved beside the replay."""
+
+    tensors: dict[str, Tensor]
+    """Everything that decides the future, by name."""
+    scalars: dict[str, Any]
+    """Clocks and other plain numbers."""
+
+
+class Damaged(Exception):
+    """A file of a snapshot is missing or not what was written."""
+
+
+class Checkpoints:
+    """The snapshots of one run.
+
+    Args:
+        folder: where they are kept; created if need be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._chunks: list[_Chunk] = []
+        self._serial = max((_serial(p) for p in self._manifests()), default=0)
+
+    def _manifests(self) -> list[Path]:
+        """Complete snapshots, oldest first."""
+        return sorted(self.folder.glob("snapshot-*.json"))
+
+    def save(
+        self, tensors: dict[str, Tensor], scalars: dict[str, Any], replay: EpisodeRing
+    ) -> None:
+        """Write one snapshot; only episodes that no earlier one holds are written.
+
+        Raises:
+            OSError: disk full, read-only folder: the earlier snapshots stay intact.
+        """
+        self._serial += 1
+        self._chunks = [c for c in self._chunks if c.last > replay.oldest]
+        start = max(self._chunks[-1].last if self._chunks else 0, replay.oldest)
+        if replay.added > start:
+            rows = replay.export(start, replay.added)
+            name = f"episodes-{start}-{replay.added}.safetensors"
+            self._chunks.append(_Chunk(self._write(name, rows), start, replay.added))
+        state = self._write(f"state-{self._serial:06d}.safetensors", tensors)
+        body = {
+            "scalars": scalars,
+            "added": replay.added,
+            "state": asdict(state),
+            "chunks": [asdict(chunk) for chunk in self._chunks],
+        }
+        text = json.dumps(body)
+        manifest = {"sha256": _sha256(text.encode()), "body": text}
+        _write_atomically(
+            self.folder / f"snapshot-{self._serial:06d}.json", json.dumps(manifest).encode()
+        )
+        self._sweep()
+
+    def _write(self, name: str, tensors: dict[str, Tensor]) -> _File:
+        """Tensors into a file of the folder."""
+        data = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
+        _write_atomically(self.folder / name, data)
+        return _File(name, _sha256(data))
+
+    def _sweep(self) -> None:
+        """Delete what no kept snapshot needs, and leftovers of interrupted writes."""
+        manifests = self._manifests()
+        for old in manifests[:-_KEPT]:
+            old.unlink()
+        needed = {path.name for path in manifests[-_KEPT:]}
+        for path in manifests[-_KEPT:]:
+            needed |= _files_of(path)
+        for path in self.folder.iterdir():
+            if path.name not in needed:
+                path.unlink()
+
+    def load(self, replay: EpisodeRing) -> Snapshot:
+        """The newest intact snapshot; its episodes go into ``replay``.
+
+        If none is wholly intact, the newest whose state is intact is used without
+        the damaged episodes.
+
+        Raises:
+            UserError: if no snapshot can be used.
+        """
+        for lenient in (False, True):
+            for path in reversed(self._manifests()):
+                try:
+                    snapshot = self._load(path, replay, lenient=lenient)
+                except Damaged as error:
+                    log.warning("%s: %s; trying the one before", path.name, error)
+                    continue
+                self._forget_after(path)
+                return snapshot
+        raise UserError(f"no usable snapshot in {self.folder}; start the run anew")
+
+    def _forget_after(self, path: Path) -> None:
+        """Drop damaged snapshots newer than the one in use: they would count as kept."""
+        for newer in self._manifests():
+            if newer > path:
+                newer.unlink()
+
+    def _load(self, path: Path, replay: EpisodeRing, *, lenient: bool) -> Snapshot:
+        body = _body(path)
+        tensors = self._read(_File(**body["state"]))
+        chunks = [_Chunk(_File(**c["file"]), c["first"], c["last"]) for c in body["chunks"]]
+        intact = list(self._read_chunks(chunks, lenient=lenient))
+        for chunk, rows in intact:
+            replay.load(chunk.first, rows)
+        prefix = "replay."
+        staging = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        replay.restore(staging, body["added"])
+        self._chunks = [chunk for chunk, _ in intact]
+        return Snapshot(tensors, body["scalars"])
+
+    def _read_chunks(
+        self, chunks: list[_Chunk], *, lenient: bool
+    ) -> Iterator[tuple[_Chunk, dict[str, Tensor]]]:
+        """The episodes of a snapshot; damaged files are skipped if ``lenient``."""
+        for chunk in chunks:
+            try:
+                yield chunk, self._read(chunk.file)
+            except Damaged as error:
+                if not lenient:
+                    raise
+                log.warning("%s: %d episodes are lost", error, chunk.last - chunk.first)
+
+    def _read(self, file: _File) -> dict[str, Tensor]:
+        """Tensors of a file whose hash is right."""
+        try:
+            data = (self.folder / file.name).read_bytes()
+        except OSError as error:
+            raise Damaged(f"{file.name} cannot be read ({error.strerror})") from error
+        if _sha256(data) != file.sha256:
+            raise Damaged(f"{file.name} is damaged")
+        return load(data)
+
+
+def read_state(folder: Path) -> Snapshot:
+    """The newest snapshot whose state is intact, without its replay: to evaluate.
+
+    Raises:
+        UserError: if there is none.
+    """
+    checkpoints = Checkpoints(folder)
+    for path in reversed(checkpoints._manifests()):
+        try:
+            body = _body(path)
+            return Snapshot(checkpoints._read(_File(**body["state"])), body["scalars"])
+        except Damaged as error:
+            log.warning("%s: %s; trying the one before", path.name, error)
+    raise UserError(f"no usable snapshot in {folder}; train first")
+
+
+def _body(path: Path) -> dict[str, Any]:
+    """A manifest's content, if its hash is right."""
+    try:
+        manifest = json.loads(path.read_bytes())
+        if _sha256(manifest["body"].encode()) == manifest["sha256"]:
+            return json.loads(manifest["body"])
+    except (ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+        raise Damaged(f"{path.name} is unreadable") from error
+    raise Damaged(f"{path.name} is damaged")
+
+
+def _files_of(path: Path) -> set[str]:
+    """Names of the files that a snapshot needs; of a damaged one: none."""
+    try:
+        body = _body(path)
+    except Damaged:
+        return set()
+    return {body["state"]["name"], *(chunk["file"]["name"] for chunk in body["chunks"])}
+
+
+def _serial(path: Path) -> int:
+    """The number in ``snapshot-000012.json``."""
+    return int(path.stem.rpartition("-")[2])
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Temporary file, fsync, rename, fsync of the folder."""
+    temporary = path.with_suffix(path.suffix + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

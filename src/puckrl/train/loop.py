@@ -1,0 +1,161 @@
+"""The training loop; every noun is an argument."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from puckrl.agents.actor_critic import ActorCritic
+from puckrl.core.clock import Clock, Every
+from puckrl.core.runtime import torch_threads
+from puckrl.train.learner import Learner
+from puckrl.train.rollout import Collected, Collector, Evaluation
+from puckrl.train.sinks import Row, Sink
+
+Doing = Literal["collecting", "compiling", "learning", "evaluating", "saving"]
+Stop = Literal["budget", "success", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop; 0 switches a limit off."""
+
+    env_steps: int
+    """Env steps, summed over worlds."""
+    train_s: float
+    """Seconds of collecting and updating."""
+    success: float
+    """Success rate of two evaluations in a row."""
+
+    def reached(self, clock: Clock, last_two: list[float]) -> Stop | None:
+        """The limit that is reached, if any."""
+        if self.success and len(last_two) == 2 and min(last_two) >= self.success:
+            return "success"
+        spent = self.env_steps and clock.env_steps >= self.env_steps
+        late = self.train_s and clock.train_s >= self.train_s
+        return "budget" if spent or late else None
+
+
+@dataclass
+class Progress:
+    """Where a run stands; together with the tensors it is what a snapshot holds."""
+
+    clock: Clock
+    evaluated_at: int
+    """Env steps of the last evaluation."""
+    successes: list[float]
+    """Success of the last two evaluations."""
+
+
+def train(
+    *,
+    progress: Progress,
+    limits: Limits,
+    steps_per_turn: int,
+    agent: ActorCritic,
+    collector: Collector,
+    learner: Learner,
+    evaluate: Callable[[], Evaluation],
+    evaluate_every: int,
+    save: Callable[[], None],
+    save_every_s: float,
+    sink: Sink,
+    say: Callable[[Doing], None],
+    interrupted: Callable[[], bool],
+) -> Stop:
+    """Collect, learn, judge, save, until a limit is reached; returns which.
+
+    Args:
+        progress: counters, advanced in place.
+        limits: when to stop.
+        steps_per_turn: control steps per world between updates.
+        agent: acts and learns.
+        collector: plays it into the replay.
+        learner: updates it from the replay.
+        evaluate: judges the present policy.
+        evaluate_every: env steps between evaluations.
+        save: writes a snapshot.
+        save_every_s: seconds between snapshots; 0: never.
+        sink: takes the numbers.
+        say: told what happens now.
+        interrupted: asked once a turn whether to stop.
+    """
+    clock = progress.clock
+    should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
+    should_save = Every(save_every_s, last=clock.wall_s)
+    stop: Stop | None = None
+    while stop is None:
+        say("collecting")
+        with clock.phase("collect"), torch_threads(1):
+            collected = collector.collect(agent, steps_per_turn)
+        count(collected, clock)
+
+        say("learning" if learner.ready else "compiling")
+        metrics = learner.learn(collected.env_steps, clock)
+        sink.write(training_row(clock, collected, metrics, learner))
+
+        stop = limits.reached(clock, progress.successes)
+        if should_evaluate(clock.env_steps) or stop == "budget":
+            say("evaluating")
+            with clock.phase("evaluate"), torch_threads(1):
+                judged = evaluate()
+            sink.write(clocks(clock) | evaluation_row(judged))
+            progress.evaluated_at = clock.env_steps
+            progress.successes = [*progress.successes, judged.success][-2:]
+            stop = stop or limits.reached(clock, progress.successes)
+
+        if interrupted():
+            stop = stop or "interrupted"
+        if should_save(clock.wall_s):
+            say("saving")
+            with clock.phase("save"):
+                save()
+    return stop
+
+
+def count(collected: Collected, clock: Clock) -> None:
+    """Advance the counters."""
+    clock.env_steps += collected.env_steps
+    clock.episodes += collected.episodes
+    clock.diverged += collected.diverged
+
+
+def clocks(clock: Clock) -> Row:
+    """Every counter that a row carries."""
+    return {
+        "env_steps": clock.env_steps,
+        "updates": clock.updates,
+        "episodes": clock.episodes,
+        "train_s": clock.train_s,
+        "wall_s": clock.wall_s,
+    }
+
+
+def training_row(
+    clock: Clock, collected: Collected, metrics: Row, learner: Learner
+) -> Row:
+    """The numbers of one turn."""
+    replay, seconds = learner.replay, clock.seconds
+    return clocks(clock) | {
+        "train/success": collected.success,
+        "rate/env_steps_per_s": clock.env_steps / max(seconds["collect"], 1e-9),
+        "rate/updates_per_s": clock.updates / max(seconds.get("update", 0.0), 1e-9),
+        "rate/update_ratio": clock.updates / clock.env_steps,
+        "replay/transitions": len(replay),
+        "replay/moving_share": replay.moving_share,
+        "replay/recent_moving_share": replay.recent_moving_share(256),
+        "sim/diverged": clock.diverged,
+        **metrics,
+    }
+
+
+def evaluation_row(judged: Evaluation) -> Row:
+    """The numbers of one evaluation."""
+    return {
+        "eval/success": judged.success,
+        "eval/success_low": judged.interval.low,
+        "eval/success_high": judged.interval.high,
+        "eval/episodes": judged.episodes,
+        "eval/return": judged.mean_return,
+        "eval/time_to_success_s": judged.time_to_success_s,
+        "eval/action_change": judged.action_change,
+    }
