@@ -1,1 +1,58 @@
-"""Train robot manipulation policies from sparse rewards, and know whether the run works."""
+"""Train robot manipulation policies from sparse rewards, and know whether the run works.
+
+    env = puckrl.make("push", num_worlds=64)       a batched goal environment
+    folder = puckrl.train("push", seed=1)          a preset, from Python
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # importing puckrl costs nothing until something is made
+    from puckrl.envs.goal_env import GoalEnv
+    from puckrl.lab.runs import RunFolder
+    from puckrl.tasks.task import RewardKind
+
+__all__ = ["make", "train"]
+
+
+def make(
+    task: str,
+    num_worlds: int = 1,
+    *,
+    reward: "RewardKind" = "sparse",
+    seed: int = 0,
+    num_threads: int = 0,
+) -> "GoalEnv":
+    """A batched goal environment that resets its worlds by itself.
+
+    Args:
+        task: reach, push, slide, pick-place, or path/to/file.py:ClassName.
+        num_worlds: simulation copies.
+        reward: "sparse" or "dense".
+        seed: decides every reset, per world and episode.
+        num_threads: C threads of the physics; 0: every core.
+
+    Raises:
+        UserError: for an unknown task; the message lists the known ones.
+    """
+    from puckrl.lab.build import make_env
+    from puckrl.lab.config import SimCfg
+
+    return make_env(task, SimCfg(num_worlds, num_threads), reward=reward, seed=seed)
+
+
+def train(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
+    """Train a preset; returns its folder.
+
+    Args:
+        preset: a name that ``puck list`` shows, or path/to/file.py:ClassName.
+        root: folder of run folders.
+        changes: fields of ``puckrl.lab.config.RunCfg`` to replace, e.g. ``seed=1``.
+
+    Raises:
+        UserError: for an unknown preset, or if the run fails for an outside reason.
+    """
+    from puckrl.lab import presets, session
+
+    return session.start(replace(presets.preset(preset), **changes), Path(root))

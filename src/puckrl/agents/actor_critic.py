@@ -250,7 +250,7 @@ class ActorCritic(ABC):
     # -- checkpoint -----------------------------------------------------------
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every live tensor that decides the future, by name; restore with copy_."""
+        """Every live tensor that decides the future, by name."""
         found = {
             "actor": self.actor.vector,
             "actor_target": self.actor_target,
@@ -265,6 +265,15 @@ class ActorCritic(ABC):
         for name, flat in (("actor", self.actor), ("critic", self.critic)):
             found |= {f"{name}.{key}": b for key, b in flat.module.named_buffers()}
         return found
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Copy what ``tensors`` once returned into the live tensors.
+
+        Raises:
+            KeyError: if one is missing.
+        """
+        for name, live in self.tensors().items():
+            live.copy_(tensors[name])
 
     def generators(self) -> dict[str, torch.Generator]:
         """The random streams, by name."""

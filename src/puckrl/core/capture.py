@@ -55,4 +55,6 @@ class Captured:
         """Record one call on the buffers (recording runs nothing)."""
         torch.cuda.synchronize()
         with torch.cuda.graph(self._graph):
-            self._outputs = self._function(*pytree.tree_unflatten(self._buffers, structure))
+            self._outputs = self._function(
+                *pytree.tree_unflatten(self._buffers, structure)
+            )

@@ -69,7 +69,9 @@ class Clock:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+            self.seconds[name] = (
+                self.seconds.get(name, 0.0) + time.perf_counter() - begin
+            )
 
     @property
     def train_s(self) -> float:

@@ -21,7 +21,9 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"no device {name!r}; legal: auto, cpu, cuda, cuda:N") from error
+        raise UserError(
+            f"no device {name!r}; legal: auto, cpu, cuda, cuda:N"
+        ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UserError("no CUDA device here; use --device cpu or auto")
     return device

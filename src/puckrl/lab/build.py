@@ -63,7 +63,10 @@ def make_env(
     made = make_task(task, reward)
     model = made.scene().compile()
     return GoalEnv(
-        made, CpuSim(model, sim.num_worlds, sim.num_threads), seed, auto_reset=auto_reset
+        made,
+        CpuSim(model, sim.num_worlds, sim.num_threads),
+        seed,
+        auto_reset=auto_reset,
     )
 
 
@@ -105,7 +108,9 @@ def _speed_up(agent: ActorCritic, *, compiled: bool) -> None:
     """Wrap the agent's round from outside: compile it, and on CUDA record it."""
     on_cuda = agent.device.type == "cuda"
     if compiled and not on_cuda and not has_compiler():
-        log.warning("no C++ compiler: updates run uncompiled, about 3x slower (install g++)")
+        log.warning(
+            "no C++ compiler: updates run uncompiled, about 3x slower (install g++)"
+        )
         compiled = False
     if compiled:
         agent.round = torch.compile(agent.round, fullgraph=True)
@@ -113,11 +118,19 @@ def _speed_up(agent: ActorCritic, *, compiled: bool) -> None:
         agent.round = Captured(agent.round)
 
 
-def make_replay(cfg: RunCfg, task: Task, num_worlds: int, device: torch.device) -> EpisodeRing:
+def make_replay(
+    cfg: RunCfg, task: Task, num_worlds: int, device: torch.device
+) -> EpisodeRing:
     """An empty replay."""
     staging = torch.device("cpu")  # where CpuSim's observations are
     return EpisodeRing(
-        cfg.replay, task.spaces, num_worlds, task.reward, task.terminated, device, staging
+        cfg.replay,
+        task.spaces,
+        num_worlds,
+        task.reward,
+        task.terminated,
+        device,
+        staging,
     )
 
 

@@ -9,7 +9,7 @@ import hashlib
 import types
 import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
@@ -146,8 +146,13 @@ def _build(cls: type[Any], tree: dict[str, Any], where: str) -> Any:
     hints = typing.get_type_hints(cls)
     strange = sorted(set(tree) - set(hints))
     if strange:
-        raise UserError(f"unknown setting {where}{strange[0]!r}; legal: {', '.join(hints)}")
-    values = {name: _value(hints[name], value, f"{where}{name}.") for name, value in tree.items()}
+        raise UserError(
+            f"unknown setting {where}{strange[0]!r}; legal: {', '.join(hints)}"
+        )
+    values = {
+        name: _value(hints[name], value, f"{where}{name}.")
+        for name, value in tree.items()
+    }
     return cls(**values)
 
 
@@ -181,7 +186,8 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
 
 
-_NOT_HASHED = ("seed", "device", "save", "expect")
+_NOT_HASHED = ("seed", "device", "budget", "save", "expect")
+# A longer budget continues the same experiment; the device is in the manifest.
 
 
 def config_hash(cfg: RunCfg) -> str:
@@ -189,7 +195,3 @@ def config_hash(cfg: RunCfg) -> str:
     tree = {k: v for k, v in _plain(to_dict(cfg)).items() if k not in _NOT_HASHED}
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-Stop = Literal["budget", "success", "interrupted", "failed"]
-"""Why a run ended."""

@@ -49,7 +49,9 @@ _SLIDE = replace(
 
 def _dense(cfg: RunCfg) -> RunCfg:
     """The same run on the dense reward."""
-    return replace(cfg, preset=f"{cfg.preset}-dense", reward="dense", expect=ExpectCfg())
+    return replace(
+        cfg, preset=f"{cfg.preset}-dense", reward="dense", expect=ExpectCfg()
+    )
 
 
 _SPARSE = (_REACH, _PUSH, _SLIDE, _PICK_PLACE)

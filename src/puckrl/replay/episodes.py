@@ -217,7 +217,9 @@ class EpisodeRing:
     def load(self, first: int, rows: dict[str, Tensor]) -> None:
         """Put exported episodes back; those that the ring has outgrown are skipped."""
         length = rows["length"].to(self.device)
-        slots = torch.arange(first, first + len(length), device=self.device) % self.capacity
+        slots = (
+            torch.arange(first, first + len(length), device=self.device) % self.capacity
+        )
         for name, stored in self.episodes.items():
             stored[slots] = rows[name].to(self.device)
         self._count(slots, length)

@@ -106,13 +106,16 @@ class Checkpoints:
         text = json.dumps(body)
         manifest = {"sha256": _sha256(text.encode()), "body": text}
         _write_atomically(
-            self.folder / f"snapshot-{self._serial:06d}.json", json.dumps(manifest).encode()
+            self.folder / f"snapshot-{self._serial:06d}.json",
+            json.dumps(manifest).encode(),
         )
         self._sweep()
 
     def _write(self, name: str, tensors: dict[str, Tensor]) -> _File:
         """Tensors into a file of the folder."""
-        data = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
+        data = save(
+            {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        )
         _write_atomically(self.folder / name, data)
         return _File(name, _sha256(data))
 
@@ -157,12 +160,18 @@ class Checkpoints:
     def _load(self, path: Path, replay: EpisodeRing, *, lenient: bool) -> Snapshot:
         body = _body(path)
         tensors = self._read(_File(**body["state"]))
-        chunks = [_Chunk(_File(**c["file"]), c["first"], c["last"]) for c in body["chunks"]]
+        chunks = [
+            _Chunk(_File(**c["file"]), c["first"], c["last"]) for c in body["chunks"]
+        ]
         intact = list(self._read_chunks(chunks, lenient=lenient))
         for chunk, rows in intact:
             replay.load(chunk.first, rows)
         prefix = "replay."
-        staging = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        staging = {
+            k.removeprefix(prefix): v
+            for k, v in tensors.items()
+            if k.startswith(prefix)
+        }
         replay.restore(staging, body["added"])
         self._chunks = [chunk for chunk, _ in intact]
         return Snapshot(tensors, body["scalars"])

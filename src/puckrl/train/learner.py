@@ -59,7 +59,9 @@ class Learner:
 
     def _round(self, rounds: int) -> dict[str, float]:
         """Some rounds of updates, metrics averaged over them."""
-        sums: dict[str, torch.Tensor] = defaultdict(lambda: torch.zeros((), device=self.agent.device))
+        sums: dict[str, torch.Tensor] = defaultdict(
+            lambda: torch.zeros((), device=self.agent.device)
+        )
         for _ in range(rounds):
             batch = self.replay.sample(self.agent.transitions_per_round, self.rng)
             for name, value in self.agent.update(batch).items():

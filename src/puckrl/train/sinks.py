@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from puckrl.monitor.signals import METRICS
 
 if TYPE_CHECKING:  # its import takes a second; a run without it need not pay
-    from torch.utils.tensorboard.writer import SummaryWriter
+    pass
 
 Row = dict[str, float]
 """Numbers by name; ``env_steps`` is always among them."""
@@ -45,7 +45,9 @@ class JsonLines:
         """Append the row, at once visible to readers."""
         strange = sorted(set(row) - set(METRICS))
         assert not strange, f"not in monitor/signals.py: {strange}"
-        finite = {key: _short(value) for key, value in row.items() if math.isfinite(value)}
+        finite = {
+            key: _short(value) for key, value in row.items() if math.isfinite(value)
+        }
         self._file.write(json.dumps(finite) + "\n")
         self._file.flush()
 

@@ -1,0 +1,190 @@
+"""The command line: parses, calls the lab, prints. No logic."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from puckrl.core.errors import UserError
+from puckrl.lab.config import RunCfg
+
+_ROOT = Path("runs")
+console = Console(highlight=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``puck``; returns the exit code: 0 good, 1 not sane, 2 bad input."""
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.run is not _train:
+        parser.error(f"unknown argument {rest[0]!r}; see: puck {args.command} --help")
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_time=False, show_path=False)],
+    )
+    try:
+        return args.run(args, rest)
+    except UserError as error:
+        print(f"puck: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("puck: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Commands and their own options; a run's settings are tyro's."""
+    parser = argparse.ArgumentParser(
+        prog="puck",
+        description="Train robot manipulation policies from sparse rewards, "
+        "and know whether the run is working.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[..., int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, add_help=name != "train")
+        sub.set_defaults(run=run)
+        return sub
+
+    command("list", _list, "what can be trained: presets and tasks")
+
+    sub = command("train", _train, "train a preset, or go on with a run")
+    sub.add_argument("preset", nargs="?", help="preset, or path/to/task.py:ClassName")
+    sub.add_argument("--resume", metavar="RUN", help="go on with this run")
+    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+    sub.add_argument("--out", type=Path, help="this very folder instead of one in --root")
+    sub.add_argument("-h", "--help", action="store_true", help="every setting of the preset")
+
+    sub = command("eval", _eval, "success of a trained policy, with a confidence interval")
+    sub.add_argument("run_name", metavar="RUN")
+    sub.add_argument("--episodes", type=_positive, default=500)
+    sub.add_argument("--seed", type=int, default=10_000, help="seed of the test episodes")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the result here too")
+    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+
+    sub = command("record", _record, "a video of a trained policy")
+    sub.add_argument("run_name", metavar="RUN")
+    sub.add_argument("-o", "--output", type=Path, metavar="FILE.mp4|.gif")
+    sub.add_argument("--worlds", type=_positive, default=6)
+    sub.add_argument("--episodes", type=_positive, default=2)
+    sub.add_argument("--seed", type=int, default=10_000)
+    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+
+    sub = command("check", _check, "is a task sane: resets, contact, script, camera")
+    sub.add_argument("task", help="task, or path/to/task.py:ClassName")
+    return parser
+
+
+def _positive(text: str) -> int:
+    """An argument that must be a whole number above 0."""
+    number = int(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return number
+
+
+def _list(args: argparse.Namespace, rest: list[str]) -> int:
+    """Print the catalogue."""
+    from puckrl.lab.presets import PRESETS
+
+    table = Table(title="presets: puck train NAME", title_justify="left", box=None)
+    for heading in ("name", "task", "reward", "budget", "promises on two cores"):
+        table.add_column(heading)
+    for name, cfg in PRESETS.items():
+        promise = f"success {cfg.expect.success:.2f} in {cfg.expect.train_s:.0f} s"
+        table.add_row(
+            name,
+            cfg.task,
+            cfg.reward,
+            f"{cfg.budget.env_steps:,} env steps",
+            promise if cfg.expect.success else "-",
+        )
+    console.print(table)
+    console.print("your own task: puck train path/to/task.py:ClassName")
+    return 0
+
+
+def _train(args: argparse.Namespace, rest: list[str]) -> int:
+    """Start or resume a run."""
+    from puckrl.lab import runs, session
+    from puckrl.lab.presets import preset
+
+    if bool(args.resume) == bool(args.preset):
+        raise UserError("say either a preset or --resume RUN; presets: puck list")
+    if args.resume:
+        folder = runs.find(args.resume, args.root)
+        base = folder.config()
+    else:
+        folder, base = None, preset(args.preset)
+    settings = [*rest, "--help"] if args.help else rest
+    cfg = _settings(base, settings, f"puck train {args.resume or args.preset}")
+    folder = session.resume(folder, cfg) if folder else session.start(cfg, args.root, args.out)
+    result = folder.manifest()
+    console.print(f"{folder.path}: {result['status']}; card, curve and video are there")
+    return 0
+
+
+def _settings(base: RunCfg, args: list[str], prog: str) -> RunCfg:
+    """A configuration with the command line's changes."""
+    return tyro.cli(
+        RunCfg, default=base, args=args, prog=prog, config=(tyro.conf.AvoidSubcommands,)
+    )
+
+
+def _eval(args: argparse.Namespace, rest: list[str]) -> int:
+    """Judge a run's policy."""
+    from puckrl.lab.judge import judge_run
+
+    result = judge_run(args.run_name, args.root, args.episodes, args.seed)
+    table = Table(box=None, show_header=False)
+    table.add_row("success at the last step", f"{result.success:.3f}")
+    table.add_row("Wilson 95 % interval", f"{result.interval.low:.3f} ... {result.interval.high:.3f}")
+    table.add_row("episodes", f"{result.episodes}")
+    table.add_row("return", f"{result.mean_return:.2f}")
+    table.add_row("time to success, median", f"{result.time_to_success_s:.2f} s")
+    table.add_row("change of action per step", f"{result.action_change:.3f}")
+    console.print(table)
+    if args.json:
+        try:
+            args.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write {args.json}: {error.strerror}") from error
+    return 0
+
+
+def _record(args: argparse.Namespace, rest: list[str]) -> int:
+    """Film a run's policy."""
+    from puckrl.lab.judge import record_run
+
+    path = record_run(
+        args.run_name,
+        args.root,
+        args.output,
+        worlds=args.worlds,
+        episodes=args.episodes,
+        seed=args.seed,
+    )
+    console.print(f"{path}")
+    return 0
+
+
+def _check(args: argparse.Namespace, rest: list[str]) -> int:
+    """Check a task."""
+    from puckrl.lab.check import check_task, render
+
+    report = check_task(args.task)
+    console.print(render(report))
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

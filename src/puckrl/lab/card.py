@@ -1,0 +1,65 @@
+"""card.md: the story of one run on one page."""
+
+from collections.abc import Sequence
+
+from puckrl.lab.analyse import first_reach
+from puckrl.lab.config import RunCfg
+from puckrl.train.console import duration
+from puckrl.train.rollout import Evaluation
+from puckrl.train.sinks import Row
+
+
+def verdict(cfg: RunCfg, final: Evaluation, train_s: float) -> str:
+    """Whether the run kept its preset's promise, in one line."""
+    expect = cfg.expect
+    got = f"success {final.success:.3f} after {duration(train_s)} of training"
+    if not expect.success:
+        return f"{got}; {cfg.preset} promises nothing"
+    wanted = f"{expect.success:.2f} in {duration(expect.train_s)} on two cores"
+    kept = final.interval.high >= expect.success
+    return f"{got}; {cfg.preset} promises {wanted}: {'kept' if kept else 'NOT kept'}"
+
+
+def card(
+    name: str, cfg: RunCfg, final: Evaluation, rows: Sequence[Row], stop: str
+) -> str:
+    """The page, in Markdown."""
+    last = rows[-1]
+    reached = [_reached(rows, level) for level in (0.5, 0.9, 0.95, 0.99)]
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            verdict(cfg, final, last["train_s"]) + ".",
+            "",
+            "![curve](curve.png)",
+            "",
+            "| final evaluation | |",
+            "|---|---|",
+            f"| success at the last step | {final.success:.3f} "
+            f"[{final.interval.low:.3f}, {final.interval.high:.3f}], {final.episodes} episodes |",
+            f"| return | {final.mean_return:.2f} |",
+            f"| time to success, median | {final.time_to_success_s:.2f} s |",
+            f"| change of action per step | {final.action_change:.3f} |",
+            "",
+            "| success first reached | env steps | updates | training |",
+            "|---|---|---|---|",
+            *reached,
+            "",
+            f"Ended by: {stop}. {last['env_steps']:,.0f} env steps, {last['updates']:,.0f} updates "
+            f"(ratio {last['updates'] / last['env_steps']:.3f}), {duration(last['train_s'])} of "
+            f"collecting and updating, {duration(last['wall_s'])} with evaluation and compilation.",
+            "",
+        ]
+    )
+
+
+def _reached(rows: Sequence[Row], level: float) -> str:
+    """A table row: when a success rate was first evaluated."""
+    row = first_reach(rows, level)
+    if row is None:
+        return f"| {level:.2f} | - | - | - |"
+    steps, updates = row["env_steps"], row["updates"]
+    return (
+        f"| {level:.2f} | {steps:,.0f} | {updates:,.0f} | {duration(row['train_s'])} |"
+    )

@@ -1,0 +1,98 @@
+"""Where a number comes from: versions, machine, revision, command."""
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PACKAGES = (
+    "puckrl",
+    "torch",
+    "mujoco",
+    "mujoco-warp",
+    "warp-lang",
+    "numpy",
+    "gymnasium",
+    "gymnasium-robotics",
+)
+
+
+def provenance(device: torch.device | None = None) -> dict[str, Any]:
+    """Everything that one needs to repeat a measurement, as plain JSON values."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "versions": versions(),
+        "git": git_state(),
+        "machine": machine(device or torch.device("cpu")),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide results."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def git_state() -> dict[str, Any]:
+    """Revision of the source tree and whether it was changed; empty outside git."""
+    here = Path(__file__).parent
+    revision = _git(here, "rev-parse", "HEAD")
+    if revision is None:
+        return {}
+    return {
+        "revision": revision,
+        "dirty": bool(_git(here, "status", "--porcelain", "-uno")),
+    }
+
+
+def _git(folder: Path, *args: str) -> str | None:
+    """Output of a git command, None if it fails or there is no git."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *args],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Processor, cores and accelerator."""
+    found: dict[str, Any] = {
+        "system": platform.platform(),
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "device": str(device),
+    }
+    if device.type == "cuda":
+        found["gpu"] = torch.cuda.get_device_name(device)
+    return found
+
+
+def _cpu_name() -> str:
+    """The processor's name as Linux tells it, elsewhere what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [
+        line.partition(":")[2].strip()
+        for line in lines
+        if line.startswith("model name")
+    ]
+    return names[0] if names else platform.processor()

@@ -1,0 +1,238 @@
+"""Run folders: one configuration, one writer, and a name that says which.
+
+runs/push-1a2b3c4d-s0/          preset - hash of the configuration - seed
+manifest.json                 status, versions, git revision, device, argv, result
+config.yaml
+metrics.jsonl · tb/           the numbers
+checkpoints/                  two snapshots
+curve.png · card.md · policy.mp4
+lock                          held by the living writer
+"""
+
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import torch
+
+from puckrl.core.errors import UserError
+from puckrl.lab.config import RunCfg, config_hash, from_yaml, to_yaml
+from puckrl.lab.provenance import provenance
+
+_OURS = {
+    "manifest.json",
+    "config.yaml",
+    "metrics.jsonl",
+    "tb",
+    "checkpoints",
+    "curve.png",
+    "card.md",
+    "policy.mp4",
+    "lock",
+    "diverged",
+}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run, and what it says of itself."""
+
+    path: Path
+    """The folder."""
+
+    @property
+    def metrics(self) -> Path:
+        """The logged rows."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The event files."""
+        return self.path / "tb"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The snapshots."""
+        return self.path / "checkpoints"
+
+    def config(self) -> RunCfg:
+        """The configuration that the folder holds.
+
+        Raises:
+            UserError: if this is no run folder.
+        """
+        file = self.path / "config.yaml"
+        if not file.is_file():
+            raise UserError(f"{self.path} is no run folder (it has no config.yaml)")
+        return from_yaml(file.read_text())
+
+    def manifest(self) -> dict[str, Any]:
+        """What the run says of itself; empty if it has not said anything yet."""
+        file = self.path / "manifest.json"
+        return json.loads(file.read_text()) if file.is_file() else {}
+
+    def update_manifest(self, **fields: object) -> None:
+        """Replace top-level fields, atomically."""
+        temporary = self.path / "manifest.json.tmp"
+        temporary.write_text(json.dumps(self.manifest() | fields, indent=2) + "\n")
+        temporary.replace(self.path / "manifest.json")
+
+
+class Lock:
+    """The right to write into a run folder; the kernel takes it back when we die."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Take it.
+
+        Raises:
+            UserError: if another living process has it.
+        """
+        file = self._path.open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            owner = file.read().strip() or "another process"
+            file.close()
+            raise UserError(
+                f"{self._path.parent} is being written by {owner}; wait for it, or stop it"
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+        self._file = file
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give it back."""
+        assert self._file is not None
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def create(root: Path, cfg: RunCfg) -> RunFolder:
+    """A new folder under ``root``, numbered if the run has been made before.
+
+    Raises:
+        UserError: if it cannot be created.
+    """
+    name = f"{cfg.preset}-{config_hash(cfg)}-s{cfg.seed}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f"-{n}" for n in range(2, 10_000))):
+            path = root / f"{name}{suffix}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return _write_identity(RunFolder(path), cfg)
+    except OSError as error:
+        raise UserError(f"cannot write to {root}: {error.strerror}") from error
+    raise UserError(f"{root} holds ten thousand runs of {name}; choose another --root")
+
+
+def create_at(path: Path, cfg: RunCfg) -> RunFolder:
+    """A new run in a folder of the user's choice, which must be empty or absent.
+
+    Raises:
+        UserError: if the folder holds anything, with the reason why that is refused.
+    """
+    folder = RunFolder(path)
+    if (path / "config.yaml").is_file():
+        theirs, ours = folder.config(), cfg
+        if config_hash(theirs) != config_hash(ours) or theirs.seed != ours.seed:
+            raise UserError(
+                f"{path} holds another configuration ({theirs.preset}-{config_hash(theirs)}"
+                f"-s{theirs.seed}, not {ours.preset}-{config_hash(ours)}-s{ours.seed}); "
+                "choose another folder: one folder, one configuration"
+            )
+        raise UserError(f"{path} holds this very run; go on with --resume {path}")
+    if path.exists() and any(path.iterdir()):
+        raise UserError(
+            f"{path} holds foreign files ({_names(path.iterdir())}); a run wants a folder of "
+            "its own: mixed logs cannot be told apart later"
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return _write_identity(folder, cfg)
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror}") from error
+
+
+def _write_identity(folder: RunFolder, cfg: RunCfg) -> RunFolder:
+    """Configuration and manifest: from here on the folder is this run's."""
+    (folder.path / "config.yaml").write_text(to_yaml(cfg))
+    folder.update_manifest(
+        status="starting",
+        preset=cfg.preset,
+        config_hash=config_hash(cfg),
+        seed=cfg.seed,
+        writers=[],
+    )
+    return folder
+
+
+def find(name: str, root: Path) -> RunFolder:
+    """A run by path, or by its folder's name under ``root``.
+
+    Raises:
+        UserError: if there is none; lists the runs that there are.
+    """
+    for path in (Path(name), root / name):
+        if (path / "config.yaml").is_file():
+            return RunFolder(path)
+    known = sorted(p.parent.name for p in root.glob("*/config.yaml"))
+    listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") or "none yet"
+    raise UserError(f"no run {name!r}; runs in {root}: {listed}")
+
+
+def refuse_foreign_files(folder: RunFolder) -> None:
+    """Check that nobody else wrote into the folder.
+
+    Raises:
+        UserError: naming the files that are not this run's.
+    """
+    strange = [
+        p for p in folder.path.iterdir() if p.name.removesuffix(".tmp") not in _OURS
+    ]
+    if folder.tensorboard.is_dir():
+        mine = folder.manifest().get("writers", [])
+        strange += [p for p in folder.tensorboard.iterdir() if not _written_by(p, mine)]
+    if strange:
+        raise UserError(
+            f"{folder.path} holds files that this run did not write ({_names(strange)}); "
+            "move them away: mixed logs cannot be told apart later"
+        )
+
+
+def _written_by(event_file: Path, writers: list[str]) -> bool:
+    """Whether an event file's name carries the host and process of one of ours."""
+    return any(f".{writer}." in event_file.name for writer in writers)
+
+
+def sign_in(folder: RunFolder, device: torch.device) -> None:
+    """Record this process as a writer, with everything that one needs to repeat it."""
+    me = f"{platform.node()}.{os.getpid()}"
+    writers = [*folder.manifest().get("writers", []), me]
+    folder.update_manifest(**provenance(device), writers=writers, status="running")
+
+
+def _names(paths: Iterable[Path]) -> str:
+    """Up to three file names."""
+    names = sorted(p.name for p in paths)
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

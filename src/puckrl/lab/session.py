@@ -1,0 +1,214 @@
+"""A run from beginning to end: start or resume, train, judge, tell its story."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from puckrl.core.clock import Clock
+from puckrl.core.errors import UserError
+from puckrl.core.runtime import torch_threads
+from puckrl.lab import runs, state
+from puckrl.lab.analyse import read_rows
+from puckrl.lab.build import Parts, build
+from puckrl.lab.card import card, verdict
+from puckrl.lab.config import RunCfg, config_hash, to_yaml
+from puckrl.lab.figures import curve
+from puckrl.lab.record import record
+from puckrl.lab.runs import Lock, RunFolder
+from puckrl.tasks.catalog import make_task
+from puckrl.train.checkpoint import Checkpoints
+from puckrl.train.console import Display, make_display
+from puckrl.train.loop import Limits, Progress, Stop, train
+from puckrl.train.rollout import Evaluation, evaluate
+from puckrl.train.sinks import Fan, JsonLines, Sink, TensorBoard
+
+log = logging.getLogger(__name__)
+
+
+def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
+    """Make a folder for the run and run it.
+
+    Args:
+        cfg: what to run.
+        root: folder of run folders.
+        out: this very folder instead of one under ``root``.
+
+    Raises:
+        UserError: if the folder is refused, or the run fails for a reason outside it.
+    """
+    folder = runs.create_at(out, cfg) if out else runs.create(root, cfg)
+    with Lock(folder.path):
+        _go(folder, cfg, resumed=False)
+    return folder
+
+
+def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
+    """Go on where a run stopped; only its limits may have changed.
+
+    Raises:
+        UserError: if another process writes it, the configuration differs, the folder
+            holds foreign files, or no snapshot can be used.
+    """
+    if (
+        config_hash(cfg) != config_hash(folder.config())
+        or cfg.seed != folder.config().seed
+    ):
+        raise UserError(
+            f"{folder.path} holds another configuration; a resumed run may change only "
+            "--budget, --save and --device: start a new run for anything else"
+        )
+    with Lock(folder.path):
+        runs.refuse_foreign_files(folder)
+        (folder.path / "config.yaml").write_text(to_yaml(cfg))
+        _go(folder, cfg, resumed=True)
+    return folder
+
+
+def _go(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
+    """Everything that happens while the lock is held."""
+    try:
+        _train_and_tell(folder, cfg, resumed=resumed)
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename or folder.path}"
+        _last_words(folder, f"failed: {reason}")
+        raise UserError(
+            f"the run stopped: {reason}; its snapshots are intact, "
+            f"go on with: puck train --resume {folder.path}"
+        ) from error
+    except BaseException as error:
+        _last_words(folder, f"failed: {type(error).__name__}: {error}")
+        raise
+
+
+def _last_words(folder: RunFolder, status: str) -> None:
+    """Write the status if that is still possible."""
+    try:
+        folder.update_manifest(status=status)
+    except OSError as error:
+        log.warning("the manifest could not be updated: %s", error.strerror)
+
+
+def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
+    parts = build(cfg)
+    runs.sign_in(folder, parts.device)
+    checkpoints = Checkpoints(folder.checkpoints)
+    progress = (
+        state.restore(checkpoints, parts)
+        if resumed
+        else Progress(Clock(), evaluated_at=0, successes=[])
+    )
+    limits = Limits(cfg.budget.env_steps, cfg.budget.wall_s, cfg.budget.until_success)
+    display = make_display(_title(folder, cfg, parts), limits)
+    sink = Fan([*_files(folder, cfg, progress.clock if resumed else None), display])
+    try:
+        with _interruptible() as interrupted:
+            stop = _train(
+                cfg, parts, progress, limits, checkpoints, sink, display, interrupted
+            )
+        display.say("saving")
+        state.save(checkpoints, parts, progress)
+    finally:
+        sink.close()
+    _tell(folder, cfg, parts, progress, stop)
+
+
+def _train(
+    cfg: RunCfg,
+    parts: Parts,
+    progress: Progress,
+    limits: Limits,
+    checkpoints: Checkpoints,
+    sink: Sink,
+    display: Display,
+    interrupted: Callable[[], bool],
+) -> Stop:
+    """The loop with this run's nouns."""
+    return train(
+        progress=progress,
+        limits=limits,
+        steps_per_turn=parts.env.spaces.horizon,
+        agent=parts.agent,
+        collector=parts.collector,
+        learner=parts.learner,
+        evaluate=lambda: judge(parts, cfg.eval.episodes),
+        evaluate_every=cfg.eval.every_env_steps,
+        save=lambda: state.save(checkpoints, parts, progress),
+        save_every_s=cfg.save.every_s,
+        sink=sink,
+        say=display.say,
+        interrupted=interrupted,
+    )
+
+
+def judge(parts: Parts, episodes: int) -> Evaluation:
+    """Deterministic episodes of the present policy in the evaluation worlds."""
+    return evaluate(parts.eval_env, parts.agent, episodes, parts.device)
+
+
+def _files(folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None) -> list[Sink]:
+    """The sinks that write files; rows beyond the snapshot are written anew."""
+    at = None if resumed_at is None else resumed_at.env_steps
+    sinks: list[Sink] = [JsonLines(folder.metrics, keep_until=at)]
+    if cfg.save.tensorboard:
+        sinks.append(
+            TensorBoard(folder.tensorboard, purge_from=None if at is None else at + 1)
+        )
+    return sinks
+
+
+def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
+    return (
+        f"{folder.path.name} · {cfg.task}, {cfg.reward} reward · "
+        f"{parts.env.num_worlds} worlds · {parts.device}"
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM end the run after the present turn; twice ends it at once."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    watched = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+    before = {number: signal.signal(number, ask) for number in watched}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell(
+    folder: RunFolder, cfg: RunCfg, parts: Parts, progress: Progress, stop: Stop
+) -> None:
+    """Final evaluation, curve, card, video; the manifest says how it ended."""
+    with torch_threads(1):
+        final = judge(parts, cfg.eval.final_episodes)
+    rows = read_rows(folder.metrics)
+    curve(rows, folder.path.name, folder.path / "curve.png")
+    (folder.path / "card.md").write_text(card(folder.path.name, cfg, final, rows, stop))
+    status = "interrupted" if stop == "interrupted" else "finished"
+    clock = progress.clock
+    folder.update_manifest(
+        status=status, stop=stop, result=asdict(final), clock=asdict(clock)
+    )
+    if cfg.save.video and stop != "interrupted":
+        film = make_task(cfg.task, cfg.reward)
+        record(
+            film,
+            parts.agent,
+            folder.path / "policy.mp4",
+            seed=cfg.seed,
+            device=parts.device,
+        )
+    log.info("%s", verdict(cfg, final, clock.train_s))

@@ -1,0 +1,85 @@
+"""The whole state of a run as named tensors and plain numbers, and back."""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from puckrl.agents.actor_critic import ActorCritic
+from puckrl.core.clock import Clock
+from puckrl.lab.build import Parts, make_agent
+from puckrl.lab.config import RunCfg
+from puckrl.lab.runs import RunFolder
+from puckrl.tasks.catalog import make_task
+from puckrl.train.checkpoint import Checkpoints, read_state
+from puckrl.train.loop import Progress
+
+_OBS, _ENV, _EVAL = "obs.", "env.", "eval_env."
+_AGENT, _REPLAY, _RNG = "agent.", "replay.", "rng."
+
+
+def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
+    """Write a snapshot of everything that decides the future."""
+    rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
+    tensors = {
+        **_named(_OBS, parts.collector.obs or {}),
+        **_named(_ENV, parts.env.snapshot()),
+        **_named(_EVAL, parts.eval_env.snapshot()),
+        **_named(_AGENT, parts.agent.tensors()),
+        **_named(_REPLAY, parts.replay.snapshot()),
+        **_named(_RNG, {name: rng.get_state() for name, rng in rngs.items()}),
+    }
+    scalars = {
+        "progress": asdict(progress),
+        "debt": parts.learner.ratio.debt,
+        "normalised": parts.learner.normalised,
+    }
+    checkpoints.save(tensors, scalars, parts.replay)
+
+
+def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
+    """Bring fresh parts into the state of the newest intact snapshot.
+
+    Raises:
+        UserError: if no snapshot can be used.
+    """
+    snapshot = checkpoints.load(parts.replay)
+    tensors = snapshot.tensors
+    parts.env.restore(_under(_ENV, tensors))
+    parts.eval_env.restore(_under(_EVAL, tensors))
+    parts.collector.obs = _under(_OBS, tensors)
+    parts.agent.load(_under(_AGENT, tensors))
+    rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
+    for name, state in _under(_RNG, tensors).items():
+        rngs[name].set_state(state)
+    parts.learner.ratio.debt = snapshot.scalars["debt"]
+    parts.learner.normalised = snapshot.scalars["normalised"]
+    return progress_of(snapshot.scalars)
+
+
+def trained_agent(folder: RunFolder, cfg: RunCfg, device: torch.device) -> ActorCritic:
+    """The agent of a run's newest intact snapshot, to act with.
+
+    Raises:
+        UserError: if the run has no usable snapshot.
+    """
+    agent = make_agent(cfg, make_task(cfg.task, cfg.reward).spaces, device)
+    agent.load(_under(_AGENT, read_state(folder.checkpoints).tensors))
+    return agent
+
+
+def progress_of(scalars: dict[str, Any]) -> Progress:
+    """The counters of a snapshot."""
+    stored = dict(scalars["progress"])
+    return Progress(**{**stored, "clock": Clock(**stored["clock"])})
+
+
+def _named(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in values.items()}
+
+
+def _under(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)
+    }
