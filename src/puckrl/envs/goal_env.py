@@ -76,6 +76,11 @@ class GoalEnv:
         """The desired goals of all worlds, (num_worlds, goal_dim)."""
         return self._goal
 
+    def reseed(self, seed: int) -> None:
+        """Begin the sequence of episodes of another seed with the next reset."""
+        self.seed = seed
+        self._begun.zero_()
+
     def reset(self, worlds: Tensor | None = None) -> Obs:
         """Begin an episode in ``worlds`` (all: None); the observation of all worlds."""
         worlds = self._worlds if worlds is None else worlds

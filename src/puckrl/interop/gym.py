@@ -1,0 +1,309 @@
+"""The tasks as Gymnasium environments, one world or many.
+
+    import gymnasium
+    import puckrl.interop.gym
+
+    gymnasium.register_envs(puckrl.interop.gym)  # says why the import is there
+    env = gymnasium.make("puck/FetchPush-v4")
+    envs = gymnasium.make_vec(
+        "puck/FetchPush-v4", num_envs=64, vectorization_mode="vector_entry_point"
+    )
+
+Importing this module registers ``puck/Fetch{Reach,Push,Slide,PickAndPlace}[Dense]-v4``.
+They take gymnasium-robotics' place number for number: the same spaces, observations,
+rewards and ``info["is_success"]``.
+
+The time limit of one world is Gymnasium's ``TimeLimit`` wrapper, so that
+``gymnasium.make(..., max_episode_steps=100)`` works; many worlds count for themselves.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from puckrl.core.errors import UserError
+from puckrl.core.types import Obs, Spaces
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.sim.cpu import CpuSim
+from puckrl.tasks.catalog import make_task
+from puckrl.tasks.task import RewardKind, Task
+
+if TYPE_CHECKING:
+    from puckrl.sim.camera import Camera
+
+# Gymnasium's own spaces are typed no closer than this
+Observation = dict[str, Any]
+Action = NDArray[Any]
+Info = dict[str, Any]
+
+IDS = {
+    "Reach": "reach",
+    "Push": "push",
+    "Slide": "slide",
+    "PickAndPlace": "pick-place",
+}
+"""Our names of the Fetch tasks by the reference's."""
+
+_HORIZON = 50
+_NAMES = {
+    "observation": "state",
+    "achieved_goal": "achieved_goal",
+    "desired_goal": "desired_goal",
+}
+
+
+class PuckEnv(gymnasium.Env[Observation, Action]):
+    """One world of a task.
+
+    It never ends by time itself; that is ``TimeLimit``'s part. ``reset(seed=s)``
+    begins the same sequence of episodes each time.
+
+    Args:
+        task: name of the task, or ``path/to/file.py:ClassName``.
+        reward: sparse or dense.
+        render_mode: ``"rgb_array"`` or None.
+        width: of rendered images, in pixels.
+        height: of rendered images, in pixels.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
+        "render_modes": ["rgb_array"],
+        "render_fps": 25,
+    }
+
+    def __init__(
+        self,
+        task: str = "push",
+        reward: RewardKind = "sparse",
+        render_mode: str | None = None,
+        width: int = 480,
+        height: int = 480,
+    ) -> None:
+        self.task = make_task(task, reward)
+        self._env = _goal_env(self.task, num_worlds=1, auto_reset=False)
+        self.observation_space, self.action_space = _spaces(self._env.spaces)
+        self.render_mode = render_mode
+        self._size = (width, height)
+        self._camera: Camera | None = None
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Begin an episode; a seed begins a sequence of episodes anew."""
+        super().reset(seed=seed)
+        if seed is not None or not self._seeded:
+            self._env.reseed(_draw_seed(self.np_random))
+            self._seeded = True
+        return _observation(self._env.reset(), 0), {}
+
+    def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
+        """One control step; truncated only if the physics failed."""
+        batch = _actions(np.asarray(action)[None], self._env)
+        step = self._env.step(batch)
+        return (
+            _observation(step.final_obs, 0),
+            float(step.reward[0]),
+            bool(step.terminated[0]),
+            bool(step.diverged[0]),
+            {"is_success": bool(step.success[0])},
+        )
+
+    def compute_reward(
+        self, achieved_goal: ArrayLike, desired_goal: ArrayLike, info: object
+    ) -> Any:
+        """Reward of goals (..., goal_dim), as (...) float64; ``info`` is not needed."""
+        return _reward(self.task, achieved_goal, desired_goal)
+
+    def render(self) -> NDArray[np.uint8] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The world as (height, width, 3), from mujoco_warp's ray tracer: no OpenGL."""
+        if self.render_mode is None:
+            return None
+        if self._camera is None:
+            # half of this module's import time, for those who never look
+            from puckrl.sim.camera import Camera, CameraCfg, viewpoint
+
+            width, height = self._size
+            cfg = CameraCfg(width, height, viewpoint("film"), shadows=True)
+            self._camera = Camera(self._env.sim, self.task.scene(), cfg)
+        return self._camera.render()[0].numpy().copy()
+
+
+class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
+    """Many worlds of a task, stepped together by C threads.
+
+    A world whose episode ends is reset within the same step
+    (``AutoresetMode.SAME_STEP``): the observation is the new episode's first, and
+    ``info["final_obs"]`` and ``info["final_info"]`` hold where the step truly led.
+    One seed decides all worlds; they differ by their index.
+
+    Args:
+        num_envs: worlds.
+        task: name of the task, or ``path/to/file.py:ClassName``.
+        reward: sparse or dense.
+        max_episode_steps: steps of an episode; None: as the task says.
+        num_threads: C threads; 0: every core.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        task: str = "push",
+        reward: RewardKind = "sparse",
+        max_episode_steps: int | None = None,
+        num_threads: int = 0,
+    ) -> None:
+        self.metadata = {
+            "render_modes": [],
+            "render_fps": 25,
+            "autoreset_mode": AutoresetMode.SAME_STEP,
+        }
+        self.num_envs = num_envs
+        self.task = make_task(task, reward)
+        if max_episode_steps is not None:
+            self.task.spaces = replace(self.task.spaces, horizon=max_episode_steps)
+        self._env = _goal_env(self.task, num_envs, num_threads=num_threads)
+        single = _spaces(self._env.spaces)
+        self.single_observation_space, self.single_action_space = single
+        self.observation_space = batch_space(single[0], num_envs)
+        self.action_space = batch_space(single[1], num_envs)
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Begin an episode in every world.
+
+        Args:
+            seed: one number for all worlds; None: go on.
+            options: ``{"reset_mask": (num_envs,) bool}`` resets only some worlds.
+
+        Raises:
+            UserError: for a list of seeds.
+        """
+        if seed is not None and not isinstance(seed, int | np.integer):
+            raise UserError(
+                f"reset(seed={seed!r}): one int decides all worlds; pass an int or None"
+            )
+        super().reset(seed=seed)
+        if seed is not None or not self._seeded:
+            self._env.reseed(_draw_seed(self.np_random))
+            self._seeded = True
+        mask = (options or {}).get("reset_mask")
+        worlds = None if mask is None else torch.from_numpy(np.flatnonzero(mask))
+        return _observation(self._env.reset(worlds), ...), {}
+
+    def step(
+        self, actions: Action
+    ) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
+        """One control step of every world, actions (num_envs, action_dim)."""
+        step = self._env.step(_actions(np.asarray(actions), self._env))
+        done, success = step.done.numpy(), step.success.numpy()
+        info: Info = {}
+        if not done.all():
+            info |= {"is_success": success & ~done, "_is_success": ~done}
+        if done.any():
+            info |= _final(step.final_obs, success, done)
+        return (
+            _observation(step.obs, ...),
+            step.reward.numpy(),
+            step.terminated.numpy(),
+            step.truncated.numpy(),
+            info,
+        )
+
+    def compute_reward(
+        self, achieved_goal: ArrayLike, desired_goal: ArrayLike, info: object
+    ) -> Any:
+        """Reward of goals (..., goal_dim), as (...) float64; ``info`` is not needed."""
+        return _reward(self.task, achieved_goal, desired_goal)
+
+
+def _final(obs: Obs, success: NDArray[np.bool_], done: NDArray[np.bool_]) -> Info:
+    """Where the worlds that are done truly ended, as Gymnasium's own vectors say it."""
+    final_obs = np.full(len(done), None, dtype=object)
+    for world in np.flatnonzero(done):
+        final_obs[world] = _observation(obs, int(world))
+    inner = {"is_success": success & done, "_is_success": done.copy()}
+    return {
+        "final_obs": final_obs,
+        "_final_obs": done.copy(),
+        "final_info": inner,
+        "_final_info": done.copy(),
+    }
+
+
+def _goal_env(
+    task: Task, num_worlds: int, *, auto_reset: bool = True, num_threads: int = 0
+) -> GoalEnv:
+    """The batched environment on the CPU."""
+    sim = CpuSim(task.scene().compile(), num_worlds, num_threads)
+    return GoalEnv(task, sim, auto_reset=auto_reset)
+
+
+def _spaces(of: Spaces) -> tuple[spaces.Dict, spaces.Box]:
+    """Observation and action space of one world, as gymnasium-robotics has them."""
+    sizes = {
+        "observation": of.state_dim,
+        "achieved_goal": of.goal_dim,
+        "desired_goal": of.goal_dim,
+    }
+    boxes: dict[str, spaces.Space[Any]] = {
+        name: spaces.Box(-np.inf, np.inf, (size,), np.float64)
+        for name, size in sizes.items()
+    }
+    return spaces.Dict(boxes), spaces.Box(-1.0, 1.0, (of.action_dim,), np.float32)
+
+
+def _observation(obs: Obs, world: Any) -> Observation:
+    """Observations under Gymnasium's names: of one world, or of all (``...``)."""
+    return {name: obs[ours][world].numpy() for name, ours in _NAMES.items()}
+
+
+def _actions(actions: NDArray[Any], env: GoalEnv) -> Tensor:
+    """Actions as the environment takes them.
+
+    Raises:
+        UserError: for another shape.
+    """
+    wanted = (env.num_worlds, env.spaces.action_dim)
+    if actions.shape != wanted:
+        raise UserError(f"actions of shape {actions.shape}; wanted {wanted}")
+    return torch.from_numpy(np.ascontiguousarray(actions, dtype=np.float32))
+
+
+def _reward(task: Task, achieved: ArrayLike, desired: ArrayLike) -> Any:
+    """Rewards of numpy goals; a plain number for a single pair."""
+    pair = (
+        torch.from_numpy(np.asarray(goal, np.float64)) for goal in (achieved, desired)
+    )
+    return task.reward(*pair).numpy()[()]
+
+
+def _draw_seed(rng: np.random.Generator) -> int:
+    """A seed for the resets from Gymnasium's own generator."""
+    return int(rng.integers(2**63))
+
+
+def _register() -> None:
+    """Tell Gymnasium the ids; importing this module does it."""
+    for reference, task in IDS.items():
+        for suffix, reward in (("", "sparse"), ("Dense", "dense")):
+            gymnasium.register(
+                id=f"puck/Fetch{reference}{suffix}-v4",
+                entry_point=f"{__name__}:PuckEnv",
+                vector_entry_point=f"{__name__}:PuckVectorEnv",
+                max_episode_steps=_HORIZON,
+                kwargs={"task": task, "reward": reward},
+            )
+
+
+_register()

@@ -1,0 +1,26 @@
+"""Fixtures that every test may ask for."""
+
+import pytest
+import torch
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Tiny tensors: a second thread costs more than it brings, and with one thread
+    # sums have one order, so that bit-for-bit comparisons mean something.
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """CUDA for tests marked ``gpu`` (skipped where there is none), else the CPU."""
+    if request.node.get_closest_marker("gpu") is None:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return torch.device("cuda")
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    """A seeded stream of the test's own."""
+    return torch.Generator().manual_seed(0)

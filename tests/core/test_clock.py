@@ -1,0 +1,58 @@
+"""Clocks neither skip nor repeat."""
+
+import pytest
+
+from puckrl.core.clock import Every, Ratio
+
+
+def test_every_equals_the_table_of_its_docstring() -> None:
+    due = Every(100)
+    assert [due(now) for now in (0, 60, 120, 130, 350)] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_every_fires_on_the_multiple_itself_and_once() -> None:
+    due = Every(10)
+    assert [due(now) for now in (9, 10, 10, 19, 20)] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_every_zero_means_never() -> None:
+    due = Every(0)
+    assert not any(due(now) for now in range(100))
+
+
+@pytest.mark.parametrize("strides", [[1], [32], [7, 100, 1]])
+def test_every_counts_the_periods_that_a_loop_counts(strides: list[int]) -> None:
+    due, now, fired, expected = Every(25), 0, 0, 0
+    for i in range(200):
+        before, now = now, now + strides[i % len(strides)]
+        fired += due(now)
+        expected += any(t % 25 == 0 for t in range(before + 1, now + 1))
+    assert fired == expected
+
+
+@pytest.mark.parametrize("ratio", [0.15, 1.0, 2.5, 1 / 3, 0.0])
+@pytest.mark.parametrize("worlds", [1, 32])
+def test_ratio_is_exact_in_the_long_run(ratio: float, worlds: int) -> None:
+    due, steps, updates = Ratio(ratio), 0, 0
+    for _ in range(3000):
+        steps += worlds
+        updates += due(worlds)
+        # never ahead, and never a whole update behind (up to the float's rounding)
+        assert -1e-6 <= steps * ratio - updates < 1 + 1e-6
+
+
+def test_ratio_carries_the_fraction() -> None:
+    due = Ratio(0.75)
+    assert [due(1) for _ in range(8)] == [0, 1, 1, 1, 0, 1, 1, 1]
