@@ -92,11 +92,10 @@ class PlainMLP(nn.Module):
 def _member(mlp: EnsembleMLP, index: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for block in mlp.hidden:
-        layers.append(_linear(block, index))
+        linear = _linear(block, index)
+        layers.append(linear)
         if mlp.layer_norm:
-            layers.append(
-                nn.LayerNorm(block.weight.shape[-1], elementwise_affine=False)
-            )
+            layers.append(nn.LayerNorm(linear.out_features, elementwise_affine=False))
         layers.append(nn.ReLU())
     return nn.Sequential(*layers, _linear(mlp.head, index))
 

@@ -1,0 +1,101 @@
+"""Worlds that count, so that every stored number says where it came from.
+
+World w emits state (c, w, e): a counter c that never stops, the world, and the
+number e of its episode. The action taken at c is (c, w). Within an episode c rises
+by one a step; the first observation of the next episode is one more than the last
+of this one. Goals are points on the same counter: achieved (c, w), desired (-1 - e, w).
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from puckrl.core.types import Obs, Spaces
+from puckrl.replay.episodes import EpisodeRing
+
+HORIZON = 6
+SPACES = Spaces(state_dim=3, goal_dim=2, action_dim=2, horizon=HORIZON)
+
+
+def reward(achieved: Tensor, desired: Tensor) -> Tensor:
+    """Minus the distance on the counter: tells every pair of goals apart."""
+    return -(achieved[..., 0] - desired[..., 0]).abs()
+
+
+def terminated(achieved: Tensor, desired: Tensor) -> Tensor:
+    """Where the goal is reached."""
+    return achieved[..., 0] == desired[..., 0]
+
+
+@dataclass
+class Episode:
+    """What the oracle remembers of one episode: where its counter began, its steps."""
+
+    world: int
+    number: int
+    first: int
+    length: int
+
+
+@dataclass
+class CountingWorlds:
+    """Plays episodes of random lengths, some ended by failing physics, into a ring."""
+
+    ring: EpisodeRing
+    num_worlds: int
+    rng: torch.Generator
+    failing: float = 0.2
+    kept: list[Episode] = field(default_factory=list[Episode])
+    """Episodes that the ring should have received, oldest first."""
+
+    def __post_init__(self) -> None:
+        self.counter = [0] * self.num_worlds
+        self.number = [0] * self.num_worlds
+        self.first = [0] * self.num_worlds
+        self.planned = [self._plan() for _ in range(self.num_worlds)]
+        self.ring.begin(self.observe())
+
+    def _plan(self) -> int:
+        return int(torch.randint(1, HORIZON + 1, (), generator=self.rng))
+
+    def observe(self) -> Obs:
+        """Observations of all worlds, in the simulation's double precision."""
+        rows = list(zip(self.counter, range(self.num_worlds), self.number, strict=True))
+        state = torch.tensor(rows, dtype=torch.float64)
+        desired = torch.stack([-1.0 - state[:, 2], state[:, 1]], dim=1)
+        return {
+            "state": state,
+            "achieved_goal": state[:, :2].clone(),
+            "desired_goal": desired,
+        }
+
+    def step(self) -> None:
+        """One step of every world, recorded."""
+        action = self.observe()["state"][:, :2].float()
+        self.counter = [c + 1 for c in self.counter]
+        final = self.observe()
+        done = [self._elapsed(w) == self.planned[w] for w in range(self.num_worlds)]
+        failed = [
+            d and float(torch.rand((), generator=self.rng)) < self.failing for d in done
+        ]
+        for world in range(self.num_worlds):
+            if done[world]:
+                self._end(world, failed[world])
+        self.ring.add(
+            action, final, torch.tensor(done), torch.tensor(failed), self.observe()
+        )
+
+    def _elapsed(self, world: int) -> int:
+        return self.counter[world] - self.first[world]
+
+    def _end(self, world: int, failed: bool) -> None:
+        # The step in which the physics failed is not to be learned.
+        length = self._elapsed(world) - failed
+        if length:
+            episode = Episode(world, self.number[world], self.first[world], length)
+            self.kept.append(episode)
+        self.counter[world] += 1
+        self.number[world] += 1
+        self.first[world] = self.counter[world]
+        self.planned[world] = self._plan()
