@@ -1,0 +1,55 @@
+# Every target sets up what it needs, once. CI and people call the same targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Without an NVIDIA driver the CPU build of PyTorch is enough, and 20 times smaller.
+CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
+TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
+
+.PHONY: setup demo test test-learn test-gpu check format bench docs build clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch $(TORCH_FLAGS)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(READY)  ## FetchPush from sparse rewards, live, with a video at the end
+	$(BIN)/puck train push
+
+test: $(READY)
+	$(BIN)/pytest
+
+test-learn: $(READY)  ## minutes: trains until it must have learned
+	$(BIN)/pytest -m learn
+
+test-gpu: $(READY)
+	$(BIN)/pytest -m gpu
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/typos
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## ratios side by side; tables go to results/
+	$(BIN)/python benchmarks/bench_sim.py
+	$(BIN)/python benchmarks/bench_replay.py
+
+docs: $(READY)  ## regenerates what is generated; fails if that changed a committed file
+	$(BIN)/python -c "from puckrl.monitor.signals import markdown; print(markdown(), end='')" > docs/metrics.md
+	git diff --exit-code docs
+
+build: $(READY)
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .import_linter_cache
