@@ -8,6 +8,7 @@ from torch import Tensor
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs
 from puckrl.sim.backend import Sim
+from puckrl.sim.guard import Guard, ignore
 from puckrl.tasks.task import Task
 
 
@@ -63,6 +64,8 @@ class GoalEnv:
         self.task, self.sim, self.seed = task, sim, seed
         self.num_worlds, self.spaces = sim.num_worlds, task.spaces
         self.auto_reset = auto_reset
+        self.guard: Guard = ignore
+        """Told of worlds whose physics failed, before they are reset."""
         self.control_dt_s = sim.model.opt.timestep * task.substeps
         """Duration of a control step."""
         self._worlds = torch.arange(self.num_worlds, device=sim.device)
@@ -107,6 +110,8 @@ class GoalEnv:
         task = self.task
         task.apply(action.clamp(-1.0, 1.0))
         diverged = self.sim.step(task.substeps)
+        if bool(diverged.any()):
+            self.guard(self.sim, diverged.nonzero()[:, 0])
         task.settle()
         self._elapsed += 1
         obs = self.observe()

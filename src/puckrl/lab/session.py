@@ -20,6 +20,7 @@ from puckrl.lab.config import RunCfg, config_hash, to_yaml
 from puckrl.lab.figures import curve
 from puckrl.lab.record import record
 from puckrl.lab.runs import Lock, RunFolder
+from puckrl.sim.guard import StateDump
 from puckrl.tasks.catalog import make_task
 from puckrl.train.checkpoint import Checkpoints
 from puckrl.train.console import Display, make_display
@@ -96,6 +97,7 @@ def _last_words(folder: RunFolder, status: str) -> None:
 def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     parts = build(cfg)
     runs.sign_in(folder, parts.device)
+    parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints = Checkpoints(folder.checkpoints)
     progress = (
         state.restore(checkpoints, parts)
