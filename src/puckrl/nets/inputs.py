@@ -16,7 +16,8 @@ class VectorInput(nn.Module):
 
     Output columns: state[columns], desired_goal, desired_goal - achieved_goal; each
     (x - mean) / std, clipped to +-5. Mean and deviation are of everything that
-    ``observe`` was shown; a column that never varies is left unscaled at 0.
+    ``observe`` was shown; a deviation counts as 0.001 at least, so that a column that
+    never varied is 0.
 
     Args:
         columns: columns of the state vector that this network may see.
