@@ -26,7 +26,7 @@ from puckrl.train.rollout import Collector
 log = logging.getLogger(__name__)
 
 EVAL_WORLDS = 64
-_EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
+EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
 
 @dataclass
@@ -71,11 +71,10 @@ def make_env(
 
 
 def make_eval_env(cfg: RunCfg) -> GoalEnv:
-    """The environment that judges: its own worlds and seeds."""
+    """The environment that judges: its own worlds, reseeded for each evaluation."""
     worlds = min(EVAL_WORLDS, cfg.eval.episodes)
     sim = replace(cfg.sim, num_worlds=worlds)
-    seed = cfg.seed + _EVAL_SEED_OFFSET
-    return make_env(cfg.task, sim, reward=cfg.reward, seed=seed, auto_reset=False)
+    return make_env(cfg.task, sim, reward=cfg.reward, seed=cfg.seed, auto_reset=False)
 
 
 def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic:

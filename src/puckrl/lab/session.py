@@ -14,7 +14,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
 from puckrl.lab import runs, state
 from puckrl.lab.analyse import read_rows
-from puckrl.lab.build import Parts, build
+from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build
 from puckrl.lab.card import card, verdict
 from puckrl.lab.config import RunCfg, config_hash, to_yaml
 from puckrl.lab.figures import curve
@@ -137,7 +137,7 @@ def _train(
         agent=parts.agent,
         collector=parts.collector,
         learner=parts.learner,
-        evaluate=lambda: judge(parts, cfg.eval.episodes),
+        evaluate=lambda: judge(parts, cfg.eval.episodes, progress.clock.env_steps),
         evaluate_every=cfg.eval.every_env_steps,
         save=lambda: state.save(checkpoints, parts, progress),
         save_every_s=cfg.save.every_s,
@@ -147,8 +147,13 @@ def _train(
     )
 
 
-def judge(parts: Parts, episodes: int) -> Evaluation:
-    """Deterministic episodes of the present policy in the evaluation worlds."""
+def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
+    """Deterministic episodes of the present policy in the evaluation worlds.
+
+    The episodes depend on the run's seed and on ``moment`` only, so that a resumed
+    run is judged on the same ones as an uninterrupted run.
+    """
+    parts.eval_env.reseed(EVAL_SEED_OFFSET + parts.env.seed + moment)
     return evaluate(parts.eval_env, parts.agent, episodes, parts.device)
 
 
@@ -195,7 +200,7 @@ def _tell(
 ) -> None:
     """Final evaluation, curve, card, video; the manifest says how it ended."""
     with torch_threads(1):
-        final = judge(parts, cfg.eval.final_episodes)
+        final = judge(parts, cfg.eval.final_episodes, progress.clock.env_steps + 1)
     rows = read_rows(folder.metrics)
     curve(rows, folder.path.name, folder.path / "curve.png")
     (folder.path / "card.md").write_text(card(folder.path.name, cfg, final, rows, stop))

@@ -15,7 +15,7 @@ from puckrl.tasks.catalog import make_task
 from puckrl.train.checkpoint import Checkpoints, read_state
 from puckrl.train.loop import Progress
 
-_OBS, _ENV, _EVAL = "obs.", "env.", "eval_env."
+_OBS, _ENV = "obs.", "env."
 _AGENT, _REPLAY, _RNG = "agent.", "replay.", "rng."
 
 
@@ -25,7 +25,6 @@ def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
     tensors = {
         **_named(_OBS, parts.collector.obs or {}),
         **_named(_ENV, parts.env.snapshot()),
-        **_named(_EVAL, parts.eval_env.snapshot()),
         **_named(_AGENT, parts.agent.tensors()),
         **_named(_REPLAY, parts.replay.snapshot()),
         **_named(_RNG, {name: rng.get_state() for name, rng in rngs.items()}),
@@ -47,7 +46,6 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     snapshot = checkpoints.load(parts.replay)
     tensors = snapshot.tensors
     parts.env.restore(_under(_ENV, tensors))
-    parts.eval_env.restore(_under(_EVAL, tensors))
     parts.collector.obs = _under(_OBS, tensors)
     parts.agent.load(_under(_AGENT, tensors))
     rngs = {"replay": parts.replay_rng, **parts.agent.generators()}

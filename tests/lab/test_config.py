@@ -1,0 +1,58 @@
+"""Configurations are values: YAML and back, a hash that means something."""
+
+from dataclasses import replace
+
+import pytest
+
+from puckrl.agents.sac import SacCfg
+from puckrl.core.errors import UserError
+from puckrl.lab.config import (
+    RunCfg,
+    SimCfg,
+    config_hash,
+    from_dict,
+    from_yaml,
+    to_dict,
+    to_yaml,
+)
+from puckrl.lab.presets import PRESETS, preset
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_yaml_round_trip(name: str) -> None:
+    cfg = preset(name)
+    assert from_yaml(to_yaml(cfg)) == cfg
+
+
+def test_the_agents_kind_survives() -> None:
+    cfg = RunCfg(agent=SacCfg(alpha=0.1))
+    assert from_yaml(to_yaml(cfg)) == cfg
+
+
+def test_the_hash_sees_what_is_learned_and_nothing_else() -> None:
+    cfg = preset("push")
+    assert config_hash(cfg) == config_hash(replace(cfg, seed=9, device="cpu"))
+    assert config_hash(cfg) == config_hash(replace(cfg, budget=preset("reach").budget))
+    assert config_hash(cfg) != config_hash(replace(cfg, sim=SimCfg(num_worlds=7)))
+    assert config_hash(cfg) != config_hash(replace(cfg, agent=SacCfg()))
+
+
+def test_unknown_settings_are_named() -> None:
+    tree = to_dict(RunCfg())
+    with pytest.raises(UserError, match="unknown setting 'sed'"):
+        from_dict({**tree, "sed": 1})
+    with pytest.raises(UserError, match=r"unknown setting agent\.'gama'"):
+        from_dict({**tree, "agent": {"kind": "td3", "gama": 0.9}})
+    with pytest.raises(UserError, match="unknown agent 'ppo'; legal: td3, sac"):
+        from_dict({**tree, "agent": {"kind": "ppo"}})
+
+
+def test_unknown_presets_list_the_legal_ones() -> None:
+    with pytest.raises(
+        UserError, match=r"unknown preset 'pussh'; legal: .*push.*reach"
+    ):
+        preset("pussh")
+
+
+def test_presets_are_filed_under_their_own_names() -> None:
+    assert all(cfg.preset == name for name, cfg in PRESETS.items())

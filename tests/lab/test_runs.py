@@ -1,0 +1,80 @@
+"""Run folders: their names, who may write, what is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from puckrl.core.errors import UserError
+from puckrl.lab import runs
+from puckrl.lab.config import config_hash
+from puckrl.lab.presets import preset
+
+CFG = replace(preset("reach"), seed=3)
+CPU = torch.device("cpu")
+
+
+def test_the_name_is_preset_hash_seed_and_number(tmp_path: Path) -> None:
+    first, second = runs.create(tmp_path, CFG), runs.create(tmp_path, CFG)
+    assert first.path.name == f"reach-{config_hash(CFG)}-s3"
+    assert second.path.name == f"reach-{config_hash(CFG)}-s3-2"
+    assert first.config() == CFG
+
+
+def test_another_configuration_is_refused(tmp_path: Path) -> None:
+    runs.create_at(tmp_path / "run", CFG)
+    other = replace(CFG, agent=replace(CFG.agent, gamma=0.9))
+    with pytest.raises(UserError, match="holds another configuration"):
+        runs.create_at(tmp_path / "run", other)
+    with pytest.raises(UserError, match="holds another configuration"):
+        runs.create_at(tmp_path / "run", replace(CFG, seed=4))
+    with pytest.raises(UserError, match="--resume"):
+        runs.create_at(tmp_path / "run", CFG)
+
+
+def test_a_folder_with_foreign_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "events.out.tfevents.1.elsewhere.77.0").write_text("")
+    with pytest.raises(UserError, match=r"foreign files \(events.out.tfevents"):
+        runs.create_at(tmp_path, CFG)
+
+
+def test_foreign_event_files_in_a_run_are_refused(tmp_path: Path) -> None:
+    folder = runs.create(tmp_path, CFG)
+    runs.sign_in(folder, CPU)
+    me = folder.manifest()["writers"][0]
+    folder.tensorboard.mkdir()
+    (folder.tensorboard / f"events.out.tfevents.1.{me}.0").write_text("")
+    runs.refuse_foreign_files(folder)
+    (folder.tensorboard / "events.out.tfevents.1.elsewhere.77.0").write_text("")
+    with pytest.raises(UserError, match="did not write"):
+        runs.refuse_foreign_files(folder)
+
+
+def test_a_second_living_writer_is_refused_by_name(tmp_path: Path) -> None:
+    folder = runs.create(tmp_path, CFG)
+    with runs.Lock(folder.path):
+        with (
+            pytest.raises(UserError, match="is being written by process"),
+            runs.Lock(folder.path),
+        ):
+            pass
+        # the refused one must not have taken the name away from the first
+        assert "process" in (folder.path / "lock").read_text()
+    with runs.Lock(folder.path):
+        pass
+
+
+def test_a_dead_writers_lock_file_does_not_bar_the_way(tmp_path: Path) -> None:
+    folder = runs.create(tmp_path, CFG)
+    (folder.path / "lock").write_text("process 1 on elsewhere\n")
+    with runs.Lock(folder.path):
+        pass
+
+
+def test_an_unknown_run_lists_the_known_ones(tmp_path: Path) -> None:
+    made = runs.create(tmp_path, CFG)
+    assert runs.find(made.path.name, tmp_path).path == made.path
+    assert runs.find(str(made.path), Path("elsewhere")).path == made.path
+    with pytest.raises(UserError, match=made.path.name):
+        runs.find("nope", tmp_path)

@@ -1,0 +1,170 @@
+"""Runs from beginning to end: resume, kill, interrupt, broken disks."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from puckrl.agents.td3 import Td3Cfg
+from puckrl.core.errors import UserError
+from puckrl.lab import runs, session
+from puckrl.lab.config import BudgetCfg, EvalCfg, LoopCfg, RunCfg, SaveCfg, SimCfg
+from puckrl.replay.episodes import ReplayCfg
+from puckrl.replay.sampling import SamplingCfg
+from puckrl.train.checkpoint import read_state
+
+TINY = RunCfg(
+    preset="tiny",
+    task="pick-place",  # its actions depend on derived fields that lag: the hard case
+    device="cpu",
+    sim=SimCfg(num_worlds=2, num_threads=1),
+    agent=Td3Cfg(hidden=(16,), batch_size=8, precision="fp32"),
+    replay=ReplayCfg(capacity=400, sampling=SamplingCfg(moving_share=0.5)),
+    loop=LoopCfg(
+        update_ratio=0.1, warm_up_episodes=2, normalise_episodes=6, compile=False
+    ),
+    eval=EvalCfg(every_env_steps=300, episodes=2, final_episodes=2),
+    budget=BudgetCfg(env_steps=1000),
+    save=SaveCfg(every_s=0.0, tensorboard=False, video=False),
+)
+
+
+def limited(env_steps: int) -> RunCfg:
+    return replace(TINY, budget=BudgetCfg(env_steps=env_steps))
+
+
+def rows(folder: runs.RunFolder) -> list[dict[str, float]]:
+    """Logged rows without the columns that measure time."""
+    found = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    timed = ("train_s", "wall_s", "rate/env_steps_per_s", "rate/updates_per_s")
+    return [{k: v for k, v in row.items() if k not in timed} for row in found]
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
+    whole = session.start(limited(1000), tmp_path / "whole")
+    parted = session.start(limited(400), tmp_path / "parted")
+    session.resume(parted, limited(1000))
+
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    assert one.tensors.keys() == other.tensors.keys()
+    different = [
+        n for n, x in one.tensors.items() if not torch.equal(x, other.tensors[n])
+    ]
+    assert different == []
+    assert one.scalars["debt"] == other.scalars["debt"]
+    evaluations = [[r for r in rows(f) if "eval/success" in r] for f in (whole, parted)]
+    assert evaluations[0] == [r for r in evaluations[1] if r["env_steps"] != 400]
+
+
+def test_the_folder_tells_everything(tmp_path: Path) -> None:
+    folder = session.start(TINY, tmp_path)
+    manifest = folder.manifest()
+    assert manifest["status"] == "finished"
+    assert manifest["stop"] == "budget"
+    assert manifest["result"]["episodes"] == 2
+    assert {"python", "torch", "mujoco"} <= manifest["versions"].keys()
+    assert folder.config() == TINY
+    for name in ("metrics.jsonl", "curve.png", "card.md", "checkpoints"):
+        assert (folder.path / name).exists(), name
+    assert not (folder.path / "lock").exists()
+
+
+def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
+    folder = session.start(limited(200), tmp_path)
+    changed = replace(TINY, agent=replace(TINY.agent, gamma=0.9))
+    with pytest.raises(UserError, match="another configuration"):
+        session.resume(folder, changed)
+
+
+def test_an_interrupted_run_ends_with_a_snapshot_and_says_so(tmp_path: Path) -> None:
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    folder = session.start(limited(1_000_000), tmp_path)
+    assert folder.manifest()["status"] == "interrupted"
+    steps = read_state(folder.checkpoints).scalars["progress"]["clock"]["env_steps"]
+    assert steps == rows(folder)[-1]["env_steps"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(28, "No space left on device"), (30, "Read-only file system")],
+)
+def test_a_broken_disk_ends_in_one_line_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    folder = session.start(limited(400), tmp_path)
+    before = read_state(folder.checkpoints)
+
+    def broken(handle: int) -> None:
+        raise OSError(number, words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("puckrl.train.checkpoint.os.fsync", broken)
+        with pytest.raises(UserError, match=words) as caught:
+            session.resume(folder, limited(600))
+    assert "--resume" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert words in folder.manifest()["status"]
+    after = read_state(folder.checkpoints)
+    assert all(torch.equal(x, after.tensors[n]) for n, x in before.tensors.items())
+    session.resume(folder, limited(600))
+    assert folder.manifest()["status"] == "finished"
+
+
+def test_an_unwritable_root_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write to"):
+        session.start(TINY, tmp_path / "file" / "runs")
+
+
+def _in_child(root: str) -> None:
+    """Start or resume the one run under ``root``, saving all the time."""
+    torch.set_num_threads(1)
+    cfg = replace(
+        limited(4000), save=SaveCfg(every_s=1e-3, tensorboard=False, video=False)
+    )
+    started = list(Path(root).glob("*/checkpoints/snapshot-*.json"))
+    if started:
+        session.resume(runs.RunFolder(started[0].parent.parent), cfg)
+    else:
+        session.start(cfg, Path(root))
+
+
+def test_killed_at_thirty_random_moments_it_resumes_from_the_last_snapshot(
+    tmp_path: Path,
+) -> None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["puckrl.lab.session"])
+    moments = random.Random(0)
+    reached = 0
+    for _ in range(30):
+        child = context.Process(target=_in_child, args=(str(tmp_path),))
+        child.start()
+        time.sleep(moments.uniform(0.05, 1.0))
+        child.kill()
+        child.join()
+        saved = sorted(tmp_path.glob("*/checkpoints/snapshot-*.json"))
+        if saved:
+            steps = read_state(saved[-1].parent).scalars["progress"]["clock"][
+                "env_steps"
+            ]
+            assert steps >= reached
+            reached = steps
+    child = context.Process(target=_in_child, args=(str(tmp_path),))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    # Runs that were killed before their first snapshot have left folders of their own.
+    folders = [runs.RunFolder(p.parent) for p in tmp_path.glob("*/manifest.json")]
+    (folder,) = (f for f in folders if f.manifest()["status"] == "finished")
+    steps = [row["env_steps"] for row in rows(folder) if "eval/success" not in row]
+    assert steps == sorted(set(steps)), "rows beyond a snapshot must be written once"
+    assert steps[-1] == 4000
