@@ -17,6 +17,7 @@ state vector, in the reference's order (velocities are per control step: m/s x 0
     23:25  finger velocities           proprio      m/step
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -115,9 +116,12 @@ class FetchTask(Task):
         self._sim = sim
         self._dt_s = model.opt.timestep * self.substeps
         self._hand = model.body(_HAND).id
-        self._finger_qpos = [int(model.joint(name).qposadr[0]) for name in _FINGERS]
-        self._finger_qvel = [int(model.joint(name).dofadr[0]) for name in _FINGERS]
-        self._grip = _Site(sim, _GRIP)
+        # index tensors: a Python list would be converted at every use
+        fingers = [model.joint(name) for name in _FINGERS]
+        self._finger_qpos = _index([joint.qposadr[0] for joint in fingers], sim)
+        self._finger_qvel = _index([joint.dofadr[0] for joint in fingers], sim)
+        self._actuated = _index(model.jnt_qposadr[model.actuator_trnid[:, 0]], sim)
+        self._sites = _Sites(sim, (_GRIP, _OBJECT) if self.has_object else (_GRIP,))
         self._qpos, self._qvel = sim.field("qpos"), sim.field("qvel")
         self._time, self._ctrl = sim.field("time"), sim.field("ctrl")
         self._mocap_pos, self._mocap_quat = (
@@ -127,7 +131,6 @@ class FetchTask(Task):
         self._xpos, self._xquat = sim.field("xpos"), sim.field("xquat")
         self._quat_step = torch.tensor([1.0, 0.0, 1.0, 0.0], device=sim.device)
         if self.has_object:
-            self._object = _Site(sim, _OBJECT)
             self._object_qpos = int(model.joint("object0:joint").qposadr[0])
 
     @cached_property
@@ -206,70 +209,77 @@ class FetchTask(Task):
         self._mocap_pos[:, 0] = self._xpos[:, self._hand] + step
         self._mocap_quat[:, 0] = self._xquat[:, self._hand] + self._quat_step
         if self.cfg.driven_fingers:
-            self._ctrl[:] = self._qpos[:, self._actuated] + action[:, 3:].float()
-
-    @cached_property
-    def _actuated(self) -> list[int]:
-        """Qpos address of the joint behind each actuator."""
-        return self._model.jnt_qposadr[self._model.actuator_trnid[:, 0]].tolist()
+            driven = self._qpos.index_select(1, self._actuated)
+            self._ctrl[:] = driven + action[:, 3:].float()
 
     def settle(self) -> None:
         """Hold the fingers closed, unless the task drives them."""
         if not self.cfg.driven_fingers:
-            self._qpos[:, self._finger_qpos] = 0.0
+            self._qpos.index_fill_(1, self._finger_qpos, 0.0)
             self._sim.forward()
 
     def state(self) -> Tensor:
         """The reference's observation; see the table on top of this module."""
-        dt = self._dt_s
-        grip_pos, grip_vel = self._grip.pos_m, self._grip.velocity()[0] * dt
-        fingers = self._qpos[:, self._finger_qpos]
-        finger_vel = self._qvel[:, self._finger_qvel] * dt
-        if not self.has_object:
-            return torch.cat([grip_pos, fingers, grip_vel, finger_vel], dim=1)
-        pos, (vel, spin) = self._object.pos_m, self._object.velocity()
-        euler = matrix_to_euler(self._object.matrix)
-        parts = [grip_pos, pos, pos - grip_pos, fingers, euler]
-        parts += [vel * dt - grip_vel, spin * dt, grip_vel, finger_vel]
+        pos = self._sites.pos_m()
+        linear, angular = self._sites.velocity(pos)
+        vel, spin = linear * self._dt_s, angular * self._dt_s
+        fingers = self._qpos.index_select(1, self._finger_qpos)
+        finger_vel = self._qvel.index_select(1, self._finger_qvel) * self._dt_s
+        parts = [pos[:, 0], fingers, vel[:, 0], finger_vel]
+        if self.has_object:
+            euler = matrix_to_euler(self._sites.matrix(1))
+            parts = [pos[:, 0], pos[:, 1], pos[:, 1] - pos[:, 0], fingers, euler]
+            parts += [vel[:, 1] - vel[:, 0], spin[:, 1], vel[:, 0], finger_vel]
         return torch.cat(parts, dim=1)
 
     def achieved_goal(self) -> Tensor:
         """Position of the object, in Reach of the gripper, (num_worlds, 3); a copy."""
-        return (self._object if self.has_object else self._grip).pos_m.clone()
+        return self._sites.pos_m()[:, -1]
 
 
-class _Site:
-    """Pose and velocity of a site in every world.
+class _Sites:
+    """Poses and velocities of S sites in every world, read together.
 
     The velocity is Jacobian times qvel, as mj_jacSite gives it: after mj_step the
     Jacobian belongs to the last substep but one and qvel to the last, and parity
     needs exactly that mixture.
     """
 
-    def __init__(self, sim: Sim, name: str) -> None:
+    def __init__(self, sim: Sim, names: tuple[str, ...]) -> None:
         model = sim.model
-        site = model.site(name).id
-        body = int(model.site_bodyid[site])
-        self._dofs = _ancestor_dofs(model, body)
-        self._root = int(model.body_rootid[body])
-        self.pos_m = sim.field("site_xpos")[:, site]
-        """Live position, (num_worlds, 3)."""
-        self._xmat = sim.field("site_xmat")[:, site]
+        ids = [model.site(name).id for name in names]
+        bodies = [int(model.site_bodyid[site]) for site in ids]
+        self._ids = _index(ids, sim)
+        self._roots = _index([model.body_rootid[body] for body in bodies], sim)
+        self._xpos, self._xmat = sim.field("site_xpos"), sim.field("site_xmat")
         self._cdof, self._com = sim.field("cdof"), sim.field("subtree_com")
         self._qvel = sim.field("qvel")
+        # (S, nv): 1 where a degree of freedom moves the site
+        self._moves = torch.zeros(len(ids), model.nv).to(self._qvel)
+        for row, body in enumerate(bodies):
+            self._moves[row, _ancestor_dofs(model, body)] = 1.0
 
-    @property
-    def matrix(self) -> Tensor:
-        """Orientation, (num_worlds, 3, 3)."""
-        return self._xmat.reshape(-1, 3, 3)
+    def pos_m(self) -> Tensor:
+        """Positions, (num_worlds, S, 3); a copy."""
+        return self._xpos.index_select(1, self._ids)
 
-    def velocity(self) -> tuple[Tensor, Tensor]:
-        """Linear m/s and angular rad/s velocity, (num_worlds, 3) each."""
-        dofs = self._dofs
-        spatial = (self._cdof[:, dofs] * self._qvel[:, dofs, None]).sum(dim=1)
-        angular, linear = spatial[:, :3], spatial[:, 3:]
-        arm = self.pos_m - self._com[:, self._root]
+    def matrix(self, site: int) -> Tensor:
+        """Orientation of one of the sites, (num_worlds, 3, 3)."""
+        return self._xmat.index_select(1, self._ids[site]).reshape(-1, 3, 3)
+
+    def velocity(self, pos_m: Tensor) -> tuple[Tensor, Tensor]:
+        """Linear m/s and angular rad/s velocities at ``pos_m``, (num_worlds, S, 3) each."""
+        # A sum, not a matrix product: on a GPU that may be rounded to TF32.
+        rates = (self._qvel[:, None] * self._moves)[..., None]
+        spatial = (self._cdof[:, None] * rates).sum(dim=2)
+        angular, linear = spatial[..., :3], spatial[..., 3:]
+        arm = pos_m - self._com.index_select(1, self._roots)
         return linear + torch.linalg.cross(angular, arm), angular
+
+
+def _index(values: Iterable[int], sim: Sim) -> Tensor:
+    """Indices as a tensor where the simulation lives, (n,) int64."""
+    return torch.tensor([int(value) for value in values], device=sim.device)
 
 
 def _ancestor_dofs(model: mujoco.MjModel, body: int) -> list[int]:
