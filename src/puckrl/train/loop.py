@@ -96,11 +96,7 @@ def train(
         stop = limits.reached(clock, progress.successes)
         if should_evaluate(clock.env_steps) or stop == "budget":
             say("evaluating")
-            with clock.phase("evaluate"), torch_threads(1):
-                judged = evaluate()
-            sink.write(clocks(clock) | evaluation_row(judged))
-            progress.evaluated_at = clock.env_steps
-            progress.successes = [*progress.successes, judged.success][-2:]
+            judge(evaluate, progress, sink)
             stop = stop or limits.reached(clock, progress.successes)
 
         if interrupted():
@@ -110,6 +106,16 @@ def train(
             with clock.phase("save"):
                 save()
     return stop
+
+
+def judge(evaluate: Callable[[], Evaluation], progress: Progress, sink: Sink) -> None:
+    """Evaluate the present policy; log and remember the verdict."""
+    clock = progress.clock
+    with clock.phase("evaluate"), torch_threads(1):
+        judged = evaluate()
+    sink.write(clocks(clock) | evaluation_row(judged))
+    progress.evaluated_at = clock.env_steps
+    progress.successes = [*progress.successes, judged.success][-2:]
 
 
 def count(collected: Collected, clock: Clock) -> None:
