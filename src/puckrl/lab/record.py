@@ -1,0 +1,189 @@
+"""A video of a policy at work: several worlds side by side."""
+
+import math
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import imageio_ffmpeg
+import torch
+from torch import Tensor
+
+from puckrl.core.errors import UserError
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.sim.cpu import CpuSim
+from puckrl.sim.film import BACKDROP, GREEN, Film
+from puckrl.tasks.task import Task
+from puckrl.train.rollout import Policy, to_device
+
+ENDINGS = (".mp4", ".gif")
+
+_FRAME_PX, _MARGIN_PX = 3, 3
+_HOLD_S = 0.4
+_IDLE = (0.20, 0.23, 0.29)
+# A palette of the video's own: the default one of GIF has bands in every gradient.
+_PALETTE = (
+    "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=sierra2_4a"
+)
+
+
+@torch.no_grad()
+def record(
+    task: Task,
+    policy: Policy,
+    path: Path,
+    *,
+    worlds: int = 6,
+    episodes: int = 2,
+    seed: int = 0,
+    size: tuple[int, int] = (320, 240),
+    device: torch.device,
+) -> Path:
+    """Play deterministic episodes on the CPU and write them as a video.
+
+    A translucent green sphere shows each goal; the frame around a world is green
+    while it is at its goal. Time runs at the speed of the real thing.
+
+    Args:
+        task: a fresh task, bound to no simulation yet.
+        policy: acts without exploration.
+        path: where the video goes; its ending decides the format.
+        worlds: worlds in the picture.
+        episodes: episodes, one after the other.
+        seed: decides resets and goals.
+        size: width and height of one world's picture in pixels.
+        device: where the policy lives.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        UserError: if the ending is not a known one, or a number is out of range.
+    """
+    _check(path, worlds, episodes, size)
+    sim = CpuSim(task.scene().compile(), worlds)
+    env = GoalEnv(task, sim, seed, auto_reset=False)
+    film = Film(sim, task.scene(), task.film_view, size, task.marker_radius_m)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = _play(env, film, policy, episodes, device)
+    with _one_torch_thread():
+        _write(path, frames, fps=round(1.0 / env.control_dt_s))
+    return path
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Keep torch's threads from spinning while the ray tracer's want the cores.
+
+    Measured on two busy cores: painting a frame takes 11 ms with one thread and up to
+    650 ms with two.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check(path: Path, worlds: int, episodes: int, size: tuple[int, int]) -> None:
+    """Refuse what cannot be recorded, before anything is built."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UserError(
+            f"cannot write a video to {path.name!r}; its name must end in "
+            f"{' or '.join(ENDINGS)}"
+        )
+    if min(worlds, episodes) < 1:
+        raise UserError(
+            f"{worlds} worlds and {episodes} episodes make no video; at least one of each"
+        )
+    if min(size) < 16 or any(pixels % 2 for pixels in size):
+        raise UserError(
+            f"a picture of {size[0]} x {size[1]} pixels cannot be encoded; "
+            "width and height must be even and at least 16"
+        )
+
+
+def _play(
+    env: GoalEnv, film: Film, policy: Policy, episodes: int, device: torch.device
+) -> Iterator[Tensor]:
+    """Frames of whole episodes, (height, width, 3) uint8; the last ones are held."""
+    for _ in range(episodes):
+        obs = env.reset()
+        markers = env.task.marker_pos_m(env.goal)
+        won = env.task.success(obs["achieved_goal"], obs["desired_goal"])
+        frame = mosaic(film.render(markers), won)
+        yield frame
+        for _ in range(env.spaces.horizon):
+            action = policy.act(to_device(obs, device), explore=False)
+            step = env.step(action.to(env.sim.device))
+            obs = step.obs
+            frame = mosaic(film.render(markers), step.success)
+            yield frame
+        for _ in range(round(_HOLD_S / env.control_dt_s)):
+            yield frame
+
+
+def mosaic(images: Tensor, won: Tensor) -> Tensor:
+    """Images side by side, nearly square, each in a frame that is green if it won.
+
+    Args:
+        images: (n, height, width, 3) uint8.
+        won: (n,) bool.
+
+    Returns:
+        (rows * (height + 12), columns * (width + 12), 3) uint8.
+    """
+    count, height, width, _ = images.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = -(-count // columns)
+    edge = _FRAME_PX + _MARGIN_PX
+    tiles = _rgb(BACKDROP).repeat(
+        rows * columns, height + 2 * edge, width + 2 * edge, 1
+    )
+    frames = torch.where(won[:, None], _rgb(GREEN), _rgb(_IDLE))
+    outer = slice(_MARGIN_PX, -_MARGIN_PX)
+    tiles[:count, outer, outer] = frames[:, None, None]
+    tiles[:count, edge:-edge, edge:-edge] = images
+    grid = tiles.view(rows, columns, *tiles.shape[1:]).permute(0, 2, 1, 3, 4)
+    return grid.reshape(rows * tiles.shape[1], columns * tiles.shape[2], 3)
+
+
+def _rgb(colour: tuple[float, float, float]) -> Tensor:
+    """A colour in [0, 1] as (3,) uint8."""
+    return torch.tensor([round(255 * value) for value in colour], dtype=torch.uint8)
+
+
+def _write(path: Path, frames: Iterator[Tensor], fps: int) -> None:
+    """Encode frames as they come; the file appears under its name when it is whole."""
+    part = path.with_stem(f"{path.stem}.part")
+    first = next(frames)
+    with closing(_encoder(part, first, fps)) as encoder:
+        encoder.send(None)
+        encoder.send(first.numpy().tobytes())
+        for frame in frames:
+            encoder.send(frame.numpy().tobytes())
+    part.replace(path)
+
+
+def _encoder(path: Path, frame: Tensor, fps: int) -> Generator[None, bytes | None]:
+    """ffmpeg, waiting for frames as large as this one."""
+    height, width, _ = frame.shape
+    if path.suffix.lower() == ".gif":
+        codec, pixels = "gif", "pal8"
+        options = ["-filter_complex", _PALETTE, "-loop", "0"]
+    else:
+        # yuv420p and the index in front: browsers play it, and before it is all there.
+        codec, pixels = "libx264", "yuv420p"
+        options = ["-preset", "slow", "-movflags", "+faststart"]
+    return imageio_ffmpeg.write_frames(
+        str(path),
+        (width, height),
+        fps=fps,
+        codec=codec,
+        pix_fmt_out=pixels,
+        quality=8,
+        macro_block_size=2,
+        ffmpeg_log_level="error",
+        output_params=options,
+    )

@@ -1,0 +1,294 @@
+"""One camera for every device: mujoco_warp's ray tracer, many worlds at a time.
+
+It needs no OpenGL, EGL or display and draws the same image on a laptop and on a GPU.
+
+    Sim.field("geom_xpos"), ("geom_xmat")     poses of the geoms, (num_worlds, ngeom, ...)
+        -> rows of the worlds asked for, float32, split over threads
+        -> refit the bounding boxes, trace one ray per pixel and sample
+        -> (n, height, width, 3) uint8
+
+Nothing but the poses of geoms is taken from the simulation; geometry, colours and
+lights come from a model of the camera's own, which may look different from the
+physics model as long as it has the same geoms in the same order.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import mujoco
+import mujoco_warp
+import numpy as np
+import torch
+import warp
+from numpy.typing import NDArray
+from torch import Tensor
+
+from puckrl.core.errors import UserError
+from puckrl.sim.backend import Sim
+from puckrl.sim.viewpoints import VIEWPOINTS, Vec3, Viewpoint
+
+_NAME = "puckrl"
+# The ray tracer compiles the far plane into its kernel. MuJoCo derives it from each
+# scene's extent; one value for all saves a compilation per scene.
+_FAR_M = 100.0
+
+
+@dataclass(frozen=True)
+class CameraCfg:
+    """What is decided when a camera is built."""
+
+    width: int = 84
+    """Pixels per row."""
+    height: int = 84
+    """Rows."""
+    viewpoint: Viewpoint = VIEWPOINTS["side"]
+    """Where it stands."""
+    geom_groups: tuple[int, ...] = (0, 1, 2)
+    """Groups of geoms that are visible."""
+    shadows: bool = False
+    """Lights that cast shadows do so."""
+    samples_per_axis: int = 1
+    """Antialiasing: n x n rays per pixel, averaged; costs n x n."""
+    textures: bool = False
+    """Draw textures; without, materials keep their plain colour."""
+    depth: bool = False
+    """Also fill ``Camera.depth_m``."""
+    background: Vec3 = (0.0, 0.0, 0.0)
+    """Colour of rays that hit nothing, in [0, 1]."""
+    num_threads: int = 0
+    """CPU threads; 0: as many as torch uses."""
+
+
+class Camera:
+    """Images of the worlds of a simulation.
+
+    It may be built at any time: the simulation is left as it was found. Poses are
+    those of the simulation's last ``step`` or ``forward``. Lights and the camera
+    stand still.
+
+    Args:
+        sim: whose worlds are drawn.
+        spec: the scene to draw; the camera is added to it. Its geoms must be those
+            of ``sim.model``, in the same order.
+        cfg: resolution, viewpoint and so on.
+
+    Raises:
+        ValueError: if the scene has other geoms than the simulation.
+        UserError: if no geom is in a visible group.
+    """
+
+    depth_m: Tensor
+    """Distance along the optical axis of the images last rendered, (n, height, width)
+    float32; 0 where nothing was hit. A live buffer; empty unless ``cfg.depth``."""
+
+    def __init__(self, sim: Sim, spec: mujoco.MjSpec, cfg: CameraCfg) -> None:
+        self.cfg, self.num_worlds, self.device = cfg, sim.num_worlds, sim.device
+        model = _drawn_model(spec, cfg.viewpoint)
+        if not np.array_equal(model.geom_bodyid, sim.model.geom_bodyid):
+            raise ValueError(
+                f"the scene to draw has {model.ngeom} geoms, the simulation "
+                f"{sim.model.ngeom}; they must be the same, on the same bodies"
+            )
+        if not np.isin(model.geom_group, cfg.geom_groups).any():
+            raise UserError(
+                f"no geom in groups {', '.join(map(str, cfg.geom_groups))}; the scene's "
+                f"geoms are in {', '.join(map(str, np.unique(model.geom_group)))}"
+            )
+        self._pos, self._mat = _bound(sim)
+        threads = cfg.num_threads or torch.get_num_threads()
+        count = min(threads, sim.num_worlds) if sim.device.type == "cpu" else 1
+        capacity = -(-sim.num_worlds // count)
+        _init_warp()
+        with self._on_device():
+            renderer = mujoco_warp.put_model(model)
+            self._tracers = [
+                _Tracer(model, renderer, capacity, cfg, sim.device)
+                for _ in range(count)
+            ]
+            # One after the other: the first compiles what the others find cached.
+            for tracer in self._tracers:
+                tracer.trace()
+        self._pool = ThreadPoolExecutor(count)
+        pixels = (sim.num_worlds, cfg.height, cfg.width)
+        self._rgb = torch.zeros(*pixels, 3, dtype=torch.uint8, device=sim.device)
+        self._depth = torch.zeros(pixels if cfg.depth else (0,), device=sim.device)
+        self.depth_m = self._depth
+
+    def render(self, worlds: Tensor | None = None) -> Tensor:
+        """Draw worlds.
+
+        Args:
+            worlds: indices of the worlds to draw, (n,) int64; all worlds if None.
+
+        Returns:
+            (n, height, width, 3) uint8, a live buffer: the next call overwrites it.
+        """
+        count = self.num_worlds if worlds is None else len(worlds)
+        share = -(-count // len(self._tracers))
+        parts = [
+            (tracer, slice(start, min(start + share, count)))
+            for tracer, start in zip(
+                self._tracers, range(0, count, share or 1), strict=False
+            )
+        ]
+        for tracer, rows in parts:
+            which = rows if worlds is None else worlds[rows]
+            tracer.pose(self._pos[which], self._mat[which])
+        with self._on_device():
+            # The pool runs nothing but the tracer: torch's own threads stay out of it.
+            list(self._pool.map(_Tracer.trace, [tracer for tracer, _ in parts]))
+        for tracer, rows in parts:
+            tracer.copy_rgb(self._rgb[rows])
+            if self.cfg.depth:
+                tracer.copy_depth(self._depth[rows])
+        self.depth_m = self._depth[:count]
+        return self._rgb[:count]
+
+    def _on_device(self) -> contextlib.AbstractContextManager[object]:
+        """Makes Warp launch on the simulation's device."""
+        return warp.ScopedDevice(str(self.device))
+
+
+class _Tracer:
+    """The ray tracer of one thread: fixed buffers for up to ``capacity`` worlds.
+
+    The ray tracer asks for a whole mujoco_warp.Data but reads only poses; it is
+    given just those.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        renderer: object,
+        capacity: int,
+        cfg: CameraCfg,
+        device: torch.device,
+    ) -> None:
+        self._shape = (cfg.height, cfg.width)
+        self._model = renderer
+        self._context = mujoco_warp.create_render_context(
+            model,
+            nworld=capacity,
+            cam_res=(cfg.width, cfg.height),
+            cam_active=[_NAME],
+            render_rgb=True,
+            render_depth=cfg.depth,
+            render_seg=False,
+            use_textures=cfg.textures,
+            use_shadows=cfg.shadows,
+            enabled_geom_groups=list(cfg.geom_groups),
+            samples_per_pixel=cfg.samples_per_axis,
+            background_color=(*cfg.background, 1.0),
+        )
+        fixed = _fixed_poses(model, cfg.viewpoint)
+        poses = {
+            name: torch.from_numpy(value).float().to(device).repeat(capacity, 1, 1)
+            for name, value in fixed.items()
+        }
+        self._pos, self._mat = poses["geom_xpos"], poses["geom_xmat"]
+        self._data = SimpleNamespace(
+            nworld=capacity,
+            flexvert_xpos=warp.zeros((capacity, 0), dtype=warp.vec3),
+            **{name: _as_warp(value) for name, value in poses.items()},
+        )
+        self._rgb = warp.to_torch(self._context.rgb_data).view(torch.uint8)
+        self._depth = warp.to_torch(self._context.depth_data)
+
+    def pose(self, pos: Tensor, mat: Tensor) -> None:
+        """Take over the geoms of n worlds, (n, ngeom, 3) and (n, ngeom, 9)."""
+        count = len(pos)
+        self._pos[:count].copy_(pos)
+        self._mat[:count].copy_(mat)
+        self._data.nworld = count
+
+    def trace(self) -> None:
+        """Draw the worlds last posed."""
+        mujoco_warp.refit_bvh(self._model, self._data, self._context)
+        mujoco_warp.render(self._model, self._data, self._context)
+
+    def copy_rgb(self, out: Tensor) -> None:
+        """Unpack the image into ``out``, (n, height, width, 3) uint8."""
+        # Pixels are 32-bit words 0xAARRGGBB, little-endian: bytes B, G, R, A.
+        bgra = self._rgb[: len(out)].view(len(out), *self._shape, 4)
+        for channel in range(3):
+            out[..., channel].copy_(bgra[..., 2 - channel])
+
+    def copy_depth(self, out: Tensor) -> None:
+        """Copy the depth image into ``out``, (n, height, width)."""
+        out.copy_(self._depth[: len(out)].view(len(out), *self._shape))
+
+
+def _drawn_model(spec: mujoco.MjSpec, view: Viewpoint) -> mujoco.MjModel:
+    """The model that is drawn: the scene with our camera."""
+    spec.worldbody.add_camera(name=_NAME, fovy=view.fovy_deg)
+    model = spec.compile()
+    model.stat.extent, model.vis.map.zfar = 1.0, _FAR_M
+    return model
+
+
+def _fixed_poses(
+    model: mujoco.MjModel, view: Viewpoint
+) -> dict[str, NDArray[np.float64]]:
+    """Poses of the model's default state, the camera at its viewpoint; (count, 3 or 9)."""
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    camera = data.camera(_NAME)
+    camera.xpos[:] = view.pos_m
+    camera.xmat[:] = view.rotation().reshape(9)
+    names = (
+        "geom_xpos",
+        "geom_xmat",
+        "cam_xpos",
+        "cam_xmat",
+        "light_xpos",
+        "light_xdir",
+    )
+    return {name: getattr(data, name) for name in names}
+
+
+def _bound(sim: Sim) -> tuple[Tensor, Tensor]:
+    """Live poses of all geoms, (num_worlds, ngeom, 3) and (num_worlds, ngeom, 9).
+
+    A field bound between two calls is filled by the next one only: so compute it
+    once, and put everything else back.
+    """
+    before = sim.snapshot()
+    pos, mat = sim.field("geom_xpos"), sim.field("geom_xmat")
+    sim.forward()
+    sim.restore(before)
+    return pos, mat.reshape(sim.num_worlds, -1, 9)
+
+
+def _as_warp(poses: Tensor) -> object:
+    """A Warp view of (capacity, count, 3 or 9) as vectors or matrices."""
+    capacity, count, size = poses.shape
+    if size == 3:
+        return warp.from_torch(poses, dtype=warp.vec3)
+    return warp.from_torch(poses.view(capacity, count, 3, 3), dtype=warp.mat33)
+
+
+def _init_warp() -> None:
+    """Start Warp without its greeting, and without its regret that there is no GPU."""
+    warp.config.log_level = max(warp.config.log_level, warp.LOG_WARNING)
+    silent = contextlib.nullcontext if torch.cuda.is_available() else _native_silence
+    with silent():
+        warp.init()
+
+
+@contextlib.contextmanager
+def _native_silence() -> Iterator[None]:
+    """Drop what C code writes to stderr meanwhile; Python's own redirection cannot."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

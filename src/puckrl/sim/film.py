@@ -1,0 +1,204 @@
+"""Pictures for people: the camera in a studio, with a marker at the goal.
+
+Nothing here touches the physics: the scene that is drawn is a copy with other
+colours, lights and floor. The ray tracer knows no translucency, so the marker is no
+geom either: it is painted over the traced image, behind whatever the depth image
+says is nearer. No sensor can ever see it.
+"""
+
+import mujoco
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from puckrl.sim.backend import Sim
+from puckrl.sim.camera import Camera, CameraCfg
+from puckrl.sim.viewpoints import Vec3, Viewpoint
+
+BACKDROP: Vec3 = (0.075, 0.09, 0.125)
+"""Colour of the studio's walls."""
+GREEN: Vec3 = (0.10, 0.95, 0.45)
+"""Colour of goals, and of success."""
+
+_FLOOR: Vec3 = (0.16, 0.185, 0.235)
+# The reference's scenes are white and black; these materials get a colour.
+_COLOURS: dict[str, Vec3] = {
+    "floor_mat": _FLOOR,
+    "table_mat": (0.86, 0.84, 0.80),
+    "block_mat": (1.0, 0.48, 0.12),
+    "puck_mat": (1.0, 0.48, 0.12),
+}
+_KEY_LIGHT = np.array([-0.35, 0.55, -1.0])
+_SUPERSAMPLING = 2
+# The floor fades into the backdrop between these multiples of the viewing distance.
+_FADE = (0.6, 1.8)
+_WINDOW_RADII = 6.0
+
+
+def film_scene(spec: mujoco.MjSpec) -> mujoco.MjSpec:
+    """The scene (changed in place) as videos show it; geoms keep their order.
+
+    Floors become endless, lights are replaced by a key light that casts shadows and
+    a dim headlight. Colours change only for the materials of the Fetch scenes.
+    """
+    for light in list(spec.lights):
+        spec.delete(light)
+    for geom in spec.worldbody.geoms:
+        if geom.type == mujoco.mjtGeom.mjGEOM_PLANE:
+            geom.size = [0.0, 0.0, 1.0]
+    for material in spec.materials:
+        material.specular, material.shininess = 0.25, 0.35
+        if material.name in _COLOURS:
+            material.rgba = [*_COLOURS[material.name], 1.0]
+        if material.name in ("floor_mat", "table_mat"):
+            material.specular = 0.0
+    head = spec.visual.headlight
+    head.active, head.ambient, head.diffuse = 1, [0.30] * 3, [0.18] * 3
+    head.specular = [0.1] * 3
+    spec.worldbody.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        dir=_KEY_LIGHT / np.linalg.norm(_KEY_LIGHT),
+        ambient=[0.0] * 3,
+        diffuse=[0.66] * 3,
+        specular=[0.4] * 3,
+        castshadow=True,
+    )
+    return spec
+
+
+class Film:
+    """Antialiased images of all worlds with a translucent sphere at each goal.
+
+    Args:
+        sim: whose worlds are drawn.
+        spec: a fresh copy of its scene; it is changed.
+        view: where it is seen from.
+        size: width and height of an image in pixels.
+        marker_radius_m: radius of the sphere.
+    """
+
+    def __init__(
+        self,
+        sim: Sim,
+        spec: mujoco.MjSpec,
+        view: Viewpoint,
+        size: tuple[int, int],
+        marker_radius_m: float,
+    ) -> None:
+        width, height = (_SUPERSAMPLING * pixels for pixels in size)
+        cfg = CameraCfg(
+            width=width,
+            height=height,
+            viewpoint=view,
+            shadows=True,
+            depth=True,
+            background=BACKDROP,
+        )
+        self._camera = Camera(sim, film_scene(spec), cfg)
+        self._radius_m = marker_radius_m
+
+        def constant(value: object) -> Tensor:
+            return torch.as_tensor(value, dtype=torch.float32, device=sim.device)
+
+        self._pos, self._axes = constant(view.pos_m), constant(view.rotation())
+        self._rays = constant(view.rays(width, height))
+        self._focal_px = height / 2.0 / np.tan(np.radians(view.fovy_deg) / 2.0)
+        self._backdrop, self._green = constant(BACKDROP), constant(GREEN)
+        self._to_light = constant(-_KEY_LIGHT / np.linalg.norm(_KEY_LIGHT))
+        distance = np.linalg.norm(np.subtract(view.pos_m, view.look_at_m))
+        self._fade_m = (float(_FADE[0] * distance), float(_FADE[1] * distance))
+        self._from_stage = self._pos[:2] - constant(view.look_at_m[:2])
+
+    def render(self, marker_pos_m: Tensor) -> Tensor:
+        """Draw every world, with its marker at (num_worlds, 3).
+
+        Returns:
+            (num_worlds, height, width, 3) uint8, fresh.
+        """
+        rgb, markers = self._camera.render(), marker_pos_m.to(self._pos)
+        depth = self._camera.depth_m
+        worlds = zip(rgb, depth, markers, strict=True)
+        return torch.stack([self._develop(*world) for world in worlds])
+
+    def _develop(self, rgb: Tensor, depth: Tensor, marker: Tensor) -> Tensor:
+        """Fade, paint the marker, average the sub-pixels: (H, W, 3) uint8."""
+        image = rgb.float().div_(255.0)
+        self._fade(image, depth)
+        self._paint_marker(image, depth, marker)
+        small = avg_pool2d(image.permute(2, 0, 1), _SUPERSAMPLING)
+        return small.mul_(255.0).round_().clamp_(0, 255).byte().permute(1, 2, 0)
+
+    def _fade(self, image: Tensor, depth: Tensor) -> None:
+        """Let the floor disappear into the backdrop with distance from the stage."""
+        near, far = self._fade_m
+        east = self._rays[..., 0] * depth + self._from_stage[0]
+        north = self._rays[..., 1] * depth + self._from_stage[1]
+        weight = torch.hypot(east, north).sub_(near).div_(far - near).clamp_(0.0, 1.0)
+        weight = weight * weight * (3.0 - 2.0 * weight)
+        image.lerp_(self._backdrop, weight[..., None])
+
+    def _paint_marker(self, image: Tensor, depth: Tensor, centre: Tensor) -> None:
+        """A glass sphere and the pool of light below it, where nothing is nearer."""
+        window = self._window(centre)
+        if window is None:
+            return
+        image, depth, rays = (x[:, window] for x in (image, depth, self._rays))
+        origin = self._pos - centre  # the marker is the centre of the world from here
+        pool = _pool(origin + depth[..., None] * rays, 1.6 * self._radius_m)
+        image.lerp_(self._green, 0.55 * pool[..., None])
+
+        near, inside = _sphere(origin, rays, self._radius_m)
+        seen = inside & ((near < depth) | (depth == 0.0))
+        normal = (origin + near[..., None] * rays) / self._radius_m
+        facing = -(normal * rays).sum(-1) / torch.linalg.vector_norm(rays, dim=-1)
+        # Glass: the rim, seen edgewise, is denser than the middle.
+        opacity = (0.40 + 0.55 * (1.0 - facing.clamp(0.0, 1.0)) ** 2) * seen
+        glint = (normal @ self._to_light).clamp_min(0.0) ** 40
+        colour = self._green * (0.75 + 0.35 * normal[..., 2:]) + 0.8 * glint[..., None]
+        image.lerp_(colour.clamp_(0.0, 1.0), opacity[..., None])
+
+    def _window(self, centre: Tensor) -> slice | None:
+        """Columns that the marker and its pool may touch; None if it is out of sight."""
+        right, _, back = (self._axes.T @ (centre - self._pos)).tolist()
+        if back >= -self._radius_m:
+            return None
+        width = self._rays.shape[1]
+        middle = width / 2.0 + self._focal_px * right / -back
+        half = self._focal_px * _WINDOW_RADII * self._radius_m / -back
+        left, stop = max(0, int(middle - half)), min(width, int(middle + half) + 1)
+        return slice(left, stop) if left < stop else None
+
+
+def _pool(points: Tensor, radius_m: float) -> Tensor:
+    """Gaussian around the z axis, on level surfaces below the origin.
+
+    Args:
+        points: what each pixel sees, relative to the marker, (H, W, 3).
+        radius_m: where the brightness has fallen to 1/e.
+
+    Returns:
+        (H, W) in [0, 1].
+    """
+    height = points[..., 2]
+    # Neighbouring rows see the same height on a level surface; on an upright one
+    # they are a pixel apart: millimetres.
+    level = height.diff(dim=0, append=height[-1:]).abs() < 2e-4
+    spread = points[..., 0] ** 2 + points[..., 1] ** 2
+    return torch.exp(-spread / radius_m**2) * (level & (height < 0.0))
+
+
+def _sphere(origin: Tensor, rays: Tensor, radius_m: float) -> tuple[Tensor, Tensor]:
+    """Where rays from ``origin`` enter a sphere around zero.
+
+    Args:
+        origin: start of all rays, (3,).
+        rays: directions, (H, W, 3).
+        radius_m: radius of the sphere.
+
+    Returns:
+        Distance in units of the ray's length, and whether it is hit at all; (H, W).
+    """
+    a, b = (rays * rays).sum(-1), rays @ origin
+    discriminant = b * b - a * (origin @ origin - radius_m**2)
+    return (-b - discriminant.clamp_min(0.0).sqrt()) / a, discriminant > 0.0
