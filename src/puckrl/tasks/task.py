@@ -10,6 +10,7 @@ from torch import Tensor
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.sim.backend import Sim
+from puckrl.sim.viewpoints import VIEWPOINTS, Viewpoint
 
 RewardKind = Literal["sparse", "dense"]
 
@@ -35,6 +36,8 @@ class Task(ABC):
     """Distance below which a goal counts as reached."""
     marker_radius_m: ClassVar[float] = 0.02
     """Radius of the goal marker in videos."""
+    film_view: ClassVar[Viewpoint] = VIEWPOINTS["film"]
+    """Where videos are seen from."""
 
     def __init__(self, reward: RewardKind = "sparse") -> None:
         self.reward_kind: RewardKind = reward
