@@ -104,5 +104,11 @@ class Task(ABC):
         return None
 
     def marker_pos_m(self, goal: Tensor) -> Tensor:
-        """Where a video shows the goal, (n, goal_dim) -> (n, 3)."""
+        """Where a video shows the goal, (n, goal_dim) -> (n, 3).
+
+        Goals in the plane are shown just above the ground.
+        """
+        if goal.shape[-1] == 2:
+            height = torch.full_like(goal[:, :1], self.marker_radius_m)
+            return torch.cat([goal, height], dim=-1)
         return goal
