@@ -2,7 +2,10 @@
 
 import importlib.util
 import inspect
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import TypeGuard
 
 from puckrl.core.errors import UserError, unknown
 from puckrl.tasks.fetch.pick_place import FetchPickAndPlace
@@ -23,10 +26,14 @@ def make_task(name: str, reward: RewardKind = "sparse") -> Task:
     """A fresh task by name, or from a file: ``path/to/my_task.py:MyTask``.
 
     Raises:
-        UserError: unknown name, missing file or class, or a class that is no Task.
+        UserError: unknown name, missing file or class, a class that is no Task or
+            lacks a part of one.
     """
     if ":" in name:
-        return _from_file(name)(reward)
+        task = _from_file(name)(reward)
+        if not hasattr(task, "spaces"):
+            raise UserError(f"{name!r} lacks: spaces = Spaces(state_dim=..., ...)")
+        return task
     if name not in TASKS:
         raise unknown("task", name, [*TASKS, "path/to/file.py:ClassName"])
     return TASKS[name](reward)
@@ -38,21 +45,32 @@ def _from_file(name: str) -> type[Task]:
     path = Path(file)
     if not path.is_file():
         raise UserError(f"no file {file!r}; write path/to/file.py:ClassName")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{file!r} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = _load(path)
     found = getattr(module, attribute, None)
-    if not (inspect.isclass(found) and issubclass(found, Task)):
+    if not _is_task(found):
         tasks = [n for n, c in vars(module).items() if _is_task(c)]
         raise UserError(
             f"{attribute!r} in {file!r} is not a puckrl Task; "
             f"tasks there: {', '.join(tasks) or 'none'}"
         )
+    if missing := sorted(found.__abstractmethods__):
+        raise UserError(f"{attribute!r} in {file!r} lacks: {', '.join(missing)}")
     return found
 
 
-def _is_task(thing: object) -> bool:
-    """Whether a module's value is a concrete task class."""
+def _load(path: Path) -> ModuleType:
+    """Run a Python file as a module; its own errors pass through, with their traceback."""
+    name = f"puckrl_task_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{str(path)!r} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses look up the module of the class that they are given
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_task(thing: object) -> TypeGuard[type[Task]]:
+    """Whether a module's value is a task class of its own."""
     return inspect.isclass(thing) and issubclass(thing, Task) and thing is not Task
