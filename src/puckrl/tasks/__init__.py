@@ -1,1 +1,23 @@
-"""What there is to learn: scenes, goals, rewards; no learning and no batching."""
+"""What there is to learn: scenes, goals, rewards; no learning and no batching.
+
+A task of your own needs nothing but these names, mujoco and torch:
+
+    from puckrl.tasks import Draws, Obs, Sensor, Sim, Spaces, Task, Viewpoint
+"""
+
+from puckrl.core.rng import Draws
+from puckrl.core.types import Obs, Sensor, Spaces
+from puckrl.sim.backend import Sim
+from puckrl.sim.viewpoints import Viewpoint
+from puckrl.tasks.task import RewardKind, Task
+
+__all__ = [
+    "Draws",
+    "Obs",
+    "RewardKind",
+    "Sensor",
+    "Sim",
+    "Spaces",
+    "Task",
+    "Viewpoint",
+]
