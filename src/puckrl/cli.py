@@ -17,6 +17,16 @@ from puckrl.core.errors import UserError
 from puckrl.lab.config import RunCfg
 
 _ROOT = Path("runs")
+_TRAIN_HELP = """\
+usage: puck train PRESET [settings]
+       puck train path/to/task.py:ClassName [settings]
+       puck train --resume RUN [--budget.env-steps N]
+
+  --root DIR   folder of run folders (default: runs)
+  --out DIR    this very folder instead of a new one in --root
+
+presets:                 puck list
+settings of a preset:    puck train PRESET --help"""
 console = Console(highlight=False)
 
 
@@ -50,25 +60,38 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[..., int], text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, add_help=name != "train")
+    def command(
+        name: str, run: Callable[..., int], text: str
+    ) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=text, description=text, add_help=name != "train"
+        )
         sub.set_defaults(run=run)
         return sub
 
     command("list", _list, "what can be trained: presets and tasks")
 
     sub = command("train", _train, "train a preset, or go on with a run")
-    sub.add_argument("preset", nargs="?", help="preset, or path/to/task.py:ClassName")
     sub.add_argument("--resume", metavar="RUN", help="go on with this run")
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
-    sub.add_argument("--out", type=Path, help="this very folder instead of one in --root")
-    sub.add_argument("-h", "--help", action="store_true", help="every setting of the preset")
+    sub.add_argument(
+        "--out", type=Path, help="this very folder instead of one in --root"
+    )
+    sub.add_argument(
+        "-h", "--help", action="store_true", help="every setting of the preset"
+    )
 
-    sub = command("eval", _eval, "success of a trained policy, with a confidence interval")
+    sub = command(
+        "eval", _eval, "success of a trained policy, with a confidence interval"
+    )
     sub.add_argument("run_name", metavar="RUN")
     sub.add_argument("--episodes", type=_positive, default=500)
-    sub.add_argument("--seed", type=int, default=10_000, help="seed of the test episodes")
-    sub.add_argument("--json", type=Path, metavar="FILE", help="write the result here too")
+    sub.add_argument(
+        "--seed", type=int, default=10_000, help="seed of the test episodes"
+    )
+    sub.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the result here too"
+    )
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
 
     sub = command("record", _record, "a video of a trained policy")
@@ -118,18 +141,24 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.lab import runs, session
     from puckrl.lab.presets import preset
 
-    if bool(args.resume) == bool(args.preset):
+    name = rest.pop(0) if rest and not rest[0].startswith("-") else None
+    if args.help and not (args.resume or name):
+        console.print(_TRAIN_HELP, markup=False)
+        return 0
+    if bool(args.resume) == bool(name):
         raise UserError("say either a preset or --resume RUN; presets: puck list")
-    if args.resume:
-        folder = runs.find(args.resume, args.root)
-        base = folder.config()
-    else:
-        folder, base = None, preset(args.preset)
+    folder = runs.find(args.resume, args.root) if args.resume else None
+    base = folder.config() if folder else preset(name)
     settings = [*rest, "--help"] if args.help else rest
-    cfg = _settings(base, settings, f"puck train {args.resume or args.preset}")
-    folder = session.resume(folder, cfg) if folder else session.start(cfg, args.root, args.out)
-    result = folder.manifest()
-    console.print(f"{folder.path}: {result['status']}; card, curve and video are there")
+    cfg = _settings(base, settings, f"puck train {args.resume or name}")
+    folder = (
+        session.resume(folder, cfg)
+        if folder
+        else session.start(cfg, args.root, args.out)
+    )
+    console.print(
+        f"{folder.manifest()['status']}: {folder.path / 'card.md'}", soft_wrap=True
+    )
     return 0
 
 
@@ -142,20 +171,26 @@ def _settings(base: RunCfg, args: list[str], prog: str) -> RunCfg:
 
 def _eval(args: argparse.Namespace, rest: list[str]) -> int:
     """Judge a run's policy."""
+    from puckrl.lab.card import seconds_or_dash, without_nan
     from puckrl.lab.judge import judge_run
 
     result = judge_run(args.run_name, args.root, args.episodes, args.seed)
     table = Table(box=None, show_header=False)
     table.add_row("success at the last step", f"{result.success:.3f}")
-    table.add_row("Wilson 95 % interval", f"{result.interval.low:.3f} ... {result.interval.high:.3f}")
+    table.add_row(
+        "Wilson 95 % interval",
+        f"{result.interval.low:.3f} ... {result.interval.high:.3f}",
+    )
     table.add_row("episodes", f"{result.episodes}")
     table.add_row("return", f"{result.mean_return:.2f}")
-    table.add_row("time to success, median", f"{result.time_to_success_s:.2f} s")
+    table.add_row("time to success, median", seconds_or_dash(result.time_to_success_s))
     table.add_row("change of action per step", f"{result.action_change:.3f}")
     console.print(table)
     if args.json:
         try:
-            args.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
+            args.json.write_text(
+                json.dumps(without_nan(asdict(result)), indent=2) + "\n"
+            )
         except OSError as error:
             raise UserError(f"cannot write {args.json}: {error.strerror}") from error
     return 0

@@ -103,8 +103,12 @@ def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
     return cfg
 
 
-def _speed_up(agent: ActorCritic, *, compiled: bool) -> None:
-    """Wrap the agent's round from outside: compile it, and on CUDA record it."""
+def _speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
+    """Wrap the agent's round from outside: compile it, and on CUDA record it.
+
+    Returns:
+        Whether the first round will take much longer than the others.
+    """
     on_cuda = agent.device.type == "cuda"
     if compiled and not on_cuda and not has_compiler():
         log.warning(
@@ -115,6 +119,7 @@ def _speed_up(agent: ActorCritic, *, compiled: bool) -> None:
         agent.round = torch.compile(agent.round, fullgraph=True)
     if on_cuda:
         agent.round = Captured(agent.round)
+    return compiled or on_cuda
 
 
 def make_replay(
@@ -138,7 +143,7 @@ def build(cfg: RunCfg) -> Parts:
     device = pick_device(cfg.device)
     env = make_env(cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed)
     agent = make_agent(cfg, env.spaces, device)
-    _speed_up(agent, compiled=cfg.loop.compile)
+    slow_start = _speed_up(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env.task, env.num_worlds, device)
     rng = generator(cfg.seed, "replay", device)
     learner = Learner(
@@ -148,6 +153,7 @@ def build(cfg: RunCfg) -> Parts:
         rng,
         warm_up_episodes=cfg.loop.warm_up_episodes,
         normalise_episodes=cfg.loop.normalise_episodes,
+        slow_start=slow_start,
     )
     return Parts(
         env=env,

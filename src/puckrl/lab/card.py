@@ -1,6 +1,8 @@
 """card.md: the story of one run on one page."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from puckrl.lab.analyse import first_reach
 from puckrl.lab.config import RunCfg
@@ -18,6 +20,16 @@ def verdict(cfg: RunCfg, final: Evaluation, train_s: float) -> str:
     wanted = f"{expect.success:.2f} in {duration(expect.train_s)} on two cores"
     kept = final.interval.high >= expect.success
     return f"{got}; {cfg.preset} promises {wanted}: {'kept' if kept else 'NOT kept'}"
+
+
+def seconds_or_dash(seconds: float) -> str:
+    """Seconds, or a dash where there are none (NaN)."""
+    return "-" if math.isnan(seconds) else f"{seconds:.2f} s"
+
+
+def without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """NaN as None: JSON has no NaN."""
+    return {k: None if v != v else v for k, v in values.items()}
 
 
 def card(
@@ -39,7 +51,7 @@ def card(
             f"| success at the last step | {final.success:.3f} "
             f"[{final.interval.low:.3f}, {final.interval.high:.3f}], {final.episodes} episodes |",
             f"| return | {final.mean_return:.2f} |",
-            f"| time to success, median | {final.time_to_success_s:.2f} s |",
+            f"| time to success, median | {seconds_or_dash(final.time_to_success_s)} |",
             f"| change of action per step | {final.action_change:.3f} |",
             "",
             "| success first reached | env steps | updates | training |",

@@ -15,7 +15,7 @@ from puckrl.core.runtime import torch_threads
 from puckrl.lab import runs, state
 from puckrl.lab.analyse import read_rows
 from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build
-from puckrl.lab.card import card, verdict
+from puckrl.lab.card import card, verdict, without_nan
 from puckrl.lab.config import RunCfg, config_hash, to_yaml
 from puckrl.lab.figures import curve
 from puckrl.lab.record import record
@@ -207,7 +207,7 @@ def _tell(
     status = "interrupted" if stop == "interrupted" else "finished"
     clock = progress.clock
     folder.update_manifest(
-        status=status, stop=stop, result=asdict(final), clock=asdict(clock)
+        status=status, stop=stop, result=without_nan(asdict(final)), clock=asdict(clock)
     )
     if cfg.save.video and stop != "interrupted":
         film = make_task(cfg.task, cfg.reward)

@@ -19,6 +19,7 @@ class Learner:
         rng: draws batches.
         warm_up_episodes: episodes in the replay before the first update.
         normalise_episodes: the agent's input normalisers see this many first episodes.
+        slow_start: the first round compiles, and is timed as such.
     """
 
     def __init__(
@@ -30,14 +31,15 @@ class Learner:
         *,
         warm_up_episodes: int,
         normalise_episodes: int,
+        slow_start: bool = False,
     ) -> None:
         self.agent, self.replay, self.ratio, self.rng = agent, replay, ratio, rng
         self.warm_up_episodes = warm_up_episodes
         self.normalise_episodes = normalise_episodes
         self.normalised = 0
         """Episodes that the normalisers have seen."""
-        self.ready = False
-        """Whether the update has been compiled in this process."""
+        self.ready = not slow_start
+        """Whether the first round, which compiles, is over in this process."""
 
     def learn(self, new_steps: int, clock: Clock) -> dict[str, float]:
         """The updates that ``new_steps`` env steps have earned; their mean metrics."""

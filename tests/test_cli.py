@@ -1,0 +1,94 @@
+"""The command line: what is printed, what is refused, and the exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from puckrl.cli import main
+from puckrl.lab.runs import find
+
+TINY = [
+    *("--sim.num-worlds", "2", "--sim.num-threads", "1", "--device", "cpu"),
+    *("--agent.hidden", "16", "--agent.batch-size", "8", "--agent.precision", "fp32"),
+    *("--loop.warm-up-episodes", "2", "--budget.env-steps", "200"),
+    *("--eval.episodes", "2", "--eval.final-episodes", "2"),
+    *("--save.no-video", "--save.no-tensorboard"),
+]
+
+
+def test_list_names_presets_and_the_way_to_ones_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "push" in out
+    assert "path/to/task.py:ClassName" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["train", "pussh"], "unknown preset 'pussh'; legal:"),
+        (["train"], "either a preset or --resume"),
+        (["train", "--resume", "nowhere"], "no run 'nowhere'"),
+        (["eval", "nowhere"], "no run 'nowhere'"),
+        (["record", "nowhere"], "no run 'nowhere'"),
+        (["train", "nothing.py:Task"], "no file 'nothing.py'"),
+        (
+            ["train", "reach", "--agent.actor-sensors", "odour"],
+            "unknown sensor 'odour'",
+        ),
+        (["train", "reach", "--device", "abacus"], "no device 'abacus'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    argv: list[str], words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    root = [] if argv == ["train"] else ["--root", str(tmp_path)]
+    assert main([*argv, *root]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_illegal_values_are_refused_with_the_legal_ones(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "push", "--root", str(tmp_path), "--reward", "lavish"])
+    assert stopped.value.code == 2
+    assert "sparse" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_shows_every_setting_of_the_preset(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "reach", "--help"])
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert "--agent.gamma" in out
+    assert "--loop.update-ratio" in out
+
+
+def test_train_eval_and_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = ["--root", str(tmp_path)]
+    assert main(["train", "reach", *root, *TINY]) == 0
+    (name,) = (p.name for p in tmp_path.iterdir())
+    assert name.startswith("reach-")
+    assert find(name, tmp_path).config().agent.hidden == (16,)
+
+    result = tmp_path / "result.json"
+    assert main(["eval", name, *root, "--episodes", "3", "--json", str(result)]) == 0
+    judged = json.loads(result.read_text())
+    assert judged["episodes"] >= 3
+    assert 0.0 <= judged["interval"][0] <= judged["success"] <= judged["interval"][1]
+
+    assert main(["train", "--resume", name, *root, "--budget.env-steps", "400"]) == 0
+    assert find(name, tmp_path).manifest()["clock"]["env_steps"] == 400
+    assert main(["train", "--resume", name, *root, "--agent.gamma", "0.5"]) == 2
+    assert "another configuration" in capsys.readouterr().err
