@@ -1,8 +1,10 @@
 """Clocks neither skip nor repeat."""
 
+import itertools
+
 import pytest
 
-from puckrl.core.clock import Every, Ratio
+from puckrl.core.clock import Clock, Every, Ratio
 
 
 def test_every_equals_the_table_of_its_docstring() -> None:
@@ -56,3 +58,27 @@ def test_ratio_is_exact_in_the_long_run(ratio: float, worlds: int) -> None:
 def test_ratio_carries_the_fraction() -> None:
     due = Ratio(0.75)
     assert [due(1) for _ in range(8)] == [0, 1, 1, 1, 0, 1, 1, 1]
+
+
+def test_seconds_are_counted_by_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()  # every look at the clock is a second later
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
+    clock = Clock()
+    with clock.phase("collect"):
+        pass
+    with clock.phase("collect"), clock.phase("evaluate"):
+        pass
+    with clock.phase("update"):
+        pass
+    # the phase inside takes its second and two looks out of the one around it
+    assert clock.seconds == {"collect": 1.0 + 3.0, "evaluate": 1.0, "update": 1.0}
+    assert clock.train_s == 5.0
+    assert clock.wall_s == 6.0
+
+
+def test_a_phase_that_fails_is_counted_too() -> None:
+    clock = Clock()
+    with pytest.raises(ZeroDivisionError), clock.phase("save"):
+        _ = 1 / 0
+    assert clock.seconds["save"] > 0
+    assert clock.train_s == 0
