@@ -7,6 +7,7 @@ results/sim.json    versions, machine, revision, command: all it takes to repeat
 import csv
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ Row = Mapping[str, str | int | float]
 
 
 def manifest(**settings: object) -> dict[str, Any]:
-    """What it takes to repeat a measurement, and the settings it was made with."""
+    """What it takes to repeat a measurement, and how busy the machine was meanwhile."""
     return {
         **provenance(),
         "torch_threads": torch.get_num_threads(),
+        "load_average": os.getloadavg(),
         "settings": settings,
     }
 
