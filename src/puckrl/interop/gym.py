@@ -37,7 +37,7 @@ from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
 
 if TYPE_CHECKING:
-    from puckrl.sim.camera import Camera
+    from puckrl.sim.film import Film
 
 # Gymnasium's own spaces are typed no closer than this
 Observation = dict[str, Any]
@@ -92,7 +92,7 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         self.observation_space, self.action_space = _spaces(self._env.spaces)
         self.render_mode = render_mode
         self._size = (width, height)
-        self._camera: Camera | None = None
+        self._film: Film | None = None
         self._seeded = False
 
     def reset(
@@ -124,17 +124,19 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         return _reward(self.task, achieved_goal, desired_goal)
 
     def render(self) -> NDArray[np.uint8] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The world as (height, width, 3), from mujoco_warp's ray tracer: no OpenGL."""
+        """The world as (height, width, 3), a green ball at the goal; no OpenGL."""
         if self.render_mode is None:
             return None
-        if self._camera is None:
+        if self._film is None:
             # half of this module's import time, for those who never look
-            from puckrl.sim.camera import Camera, CameraCfg, viewpoint
+            from puckrl.sim.film import Film
+            from puckrl.sim.viewpoints import viewpoint
 
-            width, height = self._size
-            cfg = CameraCfg(width, height, viewpoint("film"), shadows=True)
-            self._camera = Camera(self._env.sim, self.task.scene(), cfg)
-        return self._camera.render()[0].numpy().copy()
+            sim, scene = self._env.sim, self.task.scene()
+            radius_m = self.task.marker_radius_m
+            self._film = Film(sim, scene, viewpoint("film"), self._size, radius_m)
+        marker = self.task.marker_pos_m(self._env.goal)
+        return self._film.render(marker)[0].numpy()
 
 
 class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
