@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d
 
 from puckrl.sim.backend import Sim
 from puckrl.sim.camera import Camera, CameraCfg
@@ -30,7 +30,8 @@ _COLOURS: dict[str, Vec3] = {
     "puck_mat": (1.0, 0.48, 0.12),
 }
 _KEY_LIGHT = np.array([-0.35, 0.55, -1.0])
-_SUPERSAMPLING = 2
+# Rays per pixel and axis: 2.25 rays a pixel, of which each is used by up to four.
+_SUPERSAMPLING = 1.5
 # The floor fades into the backdrop between these multiples of the viewing distance.
 _FADE = (0.6, 1.8)
 _WINDOW_RADII = 6.0
@@ -86,7 +87,7 @@ class Film:
         size: tuple[int, int],
         marker_radius_m: float,
     ) -> None:
-        width, height = (_SUPERSAMPLING * pixels for pixels in size)
+        width, height = (round(_SUPERSAMPLING * pixels) for pixels in size)
         cfg = CameraCfg(
             width=width,
             height=height,
@@ -96,7 +97,7 @@ class Film:
             background=BACKDROP,
         )
         self._camera = Camera(sim, film_scene(spec), cfg)
-        self._radius_m = marker_radius_m
+        self._size, self._radius_m = (size[1], size[0]), marker_radius_m
 
         def constant(value: object) -> Tensor:
             return torch.as_tensor(value, dtype=torch.float32, device=sim.device)
@@ -126,7 +127,7 @@ class Film:
         image = rgb.float().div_(255.0)
         self._fade(image, depth)
         self._paint_marker(image, depth, marker)
-        small = avg_pool2d(image.permute(2, 0, 1), _SUPERSAMPLING)
+        small = adaptive_avg_pool2d(image.permute(2, 0, 1), self._size)
         return small.mul_(255.0).round_().clamp_(0, 255).byte().permute(1, 2, 0)
 
     def _fade(self, image: Tensor, depth: Tensor) -> None:
