@@ -11,6 +11,7 @@ from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.viewpoints import VIEWPOINTS, Viewpoint
+from puckrl.tasks.sanity import Sanity
 
 RewardKind = Literal["sparse", "dense"]
 
@@ -36,6 +37,8 @@ class Task(ABC):
     """Distance below which a goal counts as reached."""
     marker_radius_m: ClassVar[float] = 0.02
     """Radius of the goal marker in videos."""
+    sanity: ClassVar[Sanity] = Sanity()
+    """What ``puck check`` holds the task to."""
     film_view: ClassVar[Viewpoint] = VIEWPOINTS["film"]
     """Where videos are seen from."""
 
