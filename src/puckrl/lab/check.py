@@ -1,0 +1,283 @@
+"""Is a task sane? Behind ``puck check``.
+
+A task can be broken so that nothing crashes: the arm stands a metre away, the object
+falls off the table, hindsight still finds successes, the losses still fall, and no
+policy ever learns. Each row measures one thing that must hold before training.
+
+    reset     numbers finite, the same for the same seed, landmarks in their boxes
+    rest      doing nothing, the achieved goal stays
+    random    random play moves something, and seldom succeeds
+    expert    the script solves the task, if there is one
+    camera    images show something, and what differs between worlds is visible
+
+Only what the ``Task`` protocol offers is used; a task's own bounds are its ``sanity``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from rich.table import Table
+from torch import Tensor
+
+from puckrl.agents.scripted import Random, Scripted, Zero
+from puckrl.core.runtime import torch_threads
+from puckrl.core.types import Obs
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.sim.camera import Camera, CameraCfg
+from puckrl.sim.cpu import CpuSim
+from puckrl.tasks.catalog import make_task
+from puckrl.tasks.task import Task
+from puckrl.train.rollout import Policy, to_device
+
+_CPU = torch.device("cpu")
+_TWIN_WORLDS = 2
+_CAMERA_WORLDS = 16
+_IMAGE_SIZE = 64
+_SEEN_LEVELS = 12
+"""A pixel shows a difference from this many of the 255 levels on."""
+_SEEN_PIXELS = 4.0
+"""An object that covers fewer pixels cannot be learned from."""
+_ANY = float("inf")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement and the range in which it is legal."""
+
+    name: str
+    """What was measured."""
+    value: float
+    """The measured value; NaN is never legal."""
+    unit: str
+    """Its unit; empty for a share or a count."""
+    low: float
+    """Least legal value."""
+    high: float
+    """Greatest legal value."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the value is legal."""
+        return self.low <= self.value <= self.high
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Everything that was measured about a task."""
+
+    task: str
+    """Name of the task."""
+    rows: tuple[Row, ...]
+    """In the order of an episode."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is legal."""
+        return all(row.ok for row in self.rows)
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        broken = [row.name for row in self.rows if not row.ok]
+        return f"not sane: {', '.join(broken)}" if broken else "sane"
+
+
+def check_task(
+    name: str, num_worlds: int = 64, seed: int = 0, random_episodes: int = 256
+) -> CheckReport:
+    """Measure a task by name or from a file (``path/to/file.py:Class``).
+
+    Args:
+        name: as ``puckrl.tasks.catalog.make_task`` takes it.
+        num_worlds: worlds that play together.
+        seed: of resets and of random play.
+        random_episodes: least number of episodes of random play.
+
+    Raises:
+        UserError: if there is no such task.
+    """
+    env = _make_env(make_task(name), num_worlds, seed)
+    twin = _make_env(make_task(name), min(_TWIN_WORLDS, num_worlds), seed)
+    with torch_threads(1):
+        rows = [
+            *_reset_rows(env, twin),
+            *_rest_rows(env),
+            *_random_rows(env, random_episodes),
+            *_expert_rows(env),
+            *_camera_rows(env),
+        ]
+    return CheckReport(name, tuple(rows))
+
+
+def render(report: CheckReport) -> Table:
+    """The report as a table, the verdict below."""
+    table = Table(title=f"check {report.task}", caption=report.verdict)
+    table.add_column("measured")
+    for column in ("value", "legal", "unit"):
+        table.add_column(column, justify="right")
+    table.add_column("")
+    for row in report.rows:
+        sign = "[green]ok[/]" if row.ok else "[red]broken[/]"
+        table.add_row(row.name, f"{row.value:.4g}", _legal(row), row.unit, sign)
+    return table
+
+
+def _legal(row: Row) -> str:
+    """The legal range in words."""
+    if row.high == _ANY:
+        return f"≥ {row.low:.4g}"
+    return f"{row.low:.4g} … {row.high:.4g}"
+
+
+def _make_env(task: Task, num_worlds: int, seed: int) -> GoalEnv:
+    """An environment that does not reset by itself."""
+    sim = CpuSim(task.scene().compile(), num_worlds)
+    return GoalEnv(task, sim, seed, auto_reset=False)
+
+
+def _reset_rows(env: GoalEnv, twin: GoalEnv) -> Iterator[Row]:
+    """Finite, reproducible, not always the same, landmarks in their boxes."""
+    sanity = env.task.sanity
+    obs, again = env.reset(), twin.reset()
+    table, same = _flat(obs), _flat(again)
+    finite = table.isfinite().double().mean()
+    yield Row("reset: finite numbers", float(finite), "", 1.0, 1.0)
+    apart = (table[: len(same)] - same).abs().max()
+    yield Row("reset: difference for the same seed", float(apart), "", 0.0, 0.0)
+    distinct = len(torch.unique(table, dim=0)) / len(table)
+    yield Row("reset: distinct episodes", distinct, "", 0.9, 1.0)
+    yield from _landmark_rows(env.task, obs["state"], "reset")
+    goal = obs["desired_goal"]
+    begun = env.task.success(obs["achieved_goal"], goal).double().mean()
+    yield Row(
+        "reset: episodes begun at the goal", float(begun), "", *sanity.reset_success
+    )
+    spread = float(goal.std(dim=0).max())
+    yield Row("goals: spread", spread, "m", env.task.goal_tol_m / 2, _ANY)
+
+
+def _landmark_rows(task: Task, state: Tensor, when: str) -> Iterator[Row]:
+    """How far each landmark is outside its box at worst; 0 is inside."""
+    for mark in task.sanity.landmarks:
+        at = state[:, list(mark.columns)]
+        low, high = at.new_tensor(mark.low_m), at.new_tensor(mark.high_m)
+        outside = torch.maximum(low - at, at - high).clamp(min=0.0).max()
+        name = f"{when}: {mark.name} outside its place"
+        yield Row(name, float(outside), "m", 0.0, 0.0)
+
+
+def _rest_rows(env: GoalEnv) -> Iterator[Row]:
+    """Doing nothing for a second moves nothing."""
+    steps = min(env.spaces.horizon, round(1.0 / env.control_dt_s))
+    played = _play(env, Zero(env.spaces.action_dim), steps)
+    drift = float(played.went_m.max())
+    yield Row(
+        "rest: drift of the achieved goal",
+        drift,
+        "m",
+        0.0,
+        env.task.sanity.rest_drift_m,
+    )
+
+
+def _random_rows(env: GoalEnv, episodes: int) -> Iterator[Row]:
+    """Random play reaches something, breaks nothing and seldom wins."""
+    sanity = env.task.sanity
+    policy = Random(env.spaces.action_dim, env.seed, _CPU)
+    rounds = -(-episodes // env.num_worlds)
+    parts = [_play(env, policy, env.spaces.horizon) for _ in range(rounds)]
+    moved = torch.cat([part.went_m > sanity.moved_m for part in parts])
+    won = torch.cat([part.success for part in parts])
+    diverged = sum(part.diverged for part in parts)
+    yield Row(
+        "random: episodes that move the achieved goal",
+        _share(moved),
+        "",
+        *sanity.random_moved,
+    )
+    yield Row("random: success", _share(won), "", *sanity.random_success)
+    yield Row("random: diverged physics", diverged, "", 0.0, 0.0)
+
+
+def _expert_rows(env: GoalEnv) -> Iterator[Row]:
+    """The scripted expert, if the task has one, succeeds."""
+    task = env.task
+    if task.expert(to_device(env.reset(), _CPU)) is None:
+        return
+
+    def script(obs: Obs) -> Tensor:
+        action = task.expert(obs)
+        assert action is not None, "the expert acted on one observation but not on this"
+        return action
+
+    played = _play(env, Scripted(script), env.spaces.horizon)
+    yield Row(
+        "expert: success", _share(played.success), "", *task.sanity.expert_success
+    )
+
+
+@dataclass(frozen=True)
+class _Played:
+    """One episode in every world."""
+
+    went_m: Tensor
+    """Farthest that the achieved goal was from its start, (num_worlds,)."""
+    success: Tensor
+    """Goal reached at the last step, (num_worlds,) bool."""
+    diverged: int
+    """Worlds whose physics failed."""
+
+
+def _play(env: GoalEnv, policy: Policy, steps: int) -> _Played:
+    """Play ``steps`` control steps from a fresh reset; a world stops at its own end."""
+    obs = env.reset()
+    start = obs["achieved_goal"]
+    alive = torch.ones(env.num_worlds, dtype=torch.bool)
+    won, broken, went = alive & False, alive & False, alive.double() * 0.0
+    for _ in range(steps):
+        step = env.step(policy.act(to_device(obs, _CPU), explore=False))
+        obs = step.obs
+        offset = torch.linalg.vector_norm(obs["achieved_goal"] - start, dim=1)
+        went = torch.where(alive, torch.maximum(went, offset), went)
+        won = torch.where(alive, step.success, won)
+        broken |= step.diverged
+        alive &= ~step.done
+    return _Played(went, won, int(broken.sum()))
+
+
+def _camera_rows(env: GoalEnv) -> Iterator[Row]:
+    """Images are not blank, and what tells worlds apart is in them.
+
+    Where resets place objects differently the images after a reset must differ;
+    else (only the goal is drawn) those after a stretch of random play.
+    """
+    achieved = env.reset()["achieved_goal"]
+    if float(achieved.std(dim=0).max()) < env.task.sanity.moved_m:
+        _play(env, Random(env.spaces.action_dim, env.seed, _CPU), 10)
+    cfg = CameraCfg(_IMAGE_SIZE, _IMAGE_SIZE, env.task.film_view)
+    visible = int(np.isin(env.sim.model.geom_group, cfg.geom_groups).sum())
+    yield Row("camera: visible geoms", visible, "", 1.0, _ANY)
+    if visible == 0:  # nothing to trace
+        return
+    env.sim.forward()
+    camera = Camera(env.sim, env.task.scene(), cfg)
+    worlds = torch.arange(min(_CAMERA_WORLDS, env.num_worlds))
+    images = camera.render(worlds).float()
+    yield Row(
+        "camera: contrast", float(images.std(dim=(1, 2, 3)).min()), "levels", 5.0, _ANY
+    )
+    changed = (images - images.median(dim=0).values).abs().amax(dim=-1) > _SEEN_LEVELS
+    pixels = float(changed.sum(dim=(1, 2)).double().median())
+    yield Row("camera: pixels that tell worlds apart", pixels, "", _SEEN_PIXELS, _ANY)
+
+
+def _flat(obs: Obs) -> Tensor:
+    """All observations side by side, (num_worlds, ...)."""
+    return torch.cat([obs[name].double() for name in sorted(obs)], dim=1)
+
+
+def _share(flags: Tensor) -> float:
+    """Share of true flags."""
+    return float(flags.double().mean())

@@ -1,0 +1,159 @@
+"""A sane task passes; a task broken in a way that crashes nothing is caught."""
+
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from puckrl.core.errors import UserError
+from puckrl.lab.check import CheckReport, Row, check_task, render
+
+BROKEN = '''
+import torch
+from puckrl.sim.viewpoints import Viewpoint
+from puckrl.tasks.fetch.push import FetchPush
+from puckrl.tasks.fetch.reach import FetchReach
+
+
+class MovedArm(FetchPush):
+    """The weld's pose is written where its anchor belongs: the arm moves by 1 m."""
+
+    def scene(self):
+        spec = super().scene()
+        for weld in spec.equalities:
+            weld.data[:10] = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+        return spec
+
+
+class BuriedObject(FetchPush):
+    """The object starts inside the table."""
+
+    def reset(self, worlds, draws):
+        goal = super().reset(worlds, draws)
+        self._qpos[worlds, self._object_qpos + 2] = 0.3
+        self._sim.forward(worlds)
+        return goal
+
+
+class FloatingObject(FetchPush):
+    """The object starts in the air; nobody says where it should be."""
+
+    sanity = type(FetchPush.sanity)()
+
+    def reset(self, worlds, draws):
+        goal = super().reset(worlds, draws)
+        self._qpos[worlds, self._object_qpos + 2] = 0.8
+        self._sim.forward(worlds)
+        return goal
+
+
+class NumbArm(FetchReach):
+    """Actions do nothing."""
+
+    def apply(self, action):
+        super().apply(0.0 * action)
+
+
+class DarkRoom(FetchReach):
+    """Nothing is in a group that cameras show."""
+
+    def scene(self):
+        spec = super().scene()
+        for geom in spec.geoms:
+            geom.group = 5
+        return spec
+
+
+class LooksAway(FetchReach):
+    """The camera sees the sky."""
+
+    film_view = Viewpoint((2.4, -0.1, 1.2), (3.4, -1.1, 2.0), 34.0)
+
+
+class Dice(FetchReach):
+    """The goal does not follow from the seed."""
+
+    def reset(self, worlds, draws):
+        goal = super().reset(worlds, draws)
+        return goal + 0.01 * torch.rand(goal.shape, dtype=goal.dtype)
+'''
+
+# Class, and the rows that must be broken (others may be, too).
+CASES = {
+    "MovedArm": ["reset: gripper outside its place", "expert: success"],
+    "BuriedObject": [
+        "reset: object outside its place",
+        "rest: drift of the achieved goal",
+    ],
+    "FloatingObject": ["rest: drift of the achieved goal"],
+    "NumbArm": ["random: episodes that move the achieved goal", "expert: success"],
+    "DarkRoom": ["camera: visible geoms"],
+    "LooksAway": ["camera: contrast", "camera: pixels that tell worlds apart"],
+    "Dice": ["reset: difference for the same seed"],
+}
+
+
+def broken(report: CheckReport) -> list[str]:
+    return [row.name for row in report.rows if not row.ok]
+
+
+@pytest.mark.parametrize("name", ["push", "reach"])
+def test_our_tasks_are_sane(name: str) -> None:
+    report = check_task(name, num_worlds=32, random_episodes=96)
+    assert broken(report) == []
+    assert report.ok
+    assert report.verdict == "sane"
+    assert {row.name.partition(":")[0] for row in report.rows} == {
+        "reset",
+        "goals",
+        "rest",
+        "random",
+        "expert",
+        "camera",
+    }
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_broken_task_from_a_file_is_caught(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text(BROKEN)
+    report = check_task(f"{file}:{name}", num_worlds=16, random_episodes=16)
+    assert set(CASES[name]) <= set(broken(report)), report.rows
+    assert not report.ok
+    assert CASES[name][0] in report.verdict
+
+
+def test_an_unknown_task_lists_the_legal_ones() -> None:
+    with pytest.raises(UserError, match="pick-place, push, reach, slide"):
+        check_task("pull")
+
+
+@pytest.mark.parametrize(
+    ("value", "ok"),
+    [(0.0, True), (0.5, True), (1.0, True), (1.001, False), (math.nan, False)],
+)
+def test_a_value_is_legal_within_closed_bounds(value: float, ok: bool) -> None:
+    assert Row("share", value, "", 0.0, 1.0).ok is ok
+
+
+def test_the_table_shows_value_range_and_verdict() -> None:
+    rows = (
+        Row("height", 0.3, "m", 0.42, 0.43),
+        Row("spread", 0.09, "m", 0.025, math.inf),
+    )
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(render(CheckReport("push", rows)))
+    lines = [line.strip() for line in capture.get().splitlines()]
+    cells = [
+        [c.strip() for c in line.strip("│").split("│")]
+        for line in lines
+        if line.startswith("│")
+    ]
+    assert cells == [
+        ["height", "0.3", "0.42 … 0.43", "m", "broken"],
+        ["spread", "0.09", "≥ 0.025", "m", "ok"],
+    ]
+    assert lines[0] == "check push"
+    assert lines[-1] == "not sane: height"
