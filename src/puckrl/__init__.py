@@ -1,7 +1,7 @@
 """Train robot manipulation policies from sparse rewards, and know whether the run works.
 
-    env = puckrl.make("push", num_worlds=64)       a batched goal environment
-    folder = puckrl.train("push", seed=1)          a preset, from Python
+env = puckrl.make("push", num_worlds=64)       a batched goal environment
+folder = puckrl.train("push", seed=1)          a preset, from Python
 """
 
 from dataclasses import replace

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
+from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs, Spaces
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.lab.race import Contender, race, torch_threads
+from puckrl.lab.race import Contender, race
 from puckrl.lab.reference import make_reference
 from puckrl.lab.results import Row
 from puckrl.replay.episodes import EpisodeRing, ReplayCfg

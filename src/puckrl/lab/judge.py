@@ -22,7 +22,9 @@ def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
     cfg = folder.config()
     device = pick_device("cpu")
     agent = trained_agent(folder, cfg, device)
-    env = make_eval_env(replace(cfg, seed=seed, eval=replace(cfg.eval, episodes=episodes)))
+    env = make_eval_env(
+        replace(cfg, seed=seed, eval=replace(cfg.eval, episodes=episodes))
+    )
     with torch_threads(1):
         return evaluate(env, agent, episodes, device)
 
@@ -41,5 +43,7 @@ def record_run(
     agent = trained_agent(folder, cfg, device)
     path = output or folder.path / "policy.mp4"
     task = make_task(cfg.task, cfg.reward)
-    record(task, agent, path, worlds=worlds, episodes=episodes, seed=seed, device=device)
+    record(
+        task, agent, path, worlds=worlds, episodes=episodes, seed=seed, device=device
+    )
     return path

@@ -5,13 +5,10 @@ contenders one after the other, and what is reported beside the median rate is t
 median over repeats of the ratio to the first contender of the same repeat.
 """
 
-import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
 
 from puckrl.lab.results import Row
 
@@ -53,14 +50,3 @@ def race(contenders: list[Contender], repeats: int) -> list[Row]:
         }
         for name, rate in rates.items()
     ]
-
-
-@contextlib.contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Torch with ``count`` threads; the number before is put back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

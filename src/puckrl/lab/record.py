@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError
+from puckrl.core.runtime import torch_threads
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.film import BACKDROP, GREEN, Film
@@ -66,24 +67,9 @@ def record(
     film = Film(sim, task.scene(), task.film_view, size, task.marker_radius_m)
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = _play(env, film, policy, episodes, device)
-    with _one_torch_thread():
+    with torch_threads(1):
         _write(path, frames, fps=round(1.0 / env.control_dt_s))
     return path
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Keep torch's threads from spinning while the ray tracer's want the cores.
-
-    Measured on two busy cores: painting a frame takes 11 ms with one thread and up to
-    650 ms with two.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _check(path: Path, worlds: int, episodes: int, size: tuple[int, int]) -> None:

@@ -46,4 +46,6 @@ class StateDump:
         state = {name: sim.field(name)[worlds].contiguous() for name in _FIELDS}
         path = self.folder / f"{number:03d}.safetensors"
         save_file({**state, "worlds": worlds.contiguous()}, str(path))
-        log.warning("physics failed in %d worlds; their state is in %s", len(worlds), path)
+        log.warning(
+            "physics failed in %d worlds; their state is in %s", len(worlds), path
+        )

@@ -1,0 +1,99 @@
+"""How fast presets learn: one row per evaluation and seed, and a summary.
+
+    python benchmarks/learning.py push --seeds 5
+
+writes results/learning_push.csv, rewrites results/learning.csv (all presets) and prints the
+summary. The clock is collecting and updating; compilation and evaluation have columns
+of their own. Success is judged on 200 deterministic episodes at their last step.
+"""
+
+import argparse
+import statistics
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from puckrl.lab import session
+from puckrl.lab.analyse import read_rows
+from puckrl.lab.config import EvalCfg, RunCfg, SaveCfg, config_hash
+from puckrl.lab.presets import PRESETS, preset
+from puckrl.lab.results import Row, manifest, read_table, times_to, write_table
+
+RESULTS = Path("results")
+EPISODES, FINAL_EPISODES = 200, 500
+LEVELS = (0.5, 0.95, 0.98, 0.99)
+
+
+def measure(cfg: RunCfg) -> list[Row]:
+    """Train once; its evaluations."""
+    with tempfile.TemporaryDirectory() as root:
+        folder = session.start(cfg, Path(root))
+        rows = read_rows(folder.metrics)
+        seconds = folder.manifest()["clock"]["seconds"]
+        final = folder.manifest()["result"]["success"]
+    return [
+        {
+            "preset": cfg.preset,
+            "seed": cfg.seed,
+            "train_s": row["train_s"],
+            "env_steps": row["env_steps"],
+            "updates": row["updates"],
+            "success": row["eval/success"],
+            "final_success": final,
+            "compile_s": round(seconds.get("compile", 0.0), 1),
+            "evaluate_s": round(seconds.get("evaluate", 0.0), 1),
+        }
+        for row in rows
+        if "eval/success" in row
+    ]
+
+
+def summary(name: str, rows: list[dict[str, str]]) -> list[Row]:
+    """Median and spread of the time to each success rate, over seeds."""
+    lines: list[Row] = []
+    for level in LEVELS:
+        times = times_to(rows, name, level)
+        lines.append(
+            {
+                "preset": name,
+                "success": level,
+                "seeds": len(times),
+                "median_s": round(statistics.median(times), 1),
+                "best_s": round(times[0], 1),
+                "worst_s": round(times[-1], 1),
+            }
+        )
+    return lines
+
+
+def main() -> None:
+    """Train, write the tables, print the summary."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("preset", choices=list(PRESETS))
+    parser.add_argument("--seeds", type=int, default=5)
+    args = parser.parse_args()
+
+    base = preset(args.preset)
+    base = replace(
+        base,
+        eval=EvalCfg(base.eval.every_env_steps, EPISODES, FINAL_EPISODES),
+        save=SaveCfg(every_s=0.0, tensorboard=False, video=False),
+    )
+    rows = [
+        row for seed in range(args.seeds) for row in measure(replace(base, seed=seed))
+    ]
+    about = manifest(config_hash=config_hash(base), seeds=args.seeds, episodes=EPISODES)
+    write_table(RESULTS / f"learning_{args.preset}.csv", rows, about)
+
+    every = [read_table(path) for path in sorted(RESULTS.glob("learning_*.csv"))]
+    write_table(
+        RESULTS / "learning.csv", [row for table in every for row in table], about
+    )
+    for line in summary(
+        args.preset, read_table(RESULTS / f"learning_{args.preset}.csv")
+    ):
+        print(*(f"{key} {value}" for key, value in line.items()))
+
+
+if __name__ == "__main__":
+    main()
