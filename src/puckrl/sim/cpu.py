@@ -10,11 +10,10 @@ from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 from torch import Tensor
 
-_DIVERGED = [
-    mujoco.mjtWarning.mjWARN_BADQPOS.value,
-    mujoco.mjtWarning.mjWARN_BADQVEL.value,
-    mujoco.mjtWarning.mjWARN_BADQACC.value,
-]
+# mjWARN_BADQPOS, _BADQVEL, _BADQACC: neighbours, so that a slice (a view) selects them
+_DIVERGED = slice(
+    mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value + 1
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +40,8 @@ class CpuSim:
         self.num_worlds = num_worlds
         self.device = torch.device("cpu")
         self._state = torch.from_numpy(self.batch.state)
+        # how often each world's qpos, qvel, qacc was NaN or huge; live
+        self._divergences: NDArray[np.int32] = self.batch.warning[:, _DIVERGED, 1]
         self._derived: dict[str, Tensor] = {}
 
     def field(self, name: str) -> Tensor:
@@ -64,18 +65,15 @@ class CpuSim:
 
     def step(self, nstep: int) -> Tensor:
         """Advance every world; see ``Sim.step``."""
-        warned = self._divergences()
+        before = self._divergences.copy()
         failed = np.zeros(self.num_worlds, dtype=bool)
         try:
             self.batch.step(nstep=nstep)
         except SimulationError as error:
             log.warning("%s", error)
             failed[error.ids] = True
-        return torch.from_numpy(failed | (self._divergences() > warned))
-
-    def _divergences(self) -> NDArray[np.int64]:
-        """How often each world's qpos, qvel or qacc was NaN or huge, (num_worlds,)."""
-        return self.batch.warning[:, _DIVERGED, 1].sum(axis=1)
+        diverged = (self._divergences > before).any(axis=1)
+        return torch.from_numpy(failed | diverged)
 
     def forward(self, worlds: Tensor | None = None) -> None:
         """Recompute the derived fields; see ``Sim.forward``."""
