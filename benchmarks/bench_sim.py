@@ -14,8 +14,9 @@ def main(tasks: list[str]) -> None:
     """Measure the tasks one after the other into one table."""
     rows = []
     for task in tasks:
-        rows += [{"task": task, **row} for row in bench_sim(SimBenchCfg(task=task))]
-        print(*rows[-5:], sep="\n")
+        measured = bench_sim(SimBenchCfg(task=task))
+        print(*measured, sep="\n")
+        rows += [{"task": task, **row} for row in measured]
     about = manifest(cfg=vars(SimBenchCfg()), tasks=tasks)
     write_table(Path("results/sim.csv"), rows, about)
 
