@@ -1,12 +1,10 @@
 """What every agent promises: who learns when, who sees what, and that it repeats."""
 
-import math
-
 import pytest
 import torch
-from scipy import stats
 
 from puckrl.agents.actor_critic import ActorCritic, sensor_columns
+from puckrl.agents.explore import ExploreCfg
 from puckrl.core.types import Sensor, Spaces
 from tests.agents import small
 
@@ -94,29 +92,11 @@ def test_sensor_columns_are_sorted_and_unique() -> None:
 def test_actions_lie_in_the_box_and_repeat_without_exploration(
     kind: str, rng: torch.Generator
 ) -> None:
-    agent, obs = small.AGENTS[kind](explore_sigma=3.0), small.obs(500, rng)
+    agent = small.AGENTS[kind](explore=ExploreCfg(sigma=3.0))
+    obs = small.obs(500, rng)
     assert agent.act(obs, explore=True).abs().max() <= 1.0
     assert torch.equal(agent.act(obs, explore=False), agent.act(obs, explore=False))
     assert agent.act(obs, explore=False).shape == (500, 3)
-
-
-@both
-def test_uniform_exploration_is_uniform(kind: str, rng: torch.Generator) -> None:
-    agent = small.AGENTS[kind](explore_uniform=1.0)
-    action = agent.act(small.obs(5000, rng), explore=True)
-    for component in action.T:
-        unit = ((component + 1) / 2).numpy()
-        assert stats.kstest(unit, "uniform").pvalue > 0.01
-
-
-@pytest.mark.parametrize("share", [0.0, 0.2, 0.7])
-def test_the_share_of_uniform_actions(share: float, rng: torch.Generator) -> None:
-    agent = small.td3(explore_uniform=share, explore_sigma=0.0)
-    obs, n = small.obs(10_000, rng), 10_000
-    same = agent.act(obs, explore=True) == agent.act(obs, explore=False)
-    assert torch.equal(same.any(dim=1), same.all(dim=1)), "whole actions are replaced"
-    got = 1 - same.all(dim=1).float().mean().item()
-    assert got == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / n))
 
 
 @both

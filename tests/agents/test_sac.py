@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.sac import squashed_gaussian
 from tests.agents import small
 from tests.agents.plain import PlainSac, policy
@@ -99,7 +100,7 @@ def test_the_target_entropy_defaults_to_minus_the_action_components() -> None:
 
 
 def test_exploration_samples_the_policy(rng: torch.Generator) -> None:
-    agent = small.sac(explore_uniform=0.0)
+    agent = small.sac(explore=ExploreCfg(0.0, explorer_share=0.0))
     one = {name: x.expand(20_000, -1) for name, x in small.obs(1, rng).items()}
     mean, log_std = agent.actor.module(one)[0].chunk(2)
     raw = torch.atanh(agent.act(one, explore=True).double().clamp(-1 + 1e-9, 1 - 1e-9))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from puckrl.agents.explore import ExploreCfg
 from tests.agents import small
 from tests.agents.plain import PlainTd3
 
@@ -65,7 +66,7 @@ def test_targets_are_those_of_the_reward_bounds() -> None:
 
 
 def test_exploration_is_gaussian_around_the_mean(rng: torch.Generator) -> None:
-    agent = small.td3(explore_uniform=0.0, explore_sigma=0.05)
+    agent = small.td3(explore=ExploreCfg(0.0, explorer_share=0.0, sigma=0.05))
     agent.actor.vector.mul_(0.1)  # small means: nothing is clipped
     obs = small.obs(20_000, rng)
     noise = agent.act(obs, explore=True) - agent.act(obs, explore=False)

@@ -204,6 +204,15 @@ def test_the_share_of_steps_after_which_the_goal_moves(
     assert float(moving) == pytest.approx(expected, abs=0.03)
 
 
+def test_every_piece_of_a_sample_has_the_same_shares(rng: torch.Generator) -> None:
+    # a sample is cut into one piece per update: were the moving steps in front, one
+    # update would see only those and the next one none
+    state = moving_ring(0.5).sample(8000, rng).obs["state"]
+    moving = ((state[:, 1] == 0) & (state[:, 0] < 3)).float()
+    pieces = moving.reshape(4, -1).mean(dim=1)
+    assert pieces.tolist() == pytest.approx([0.625] * 4, abs=0.05)
+
+
 def test_how_much_still_moves_is_reported() -> None:
     ring = moving_ring(0.5)
     assert ring.moving_share == 3 / 12

@@ -6,7 +6,7 @@ torch.compile (CPU) or a CUDA graph can wrap it from outside; the losses do not 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.func import grad_and_value
 
 from puckrl.agents.adam import Adam
+from puckrl.agents.explore import ExploreCfg, mix_in_random, random_action
 from puckrl.core.rng import generator
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.nets.actors import Actor
@@ -49,10 +50,8 @@ class AgentCfg:
     """Critic updates per actor update."""
     action_l2: float = 0.03
     """Weight of the mean squared action in the actor's loss."""
-    explore_uniform: float = 0.2
-    """Share of actions that are uniform random while collecting."""
-    explore_sigma: float = 0.2
-    """Deviation of the Gaussian noise on the other actions while collecting."""
+    explore: ExploreCfg = field(default_factory=ExploreCfg)
+    """Randomness while collecting."""
     actor_sensors: tuple[str, ...] = ("state",)
     """What the actor sees besides goals: "state" or names of the task's sensors."""
     critic_sensors: tuple[str, ...] = ("state",)
@@ -160,17 +159,19 @@ class ActorCritic(ABC):
 
         Args:
             obs: observations, (B, ...) each.
-            explore: add noise and uniform actions.
+            explore: add noise and random actions.
         """
         if not explore:
             return self.mean_action(obs)
         count, dim = len(obs["desired_goal"]), self.spaces.action_dim
-        rng, device = self._explore_rng, self.device
-        noise = torch.randn(count, dim, generator=rng, device=device)
-        uniform = torch.rand(count, dim, generator=rng, device=device) * 2 - 1
-        coin = torch.rand(count, 1, generator=rng, device=device)
+        noise = torch.randn(count, dim, generator=self._explore_rng, device=self.device)
         action = self.noisy_action(obs, noise).clamp(-1.0, 1.0)
-        return torch.where(coin < self.cfg.explore_uniform, uniform, action)
+        return mix_in_random(self.cfg.explore, action, self._explore_rng)
+
+    def random_action(self, obs: Obs) -> Tensor:
+        """Actions that ignore the policy, (B, action_dim) float32."""
+        count, dim = len(obs["desired_goal"]), self.spaces.action_dim
+        return random_action(self.cfg.explore, count, dim, self._explore_rng)
 
     def observe(self, obs: Obs) -> None:
         """Let the input normalisers see observations, (..., dim) each."""
@@ -206,8 +207,8 @@ class ActorCritic(ABC):
         metrics: Metrics = {}
         for i in range(self.cfg.actor_delay):
             part = slice(i * size, (i + 1) * size)
-            metrics = self._update_critic(_rows(batch, part), noise[0, part])
-        last = _rows(batch, slice(-size, None))
+            metrics = self._update_critic(batch.rows(part), noise[0, part])
+        last = batch.rows(slice(-size, None))
         metrics |= self._update_actor(last.obs, noise[1, -size:])
         self.actor_target.lerp_(self.actor.vector, self.cfg.tau)
         self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
@@ -289,14 +290,3 @@ def sensor_columns(names: tuple[str, ...], spaces: Spaces) -> list[int]:
     known = {name: sensor.columns for name, sensor in spaces.sensors.items()}
     known["state"] = tuple(range(spaces.state_dim))
     return sorted({column for name in names for column in known[name]})
-
-
-def _rows(batch: Batch, rows: slice) -> Batch:
-    """Some transitions of a batch."""
-    return Batch(
-        obs={name: value[rows] for name, value in batch.obs.items()},
-        action=batch.action[rows],
-        reward=batch.reward[rows],
-        next_obs={name: value[rows] for name, value in batch.next_obs.items()},
-        terminated=batch.terminated[rows],
-    )

@@ -35,7 +35,7 @@ class Td3(ActorCritic):
 
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
         """The mean action plus Gaussian noise."""
-        return self.mean_action(obs) + self.cfg.explore_sigma * noise
+        return self.mean_action(obs) + self.cfg.explore.sigma * noise
 
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
         """R + γ min_i Q'_i(s', clip(π'(s') + ε))."""

@@ -29,6 +29,16 @@ class Batch(NamedTuple):
     next_obs: Obs
     terminated: Tensor
 
+    def rows(self, part: slice) -> "Batch":
+        """Some of the transitions, as views."""
+        return Batch(
+            obs={name: value[part] for name, value in self.obs.items()},
+            action=self.action[part],
+            reward=self.reward[part],
+            next_obs={name: value[part] for name, value in self.next_obs.items()},
+            terminated=self.terminated[part],
+        )
+
 
 @dataclass(frozen=True)
 class Sensor:

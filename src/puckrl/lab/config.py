@@ -38,9 +38,9 @@ class LoopCfg:
 
     update_ratio: float = 0.15
     """Critic updates per env step (UTD)."""
-    warm_up_episodes: int = 32
-    """Episodes collected before the first update."""
-    normalise_episodes: int = 640
+    warm_up_episodes: int = 400
+    """Episodes of random play before the first update; they earn no updates."""
+    normalise_episodes: int = 800
     """The input normalisers learn from this many first episodes, then stand still."""
     compile: bool = True
     """torch.compile the update (where there is a C++ compiler, or CUDA)."""

@@ -134,7 +134,6 @@ def _train(
         progress=progress,
         limits=limits,
         steps_per_turn=parts.env.spaces.horizon,
-        agent=parts.agent,
         collector=parts.collector,
         learner=parts.learner,
         evaluate=lambda: judge(parts, cfg.eval.episodes, progress.clock.env_steps),

@@ -170,7 +170,12 @@ class EpisodeRing:
             self._moving.draw(moving, rng),
             self._uniform.draw(count - moving, rng),
         ]
-        return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+        # Shuffled: a batch is cut into one piece per update, and each piece must have
+        # the same shares.
+        order = torch.randperm(count, generator=rng, device=self.device)
+        episode = torch.cat([part[0] for part in parts])
+        step = torch.cat([part[1] for part in parts])
+        return episode[order], step[order]
 
     def _gather(self, episode: Tensor, step: Tensor, rng: torch.Generator) -> Batch:
         """Look up, relabel, reward."""

@@ -3,10 +3,16 @@
 from collections import defaultdict
 
 import torch
+from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.scripted import Scripted
 from puckrl.core.clock import Clock, Ratio
+from puckrl.core.runtime import torch_threads
 from puckrl.replay.episodes import EpisodeRing
+from puckrl.train.rollout import Policy
+
+_ROUNDS_AT_ONCE = 16
 
 
 class Learner:
@@ -17,7 +23,7 @@ class Learner:
         replay: remembers.
         ratio: updates per env step.
         rng: draws batches.
-        warm_up_episodes: episodes in the replay before the first update.
+        warm_up_episodes: episodes of random play before the first update.
         normalise_episodes: the agent's input normalisers see this many first episodes.
         slow_start: the first round compiles, and is timed as such.
     """
@@ -36,39 +42,52 @@ class Learner:
         self.agent, self.replay, self.ratio, self.rng = agent, replay, ratio, rng
         self.warm_up_episodes = warm_up_episodes
         self.normalise_episodes = normalise_episodes
+        self._chance = Scripted(agent.random_action)
         self.normalised = 0
         """Episodes that the normalisers have seen."""
         self.ready = not slow_start
         """Whether the first round, which compiles, is over in this process."""
 
+    @property
+    def warming_up(self) -> bool:
+        """Whether the replay still fills with random play."""
+        return self.replay.added < self.warm_up_episodes
+
+    @property
+    def policy(self) -> Policy:
+        """Who collects: chance while warming up, then the agent."""
+        return self._chance if self.warming_up else self.agent
+
     def learn(self, new_steps: int, clock: Clock) -> dict[str, float]:
         """The updates that ``new_steps`` env steps have earned; their mean metrics."""
         self._normalise()
-        due = self.ratio(new_steps)
-        if self.replay.added < self.warm_up_episodes:
+        if self.warming_up:
             return {}
+        due = self.ratio(new_steps)
         rounds, rest = divmod(due, self.agent.updates_per_round)
         self.ratio.debt += rest
-        if rounds and not self.ready:
-            with clock.phase("compile"):
-                self._round(rounds=1)
-            self.ready, rounds = True, rounds - 1
-            clock.updates += self.agent.updates_per_round
-        with clock.phase("update"):
-            metrics = self._round(rounds)
+        metrics = self._rounds(rounds, clock)
         clock.updates += rounds * self.agent.updates_per_round
         return metrics
 
-    def _round(self, rounds: int) -> dict[str, float]:
+    def _rounds(self, rounds: int, clock: Clock) -> dict[str, float]:
         """Some rounds of updates, metrics averaged over them."""
-        sums: dict[str, torch.Tensor] = defaultdict(
-            lambda: torch.zeros((), device=self.agent.device)
-        )
-        for _ in range(rounds):
-            batch = self.replay.sample(self.agent.transitions_per_round, self.rng)
-            for name, value in self.agent.update(batch).items():
-                sums[name] = sums[name] + value
-        return {name: float(total) / rounds for name, total in sums.items()}
+        device, size = self.agent.device, self.agent.transitions_per_round
+        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
+        for first in range(0, rounds, _ROUNDS_AT_ONCE):
+            count = min(_ROUNDS_AT_ONCE, rounds - first)
+            # Look-ups of a few hundred rows: a second thread only gets in the way.
+            with clock.phase("update"), torch_threads(1):
+                batch = self.replay.sample(count * size, self.rng)
+            for i in range(count):
+                part = batch.rows(slice(i * size, (i + 1) * size))
+                with clock.phase("update" if self.ready else "compile"):
+                    metrics = self.agent.update(part)
+                self.ready = True
+                for name, value in metrics.items():
+                    sums[name] = sums[name] + value
+        with clock.phase("update"):  # on CUDA this is where the updates are waited for
+            return {name: float(total) / rounds for name, total in sums.items()}
 
     def _normalise(self) -> None:
         """Show the newest episodes to the input normalisers, at the beginning of a run."""

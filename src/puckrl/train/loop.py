@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.clock import Clock, Every
 from puckrl.core.runtime import torch_threads
 from puckrl.train.learner import Learner
@@ -51,7 +50,6 @@ def train(
     progress: Progress,
     limits: Limits,
     steps_per_turn: int,
-    agent: ActorCritic,
     collector: Collector,
     learner: Learner,
     evaluate: Callable[[], Evaluation],
@@ -68,9 +66,8 @@ def train(
         progress: counters, advanced in place.
         limits: when to stop.
         steps_per_turn: control steps per world between updates.
-        agent: acts and learns.
-        collector: plays it into the replay.
-        learner: updates it from the replay.
+        collector: plays into the replay.
+        learner: updates the agent from the replay, and says who plays.
         evaluate: judges the present policy.
         evaluate_every: env steps between evaluations.
         save: writes a snapshot.
@@ -86,7 +83,7 @@ def train(
     while stop is None:
         say("collecting")
         with clock.phase("collect"), torch_threads(1):
-            collected = collector.collect(agent, steps_per_turn)
+            collected = collector.collect(learner.policy, steps_per_turn)
         count(collected, clock)
 
         say("learning" if learner.ready else "compiling")
