@@ -68,7 +68,7 @@ def summary(name: str, rows: list[dict[str, str]]) -> list[Row]:
 
 def main() -> None:
     """Train, write the tables, print the summary."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("preset", choices=list(PRESETS))
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()

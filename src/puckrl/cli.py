@@ -148,7 +148,7 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
     if bool(args.resume) == bool(name):
         raise UserError("say either a preset or --resume RUN; presets: puck list")
     folder = runs.find(args.resume, args.root) if args.resume else None
-    base = folder.config() if folder else preset(name)
+    base = folder.config() if folder else preset(name or "")
     settings = [*rest, "--help"] if args.help else rest
     cfg = _settings(base, settings, f"puck train {args.resume or name}")
     folder = (

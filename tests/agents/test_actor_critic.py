@@ -22,7 +22,7 @@ def test_a_critic_update_moves_the_critics_only(
 ) -> None:
     agent = small.AGENTS[kind]()
     before = _vectors(agent)
-    agent._update_critic(small.batch(8, rng), torch.zeros(8, 3))
+    agent._update_critic(small.batch(8, rng), torch.zeros(8))
     moved = {n for n, v in _vectors(agent).items() if not torch.equal(v, before[n])}
     assert moved == {"critic"}
 

@@ -6,6 +6,7 @@ torch.compile (CPU) or a CUDA graph can wrap it from outside; the losses do not 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -120,7 +121,7 @@ class ActorCritic(ABC):
         self.critic_target = self.critic.vector.clone()
         self.actor_adam = Adam(self.actor.vector, cfg.actor_lr, cfg.max_grad_norm)
         self.critic_adam = Adam(self.critic.vector, cfg.critic_lr)
-        self.round = self._round
+        self.round: Callable[[Batch, Tensor], Metrics] = self._round
         """One round; whoever builds the agent may replace it by a compiled one."""
 
     def _networks(self) -> tuple[Actor, Critic]:
@@ -204,19 +205,19 @@ class ActorCritic(ABC):
     def _round(self, batch: Batch, noise: Tensor) -> Metrics:
         """``actor_delay`` critic updates, one actor update, one Polyak step."""
         size = self.cfg.batch_size
+        # Actor and target networks stand still until the end of the round.
+        targets = self.target(batch, noise[0])
         metrics: Metrics = {}
-        for i in range(self.cfg.actor_delay):
-            part = slice(i * size, (i + 1) * size)
-            metrics = self._update_critic(batch.rows(part), noise[0, part])
+        for first in range(0, len(targets), size):
+            part = slice(first, first + size)
+            metrics = self._update_critic(batch.rows(part), targets[part])
         last = batch.rows(slice(-size, None))
         metrics |= self._update_actor(last.obs, noise[1, -size:])
         self.actor_target.lerp_(self.actor.vector, self.cfg.tau)
         self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
         return metrics
 
-    def _update_critic(self, batch: Batch, noise: Tensor) -> Metrics:
-        target = self.target(batch, noise)
-
+    def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
         def loss(parameters: Tensor) -> tuple[Tensor, Tensor]:
             q = self.critic(parameters, batch.obs, batch.action)
             return critic_loss(q, target), q

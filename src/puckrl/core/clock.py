@@ -1,7 +1,7 @@
 """Counters of a run, and predicates that make its loop read as English."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -63,7 +63,7 @@ class Clock:
     """Seconds spent in each phase."""
 
     @contextmanager
-    def phase(self, name: Phase) -> Iterator[None]:
+    def phase(self, name: Phase) -> Generator[None]:
         """Count the time inside towards a phase."""
         begin = time.perf_counter()
         try:

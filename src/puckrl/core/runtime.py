@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 
@@ -30,7 +30,7 @@ def pick_device(name: str) -> torch.device:
 
 
 @contextlib.contextmanager
-def torch_threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Generator[None]:
     """Let torch use ``count`` threads inside.
 
     While MuJoCo's pool steps, torch must use one: the threads of an OpenMP team

@@ -15,7 +15,7 @@ physics model as long as it has the same geoms in the same order.
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -281,7 +281,7 @@ def _init_warp() -> None:
 
 
 @contextlib.contextmanager
-def _native_silence() -> Iterator[None]:
+def _native_silence() -> Generator[None]:
     """Drop what C code writes to stderr meanwhile; Python's own redirection cannot."""
     sys.stderr.flush()
     kept = os.dup(2)
