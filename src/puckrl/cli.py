@@ -102,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=10_000)
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
 
+    sub = command("bench", _bench, "speeds of this machine, side by side")
+    sub.add_argument("what", choices=("sim", "replay"))
+    sub.add_argument("--task", default="push", help="task of the simulation benchmark")
+
     sub = command("check", _check, "is a task sane: resets, contact, script, camera")
     sub.add_argument("task", help="task, or path/to/task.py:ClassName")
     return parser
@@ -209,6 +213,26 @@ def _record(args: argparse.Namespace, rest: list[str]) -> int:
         seed=args.seed,
     )
     console.print(f"{path}")
+    return 0
+
+
+def _bench(args: argparse.Namespace, rest: list[str]) -> int:
+    """Race the ways to do the same work."""
+    from puckrl.lab.bench import ReplayBenchCfg, SimBenchCfg, bench_replay, bench_sim
+
+    simulating = args.what == "sim"
+    rows = (
+        bench_sim(SimBenchCfg(task=args.task))
+        if simulating
+        else bench_replay(ReplayBenchCfg())
+    )
+    unit = "control steps/s" if simulating else "batches/s"
+    table = Table(title=f"{unit}: median, and the ratio to the first", box=None)
+    for heading in rows[0]:
+        table.add_column(heading.replace("_", " "))
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
     return 0
 
 

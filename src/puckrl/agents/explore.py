@@ -16,9 +16,9 @@ from torch import Tensor
 class ExploreCfg:
     """Randomness while collecting; evaluation has none."""
 
-    random_share: float = 0.2
+    random_share: float = 0.1
     """Share of actions that are random in a world that follows the policy."""
-    explorer_share: float = 0.25
+    explorer_share: float = 0.125
     """Share of worlds in which every action is random."""
     corners: bool = True
     """Random actions are corners of the box [-1, 1]^n instead of uniform in it: in Push

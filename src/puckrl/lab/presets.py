@@ -2,18 +2,19 @@
 
 from dataclasses import replace
 
+from puckrl.agents.sac import SacCfg
 from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import unknown
 from puckrl.lab.config import BudgetCfg, EvalCfg, ExpectCfg, LoopCfg, RunCfg, SimCfg
 from puckrl.replay.episodes import ReplayCfg
 from puckrl.replay.sampling import SamplingCfg
 
-_MOVING = ReplayCfg(sampling=SamplingCfg(moving_share=0.5))
-
 _PUSH = RunCfg(
     preset="push",
     task="push",
-    replay=_MOVING,
+    agent=SacCfg(alpha=0.05, batch_size=256, hidden=(256, 256)),
+    replay=ReplayCfg(sampling=SamplingCfg(moving_share=0.6)),
+    loop=LoopCfg(update_ratio=0.3),
     budget=BudgetCfg(env_steps=250_000, until_success=0.99),
     expect=ExpectCfg(success=0.95, train_s=120.0),
 )
@@ -23,6 +24,7 @@ _REACH = RunCfg(
     task="reach",
     sim=SimCfg(num_worlds=16),
     agent=Td3Cfg(hidden=(256, 256), batch_size=256),
+    # So few updates are over before a compiler is.
     loop=LoopCfg(
         update_ratio=0.25, warm_up_episodes=16, normalise_episodes=64, compile=False
     ),
@@ -40,11 +42,7 @@ _PICK_PLACE = replace(
     expect=ExpectCfg(),
 )
 
-_SLIDE = replace(
-    _PICK_PLACE,
-    preset="slide",
-    task="slide",
-)
+_SLIDE = replace(_PICK_PLACE, preset="slide", task="slide")
 
 
 def _dense(cfg: RunCfg) -> RunCfg:
