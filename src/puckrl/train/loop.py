@@ -10,7 +10,9 @@ from puckrl.train.learner import Learner
 from puckrl.train.rollout import Collected, Collector, Evaluation
 from puckrl.train.sinks import Row, Sink
 
-Doing = Literal["collecting", "compiling", "learning", "evaluating", "saving"]
+Doing = Literal[
+    "warming up", "collecting", "compiling", "learning", "evaluating", "saving"
+]
 Stop = Literal["budget", "success", "interrupted"]
 
 
@@ -81,12 +83,13 @@ def train(
     should_save = Every(save_every_s, last=clock.wall_s)
     stop: Stop | None = None
     while stop is None:
-        say("collecting")
+        say("warming up" if learner.warming_up else "collecting")
         with clock.phase("collect"), torch_threads(1):
             collected = collector.collect(learner.policy, steps_per_turn)
         count(collected, clock)
 
-        say("learning" if learner.ready else "compiling")
+        if not learner.warming_up:
+            say("learning" if learner.ready else "compiling")
         metrics = learner.learn(collected.env_steps, clock)
         sink.write(training_row(clock, collected, metrics, learner))
 
