@@ -15,7 +15,7 @@ from pathlib import Path
 
 from puckrl.lab import session
 from puckrl.lab.analyse import read_rows
-from puckrl.lab.config import EvalCfg, RunCfg, SaveCfg, config_hash
+from puckrl.lab.config import EvalCfg, RunCfg, SaveCfg, config_hash, to_dict
 from puckrl.lab.presets import PRESETS, preset
 from puckrl.lab.results import Row, manifest, read_table, times_to, write_table
 
@@ -79,19 +79,20 @@ def main() -> None:
         eval=EvalCfg(base.eval.every_env_steps, EPISODES, FINAL_EPISODES),
         save=SaveCfg(every_s=0.0, tensorboard=False, video=False),
     )
-    rows = [
-        row for seed in range(args.seeds) for row in measure(replace(base, seed=seed))
-    ]
-    about = manifest(config_hash=config_hash(base), seeds=args.seeds, episodes=EPISODES)
-    write_table(RESULTS / f"learning_{args.preset}.csv", rows, about)
-
-    every = [read_table(path) for path in sorted(RESULTS.glob("learning_*.csv"))]
-    write_table(
-        RESULTS / "learning.csv", [row for table in every for row in table], about
+    about = manifest(
+        config=to_dict(base), config_hash=config_hash(base), episodes=EPISODES
     )
-    for line in summary(
-        args.preset, read_table(RESULTS / f"learning_{args.preset}.csv")
-    ):
+    table = RESULTS / f"learning_{args.preset}.csv"
+    rows: list[Row] = []
+    for seed in range(args.seeds):
+        rows += measure(replace(base, seed=seed))
+        write_table(table, rows, about)  # after each: an interrupted series counts
+
+    tables = [read_table(path) for path in sorted(RESULTS.glob("learning_*.csv"))]
+    write_table(
+        RESULTS / "learning.csv", [row for part in tables for row in part], about
+    )
+    for line in summary(args.preset, read_table(table)):
         print(*(f"{key} {value}" for key, value in line.items()))
 
 
