@@ -12,12 +12,10 @@ from puckrl.replay.sampling import SamplingCfg
 _PUSH = RunCfg(
     preset="push",
     task="push",
-    agent=SacCfg(
-        alpha=0.05, batch_size=512, hidden=(256, 256), lr_decay_updates=30_000
-    ),
+    agent=SacCfg(alpha=0.05, batch_size=512, hidden=(256, 256)),
     replay=ReplayCfg(sampling=SamplingCfg(moving_share=0.6)),
     loop=LoopCfg(update_ratio=0.25),
-    budget=BudgetCfg(env_steps=200_000, until_success=0.99),
+    budget=BudgetCfg(env_steps=250_000, until_success=0.99),
     expect=ExpectCfg(success=0.95, train_s=120.0),
 )
 
