@@ -45,8 +45,6 @@ class AgentCfg:
     """Adam's step size for the critics."""
     actor_lr: float = 1e-3
     """Adam's step size for the actor."""
-    lr_decay_updates: int = 0
-    """Step sizes fall linearly to a tenth over this many updates; 0: constant."""
     max_grad_norm: float = 0.0
     """Gradients of the actor are clipped to this norm; 0: never."""
     actor_delay: int = 2
@@ -121,11 +119,8 @@ class ActorCritic(ABC):
         self.actor, self.critic = Flat(actor.to(device)), Flat(critic.to(device))
         self.actor_target = self.actor.vector.clone()
         self.critic_target = self.critic.vector.clone()
-        decay = cfg.lr_decay_updates
-        self.actor_adam = Adam(
-            self.actor.vector, cfg.actor_lr, cfg.max_grad_norm, decay / cfg.actor_delay
-        )
-        self.critic_adam = Adam(self.critic.vector, cfg.critic_lr, decay_steps=decay)
+        self.actor_adam = Adam(self.actor.vector, cfg.actor_lr, cfg.max_grad_norm)
+        self.critic_adam = Adam(self.critic.vector, cfg.critic_lr)
         self.round: Callable[[Batch, Tensor], Metrics] = self._round
         """One round; whoever builds the agent may replace it by a compiled one."""
 

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 _BETA_1, _BETA_2, _EPS = 0.9, 0.999, 1e-8
-_LEAST_RATE = 0.1
 
 
 class Adam:
@@ -16,19 +15,10 @@ class Adam:
         vector: the parameters, (n,).
         lr: step size.
         max_grad_norm: gradients longer than this are scaled down to it; 0: never.
-        decay_steps: the step size falls linearly to a tenth over this many steps and
-            stays there; 0: it is constant.
     """
 
-    def __init__(
-        self,
-        vector: Tensor,
-        lr: float,
-        max_grad_norm: float = 0.0,
-        decay_steps: float = 0.0,
-    ) -> None:
+    def __init__(self, vector: Tensor, lr: float, max_grad_norm: float = 0.0) -> None:
         self.lr, self.max_grad_norm = lr, max_grad_norm
-        self.decay_steps = decay_steps
         self.first = torch.zeros_like(vector)
         self.second = torch.zeros_like(vector)
         self.steps = torch.zeros((), dtype=torch.float64, device=vector.device)
@@ -43,16 +33,10 @@ class Adam:
         self.second.lerp_(grad.square(), 1 - _BETA_2)
         # torch.optim.Adam's order: eps is added to the bias-corrected root
         root = (self.second / (1 - _BETA_2**self.steps).float()).sqrt()
-        rate = (self._rate() / (1 - _BETA_1**self.steps)).float()
-        vector -= rate * self.first / (root + _EPS)
+        vector -= (
+            (self.lr / (1 - _BETA_1**self.steps)).float() * self.first / (root + _EPS)
+        )
         return norm
-
-    def _rate(self) -> Tensor:
-        """The present step size, ()."""
-        if self.decay_steps <= 0:
-            return torch.full_like(self.steps, self.lr)
-        left = (1 - (self.steps - 1) / self.decay_steps).clamp_min(_LEAST_RATE)
-        return self.lr * left
 
     def state(self) -> dict[str, Tensor]:
         """Live tensors for a checkpoint."""

@@ -15,7 +15,7 @@ _PUSH = RunCfg(
     agent=SacCfg(alpha=0.05, batch_size=512, hidden=(256, 256)),
     replay=ReplayCfg(sampling=SamplingCfg(moving_share=0.6)),
     loop=LoopCfg(update_ratio=0.25),
-    budget=BudgetCfg(env_steps=250_000, until_success=0.99),
+    budget=BudgetCfg(env_steps=160_000, until_success=0.99),
     expect=ExpectCfg(success=0.95, train_s=120.0),
 )
 
