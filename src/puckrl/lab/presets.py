@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import unknown
@@ -16,21 +17,26 @@ _PUSH = RunCfg(
     replay=ReplayCfg(sampling=SamplingCfg(moving_share=0.6)),
     loop=LoopCfg(update_ratio=0.25),
     budget=BudgetCfg(env_steps=160_000, until_success=0.99),
-    expect=ExpectCfg(success=0.95, train_s=120.0),
+    expect=ExpectCfg(success=0.93, train_s=300.0),
 )
 
 _REACH = RunCfg(
     preset="reach",
     task="reach",
     sim=SimCfg(num_worlds=16),
-    agent=Td3Cfg(hidden=(256, 256), batch_size=256),
+    # Every action moves the gripper: there is nothing for explorers to find.
+    agent=Td3Cfg(
+        hidden=(256, 256),
+        batch_size=256,
+        explore=ExploreCfg(random_share=0.2, explorer_share=0.0, corners=False),
+    ),
     # So few updates are over before a compiler is.
     loop=LoopCfg(
-        update_ratio=0.25, warm_up_episodes=16, normalise_episodes=64, compile=False
+        update_ratio=0.25, warm_up_episodes=16, normalise_episodes=320, compile=False
     ),
     eval=EvalCfg(every_env_steps=800),
     budget=BudgetCfg(env_steps=5_000, until_success=0.99),
-    expect=ExpectCfg(success=0.98, train_s=4.0),
+    expect=ExpectCfg(success=0.98, train_s=15.0),
 )
 
 _PICK_PLACE = replace(
