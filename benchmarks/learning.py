@@ -88,10 +88,10 @@ def main() -> None:
         rows += measure(replace(base, seed=seed))
         write_table(table, rows, about)  # after each: an interrupted series counts
 
-    tables = [read_table(path) for path in sorted(RESULTS.glob("learning_*.csv"))]
-    write_table(
-        RESULTS / "learning.csv", [row for part in tables for row in part], about
-    )
+    parts = sorted(RESULTS.glob("learning_*.csv"))
+    merged = [row for part in parts for row in read_table(part)]
+    sources = {"tables": [part.name for part in parts]}  # each has its own manifest
+    write_table(RESULTS / "learning.csv", merged, sources)
     for line in summary(args.preset, read_table(table)):
         print(*(f"{key} {value}" for key, value in line.items()))
 

@@ -124,7 +124,7 @@ def _list(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.lab.presets import PRESETS
 
     table = Table(title="presets: puck train NAME", title_justify="left", box=None)
-    for heading in ("name", "task", "reward", "budget", "promises on two cores"):
+    for heading in ("name", "task", "reward", "budget", "held to, on two cores"):
         table.add_column(heading)
     for name, cfg in PRESETS.items():
         promise = f"success {cfg.expect.success:.2f} in {cfg.expect.train_s:.0f} s"

@@ -21,8 +21,8 @@ class ExploreCfg:
     explorer_share: float = 0.125
     """Share of worlds in which every action is random."""
     corners: bool = True
-    """Random actions are corners of the box [-1, 1]^n instead of uniform in it: in Push
-    they move the object in 20 % of episodes, uniform ones in 11 %."""
+    """Random actions are corners of the box [-1, 1]^n instead of uniform in it: they
+    go further, and so move the achieved goal in more episodes."""
     sigma: float = 0.2
     """TD3: deviation of the Gaussian noise on the policy's actions."""
 

@@ -34,8 +34,7 @@ def torch_threads(count: int) -> Generator[None]:
     """Let torch use ``count`` threads inside.
 
     While MuJoCo's pool steps, torch must use one: the threads of an OpenMP team
-    spin for a while after each parallel region and take the cores from the physics
-    (measured on 2 cores: collecting ran at half speed).
+    spin for a while after each parallel region and take the cores from the physics.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(count)

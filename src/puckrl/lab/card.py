@@ -11,15 +11,18 @@ from puckrl.train.rollout import Evaluation
 from puckrl.train.sinks import Row
 
 
-def verdict(cfg: RunCfg, final: Evaluation, train_s: float) -> str:
-    """Whether the run kept its preset's promise, in one line."""
-    expect = cfg.expect
-    got = f"success {final.success:.3f} after {duration(train_s)} of training"
+def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row]) -> str:
+    """Whether the run kept its preset's bounds, success and time, in one line."""
+    expect, took = cfg.expect, duration(rows[-1]["train_s"])
+    got = f"success {final.success:.3f} after {took} of training"
     if not expect.success:
-        return f"{got}; {cfg.preset} promises nothing"
-    wanted = f"{expect.success:.2f} in {duration(expect.train_s)} on two cores"
-    kept = final.interval.high >= expect.success
-    return f"{got}; {cfg.preset} promises {wanted}: {'kept' if kept else 'NOT kept'}"
+        return f"{got}; {cfg.preset} has no bounds yet"
+    wanted = f"{expect.success:.2f} within {duration(expect.train_s)} on two cores"
+    first = first_reach(rows, expect.success)
+    when = f"first reached at {duration(first['train_s'])}" if first else "not reached"
+    in_time = first is not None and first["train_s"] <= expect.train_s
+    kept = in_time and final.success >= expect.success
+    return f"{got}; asked for {wanted}, {when}: {'kept' if kept else 'MISSED'}"
 
 
 def seconds_or_dash(seconds: float) -> str:
@@ -42,7 +45,7 @@ def card(
         [
             f"# {name}",
             "",
-            verdict(cfg, final, last["train_s"]) + ".",
+            verdict(cfg, final, rows) + ".",
             "",
             "![curve](curve.png)",
             "",

@@ -72,7 +72,7 @@ class BudgetCfg:
 
 @dataclass(frozen=True)
 class ExpectCfg:
-    """What the preset promises, checked at the end."""
+    """What the preset is held to; the card says whether it was kept."""
 
     success: float = 0.0
     """Least final success rate."""

@@ -1,4 +1,4 @@
-"""Named runs, each with its budget and the bounds it promises."""
+"""Named runs, each with its budget and the bounds it is held to."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ _PUSH = RunCfg(
     replay=ReplayCfg(sampling=SamplingCfg(moving_share=0.6)),
     loop=LoopCfg(update_ratio=0.25),
     budget=BudgetCfg(env_steps=160_000, until_success=0.99),
-    expect=ExpectCfg(success=0.95, train_s=300.0),
+    expect=ExpectCfg(success=0.95, train_s=120.0),
 )
 
 _REACH = RunCfg(
@@ -36,7 +36,7 @@ _REACH = RunCfg(
     ),
     eval=EvalCfg(every_env_steps=800),
     budget=BudgetCfg(env_steps=5_000, until_success=0.99),
-    expect=ExpectCfg(success=0.98, train_s=15.0),
+    expect=ExpectCfg(success=0.98, train_s=4.0),
 )
 
 _PICK_PLACE = replace(

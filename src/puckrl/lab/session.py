@@ -217,4 +217,4 @@ def _tell(
             seed=cfg.seed,
             device=parts.device,
         )
-    log.info("%s", verdict(cfg, final, clock.train_s))
+    log.info("%s", verdict(cfg, final, rows))

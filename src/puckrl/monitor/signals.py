@@ -48,7 +48,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/success",
         "1",
-        "share of training episodes at the goal at their last step, with exploration noise",
+        "share of training episodes at the goal at their last step, with exploration noise, explorer worlds included",
         "lags eval/success by the noise",
     ),
     Signal(

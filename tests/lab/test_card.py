@@ -1,0 +1,38 @@
+"""The card's verdict: success and time both count."""
+
+import pytest
+
+from puckrl.core.maths import Interval
+from puckrl.lab.card import verdict
+from puckrl.lab.config import ExpectCfg, RunCfg
+from puckrl.train.rollout import Evaluation
+
+CFG = RunCfg(preset="push", expect=ExpectCfg(success=0.95, train_s=120.0))
+
+
+def final(success: float) -> Evaluation:
+    return Evaluation(512, success, Interval(0.0, 1.0), -10.0, 1.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("reached_at_s", "success", "words"),
+    [
+        (100.0, 0.96, "first reached at 1:40: kept"),
+        (130.0, 0.96, "first reached at 2:10: MISSED"),
+        # the interval reaches up to 1, but what counts is the rate itself
+        (100.0, 0.94, "first reached at 1:40: MISSED"),
+        (None, 0.96, "not reached: MISSED"),
+    ],
+)
+def test_a_bound_is_kept_in_time_and_at_the_end(
+    reached_at_s: float | None, success: float, words: str
+) -> None:
+    rows = [{"train_s": 200.0, "eval/success": 0.5}]
+    if reached_at_s is not None:
+        rows.insert(0, {"train_s": reached_at_s, "eval/success": 0.95})
+    assert verdict(CFG, final(success), rows).endswith(words)
+
+
+def test_a_preset_without_bounds_says_so() -> None:
+    rows = [{"train_s": 9.0}]
+    assert "no bounds yet" in verdict(RunCfg(), final(1.0), rows)
