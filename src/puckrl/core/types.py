@@ -53,6 +53,25 @@ class Sensor:
 
 
 @dataclass(frozen=True)
+class PixelSpace:
+    """Size of what cameras see; ``obs["pixels"]`` is (B, stack * channels, height, width)."""
+
+    height: int
+    """Rows."""
+    width: int
+    """Pixels per row."""
+    channels: int = 3
+    """Numbers per pixel of one frame: 3 per camera."""
+    stack: int = 1
+    """Frames that are seen together, the oldest first."""
+
+    @property
+    def stacked_channels(self) -> int:
+        """Channels of a whole stack."""
+        return self.stack * self.channels
+
+
+@dataclass(frozen=True)
 class Spaces:
     """Sizes of what a task emits and takes."""
 
@@ -66,3 +85,5 @@ class Spaces:
     """Control steps of a full episode."""
     sensors: dict[str, Sensor] = field(default_factory=dict[str, Sensor])
     """Named parts of the state vector."""
+    pixels: PixelSpace | None = None
+    """What cameras see; None: there is none."""
