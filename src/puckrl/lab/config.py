@@ -9,7 +9,7 @@ import hashlib
 import types
 import typing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -26,10 +26,12 @@ AGENTS: dict[str, type[Td3Cfg] | type[SacCfg]] = {"td3": Td3Cfg, "sac": SacCfg}
 class SimCfg:
     """Physics."""
 
+    backend: Literal["cpu", "warp"] = "cpu"
+    """MuJoCo's C threads, or mujoco_warp on the run's device."""
     num_worlds: int = 32
     """Worlds that collect at the same time."""
     num_threads: int = 0
-    """C threads of the physics; 0: every core."""
+    """C threads of the physics (cpu only); 0: every core."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,13 @@ class Task(ABC):
     def scene(self) -> mujoco.MjSpec:
         """The scene, complete: everything that must be edited is edited here."""
 
+    def light_scene(self) -> mujoco.MjSpec:
+        """The scene for engines that pay for every pair of geoms, touching or not.
+
+        Pairs that never touch in this task may be taken out; nothing else may differ.
+        """
+        return self.scene()
+
     @abstractmethod
     def bind(self, sim: Sim) -> None:
         """Look up addresses and keep the simulation; called once, before any reset."""

@@ -40,6 +40,14 @@ _MOCAP, _HAND, _GRIP, _OBJECT = (
     "robot0:grip",
     "object0",
 )
+_FINGER_LINKS = ("robot0:r_gripper_finger_link", "robot0:l_gripper_finger_link")
+_REACHING_LINKS = (
+    "robot0:gripper_link",
+    "robot0:wrist_roll_link",
+    "robot0:wrist_flex_link",
+    "robot0:forearm_roll_link",
+)
+"""Links above the fingers that meet the table or the object."""
 _FINGERS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
 _MIN_OBJECT_OFFSET_M = 0.1
 # Object positions are drawn until one is far enough from the gripper. A fixed
@@ -110,6 +118,13 @@ class FetchTask(Task):
             geom.group = 5
         return spec
 
+    def light_scene(self) -> mujoco.MjSpec:
+        """The scene in which only the forearm, the hand, the object and what they meet collide."""
+        spec = self.scene()
+        for geom in spec.geoms:
+            geom.contype, geom.conaffinity = _collides(geom)
+        return spec
+
     def bind(self, sim: Sim) -> None:
         """Look up addresses and settle the arm once, on the C engine."""
         model = self._model = sim.model
@@ -136,7 +151,9 @@ class FetchTask(Task):
     @cached_property
     def _settled(self) -> _Settled:
         """Ten control steps from the keyed pose towards the start, as the reference."""
-        model, cfg = self._model, self.cfg
+        # In the full scene, whatever the simulation's: on its way to the start the arm
+        # brushes against the robot's body.
+        model, cfg = self.scene().compile(), self.cfg
         data = mujoco.MjData(model)
         start = {
             "robot0:slide0": cfg.slide0,
@@ -187,7 +204,7 @@ class FetchTask(Task):
         offset = draws.uniform(-half, half, _CANDIDATES, 2)
         far = torch.linalg.vector_norm(offset, dim=-1) >= _MIN_OBJECT_OFFSET_M
         first = far.int().argmax(dim=1)
-        return grip_xy + offset[torch.arange(len(offset)), first]
+        return grip_xy + offset[torch.arange(len(offset), device=offset.device), first]
 
     def _draw_goals(self, grip: Tensor, draws: Draws) -> Tensor:
         """Goals around the settled gripper, (n, 3)."""
@@ -275,6 +292,26 @@ class _Sites:
         angular, linear = spatial[..., :3], spatial[..., 3:]
         arm = pos_m - self._com.index_select(1, self._roots)
         return linear + torch.linalg.cross(angular, arm), angular
+
+
+def _collides(geom: mujoco.MjsGeom) -> tuple[int, int]:
+    """contype and conaffinity of a geom in the light scene.
+
+    Two geoms collide when the type of one meets the affinity of the other. Bit 1: with
+    the table and the object; bit 2: with the floor, which the meshes of the arm do not
+    reach. The arm has no affinity: its links do not collide with each other.
+    """
+    if not (geom.contype or geom.conaffinity):
+        return 0, 0
+    if geom.name == "floor0":
+        return 0, 2
+    if geom.name == _OBJECT:
+        return 3, 1
+    if "table0" in (geom.name, geom.parent.name):
+        return 1, 1
+    if geom.name in _FINGER_LINKS:
+        return 3, 0
+    return (1, 0) if geom.name in _REACHING_LINKS else (0, 0)
 
 
 def _index(values: Iterable[int], sim: Sim) -> Tensor:
