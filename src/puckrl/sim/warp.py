@@ -27,7 +27,7 @@ from puckrl.sim.kernels import Streams, WarpGraph, start_warp
 _ADVANCED = ("time", "qpos", "qvel", "act", "qacc_warmstart")
 _GIVEN = ("ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat")
 _STATE = (*_ADVANCED, *_GIVEN)
-# What mujoco_warp.kinematics and com_pos compute
+# What mujoco_warp.kinematics, com_pos and com_vel compute
 _DERIVED = (
     "xpos",
     "xquat",
@@ -43,7 +43,11 @@ _DERIVED = (
     "subtree_com",
     "cdof",
     "cinert",
+    "cvel",
+    "cdof_dot",
 )
+# A step's constraints read these before it computes them anew: they belong to the state
+_CARRIED = ("cvel", "cdof_dot")
 _HUGE = 1e10  # mjMAXVAL: beyond, MuJoCo itself takes a state for diverged
 # Overflows after which contacts or constraints are missing. Running out of solver
 # iterations is none: MuJoCo goes on with what it has, too.
@@ -92,6 +96,8 @@ class WarpSim:
         self._varied = tuple(sizes)
         self._views: dict[str, Tensor] = {}
         self._overflow = warp.to_torch(self._data.overflow)
+        for name in _CARRIED:
+            self.field(name)
         self._default = self._default_rows()
         self.compile_s = self._compile()
         """Seconds that compiling kernels took, or loading them from Warp's cache."""
@@ -183,8 +189,8 @@ class WarpSim:
     def forward(self, worlds: Tensor | None = None) -> None:
         """Recompute the derived fields; see ``Sim.forward``.
 
-        Kinematics only: of a full forward pass MuJoCo keeps nothing else for the next
-        step, whose warm start is the acceleration of the last *step*.
+        Positions and velocities only: of a full forward pass the next step takes
+        nothing else, since its warm start is the acceleration of the last *step*.
         """
         if worlds is None:
             self._kinematics()
@@ -200,6 +206,7 @@ class WarpSim:
         with self._streams.shared():
             mjw.kinematics(self._model, self._data)
             mjw.com_pos(self._model, self._data)
+            mjw.com_vel(self._model, self._data)
 
     def reset(self, worlds: Tensor) -> None:
         """Set worlds to the model's defaults; see ``Sim.reset``."""
