@@ -75,10 +75,12 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
         model = task.scene().compile()
         return CpuSim(model, cfg.num_worlds, cfg.num_threads)
     assert cfg.backend == "warp", cfg.backend
-    if cfg.num_worlds < _FEW_WORLDS:
+    if device.type == "cpu":
+        log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")
+    elif cfg.num_worlds < _FEW_WORLDS:
         log.warning(
-            "%d worlds on mujoco_warp: a step takes about as long as one of %d worlds; "
-            "use --sim.backend cpu or more --sim.num-worlds",
+            "a step of %d worlds takes a GPU about as long as one of %d; "
+            "use more --sim.num-worlds, or --sim.backend cpu",
             cfg.num_worlds,
             _FEW_WORLDS,
         )

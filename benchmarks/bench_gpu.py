@@ -1,0 +1,39 @@
+"""Control steps per second of mujoco_warp over the number of worlds -> results/sim_warp.csv.
+
+python benchmarks/bench_gpu.py [--task push] [--worlds 1 64 512 ...] [--out results/sim_warp.csv]
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from puckrl.lab.results import manifest, write_table
+from puckrl.lab.sweep import SweepCfg, sweep
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--task", default="push")
+    parser.add_argument("--worlds", type=int, nargs="+", default=SweepCfg.num_worlds)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--steps", type=int, default=SweepCfg.steps)
+    parser.add_argument("--repeats", type=int, default=SweepCfg.repeats)
+    parser.add_argument("--no-full-scene", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("results/sim_warp.csv"))
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    cfg = SweepCfg(
+        task=args.task,
+        num_worlds=tuple(args.worlds),
+        steps=args.steps,
+        repeats=args.repeats,
+        device=args.device,
+        full_scene=not args.no_full_scene,
+    )
+    rows = [{"task": cfg.task, **row} for row in sweep(cfg, print)]
+    write_table(args.out, rows, manifest(cfg=vars(cfg)))
+
+
+if __name__ == "__main__":
+    main()
