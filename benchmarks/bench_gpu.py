@@ -6,9 +6,11 @@ python benchmarks/bench_gpu.py [--task push] [--worlds 1 64 512 ...] [--out resu
 import argparse
 import logging
 from pathlib import Path
+from typing import get_args
 
 from puckrl.lab.results import manifest, write_table
 from puckrl.lab.sweep import SweepCfg, sweep
+from puckrl.tasks.task import Contacts
 
 
 def main() -> None:
@@ -19,7 +21,9 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--steps", type=int, default=SweepCfg.steps)
     parser.add_argument("--repeats", type=int, default=SweepCfg.repeats)
-    parser.add_argument("--no-full-scene", action="store_true")
+    parser.add_argument(
+        "--contacts", nargs="+", choices=get_args(Contacts), default=SweepCfg.contacts
+    )
     parser.add_argument("--out", type=Path, default=Path("results/sim_warp.csv"))
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -29,7 +33,7 @@ def main() -> None:
         steps=args.steps,
         repeats=args.repeats,
         device=args.device,
-        full_scene=not args.no_full_scene,
+        contacts=tuple(args.contacts),
     )
     rows = [{"task": cfg.task, **row} for row in sweep(cfg, print)]
     write_table(args.out, rows, manifest(cfg=vars(cfg)))

@@ -84,7 +84,7 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
             cfg.num_worlds,
             _FEW_WORLDS,
         )
-    sim = WarpSim(task.light_scene().compile(), cfg.num_worlds, device)
+    sim = WarpSim(task.limited_scene(cfg.contacts).compile(), cfg.num_worlds, device)
     log.info("physics kernels are ready after %.1f s", sim.compile_s)
     return sim
 

