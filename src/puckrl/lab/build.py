@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from puckrl.agents.actor_critic import ActorCritic, AgentCfg
+from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.sac import Sac, SacCfg
+from puckrl.agents.settings import AgentCfg
 from puckrl.agents.td3 import Td3, Td3Cfg
 from puckrl.core.capture import Captured
 from puckrl.core.clock import Ratio
-from puckrl.core.errors import unknown
+from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
 from puckrl.core.runtime import has_compiler, has_fast_bf16, pick_device
 from puckrl.core.types import Spaces
@@ -101,18 +102,36 @@ def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic
     """A fresh agent.
 
     Raises:
-        UserError: if it is to see a sensor that the task does not have.
+        UserError: if it is to see a sensor that is not there, or no goal.
     """
     settings = _at_hand(cfg.agent, device)
-    for name in (*settings.actor_sensors, *settings.critic_sensors):
-        if name != "state" and name not in spaces.sensors:
-            raise unknown("sensor", name, ["state", *spaces.sensors])
+    check_sensors(settings.actor_sensors, spaces)
+    check_sensors(settings.critic_sensors, spaces)
     # A sparse reward lies in [-1, 0]; a dense one has no bound that clipping could use.
     bounds = (-1.0, 0.0) if cfg.reward == "sparse" else None
     if isinstance(settings, SacCfg):
         return Sac(settings, spaces, bounds, cfg.seed, device)
     assert isinstance(settings, Td3Cfg), settings
     return Td3(settings, spaces, bounds, cfg.seed, device)
+
+
+def check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
+    """Refuse sensors that are not there, and a network that is not told its goal."""
+    legal = ["state", *spaces.sensors, "achieved_goal", "desired_goal"]
+    legal += ["pixels"] if spaces.pixels else []
+    for name in names:
+        if name == "pixels" and not spaces.pixels:
+            raise UserError(
+                "a network is to see pixels, but there is no camera; "
+                "add one: --pixels.viewpoints side"
+            )
+        if name not in legal:
+            raise unknown("sensor", name, legal)
+    if "desired_goal" not in names:
+        raise UserError(
+            f"the sensors {', '.join(names) or '(none)'} leave out desired_goal: "
+            "nobody can reach a goal that he is not told; add desired_goal"
+        )
 
 
 def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
@@ -159,9 +178,7 @@ def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
 def build(cfg: RunCfg) -> Parts:
     """Everything that a run needs, fresh."""
     device = pick_device(cfg.device)
-    env = make_env(
-        cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed, device=device
-    )
+    env = make_env(cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed, device=device)
     agent = make_agent(cfg, env.spaces, device)
     slow_start = _speed_up(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)
