@@ -55,7 +55,8 @@ class Collector:
         episodes, wins, diverged = 0, 0, 0
         for _ in range(steps):
             action = policy.act(to_device(self.obs, self.device), explore=True)
-            step = self.env.step(action.to(self.env.sim.device))
+            action = action.to(self.env.sim.device)
+            step = self.env.step(action)
             self.replay.add(action, step.final_obs, step.done, step.diverged, step.obs)
             self.obs = step.obs
             if bool(step.done.any()):
