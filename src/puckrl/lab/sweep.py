@@ -74,7 +74,9 @@ def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
         _physics(f"physics, {cfg.contacts[0]}", env.sim, env.task.substeps, cfg.steps),
     ]
     for contacts in cfg.contacts[1:]:
-        other = make_env(cfg.task, SimCfg("warp", contacts, num_worlds), device=device)
+        other = make_env(
+            cfg.task, SimCfg("warp", contacts, num_worlds), device=device
+        )
         other.reset()
         name = f"physics, {contacts}"
         contenders.append(_physics(name, other.sim, other.task.substeps, cfg.steps))

@@ -85,8 +85,8 @@ class FrameStore:
 
     def staging(self, num_worlds: int, device: torch.device) -> dict[str, Tensor]:
         """Frames of the episodes under way."""
-        shape = (num_worlds, *self.rows["frame"].shape[1:])
-        return {"frame": torch.zeros(shape, dtype=torch.uint8, device=device)}
+        shape = tuple(self.rows["frame"].shape[1:])
+        return allocate({"frame": shape}, num_worlds, torch.uint8, device)
 
     def seen(self, obs: Obs) -> Obs:
         """The newest frames as planes, from ``frame`` (B, height, width, channels)."""

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,11 +34,21 @@ def allocate(
     device: torch.device,
 ) -> dict[str, Tensor]:
     """Zeros for ``rows`` episodes, (rows, ...) each."""
-    # On the CPU zeros are pages that the system hands out when they are first written
     return {
-        name: torch.zeros(rows, *shape, dtype=dtype, device=device)
+        name: lazy_zeros((rows, *shape), dtype, device)
         for name, shape in shapes.items()
     }
+
+
+def lazy_zeros(
+    shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Zeros; on the CPU their pages are taken from the system when first written."""
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    # calloc; torch.zeros would write every page: 2 minutes for 21 GB
+    flat = np.zeros(math.prod(shape) * dtype.itemsize, dtype=np.uint8)
+    return torch.as_tensor(flat).view(dtype).view(shape)
 
 
 def bytes_per_episode(spaces: Spaces) -> int:
