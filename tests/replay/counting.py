@@ -7,6 +7,7 @@ of this one. Goals are points on the same counter: achieved (c, w), desired (-1 
 The image at c shows (c, w, e) in its three channels, shifted by where a pixel lies.
 """
 
+import copy
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -100,6 +101,15 @@ class CountingWorlds:
         self.ring.add(
             action, final, torch.tensor(done), torch.tensor(failed), self.observe()
         )
+
+    def recording_into(self, ring: EpisodeRing) -> "CountingWorlds":
+        """The same worlds at the same moment; ``ring`` must know the episodes under way."""
+        twin = copy.copy(self)
+        twin.ring, twin.rng = ring, torch.Generator()
+        twin.rng.set_state(self.rng.get_state())
+        for name in ("counter", "number", "first", "planned", "kept"):
+            setattr(twin, name, list(getattr(self, name)))
+        return twin
 
     def _elapsed(self, world: int) -> int:
         return self.counter[world] - self.first[world]

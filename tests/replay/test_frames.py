@@ -160,22 +160,11 @@ def test_exported_frames_come_back_in_place_and_the_future_is_the_same(
     other.restore(ring.snapshot(), ring.added)
     assert_same(sample(ring), sample(other))
     # the episodes under way had frames, too
-    before = worlds.rng.get_state()
-    twin = replace_ring(worlds, other)
+    twin = worlds.recording_into(other)
     for each in (worlds, twin):
-        each.rng.set_state(before)
         for _ in range(HORIZON):
             each.step()
     assert_same(sample(ring), sample(other))
-
-
-def replace_ring(worlds: CountingWorlds, ring: EpisodeRing) -> CountingWorlds:
-    """The same worlds at the same moment, recording into another ring."""
-    twin = CountingWorlds(make_ring(), worlds.num_worlds, torch.Generator())
-    twin.counter, twin.number = list(worlds.counter), list(worlds.number)
-    twin.first, twin.planned = list(worlds.first), list(worlds.planned)
-    twin.ring = ring
-    return twin
 
 
 def test_only_what_is_asked_for_is_exported() -> None:
