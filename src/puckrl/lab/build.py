@@ -15,11 +15,14 @@ from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
 from puckrl.core.runtime import has_compiler, has_fast_bf16, pick_device
 from puckrl.core.types import Spaces
+from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.lab.config import RunCfg, SimCfg
+from puckrl.lab.config import PixelsCfg, RunCfg, SimCfg
 from puckrl.replay.episodes import EpisodeRing
 from puckrl.sim.backend import Sim
+from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
+from puckrl.sim.viewpoints import viewpoint
 from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 
 EVAL_WORLDS = 64
 _CPU = torch.device("cpu")
+NO_PIXELS = PixelsCfg()
 _FEW_WORLDS = 512  # below, one H200 is bound by launches: as slow as with 512
 EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
@@ -63,11 +67,34 @@ def make_env(
     reward: RewardKind = "sparse",
     seed: int = 0,
     auto_reset: bool = True,
+    pixels: PixelsCfg = NO_PIXELS,
     device: torch.device = _CPU,
 ) -> GoalEnv:
     """A goal environment from names and numbers; ``device`` is for ``warp`` only."""
     made = make_task(task, reward)
-    return GoalEnv(made, make_sim(made, sim, device), seed, auto_reset=auto_reset)
+    worlds = make_sim(made, sim, device)
+    cameras = make_cameras(made, worlds, pixels)
+    return GoalEnv(made, worlds, seed, auto_reset=auto_reset, cameras=cameras)
+
+
+def make_cameras(task: Task, sim: Sim, cfg: PixelsCfg) -> Cameras | NoCameras:
+    """The cameras that look at the worlds of ``sim``.
+
+    Raises:
+        UserError: for an unknown viewpoint.
+    """
+    views = [viewpoint(name) for name in cfg.viewpoints]
+    if not views:
+        return NoCameras()
+    cameras = [
+        Camera(
+            sim,
+            task.scene(),
+            CameraCfg(width=cfg.width, height=cfg.height, viewpoint=view),
+        )
+        for view in views
+    ]
+    return Cameras(cameras, cfg.stack)
 
 
 def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
@@ -95,7 +122,14 @@ def make_eval_env(cfg: RunCfg) -> GoalEnv:
     worlds = min(EVAL_WORLDS, cfg.eval.episodes)
     # The C engine is the judge, whatever collects
     sim = replace(cfg.sim, backend="cpu", num_worlds=worlds)
-    return make_env(cfg.task, sim, reward=cfg.reward, seed=cfg.seed, auto_reset=False)
+    return make_env(
+        cfg.task,
+        sim,
+        reward=cfg.reward,
+        seed=cfg.seed,
+        auto_reset=False,
+        pixels=cfg.pixels,
+    )
 
 
 def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic:
@@ -166,7 +200,7 @@ def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
     task = env.task
     return EpisodeRing(
         cfg.replay,
-        task.spaces,
+        env.spaces,
         env.num_worlds,
         task.reward,
         task.terminated,
@@ -178,7 +212,14 @@ def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
 def build(cfg: RunCfg) -> Parts:
     """Everything that a run needs, fresh."""
     device = pick_device(cfg.device)
-    env = make_env(cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed, device=device)
+    env = make_env(
+        cfg.task,
+        cfg.sim,
+        reward=cfg.reward,
+        seed=cfg.seed,
+        pixels=cfg.pixels,
+        device=device,
+    )
     agent = make_agent(cfg, env.spaces, device)
     slow_start = _speed_up(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)

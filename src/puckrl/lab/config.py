@@ -38,6 +38,20 @@ class SimCfg:
 
 
 @dataclass(frozen=True)
+class PixelsCfg:
+    """Cameras; a network sees them if "pixels" is among its sensors."""
+
+    viewpoints: tuple[str, ...] = ()
+    """Where cameras stand: side, corner, front, wrist, reference; none: no camera."""
+    height: int = 64
+    """Rows of a picture."""
+    width: int = 64
+    """Pixels per row."""
+    stack: int = 3
+    """Frames that are seen together."""
+
+
+@dataclass(frozen=True)
 class LoopCfg:
     """Rhythm of the run."""
 
@@ -113,6 +127,8 @@ class RunCfg:
     """Where replay and networks live: auto, cpu, cuda, cuda:N."""
     sim: SimCfg = field(default_factory=SimCfg)
     """Physics."""
+    pixels: PixelsCfg = field(default_factory=PixelsCfg)
+    """Cameras."""
     agent: Td3Cfg | SacCfg = field(default_factory=Td3Cfg)
     """Learning rule and networks."""
     replay: ReplayCfg = field(default_factory=ReplayCfg)

@@ -11,6 +11,8 @@ from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.replay.episodes import EpisodeRing
 
+_POLICY_DTYPE = {torch.uint8: torch.uint8}
+
 
 class Policy(Protocol):
     """Anything that acts: agents, scripted experts, random."""
@@ -142,5 +144,12 @@ def _play(
 
 
 def to_device(obs: Obs, device: torch.device) -> Obs:
-    """Observations as float32 on ``device``."""
-    return {name: value.to(device, torch.float32) for name, value in obs.items()}
+    """Observations on ``device``: pictures as they are, everything else as float32.
+
+    The newest frame alone stays behind: it is for the replay.
+    """
+    return {
+        name: value.to(device, _POLICY_DTYPE.get(value.dtype, torch.float32))
+        for name, value in obs.items()
+        if name != "frame"
+    }
