@@ -194,3 +194,22 @@ def test_a_full_or_missing_disk_is_one_clear_line(
     monkeypatch.setattr(frames.shutil, "disk_usage", lambda _: full)
     with pytest.raises(UserError, match=r"lower replay\.capacity"):
         frames.make_frames(SEEING, 100, "disk", CPU, str(tmp_path))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("place", PLACES)
+def test_batches_on_a_gpu_from_frames_anywhere(
+    place: Place, device: torch.device
+) -> None:
+    cfg = ReplayCfg(CAPACITY * HORIZON, frames_on=place)
+    ring = EpisodeRing(cfg, SEEING, WORLDS, reward, terminated, device, CPU)
+    where = device.type if place == "device" else "cpu"
+    assert ring.episodes["frame"].device.type == where
+    kept = play(ring, 200)
+    batch = ring.sample(500, torch.Generator(device).manual_seed(3))
+    assert batch.obs["pixels"].device.type == device.type
+    now, then = batch.obs["pixels"].cpu(), batch.next_obs["pixels"].cpu()
+    for i, state in enumerate(batch.obs["state"].tolist()):
+        before, after = expected(kept, state)
+        assert torch.equal(now[i], before.to(torch.uint8))
+        assert torch.equal(then[i], after.to(torch.uint8))
