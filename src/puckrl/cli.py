@@ -31,7 +31,10 @@ console = Console(highlight=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of ``puck``; returns the exit code: 0 good, 1 not sane, 2 bad input."""
+    """Entry point of ``puck``; returns the exit code.
+
+    0 good, 1 a task is not sane, 2 bad input, 3 a run is sick.
+    """
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     if rest and args.run is not _train:
@@ -101,6 +104,32 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--episodes", type=_positive, default=2)
     sub.add_argument("--seed", type=int, default=10_000)
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+
+    sub = command("doctor", _doctor, "which phase a run is in, why, and what to do")
+    sub.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="run folder, TensorBoard folder, SB3's or W&B's .csv, or a folder of those",
+    )
+    sub.add_argument("--json", action="store_true", help="print JSON instead")
+    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the curves")
+    sub.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="name of a signal in a foreign log; repeatable; ours: docs/metrics.md",
+    )
+    sub.add_argument(
+        "--fact",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what a log does not tell: modality=pixels, gamma=0.95, horizon=50, "
+        "update_ratio=0.25, sparse=true, ...; repeatable",
+    )
 
     sub = command("bench", _bench, "speeds of this machine, side by side")
     sub.add_argument("what", choices=("sim", "replay"))
@@ -214,6 +243,24 @@ def _record(args: argparse.Namespace, rest: list[str]) -> int:
     )
     console.print(f"{path}")
     return 0
+
+
+def _doctor(args: argparse.Namespace, rest: list[str]) -> int:
+    """Judge logs."""
+    from puckrl.lab.doctor import consult, render
+
+    found = consult(args.paths, args.map, args.fact)
+    if args.json:
+        print(json.dumps(found.as_dict(), indent=2))
+    else:
+        console.print(render(found), soft_wrap=False)
+    if args.plot:
+        from puckrl.lab.figures import comparison
+
+        comparison(
+            [(p.log.name, p.log.rows, p.verdict) for p in found.patients], args.plot
+        )
+    return found.exit_code
 
 
 def _bench(args: argparse.Namespace, rest: list[str]) -> int:

@@ -78,6 +78,8 @@ class ExpectCfg:
     """Least final success rate."""
     train_s: float = 0.0
     """Seconds within which it is reached on two CPU cores."""
+    takeoff_updates: float = 0.0
+    """Updates after which it usually leaves its floor, measured; 0: not known yet."""
 
 
 @dataclass(frozen=True)

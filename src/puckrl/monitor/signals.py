@@ -52,6 +52,18 @@ SIGNALS: tuple[Signal, ...] = (
         "lags eval/success by the noise",
     ),
     Signal(
+        "train/return",
+        "1",
+        "undiscounted return of training episodes, mean; other engines log it",
+        "rises with success",
+    ),
+    Signal(
+        "train/episode_steps",
+        "steps",
+        "length of training episodes, mean; other engines log it",
+        "the horizon, unless success ends an episode",
+    ),
+    Signal(
         "train/critic_loss",
         "1",
         "Σ_i mean (Q_i - y)²",
