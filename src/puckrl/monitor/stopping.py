@@ -53,7 +53,7 @@ def stop_rule(verdict: Verdict, facts: RunFacts, mode: StopMode) -> StopRule | N
     """
     match mode:
         case "auto":
-            return _dead(verdict) or _diverged(verdict) or _converged(verdict, facts)
+            return _diverged(verdict) or _dead(verdict) or _converged(verdict, facts)
         case "budget" | "never":
             return None
         case _:
