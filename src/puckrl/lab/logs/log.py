@@ -62,7 +62,8 @@ def without_overwritten(rows: Sequence[Row]) -> list[Row]:
     """Rows in file order, less those that a later step back made void."""
     kept: list[Row] = []
     for row in rows:
-        while kept and kept[-1]["env_steps"] > row["env_steps"]:
+        back = bool(kept) and row["env_steps"] < kept[-1]["env_steps"]
+        while back and kept and kept[-1]["env_steps"] >= row["env_steps"]:
             kept.pop()
         kept.append(row)
     return kept
