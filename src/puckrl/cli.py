@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import tyro
@@ -24,6 +24,8 @@ usage: puck train PRESET [settings]
 
   --root DIR   folder of run folders (default: runs)
   --out DIR    this very folder instead of a new one in --root
+  --stop MODE  budget: at the budget's limits (default); auto: also when the doctor calls the
+               run converged, dead or diverged; never: only when interrupted
 
 presets:                 puck list
 settings of a preset:    puck train PRESET --help"""
@@ -79,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
     sub.add_argument(
         "--out", type=Path, help="this very folder instead of one in --root"
+    )
+    sub.add_argument(
+        "--stop", choices=("auto", "budget", "never"), help="what may end it"
     )
     sub.add_argument(
         "-h", "--help", action="store_true", help="every setting of the preset"
@@ -183,6 +188,8 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
     folder = runs.find(args.resume, args.root) if args.resume else None
     base = folder.config() if folder else preset(name or "")
     settings = [*rest, "--help"] if args.help else rest
+    if args.stop:
+        base = replace(base, budget=replace(base.budget, stop=args.stop))
     cfg = _settings(base, settings, f"puck train {args.resume or name}")
     folder = (
         session.resume(folder, cfg)

@@ -113,12 +113,16 @@ class Verdict:
         return next((f for f in self.findings if f.name == name), None)
 
     @property
-    def headline(self) -> str:
-        """Phase, findings and confidence in a few words."""
+    def label(self) -> str:
+        """Phase and findings in a few words."""
         named = [f.name for f in self.findings if f.colour == "red"]
         named = named or [f.name for f in self.findings][:1]
-        what = f"{self.phase}: {', '.join(named)}" if named else self.phase
-        return f"{what} ({self.confidence:.0%} sure)"
+        return f"{self.phase}: {', '.join(named)}" if named else self.phase
+
+    @property
+    def headline(self) -> str:
+        """The label, and how sure it is."""
+        return f"{self.label} ({self.confidence:.0%} sure)"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; NaN as None."""

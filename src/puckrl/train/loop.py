@@ -6,6 +6,7 @@ from typing import Literal
 
 from puckrl.core.clock import Clock, Every
 from puckrl.core.runtime import torch_threads
+from puckrl.monitor.stopping import Reason
 from puckrl.train.learner import Learner
 from puckrl.train.rollout import Collected, Collector, Evaluation
 from puckrl.train.sinks import Row, Sink
@@ -13,7 +14,7 @@ from puckrl.train.sinks import Row, Sink
 Doing = Literal[
     "warming up", "collecting", "compiling", "learning", "evaluating", "saving"
 ]
-Stop = Literal["budget", "success", "interrupted"]
+Stop = Literal["budget", "success", "interrupted"] | Reason
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def train(
     save_every_s: float,
     sink: Sink,
     say: Callable[[Doing], None],
+    advised: Callable[[], Stop | None],
     interrupted: Callable[[], bool],
 ) -> Stop:
     """Collect, learn, judge, save, until a limit is reached; returns which.
@@ -76,6 +78,7 @@ def train(
         save_every_s: seconds between snapshots; 0: never.
         sink: takes the numbers.
         say: told what happens now.
+        advised: asked after each evaluation for a reason to stop.
         interrupted: asked once a turn whether to stop.
     """
     clock = progress.clock
@@ -97,7 +100,7 @@ def train(
         if should_evaluate(clock.env_steps) or stop == "budget":
             say("evaluating")
             judge(evaluate, progress, sink)
-            stop = stop or limits.reached(clock, progress.successes)
+            stop = stop or limits.reached(clock, progress.successes) or advised()
 
         if interrupted():
             stop = stop or "interrupted"
