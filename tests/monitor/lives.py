@@ -1,5 +1,7 @@
 """Made-up and quoted curves on which the rules are tested; never part of the corpus."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from puckrl.monitor.facts import RunFacts
@@ -47,24 +49,21 @@ def lesson(upto: float = 4.6e6) -> Table:
 
 def life(
     success: list[float],
+    signals: Mapping[str, list[float]] | None = None,
     *,
     rows: int = 100,
     end: float = 100_000,
     noise: float = 0.02,
     ratio: float = 0.25,
-    **signals: list[float],
 ) -> Table:
-    """Rows of a run whose signals go through the given values, evenly spaced.
-
-    Names of signals are written with two underscores for the slash.
-    """
+    """Rows of a run whose signals go through the given values, evenly spaced."""
     rng = np.random.default_rng(1)
     steps = np.linspace(end / rows, end, rows)
 
     def through(values: list[float]) -> np.ndarray:
         return np.interp(steps, np.linspace(0, end, len(values)), values)
 
-    curves = {name.replace("__", "/"): through(v) for name, v in signals.items()}
+    curves = {name: through(v) for name, v in (signals or {}).items()}
     won = np.clip(through(success) + noise * rng.normal(size=rows), 0, 1)
     table: list[Row] = []
     for i, step in enumerate(steps):

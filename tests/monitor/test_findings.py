@@ -1,6 +1,7 @@
 """Each finding fires on its own sickness, and on no healthy run."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -14,19 +15,21 @@ from tests.monitor.lives import LESSON, PUSH, lesson, life
 
 HEALTHY = life(
     [0.05, 0.05, 0.06, 0.5, 0.9, 0.95, 0.96],
-    train__critic_loss=[0.2, 0.1, 0.1, 0.6, 0.4, 0.3, 0.2],
-    train__q_mean=[0, -8, -8, -6, -4, -3, -3],
-    train__action_effort=[0.3, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4],
-    train__entropy=[2, 0, -1, -2, -3, -4, -4],
-    replay__recent_moving_share=[0.1, 0.1, 0.3, 0.6, 0.9, 0.95, 0.95],
+    {
+        "train/critic_loss": [0.2, 0.1, 0.1, 0.6, 0.4, 0.3, 0.2],
+        "train/q_mean": [0, -8, -8, -6, -4, -3, -3],
+        "train/action_effort": [0.3, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4],
+        "train/entropy": [2, 0, -1, -2, -3, -4, -4],
+        "replay/recent_moving_share": [0.1, 0.1, 0.3, 0.6, 0.9, 0.95, 0.95],
+    },
 )
 LONG = patience_updates(PUSH) / 0.25
 
 
 def flat(
-    end: float = 30_000, facts: RunFacts = PUSH, **signals: list[float]
+    signals: Mapping[str, list[float]], end: float = 30_000, facts: RunFacts = PUSH
 ) -> Verdict:
-    return diagnose(life([0.06, 0.06], end=end, **signals), facts)
+    return diagnose(life([0.06, 0.06], signals, end=end), facts)
 
 
 def names(verdict: Verdict) -> set[FindingName]:
@@ -42,24 +45,24 @@ def test_a_healthy_run_has_nothing_at_any_time() -> None:
 @pytest.mark.parametrize(
     "leading",
     [
-        {"replay__recent_moving_share": [0.05, 0.1, 0.2, 0.3]},
-        {"train__critic_loss": [0.1, 0.08, 0.1, 0.2]},
-        {"probe__q_action_spread": [0.01, 0.02, 0.05, 0.1]},
-        {"probe__position_r2": [0.0, 0.1, 0.3, 0.5]},
+        {"replay/recent_moving_share": [0.05, 0.1, 0.2, 0.3]},
+        {"train/critic_loss": [0.1, 0.08, 0.1, 0.2]},
+        {"probe/q_action_spread": [0.01, 0.02, 0.05, 0.1]},
+        {"probe/position_r2": [0.0, 0.1, 0.3, 0.5]},
     ],
 )
 def test_rising_signals_keep_a_flat_run_alive(leading: dict[str, list[float]]) -> None:
-    verdict = flat(end=4 * LONG, **leading)
+    verdict = flat(leading, end=4 * LONG)
     assert names(verdict) == {"healthy flat"}
     assert verdict.colour == "green"
 
 
 def test_dead_only_after_patience() -> None:
     still = {
-        "train__critic_loss": [0.3, 0.1, 0.07, 0.07],
-        "train__q_mean": [-18.5, -18.5],
+        "train/critic_loss": [0.3, 0.1, 0.07, 0.07],
+        "train/q_mean": [-18.5, -18.5],
     }
-    early, late = flat(end=0.5 * LONG, **still), flat(end=1.1 * LONG, **still)
+    early, late = flat(still, end=0.5 * LONG), flat(still, end=1.1 * LONG)
     assert names(early) == {"memorising failure"}
     assert not early.sick
     assert "uniform failure" in early.findings[0].reason
@@ -69,50 +72,50 @@ def test_dead_only_after_patience() -> None:
 
 def test_pixels_are_never_dead_without_a_probe() -> None:
     facts = replace(PUSH, modality="pixels")
-    loss = {"train__critic_loss": [0.3, 0.1, 0.07, 0.07]}
-    blind = flat(end=2 * LONG, facts=facts, **loss)
+    loss = {"train/critic_loss": [0.3, 0.1, 0.07, 0.07]}
+    blind = flat(loss, end=2 * LONG, facts=facts)
     assert blind.finding("dead flat") is not None
     assert not blind.sick
-    seen = {**loss, "probe__position_r2": [0.1, 0.1]}
-    assert flat(end=2 * LONG, facts=facts, **seen).sick
+    seen = {**loss, "probe/position_r2": [0.1, 0.1]}
+    assert flat(seen, end=2 * LONG, facts=facts).sick
 
 
 @pytest.mark.parametrize("q", [-18.5, -19.9])
 def test_values_at_uniform_failure_are_named(q: float) -> None:
-    verdict = flat(train__q_mean=[q, q])
+    verdict = flat({"train/q_mean": [q, q]})
     assert any("failing always is -18.5" in number.note for number in verdict.numbers)
     assert "memorising failure" in names(verdict)
-    assert "memorising failure" not in names(flat(train__q_mean=[-9.0, -9.0]))
+    assert "memorising failure" not in names(flat({"train/q_mean": [-9.0, -9.0]}))
 
 
 def test_the_actors_loss_stands_in_for_q() -> None:
-    found = flat(train__actor_loss=[18.4, 18.4]).numbers
+    found = flat({"train/actor_loss": [18.4, 18.4]}).numbers
     assert any(n.name == "Q = -actor loss" for n in found)
 
 
 @pytest.mark.parametrize(
     ("signals", "name"),
     [
-        ({"replay__recent_moving_share": [0.0, 0.0]}, "broken task"),
-        ({"train__reward_mean": [0.5, 0.5]}, "broken task"),
-        ({"train__return": [3.0, 3.0]}, "broken task"),
-        ({"sim__diverged": [0, 200]}, "broken task"),
-        ({"train__q_mean": [-5, -30]}, "divergence"),
-        ({"train__q_mean": [-5, 9]}, "divergence"),
-        ({"train__critic_loss": [0.1, 0.1, 0.1, 500.0, 900.0]}, "divergence"),
-        ({"train__action_effort": [0.5, 0.99, 0.99]}, "saturated actor"),
-        ({"train__entropy": [2.0, -9.0, -12.0]}, "entropy collapse"),
+        ({"replay/recent_moving_share": [0.0, 0.0]}, "broken task"),
+        ({"train/reward_mean": [0.5, 0.5]}, "broken task"),
+        ({"train/return": [3.0, 3.0]}, "broken task"),
+        ({"sim/diverged": [0, 200]}, "broken task"),
+        ({"train/q_mean": [-5, -30]}, "divergence"),
+        ({"train/q_mean": [-5, 9]}, "divergence"),
+        ({"train/critic_loss": [0.1, 0.1, 0.1, 500.0, 900.0]}, "divergence"),
+        ({"train/action_effort": [0.5, 0.99, 0.99]}, "saturated actor"),
+        ({"train/entropy": [2.0, -9.0, -12.0]}, "entropy collapse"),
     ],
 )
 def test_sick_flat_runs(signals: dict[str, list[float]], name: FindingName) -> None:
-    verdict = flat(**signals)
+    verdict = flat(signals)
     assert name in names(verdict)
     assert verdict.sick
     assert verdict.findings[0].colour == "red"
 
 
 def test_a_tuned_temperature_that_falls_to_nothing_is_a_warning() -> None:
-    verdict = flat(train__alpha=[0.5, 0.01, 0.0001, 0.0001])
+    verdict = flat({"train/alpha": [0.5, 0.01, 0.0001, 0.0001]})
     assert verdict.finding("entropy collapse") is not None
     assert not verdict.sick
 
@@ -126,10 +129,10 @@ def test_losses_that_are_no_numbers() -> None:
 
 
 def test_entropy_may_lift_soft_values() -> None:
-    hot = {"train__alpha": [0.2, 0.2], "train__entropy": [2.0, 2.0]}
+    hot = {"train/alpha": [0.2, 0.2], "train/entropy": [2.0, 2.0]}
     facts = replace(PUSH, clipped=False)
-    assert "divergence" not in names(flat(facts=facts, train__q_mean=[0, 6], **hot))
-    assert "divergence" in names(flat(facts=facts, train__q_mean=[0, 6]))
+    assert "divergence" not in names(flat({**hot, "train/q_mean": [0, 6]}, facts=facts))
+    assert "divergence" in names(flat({"train/q_mean": [0, 6]}, facts=facts))
 
 
 def test_random_play_that_succeeds() -> None:

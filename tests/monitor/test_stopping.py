@@ -11,9 +11,9 @@ from puckrl.monitor.table import Table
 from tests.monitor.lives import PUSH, life
 
 DEAD_AT = patience_updates(PUSH) / 0.25
-DEAD = life([0.06, 0.06], end=1.2 * DEAD_AT, train__critic_loss=[0.3, 0.1, 0.1])
+DEAD = life([0.06, 0.06], {"train/critic_loss": [0.3, 0.1, 0.1]}, end=1.2 * DEAD_AT)
 DONE = life([0.05, 0.5, 0.97, 0.97, 0.97, 0.97, 0.97])
-WILD = life([0.06, 0.06], train__q_mean=[-5, -80])
+WILD = life([0.06, 0.06], {"train/q_mean": [-5, -80]})
 
 
 def rule(table: Table, mode: str = "auto", facts: RunFacts = PUSH) -> str | None:

@@ -27,6 +27,7 @@ from puckrl.sim.guard import StateDump
 from puckrl.tasks.catalog import make_task
 from puckrl.train.checkpoint import Checkpoints
 from puckrl.train.console import Display, make_display
+from puckrl.train.diagnose import measure
 from puckrl.train.loop import Limits, Progress, Stop, train
 from puckrl.train.rollout import Evaluation, evaluate
 from puckrl.train.sinks import Fan, JsonLines, Sink, TensorBoard
@@ -154,6 +155,7 @@ def _train(
         collector=parts.collector,
         learner=parts.learner,
         evaluate=lambda: judge(parts, cfg.eval.episodes, progress.clock.env_steps),
+        diagnose=lambda: measure(parts.gauges),
         evaluate_every=cfg.eval.every_env_steps,
         save=lambda: state.save(checkpoints, parts, progress),
         save_every_s=cfg.save.every_s,

@@ -112,7 +112,9 @@ def _progress(name: str, curve: Curve, episodes: float, sure: bool = True) -> Pr
     floor = floor if floor < 0.4 else 0.0
     chance = float(np.clip(floor, 0.02, 0.98))
     counting = float(np.sqrt(chance * (1 - chance) / episodes))
-    return Progress(name, raw, smooth, floor, max(noise(raw.y), counting), sure)
+    # A steep climb over few points looks like noise: not more than thrice the counting's.
+    sigma = max(counting, min(noise(raw.y), 3 * counting) if sure else noise(raw.y))
+    return Progress(name, raw, smooth, floor, sigma, sure)
 
 
 def _half_width(curve: Curve) -> float:

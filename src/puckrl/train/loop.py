@@ -56,6 +56,7 @@ def train(
     collector: Collector,
     learner: Learner,
     evaluate: Callable[[], Evaluation],
+    diagnose: Callable[[], Row],
     evaluate_every: int,
     save: Callable[[], None],
     save_every_s: float,
@@ -73,6 +74,7 @@ def train(
         collector: plays into the replay.
         learner: updates the agent from the replay, and says who plays.
         evaluate: judges the present policy.
+        diagnose: looks into networks and replay, with each evaluation.
         evaluate_every: env steps between evaluations.
         save: writes a snapshot.
         save_every_s: seconds between snapshots; 0: never.
@@ -99,7 +101,7 @@ def train(
         stop = limits.reached(clock, progress.successes)
         if should_evaluate(clock.env_steps) or stop == "budget":
             say("evaluating")
-            judge(evaluate, progress, sink)
+            judge(evaluate, diagnose, progress, sink)
             stop = stop or limits.reached(clock, progress.successes) or advised()
 
         if interrupted():
@@ -111,12 +113,19 @@ def train(
     return stop
 
 
-def judge(evaluate: Callable[[], Evaluation], progress: Progress, sink: Sink) -> None:
+def judge(
+    evaluate: Callable[[], Evaluation],
+    diagnose: Callable[[], Row],
+    progress: Progress,
+    sink: Sink,
+) -> None:
     """Evaluate the present policy; log and remember the verdict."""
     clock = progress.clock
     with clock.phase("evaluate"), torch_threads(1):
         judged = evaluate()
-    sink.write(clocks(clock) | evaluation_row(judged))
+    with clock.phase("diagnose"), torch_threads(1):
+        probed = diagnose()
+    sink.write(clocks(clock) | evaluation_row(judged) | probed)
     progress.evaluated_at = clock.env_steps
     progress.successes = [*progress.successes, judged.success][-2:]
 
@@ -167,4 +176,7 @@ def evaluation_row(judged: Evaluation) -> Row:
         "eval/return": judged.mean_return,
         "eval/time_to_success_s": judged.time_to_success_s,
         "eval/action_change": judged.action_change,
+        "eval/success_near": judged.success_near,
+        "eval/success_far": judged.success_far,
+        "eval/competence_radius_m": judged.competence_radius_m,
     }
