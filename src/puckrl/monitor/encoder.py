@@ -95,16 +95,19 @@ def linear_probe_r2(
     Returns:
         R², at most 1; NaN if the targets do not vary or there are too few rows.
     """
-    x, y = np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    x: Array = np.asarray(features, dtype=np.float64)
+    y: Array = np.asarray(targets, dtype=np.float64)
     number = np.arange(len(x)) if groups is None else np.asarray(groups)
     train, test = number % 2 == 0, number % 2 == 1
     if train.sum() < 4 or test.sum() < 4:
         return float("nan")
-    mean, std = x[train].mean(axis=0), x[train].std(axis=0)
-    z = (x - mean) / np.where(std > 1e-8, std, np.inf)
+    mean: Array = x[train].mean(axis=0)
+    std: Array = x[train].std(axis=0)
+    z: Array = (x - mean) / np.where(std > 1e-8, std, np.inf)
     centre: Array = y[train].mean(axis=0)
-    gram = z[train].T @ z[train] + ridge * train.sum() * np.eye(z.shape[1])
-    weights: Array = np.linalg.solve(gram, z[train].T @ (y[train] - centre))
+    gram: Array = z[train].T @ z[train] + ridge * train.sum() * np.eye(z.shape[1])
+    right: Array = z[train].T @ (y[train] - centre)
+    weights: Array = np.linalg.solve(gram, right).astype(np.float64)
     left = float(np.square(y[test] - centre - z[test] @ weights).sum())
     total = float(np.square(y[test] - centre).sum())
     return float("nan") if total < 1e-12 else 1.0 - left / total

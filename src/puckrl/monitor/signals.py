@@ -21,13 +21,13 @@ PROBES: tuple[Signal, ...] = (
     Signal(
         "probe/q_start",
         "1",
-        "mean value of the newest 256 episodes' first states and own goals, mean action",
+        "mean value of the newest 128 episodes' first states and own goals, mean action",
         "leaves -(1-γ^T)/(1-γ), where failing always would put it",
     ),
     Signal(
         "probe/q_action_spread",
         "1",
-        "deviation of Q over 16 random actions at a state, mean over 256 states",
+        "deviation of Q over 8 random actions at a state, mean over 128 states",
         "well above 0: the critic sees a difference between actions",
     ),
     Signal(
@@ -46,7 +46,7 @@ PROBES: tuple[Signal, ...] = (
     Signal(
         "probe/critic_rank",
         "1",
-        "singular values that hold 99 % of the sum, last hidden layer, 256 states",
+        "singular values that hold 99 % of the sum, last hidden layer, 128 states",
         "tens; a fall to a few is a collapse",
     ),
     Signal("probe/actor_rank", "1", "the same of the actor", "tens"),
@@ -198,7 +198,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "replay/displacement_m",
         "m",
-        "distance of the achieved goal from where it began, at the end of the newest 256 episodes, mean",
+        "distance of the achieved goal from where it began, at the end of the newest 128 episodes, mean",
         "rises before success does",
     ),
     Signal(

@@ -23,9 +23,9 @@ from puckrl.nets.blocks import EnsembleMLP
 from puckrl.replay.episodes import EpisodeRing
 from puckrl.train.sinks import Row
 
-_EPISODES = 256
-_STATES = 256
-_ACTIONS = 16
+_EPISODES = 128
+_STATES = 128
+_ACTIONS = 8
 _MOVED_M = 0.02
 
 
@@ -201,7 +201,7 @@ class EncoderGauge:
 
 
 def newest(replay: EpisodeRing) -> Obs:
-    """The newest episodes, at most 256, and their lengths."""
+    """The newest episodes, at most 128, and their lengths."""
     return replay.export(max(replay.oldest, replay.added - _EPISODES), replay.added)
 
 
