@@ -5,13 +5,42 @@ one graph removes the launches, which are most of the time.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
 _WARM_UP_CALLS = 3
+
+
+class Graph(Protocol):
+    """Something that records GPU work once and repeats it."""
+
+    def record(self, function: Callable[[], Any]) -> Any:
+        """Record the work of one call; its result, which every replay overwrites."""
+        ...
+
+    def replay(self) -> None:
+        """Do the recorded work again, on the present stream of torch."""
+        ...
+
+
+class TorchGraph:
+    """Records what torch launches."""
+
+    def __init__(self) -> None:
+        self._graph = torch.cuda.CUDAGraph()
+
+    def record(self, function: Callable[[], Any]) -> Any:
+        """See ``Graph.record``."""
+        torch.cuda.synchronize()
+        with torch.cuda.graph(self._graph):
+            return function()
+
+    def replay(self) -> None:
+        """See ``Graph.replay``."""
+        self._graph.replay()
 
 
 class Captured:
@@ -24,12 +53,15 @@ class Captured:
 
     Args:
         function: of nested containers of CUDA tensors, to the same.
+        graph: what records it.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], graph: Graph | None = None
+    ) -> None:
         self._function = function
         self._calls = 0
-        self._graph = torch.cuda.CUDAGraph()
+        self._graph = graph or TorchGraph()
         self._buffers: list[Tensor] = []
         self._outputs: Any = None
 
@@ -46,15 +78,11 @@ class Captured:
             buffer.copy_(leaf, non_blocking=True)
         if self._calls <= _WARM_UP_CALLS:
             return self._function(*pytree.tree_unflatten(self._buffers, structure))
-        if self._calls == _WARM_UP_CALLS + 1:
-            self._record(structure)
+        if self._calls == _WARM_UP_CALLS + 1:  # recording runs nothing
+            self._outputs = self._graph.record(
+                lambda: self._function(
+                    *pytree.tree_unflatten(self._buffers, structure)
+                )
+            )
         self._graph.replay()
         return self._outputs
-
-    def _record(self, structure: pytree.TreeSpec) -> None:
-        """Record one call on the buffers (recording runs nothing)."""
-        torch.cuda.synchronize()
-        with torch.cuda.graph(self._graph):
-            self._outputs = self._function(
-                *pytree.tree_unflatten(self._buffers, structure)
-            )

@@ -73,6 +73,7 @@ class GoalEnv:
         self._elapsed = torch.zeros_like(self._worlds)
         goals = torch.zeros(self.num_worlds, self.spaces.goal_dim, dtype=torch.float64)
         self._goal = goals.to(sim.device)
+        self._advance = sim.captured(self._control_step)
 
     @property
     def goal(self) -> Tensor:
@@ -107,27 +108,35 @@ class GoalEnv:
         Args:
             action: (num_worlds, action_dim); clipped to [-1, 1].
         """
+        step: Step = self._advance(action)
+        step = step._replace(final_obs=step.obs)
+        # The only look at the GPU: nothing else is asked before an episode ends
+        if not bool(step.done.any()):
+            return step
+        if bool(step.diverged.any()):
+            self.guard(self.sim, step.diverged.nonzero()[:, 0])
+        if not self.auto_reset:
+            return step
+        return step._replace(obs=self.reset(step.done.nonzero()[:, 0]))
+
+    def _control_step(self, action: Tensor) -> Step:
+        """Everything of a step that needs no decision: on a GPU it is one graph."""
         task = self.task
         task.apply(action.clamp(-1.0, 1.0))
         diverged = self.sim.step(task.substeps)
-        if bool(diverged.any()):
-            self.guard(self.sim, diverged.nonzero()[:, 0])
         task.settle()
         self._elapsed += 1
         obs = self.observe()
         achieved, desired = obs["achieved_goal"], obs["desired_goal"]
-        step = Step(
+        return Step(
             obs=obs,
-            final_obs=obs,
+            final_obs={},
             reward=task.reward(achieved, desired),
             success=task.success(achieved, desired),
             terminated=task.terminated(achieved, desired) & ~diverged,
             truncated=(self._elapsed >= self.spaces.horizon) | diverged,
             diverged=diverged,
         )
-        if self.auto_reset and bool(step.done.any()):
-            return step._replace(obs=self.reset(step.done.nonzero()[:, 0]))
-        return step
 
     def snapshot(self) -> dict[str, Tensor]:
         """A copy of everything that decides the future, for a checkpoint."""

@@ -17,7 +17,9 @@ from puckrl.core.types import Spaces
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab.config import RunCfg, SimCfg
 from puckrl.replay.episodes import EpisodeRing
+from puckrl.sim.backend import Sim
 from puckrl.sim.cpu import CpuSim
+from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
 from puckrl.train.diagnose import Gauge, NetworkGauge, ReplayGauge, ValueGauge
@@ -27,6 +29,8 @@ from puckrl.train.rollout import Collector
 log = logging.getLogger(__name__)
 
 EVAL_WORLDS = 64
+_CPU = torch.device("cpu")
+_FEW_WORLDS = 512  # below, one H200 is bound by launches: as slow as with 512
 EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
 
@@ -61,22 +65,38 @@ def make_env(
     reward: RewardKind = "sparse",
     seed: int = 0,
     auto_reset: bool = True,
+    device: torch.device = _CPU,
 ) -> GoalEnv:
-    """A goal environment from names and numbers."""
+    """A goal environment from names and numbers; ``device`` is for ``warp`` only."""
     made = make_task(task, reward)
-    model = made.scene().compile()
-    return GoalEnv(
-        made,
-        CpuSim(model, sim.num_worlds, sim.num_threads),
-        seed,
-        auto_reset=auto_reset,
-    )
+    return GoalEnv(made, make_sim(made, sim, device), seed, auto_reset=auto_reset)
+
+
+def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
+    """The physics of a task."""
+    if cfg.backend == "cpu":
+        model = task.scene().compile()
+        return CpuSim(model, cfg.num_worlds, cfg.num_threads)
+    assert cfg.backend == "warp", cfg.backend
+    if device.type == "cpu":
+        log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")
+    elif cfg.num_worlds < _FEW_WORLDS:
+        log.warning(
+            "a step of %d worlds takes a GPU about as long as one of %d; "
+            "use more --sim.num-worlds, or --sim.backend cpu",
+            cfg.num_worlds,
+            _FEW_WORLDS,
+        )
+    sim = WarpSim(task.limited_scene(cfg.contacts).compile(), cfg.num_worlds, device)
+    log.info("physics kernels are ready after %.1f s", sim.compile_s)
+    return sim
 
 
 def make_eval_env(cfg: RunCfg) -> GoalEnv:
     """The environment that judges: its own worlds, reseeded for each evaluation."""
     worlds = min(EVAL_WORLDS, cfg.eval.episodes)
-    sim = replace(cfg.sim, num_worlds=worlds)
+    # The C engine is the judge, whatever collects
+    sim = replace(cfg.sim, backend="cpu", num_worlds=worlds)
     return make_env(cfg.task, sim, reward=cfg.reward, seed=cfg.seed, auto_reset=False)
 
 
@@ -125,19 +145,17 @@ def _speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
     return compiled or on_cuda
 
 
-def make_replay(
-    cfg: RunCfg, task: Task, num_worlds: int, device: torch.device
-) -> EpisodeRing:
-    """An empty replay."""
-    staging = torch.device("cpu")  # where CpuSim's observations are
+def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
+    """An empty replay; episodes under way stay where the simulation is."""
+    task = env.task
     return EpisodeRing(
         cfg.replay,
         task.spaces,
-        num_worlds,
+        env.num_worlds,
         task.reward,
         task.terminated,
         device,
-        staging,
+        env.sim.device,
     )
 
 
@@ -156,10 +174,12 @@ def make_gauges(
 def build(cfg: RunCfg) -> Parts:
     """Everything that a run needs, fresh."""
     device = pick_device(cfg.device)
-    env = make_env(cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed)
+    env = make_env(
+        cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed, device=device
+    )
     agent = make_agent(cfg, env.spaces, device)
     slow_start = _speed_up(agent, compiled=cfg.loop.compile)
-    replay = make_replay(cfg, env.task, env.num_worlds, device)
+    replay = make_replay(cfg, env, device)
     rng = generator(cfg.seed, "replay", device)
     learner = Learner(
         agent,

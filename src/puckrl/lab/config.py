@@ -9,7 +9,7 @@ import hashlib
 import types
 import typing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -18,7 +18,7 @@ from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import UserError
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.episodes import ReplayCfg
-from puckrl.tasks.task import RewardKind
+from puckrl.tasks.task import Contacts, RewardKind
 
 AGENTS: dict[str, type[Td3Cfg] | type[SacCfg]] = {"td3": Td3Cfg, "sac": SacCfg}
 
@@ -27,10 +27,15 @@ AGENTS: dict[str, type[Td3Cfg] | type[SacCfg]] = {"td3": Td3Cfg, "sac": SacCfg}
 class SimCfg:
     """Physics."""
 
+    backend: Literal["cpu", "warp"] = "cpu"
+    """MuJoCo's C threads, or mujoco_warp on the run's device."""
+    contacts: Contacts = "touching"
+    """Pairs that may collide (warp only): all; touching: the same trajectories, faster;
+    hand: without the robot's contacts with itself, faster still."""
     num_worlds: int = 32
     """Worlds that collect at the same time."""
     num_threads: int = 0
-    """C threads of the physics; 0: every core."""
+    """C threads of the physics (cpu only); 0: every core."""
 
 
 @dataclass(frozen=True)

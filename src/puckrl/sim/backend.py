@@ -1,6 +1,7 @@
 """What a physics backend answers, whether threads or a GPU run it."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import mujoco
 import torch
@@ -13,6 +14,8 @@ class Sim(Protocol):
     model: mujoco.MjModel
     num_worlds: int
     device: torch.device
+    compile_s: float
+    """Seconds that compiling took when the simulation was made."""
 
     def field(self, name: str) -> Tensor:
         """A live view of an MjData field, (num_worlds, ...), without a copy.
@@ -31,6 +34,10 @@ class Sim(Protocol):
         """
         ...
 
+    def failure(self, worlds: Tensor) -> str:
+        """Why worlds failed in the last step, in words; ``worlds``: (n,) int64."""
+        ...
+
     def forward(self, worlds: Tensor | None = None) -> None:
         """Recompute the derived fields at the present state (all worlds: None)."""
         ...
@@ -40,6 +47,19 @@ class Sim(Protocol):
 
         Args:
             worlds: sorted indices of the worlds to reset, (n,) int64.
+        """
+        ...
+
+    def captured(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The fastest way to call ``function``, for which it may be recorded once.
+
+        Args:
+            function: of tensors, to nested containers of tensors; it may step this
+                simulation and change tensors in place, but must never look at a value
+                on the host: what Python decides is decided once.
+
+        Returns:
+            The same function; its results belong to the caller.
         """
         ...
 

@@ -13,9 +13,6 @@ physics model as long as it has the same geoms in the same order.
 """
 
 import contextlib
-import os
-import sys
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -30,6 +27,7 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.sim.backend import Sim
+from puckrl.sim.kernels import start_warp
 from puckrl.sim.viewpoints import VIEWPOINTS, Vec3, Viewpoint
 
 _NAME = "puckrl"
@@ -103,7 +101,7 @@ class Camera:
         threads = cfg.num_threads or torch.get_num_threads()
         count = min(threads, sim.num_worlds) if sim.device.type == "cpu" else 1
         capacity = -(-sim.num_worlds // count)
-        _init_warp()
+        start_warp()
         with self._on_device():
             renderer = mujoco_warp.put_model(model)
             self._tracers = [
@@ -270,25 +268,3 @@ def _as_warp(poses: Tensor) -> object:
     if size == 3:
         return warp.from_torch(poses, dtype=warp.vec3)
     return warp.from_torch(poses.view(capacity, count, 3, 3), dtype=warp.mat33)
-
-
-def _init_warp() -> None:
-    """Start Warp without its greeting, and without its regret that there is no GPU."""
-    warp.config.log_level = max(warp.config.log_level, warp.LOG_WARNING)
-    silent = contextlib.nullcontext if torch.cuda.is_available() else _native_silence
-    with silent():
-        warp.init()
-
-
-@contextlib.contextmanager
-def _native_silence() -> Generator[None]:
-    """Drop what C code writes to stderr meanwhile; Python's own redirection cannot."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

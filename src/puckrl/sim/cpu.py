@@ -2,6 +2,8 @@
 
 import copy
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -28,6 +30,8 @@ class CpuSim:
         num_worlds: simulation copies.
         num_threads: C threads; 0 means every core.
     """
+
+    compile_s = 0.0
 
     def __init__(
         self, model: mujoco.MjModel, num_worlds: int, num_threads: int = 0
@@ -75,6 +79,10 @@ class CpuSim:
         diverged = (self._divergences > before).any(axis=1)
         return torch.from_numpy(failed | diverged)
 
+    def failure(self, worlds: Tensor) -> str:
+        """MuJoCo's only reason; see ``Sim.failure``."""
+        return "NaN or huge"
+
     def forward(self, worlds: Tensor | None = None) -> None:
         """Recompute the derived fields; see ``Sim.forward``."""
         self.batch.forward(None if worlds is None else worlds.numpy())
@@ -82,6 +90,10 @@ class CpuSim:
     def reset(self, worlds: Tensor) -> None:
         """Set worlds to the model's defaults; see ``Sim.reset``."""
         self.batch.reset(worlds.numpy(), stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+
+    def captured(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself; see ``Sim.captured``."""
+        return function
 
     def snapshot(self) -> dict[str, Tensor]:
         """State rows and derived fields: some of these lag a step and feed actions."""

@@ -47,5 +47,8 @@ class StateDump:
         path = self.folder / f"{number:03d}.safetensors"
         save_file({**state, "worlds": worlds.contiguous()}, str(path))
         log.warning(
-            "physics failed in %d worlds; their state is in %s", len(worlds), path
+            "physics failed in %d worlds (%s); their state is in %s",
+            len(worlds),
+            sim.failure(worlds),
+            path,
         )

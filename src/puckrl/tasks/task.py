@@ -14,6 +14,9 @@ from puckrl.sim.viewpoints import VIEWPOINTS, Viewpoint
 from puckrl.tasks.sanity import Sanity
 
 RewardKind = Literal["sparse", "dense"]
+Contacts = Literal["all", "touching", "hand"]
+"""Which pairs of geoms may collide: every pair; those that do in the course of the task;
+of these only such as concern the hand, not the robot's own body."""
 
 
 class Task(ABC):
@@ -48,6 +51,14 @@ class Task(ABC):
     @abstractmethod
     def scene(self) -> mujoco.MjSpec:
         """The scene, complete: everything that must be edited is edited here."""
+
+    def limited_scene(self, contacts: Contacts) -> mujoco.MjSpec:
+        """The scene for engines that pay for every pair of geoms, touching or not.
+
+        A task that knows which pairs can touch takes the others out; nothing else may
+        differ from ``scene``.
+        """
+        return self.scene()
 
     @abstractmethod
     def bind(self, sim: Sim) -> None:

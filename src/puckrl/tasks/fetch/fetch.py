@@ -31,7 +31,8 @@ from puckrl.core.rng import Draws
 from puckrl.core.types import Sensor, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.scene import fetch_scene
-from puckrl.tasks.task import RewardKind, Task
+from puckrl.tasks.fetch.contacts import limit_contacts
+from puckrl.tasks.task import Contacts, RewardKind, Task
 
 _ACTION_SCALE_M = 0.05
 _MOCAP, _HAND, _GRIP, _OBJECT = (
@@ -110,6 +111,12 @@ class FetchTask(Task):
             geom.group = 5
         return spec
 
+    def limited_scene(self, contacts: Contacts) -> mujoco.MjSpec:
+        """See ``Task.limited_scene``; which pairs these are: ``contacts``."""
+        spec = self.scene()
+        limit_contacts(spec, contacts)
+        return spec
+
     def bind(self, sim: Sim) -> None:
         """Look up addresses and settle the arm once, on the C engine."""
         model = self._model = sim.model
@@ -136,7 +143,9 @@ class FetchTask(Task):
     @cached_property
     def _settled(self) -> _Settled:
         """Ten control steps from the keyed pose towards the start, as the reference."""
-        model, cfg = self._model, self.cfg
+        # In the full scene, whatever the simulation's: on its way to the start the arm
+        # brushes against the robot's body.
+        model, cfg = self.scene().compile(), self.cfg
         data = mujoco.MjData(model)
         start = {
             "robot0:slide0": cfg.slide0,
@@ -187,7 +196,7 @@ class FetchTask(Task):
         offset = draws.uniform(-half, half, _CANDIDATES, 2)
         far = torch.linalg.vector_norm(offset, dim=-1) >= _MIN_OBJECT_OFFSET_M
         first = far.int().argmax(dim=1)
-        return grip_xy + offset[torch.arange(len(offset)), first]
+        return grip_xy + offset[torch.arange(len(offset), device=offset.device), first]
 
     def _draw_goals(self, grip: Tensor, draws: Draws) -> Tensor:
         """Goals around the settled gripper, (n, 3)."""

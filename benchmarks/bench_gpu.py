@@ -1,0 +1,43 @@
+"""Control steps per second of mujoco_warp over the number of worlds -> results/sim_warp.csv.
+
+python benchmarks/bench_gpu.py [--task push] [--worlds 1 64 512 ...] [--out results/sim_warp.csv]
+"""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import get_args
+
+from puckrl.lab.results import manifest, write_table
+from puckrl.lab.sweep import SweepCfg, sweep
+from puckrl.tasks.task import Contacts
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--task", default="push")
+    parser.add_argument("--worlds", type=int, nargs="+", default=SweepCfg.num_worlds)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--steps", type=int, default=SweepCfg.steps)
+    parser.add_argument("--repeats", type=int, default=SweepCfg.repeats)
+    parser.add_argument(
+        "--contacts", nargs="+", choices=get_args(Contacts), default=SweepCfg.contacts
+    )
+    parser.add_argument("--out", type=Path, default=Path("results/sim_warp.csv"))
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    cfg = SweepCfg(
+        task=args.task,
+        num_worlds=tuple(args.worlds),
+        steps=args.steps,
+        repeats=args.repeats,
+        device=args.device,
+        contacts=tuple(args.contacts),
+    )
+    rows = [{"task": cfg.task, **row} for row in sweep(cfg, print)]
+    write_table(args.out, rows, manifest(cfg=vars(cfg)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""How the speed of mujoco_warp grows with the number of worlds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from puckrl.core.rng import generator
+from puckrl.core.runtime import pick_device
+from puckrl.lab.build import make_env
+from puckrl.lab.config import SimCfg
+from puckrl.lab.race import Contender, race
+from puckrl.lab.results import Row
+from puckrl.sim.backend import Sim
+from puckrl.tasks.task import Contacts
+
+_CAPTURE_CALLS = 4  # after these many the graph is there
+
+
+@dataclass(frozen=True)
+class SweepCfg:
+    """What to measure."""
+
+    task: str = "push"
+    """A task."""
+    num_worlds: tuple[int, ...] = (1, 64, 512, 1024, 2048, 4096, 8192)
+    """Sizes."""
+    steps: int = 50
+    """Control steps per repeat; 50 are a whole episode, reset included."""
+    repeats: int = 5
+    """Rounds."""
+    device: str = "auto"
+    """Where Warp runs."""
+    contacts: tuple[Contacts, ...] = ("touching", "hand", "all")
+    """Scenes to measure; ``GoalEnv`` has the first."""
+
+
+def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> list[Row]:
+    """Control steps per second at each number of worlds.
+
+    - ``GoalEnv``: random actions in, observations, rewards and resets out.
+    - ``physics``: the substeps of a control step alone, as one graph.
+
+    Args:
+        cfg: what to measure.
+        tell: told every row as soon as it is known.
+    """
+    rows: list[Row] = []
+    for num_worlds in cfg.num_worlds:
+        for row in _measure(cfg, num_worlds):
+            rows.append(row)
+            tell(row)
+    return rows
+
+
+def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
+    """The rows of one size."""
+    device = pick_device(cfg.device)
+    env = make_env(cfg.task, SimCfg("warp", cfg.contacts[0], num_worlds), device=device)
+    shape = (cfg.steps, num_worlds, env.spaces.action_dim)
+    rng = generator(0, "bench", device)
+    actions = torch.rand(shape, generator=rng, device=device) * 2 - 1
+
+    def play() -> int:
+        for action in actions:
+            env.step(action)
+        return cfg.steps * num_worlds
+
+    env.reset()
+    for action in actions[:_CAPTURE_CALLS]:
+        env.step(action)
+    contenders = [
+        Contender("GoalEnv", env.reset, play),
+        _physics(f"physics, {cfg.contacts[0]}", env.sim, env.task.substeps, cfg.steps),
+    ]
+    for contacts in cfg.contacts[1:]:
+        other = make_env(
+            cfg.task, SimCfg("warp", contacts, num_worlds), device=device
+        )
+        other.reset()
+        name = f"physics, {contacts}"
+        contenders.append(_physics(name, other.sim, other.task.substeps, cfg.steps))
+    sizes = {"num_worlds": num_worlds, "memory_gb": _memory_gb(device)}
+    return [
+        {
+            **sizes,
+            **row,
+            "ms_per_step": round(1e3 * num_worlds / float(row["per_s"]), 3),
+        }
+        for row in race(contenders, cfg.repeats)
+    ]
+
+
+def _physics(name: str, sim: Sim, substeps: int, steps: int) -> Contender:
+    """The substeps alone, from the settled state on, the hand at rest."""
+    start = sim.snapshot()
+    advance = sim.captured(lambda: sim.step(substeps))
+    for _ in range(_CAPTURE_CALLS):
+        advance()
+
+    def run() -> int:
+        for _ in range(steps):
+            failed = advance()
+        bool(failed.any())  # waits for the device
+        return steps * sim.num_worlds
+
+    return Contender(name, lambda: sim.restore(start), run)
+
+
+def _memory_gb(device: torch.device) -> float:
+    """Memory in use on a GPU, by everybody; 0 on the CPU."""
+    if device.type == "cpu":
+        return 0.0
+    free, total = torch.cuda.mem_get_info(device)
+    return round((total - free) / 1e9, 2)

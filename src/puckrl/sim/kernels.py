@@ -1,0 +1,98 @@
+"""Starting Warp, and running its kernels where torch runs its own."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Generator
+from typing import Any
+
+import torch
+import warp
+
+
+def start_warp() -> None:
+    """Start Warp without its greeting, and without its regret that there is no GPU."""
+    warp.config.log_level = max(warp.config.log_level, warp.LOG_WARNING)
+    silent = contextlib.nullcontext if torch.cuda.is_available() else _native_silence
+    with silent():
+        warp.init()
+
+
+@contextlib.contextmanager
+def _native_silence() -> Generator[None]:
+    """Drop what C code writes to stderr meanwhile; Python's own redirection cannot."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+class Streams:
+    """Makes Warp launch on torch's present stream of a device.
+
+    One stream for both libraries: kernels run in the order in which the two launch
+    them, and neither waits for the other. On the CPU there are no streams.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        # Warp knows a recording by the stream object: one object per stream, for ever
+        self._known: dict[int, Any] = {}
+
+    def current(self) -> Any:
+        """Torch's present stream as a Warp stream; only on CUDA."""
+        stream = torch.cuda.current_stream(self._device)
+        if stream.cuda_stream not in self._known:
+            self._known[stream.cuda_stream] = warp.stream_from_torch(stream)
+        return self._known[stream.cuda_stream]
+
+    @contextlib.contextmanager
+    def shared(self) -> Generator[None]:
+        """Warp's default device is ours inside, and its stream is torch's."""
+        if self._device.type == "cpu":
+            with warp.ScopedDevice("cpu"):
+                yield
+            return
+        with warp.ScopedStream(self.current(), sync_enter=False):
+            yield
+
+
+class WarpGraph:
+    """Records what Warp and torch launch as one CUDA graph; a ``core.capture.Graph``.
+
+    Warp begins the recording: the loops of its solver become conditional nodes, which
+    it cannot add to a recording that torch began.
+    """
+
+    def __init__(self, device: torch.device, streams: Streams) -> None:
+        self._device, self._streams = device, streams
+        # Tensors made while recording must keep their memory for all replays
+        self._pool = torch.cuda.MemPool()
+        self._stream = torch.cuda.Stream(device)
+        self._graph: Any = None
+
+    def record(self, function: Callable[[], Any]) -> Any:
+        """See ``Graph.record``."""
+        torch.cuda.synchronize(self._device)
+        with (
+            torch.cuda.device(self._device),
+            torch.cuda.stream(self._stream),
+            torch.cuda.use_mem_pool(self._pool),
+            self._streams.shared(),
+            # torch may have to allocate meanwhile
+            warp.ScopedCapture(
+                stream=self._streams.current(), capture_mode=warp.CaptureMode.RELAXED
+            ) as capture,
+        ):
+            outputs = function()
+        self._graph = capture.graph
+        return outputs
+
+    def replay(self) -> None:
+        """See ``Graph.replay``."""
+        warp.capture_launch(self._graph, stream=self._streams.current())

@@ -1,0 +1,253 @@
+"""Physics on a GPU: thousands of worlds stepped together by mujoco_warp, in float32.
+
+It also runs on the CPU, one world after the other, so that tests need no GPU.
+
+    put_model, make_data          one model, num_worlds rows of every field
+    field(name)                   wp.to_torch: the very memory of Warp, as a tensor
+    step(20)                      20 x mujoco_warp.step; derived fields lag one step, as in C
+    captured(function)            physics and torch around it as one CUDA graph
+"""
+
+import copy
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import mujoco
+import mujoco_warp as mjw
+import torch
+import warp
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from puckrl.core.capture import Captured
+from puckrl.sim.kernels import Streams, WarpGraph, start_warp
+
+# What a step advances, and what only its caller writes
+_ADVANCED = ("time", "qpos", "qvel", "act", "qacc_warmstart")
+_GIVEN = ("ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat")
+_STATE = (*_ADVANCED, *_GIVEN)
+# What mujoco_warp.kinematics, com_pos and com_vel compute
+_DERIVED = (
+    "xpos",
+    "xquat",
+    "xmat",
+    "xipos",
+    "ximat",
+    "xanchor",
+    "xaxis",
+    "geom_xpos",
+    "geom_xmat",
+    "site_xpos",
+    "site_xmat",
+    "subtree_com",
+    "cdof",
+    "cinert",
+    "cvel",
+    "cdof_dot",
+)
+# A step's constraints read these before it computes them anew: they belong to the state
+_CARRIED = ("cvel", "cdof_dot")
+_HUGE = 1e10  # mjMAXVAL: beyond, MuJoCo itself takes a state for diverged
+# Overflows after which contacts or constraints are missing. Running out of solver
+# iterations is none: MuJoCo goes on with what it has, too.
+_LOST = int(
+    mjw.OverflowType.NEFC
+    | mjw.OverflowType.NJMAX_NNZ
+    | mjw.OverflowType.BROADPHASE
+    | mjw.OverflowType.NARROWPHASE
+    | mjw.OverflowType.CCD
+)
+
+
+class WarpSim:
+    """mujoco_warp seen through torch, without copies; answers ``Sim``.
+
+    Args:
+        model: the compiled model.
+        num_worlds: simulation copies.
+        device: where they live; on the CPU a control step of Push takes a world 3 ms.
+        max_contacts: contacts per world, on average over worlds: they share a buffer.
+        max_constraints: constraint rows per world.
+        varied: model fields with a row per world, e.g. ``geom_friction``; see
+            ``model_field``.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        num_worlds: int,
+        device: torch.device,
+        *,
+        max_contacts: int = 32,
+        max_constraints: int = 160,
+        varied: Iterable[str] = (),
+    ) -> None:
+        self.model, self.num_worlds, self.device = copy.copy(model), num_worlds, device
+        start_warp()
+        self._streams = Streams(device)
+        with self._streams.shared():
+            sizes = dict.fromkeys(varied, num_worlds)
+            self._model = mjw.put_model(self.model, batch_sizes=sizes)
+            self._model.opt.warn_overflow = 0  # counted and told by ``failure``
+            self._data = mjw.make_data(
+                self.model, num_worlds, nconmax=max_contacts, njmax=max_constraints
+            )
+        self._varied = tuple(sizes)
+        self._views: dict[str, Tensor] = {}
+        self._overflow = warp.to_torch(self._data.overflow)
+        for name in _CARRIED:
+            self.field(name)
+        self._default = self._default_rows()
+        self.compile_s = self._compile()
+        """Seconds that compiling kernels took, or loading them from Warp's cache."""
+
+    def _default_rows(self) -> dict[str, Tensor]:
+        """The state that mj_resetData gives, a row for each field."""
+        data = mujoco.MjData(self.model)
+        rows = {}
+        for name in _STATE:
+            view = self.field(name)
+            row = torch.as_tensor(getattr(data, name), dtype=torch.float32)
+            rows[name] = row.reshape(view.shape[1:]).to(self.device)
+        return rows
+
+    def _compile(self) -> float:
+        """Touch every kernel once, so that they are compiled before anything is timed."""
+        begin = time.perf_counter()
+        self._substep = lambda: mjw.step(self._model, self._data)
+        self._set_default(slice(None))
+        self.step(1)
+        self.forward()
+        if self.device.type == "cpu":
+            self._substep = self._recorded(self._substep)
+        self._set_default(slice(None))
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - begin
+
+    def _recorded(self, function: Callable[[], object]) -> Callable[[], object]:
+        """What Warp launches in ``function``, repeated without Python: 30 times faster.
+
+        Only on the CPU: on CUDA that is a graph, and no graph can be part of another.
+        """
+        with self._streams.shared(), warp.ScopedCapture() as recording:
+            function()
+        return lambda: warp.capture_launch(recording.graph)
+
+    def field(self, name: str) -> Tensor:
+        """A live view of an MjData field, (num_worlds, ...) float32.
+
+        Raises:
+            ValueError: if it is no field that ``step`` and ``forward`` keep up to date.
+        """
+        if name not in (*_STATE, *_DERIVED):
+            raise ValueError(
+                f"no field {name!r} here; legal: {', '.join((*_STATE, *_DERIVED))}"
+            )
+        if name not in self._views:
+            view = warp.to_torch(getattr(self._data, name))
+            # 9 numbers a matrix, as in MuJoCo
+            self._views[name] = view.flatten(-2) if name.endswith("mat") else view
+        return self._views[name]
+
+    def model_field(self, name: str) -> Tensor:
+        """A live view of a model field that varies from world to world, (num_worlds, ...).
+
+        Raises:
+            ValueError: if the field was not named as ``varied``.
+        """
+        if name not in self._varied:
+            legal = ", ".join(self._varied) or "none"
+            raise ValueError(f"model field {name!r} does not vary; varied: {legal}")
+        return warp.to_torch(getattr(self._model, name))
+
+    def step(self, nstep: int) -> Tensor:
+        """Advance every world; see ``Sim.step``."""
+        views = [self.field(name) for name in _ADVANCED] + self._derived()
+        before = [view.clone() for view in views]
+        self._overflow.zero_()
+        with self._streams.shared():
+            for _ in range(nstep):
+                self._substep()
+        failed = self._diverged() | self._overflowed()
+        _keep_rows(views, before, failed)
+        return failed
+
+    def _derived(self) -> list[Tensor]:
+        """The derived fields that somebody looks at."""
+        return [view for name, view in self._views.items() if name in _DERIVED]
+
+    def _diverged(self) -> Tensor:
+        """Worlds with a state that is NaN or huge, (num_worlds,) bool."""
+        names = ("qpos", "qvel", "qacc_warmstart")  # the last is the acceleration
+        sizes = [self.field(name).abs().amax(dim=1) for name in names]
+        return ~(torch.stack(sizes) < _HUGE).all(dim=0)  # NaN is not less either
+
+    def _overflowed(self) -> Tensor:
+        """Worlds that had too little room for contacts or constraints, (num_worlds,) bool.
+
+        Contacts share one buffer: when it is full nobody knows whose are missing, and
+        all worlds count as failed.
+        """
+        return (self._overflow & _LOST) != 0
+
+    def failure(self, worlds: Tensor) -> str:
+        """Why worlds failed in the last step; see ``Sim.failure``."""
+        bits = (int(x) for x in self._overflow[worlds].unique() if int(x) & _LOST)
+        names = {mjw.OverflowType(x & _LOST).name or "" for x in bits}
+        return f"overflow: {', '.join(sorted(names))}" if names else "NaN or huge"
+
+    def forward(self, worlds: Tensor | None = None) -> None:
+        """Recompute the derived fields; see ``Sim.forward``.
+
+        Positions and velocities only: of a full forward pass the next step takes
+        nothing else, since its warm start is the acceleration of the last *step*.
+        """
+        if worlds is None:
+            self._kinematics()
+            return
+        views = self._derived()
+        before = [view.clone() for view in views]
+        self._kinematics()
+        others = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
+        others[worlds] = False
+        _keep_rows(views, before, others)
+
+    def _kinematics(self) -> None:
+        with self._streams.shared():
+            mjw.kinematics(self._model, self._data)
+            mjw.com_pos(self._model, self._data)
+            mjw.com_vel(self._model, self._data)
+
+    def reset(self, worlds: Tensor) -> None:
+        """Set worlds to the model's defaults; see ``Sim.reset``."""
+        self._set_default(worlds)
+
+    def _set_default(self, worlds: Tensor | slice) -> None:
+        for name, row in self._default.items():
+            self.field(name)[worlds] = row
+
+    def captured(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """On CUDA: the function as one graph, results copied out; see ``Sim.captured``."""
+        if self.device.type == "cpu":
+            return function
+        replayed = Captured(function, WarpGraph(self.device, self._streams))
+        return lambda *args: pytree.tree_map(torch.clone, replayed(*args))
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """State and derived fields: some of these lag a step and feed actions."""
+        names = {*_STATE, *self._views}
+        return {name: self.field(name).clone() for name in sorted(names)}
+
+    def restore(self, snapshot: dict[str, Tensor]) -> None:
+        """Put back what ``snapshot`` returned."""
+        for name, value in snapshot.items():
+            self.field(name).copy_(value)
+
+
+def _keep_rows(views: list[Tensor], before: list[Tensor], rows: Tensor) -> None:
+    """Put back the rows of some worlds, (num_worlds,) bool; without asking which."""
+    for view, old in zip(views, before, strict=True):
+        mask = rows.reshape(-1, *[1] * (view.dim() - 1))
+        view.copy_(torch.where(mask, old, view))
