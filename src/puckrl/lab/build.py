@@ -174,9 +174,7 @@ def make_gauges(
 def build(cfg: RunCfg) -> Parts:
     """Everything that a run needs, fresh."""
     device = pick_device(cfg.device)
-    env = make_env(
-        cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed, device=device
-    )
+    env = make_env(cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed, device=device)
     agent = make_agent(cfg, env.spaces, device)
     slow_start = _speed_up(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)

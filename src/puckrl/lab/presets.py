@@ -44,7 +44,7 @@ _REACH = RunCfg(
     ),
     eval=EvalCfg(every_env_steps=800),
     budget=BudgetCfg(env_steps=5_000, until_success=0.99),
-    expect=ExpectCfg(success=0.98, train_s=4.0, takeoff_updates=450),
+    expect=ExpectCfg(success=0.98, train_s=4.0, takeoff_updates=200),
 )
 
 _PICK_PLACE = replace(

@@ -21,6 +21,8 @@ from puckrl.monitor.reading import (
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.verdict import Finding, Number
 
+_EVIDENCE = 10  # points without any sign of life before a run may be called dead
+
 
 def flat(reading: Reading) -> Finding | None:
     """Healthy, memorising failure, or dead."""
@@ -50,7 +52,7 @@ def _lifeless(reading: Reading) -> Finding | None:
     numbers = tuple(n for n in (value,) if n is not None)
     spent = updates_at(table, facts, table.end)
     patience = patience_updates(facts)
-    if spent >= patience:
+    if spent >= patience and len(reading.progress.raw) >= _EVIDENCE:
         blind = facts.modality != "state" and not any(p in table for p in PROBES)
         why = "its features are not probed" if blind else "no leading signal rises"
         return Finding(

@@ -27,7 +27,7 @@ _HALF_WIDTH = 0.03  # of the run so far
 _LEFT = 0.15  # of the way from floor to ceiling: no chance any more
 _TAIL = 0.1  # of the run so far: what a plateau lasts at least
 _FALL = 0.5  # of the way from floor to peak: what a collapse loses at least
-_LEAST_POINTS = 4
+_LEAST_POINTS = 2
 
 Starts = list[tuple[Phase, float]]
 

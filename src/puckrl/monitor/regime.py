@@ -43,9 +43,11 @@ def diagnose(table: Table, facts: RunFacts, found: Sequence[Finding] = ()) -> Ve
         facts: what is known besides; unknowns make the verdict more careful.
         found: findings of whoever read the log, such as contamination.
     """
+    if any(f.name == "contaminated log" for f in found):
+        return _undecided(table, found, "the log mixes several writers")
     of = progress(table, facts)
     if of is None:
-        return _undecided(table, found, "fewer than 4 values of success or return")
+        return _undecided(table, found, "fewer than 2 values of success or return")
     life = spans(table, of, facts)
     if not life:
         return _undecided(table, found, "the log covers no env steps")
@@ -53,8 +55,6 @@ def diagnose(table: Table, facts: RunFacts, found: Sequence[Finding] = ()) -> Ve
     made = [rule(reading) for rule in RULES]
     findings = [*found, *(f for f in made if f is not None)]
     findings.sort(key=lambda f: _RANK[f.colour])  # stable: the gravest rule first
-    if any(f.name == "contaminated log" for f in findings):
-        return _undecided(table, findings, "the log mixes several writers")
     return Verdict(
         phase=reading.phase,
         colour=_colour(reading.phase, findings),

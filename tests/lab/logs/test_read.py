@@ -175,7 +175,7 @@ def test_what_cannot_be_read(
         read_logs(path)
 
 
-@pytest.mark.parametrize("pair", ["acc", "=eval/success", "acc=sucess"])
+@pytest.mark.parametrize("pair", ["acc", "=eval/success", "acc=eval/achievement"])
 def test_bad_maps(pair: str) -> None:
     with pytest.raises(UserError, match="--map"):
         parse_map([pair])
