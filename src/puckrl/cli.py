@@ -76,18 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("list", _list, "what can be trained: presets and tasks")
 
-    sub = command("train", _train, "train a preset, or go on with a run")
-    sub.add_argument("--resume", metavar="RUN", help="go on with this run")
-    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
-    sub.add_argument(
-        "--out", type=Path, help="this very folder instead of one in --root"
-    )
-    sub.add_argument(
-        "--stop", choices=("auto", "budget", "never"), help="what may end it"
-    )
-    sub.add_argument(
-        "-h", "--help", action="store_true", help="every setting of the preset"
-    )
+    _train_options(command("train", _train, "train a preset, or go on with a run"))
 
     sub = command(
         "eval", _eval, "success of a trained policy, with a confidence interval"
@@ -110,7 +99,36 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=10_000)
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
 
-    sub = command("doctor", _doctor, "which phase a run is in, why, and what to do")
+    _doctor_options(
+        command("doctor", _doctor, "which phase a run is in, why, and what to do")
+    )
+
+    sub = command("bench", _bench, "speeds of this machine, side by side")
+    sub.add_argument("what", choices=("sim", "replay"))
+    sub.add_argument("--task", default="push", help="task of the simulation benchmark")
+
+    sub = command("check", _check, "is a task sane: resets, contact, script, camera")
+    sub.add_argument("task", help="task, or path/to/task.py:ClassName")
+    return parser
+
+
+def _train_options(sub: argparse.ArgumentParser) -> None:
+    """Options of ``puck train`` that are no settings of the run."""
+    sub.add_argument("--resume", metavar="RUN", help="go on with this run")
+    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+    sub.add_argument(
+        "--out", type=Path, help="this very folder instead of one in --root"
+    )
+    sub.add_argument(
+        "--stop", choices=("auto", "budget", "never"), help="what may end it"
+    )
+    sub.add_argument(
+        "-h", "--help", action="store_true", help="every setting of the preset"
+    )
+
+
+def _doctor_options(sub: argparse.ArgumentParser) -> None:
+    """Options of ``puck doctor``."""
     sub.add_argument(
         "paths",
         metavar="PATH",
@@ -135,14 +153,6 @@ def _parser() -> argparse.ArgumentParser:
         help="what a log does not tell: modality=pixels, gamma=0.95, horizon=50, "
         "update_ratio=0.25, sparse=true, ...; repeatable",
     )
-
-    sub = command("bench", _bench, "speeds of this machine, side by side")
-    sub.add_argument("what", choices=("sim", "replay"))
-    sub.add_argument("--task", default="push", help="task of the simulation benchmark")
-
-    sub = command("check", _check, "is a task sane: resets, contact, script, camera")
-    sub.add_argument("task", help="task, or path/to/task.py:ClassName")
-    return parser
 
 
 def _positive(text: str) -> int:

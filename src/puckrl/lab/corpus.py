@@ -200,7 +200,7 @@ def score(label: Label, rows: Sequence[Row]) -> Score:
         label,
         right,
         judged,
-        called_dead=_ever_dead(table, facts),
+        called_dead=not problems and _ever_dead(table, facts),
         found=_found(whole, label),
         said=whole.headline,
     )

@@ -22,6 +22,7 @@ from puckrl.monitor.verdict import Colour, Span, Verdict
 SICK = 3
 """Exit code where something is the matter."""
 STYLES: Mapping[Colour, str] = {"green": "green", "yellow": "yellow", "red": "red"}
+_SHOWN = 6
 _SEED = ("seed", "device")
 _APART = ("preset", "budget.", "save.", "expect.", "eval.")
 """Settings that do not decide what is learned."""
@@ -220,7 +221,8 @@ def _confounded(consultation: Consultation) -> list[str]:
     names = consultation.differences
     if not names:
         return ["same settings: the difference is the seed"]
-    listed = "; ".join(f"{k}: {' / '.join(map(str, v))}" for k, v in names.items())
+    listed = [f"{k}: {' / '.join(map(str, v))}" for k, v in names.items()]
+    listed = "; ".join(listed[:_SHOWN]) + ("; ..." if len(listed) > _SHOWN else "")
     if consultation.comparable:
         return [f"one setting differs: {listed}"]
     return [

@@ -161,8 +161,7 @@ def _train(
         save_every_s=cfg.save.every_s,
         sink=sink,
         say=display.say,
-        advised=watch.stop,
-        interrupted=interrupted,
+        asked_to_stop=lambda: "interrupted" if interrupted() else watch.stop(),
     )
 
 

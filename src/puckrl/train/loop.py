@@ -62,8 +62,7 @@ def train(
     save_every_s: float,
     sink: Sink,
     say: Callable[[Doing], None],
-    advised: Callable[[], Stop | None],
-    interrupted: Callable[[], bool],
+    asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
     """Collect, learn, judge, save, until a limit is reached; returns which.
 
@@ -80,8 +79,7 @@ def train(
         save_every_s: seconds between snapshots; 0: never.
         sink: takes the numbers.
         say: told what happens now.
-        advised: asked after each evaluation for a reason to stop.
-        interrupted: asked once a turn whether to stop.
+        asked_to_stop: by a person or the doctor; asked once a turn.
     """
     clock = progress.clock
     should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
@@ -102,10 +100,9 @@ def train(
         if should_evaluate(clock.env_steps) or stop == "budget":
             say("evaluating")
             judge(evaluate, diagnose, progress, sink)
-            stop = stop or limits.reached(clock, progress.successes) or advised()
+            stop = stop or limits.reached(clock, progress.successes)
 
-        if interrupted():
-            stop = stop or "interrupted"
+        stop = stop or asked_to_stop()
         if should_save(clock.wall_s):
             say("saving")
             with clock.phase("save"):
