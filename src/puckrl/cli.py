@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import tyro
@@ -24,6 +24,8 @@ usage: puck train PRESET [settings]
 
   --root DIR   folder of run folders (default: runs)
   --out DIR    this very folder instead of a new one in --root
+  --stop MODE  budget: at the budget's limits (default); auto: also when the doctor calls the
+               run converged, dead or diverged; never: only when interrupted
 
 presets:                 puck list
 settings of a preset:    puck train PRESET --help"""
@@ -31,7 +33,10 @@ console = Console(highlight=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of ``puck``; returns the exit code: 0 good, 1 not sane, 2 bad input."""
+    """Entry point of ``puck``; returns the exit code.
+
+    0 good, 1 a task is not sane, 2 bad input, 3 a run is sick.
+    """
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     if rest and args.run is not _train:
@@ -71,15 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("list", _list, "what can be trained: presets and tasks")
 
-    sub = command("train", _train, "train a preset, or go on with a run")
-    sub.add_argument("--resume", metavar="RUN", help="go on with this run")
-    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
-    sub.add_argument(
-        "--out", type=Path, help="this very folder instead of one in --root"
-    )
-    sub.add_argument(
-        "-h", "--help", action="store_true", help="every setting of the preset"
-    )
+    _train_options(command("train", _train, "train a preset, or go on with a run"))
 
     sub = command(
         "eval", _eval, "success of a trained policy, with a confidence interval"
@@ -102,6 +99,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=10_000)
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
 
+    _doctor_options(
+        command("doctor", _doctor, "which phase a run is in, why, and what to do")
+    )
+
     sub = command("bench", _bench, "speeds of this machine, side by side")
     sub.add_argument("what", choices=("sim", "replay"))
     sub.add_argument("--task", default="push", help="task of the simulation benchmark")
@@ -109,6 +110,49 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("check", _check, "is a task sane: resets, contact, script, camera")
     sub.add_argument("task", help="task, or path/to/task.py:ClassName")
     return parser
+
+
+def _train_options(sub: argparse.ArgumentParser) -> None:
+    """Options of ``puck train`` that are no settings of the run."""
+    sub.add_argument("--resume", metavar="RUN", help="go on with this run")
+    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+    sub.add_argument(
+        "--out", type=Path, help="this very folder instead of one in --root"
+    )
+    sub.add_argument(
+        "--stop", choices=("auto", "budget", "never"), help="what may end it"
+    )
+    sub.add_argument(
+        "-h", "--help", action="store_true", help="every setting of the preset"
+    )
+
+
+def _doctor_options(sub: argparse.ArgumentParser) -> None:
+    """Options of ``puck doctor``."""
+    sub.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="run folder, TensorBoard folder, SB3's or W&B's .csv, or a folder of those",
+    )
+    sub.add_argument("--json", action="store_true", help="print JSON instead")
+    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the curves")
+    sub.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="name of a signal in a foreign log; repeatable; ours: docs/metrics.md",
+    )
+    sub.add_argument(
+        "--fact",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what a log does not tell: modality=pixels, gamma=0.95, horizon=50, "
+        "update_ratio=0.25, sparse=true, ...; repeatable",
+    )
 
 
 def _positive(text: str) -> int:
@@ -154,6 +198,8 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
     folder = runs.find(args.resume, args.root) if args.resume else None
     base = folder.config() if folder else preset(name or "")
     settings = [*rest, "--help"] if args.help else rest
+    if args.stop:
+        base = replace(base, budget=replace(base.budget, stop=args.stop))
     cfg = _settings(base, settings, f"puck train {args.resume or name}")
     folder = (
         session.resume(folder, cfg)
@@ -214,6 +260,24 @@ def _record(args: argparse.Namespace, rest: list[str]) -> int:
     )
     console.print(f"{path}")
     return 0
+
+
+def _doctor(args: argparse.Namespace, rest: list[str]) -> int:
+    """Judge logs."""
+    from puckrl.lab.doctor import consult, render
+
+    found = consult(args.paths, args.map, args.fact)
+    if args.json:
+        print(json.dumps(found.as_dict(), indent=2))
+    else:
+        console.print(render(found), soft_wrap=False)
+    if args.plot:
+        from puckrl.lab.figures import comparison
+
+        comparison(
+            [(p.log.name, p.log.rows, p.verdict) for p in found.patients], args.plot
+        )
+    return found.exit_code
 
 
 def _bench(args: argparse.Namespace, rest: list[str]) -> int:

@@ -11,7 +11,9 @@ CFG = RunCfg(preset="push", expect=ExpectCfg(success=0.95, train_s=120.0))
 
 
 def final(success: float) -> Evaluation:
-    return Evaluation(512, success, Interval(0.0, 1.0), -10.0, 1.0, 0.1)
+    return Evaluation(
+        512, success, Interval(0.0, 1.0), -10.0, 1.0, 0.1, success, success, 0.1
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ def make_networks(
 ) -> tuple[Actor, Critic, Looks]:
     """Actor, critics and their eyes, on ``device``; weights from torch's global stream."""
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[cfg.precision]
-    sensors: dict[Network, tuple[str, ...]] = {
-        "actor": cfg.actor_sensors,
-        "critic": cfg.critic_sensors,
-    }
-    sees = tuple(name for name, seen in sensors.items() if "pixels" in seen)
+    sensors: tuple[tuple[Network, tuple[str, ...]], ...] = (
+        ("actor", cfg.actor_sensors),
+        ("critic", cfg.critic_sensors),
+    )
+    sees = tuple(name for name, seen in sensors if "pixels" in seen)
     looks = look(cfg.sight, sees, lambda: _vision(cfg, spaces, dtype), device)
     actor = Actor(
         _input(cfg.actor_sensors, spaces, looks.actor),

@@ -44,7 +44,7 @@ class Ratio:
         return due
 
 
-Phase = Literal["collect", "update", "evaluate", "compile", "save"]
+Phase = Literal["collect", "update", "evaluate", "compile", "save", "diagnose"]
 
 
 @dataclass

@@ -26,6 +26,7 @@ from puckrl.sim.viewpoints import viewpoint
 from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
+from puckrl.train.diagnose import Gauge, NetworkGauge, ReplayGauge, ValueGauge
 from puckrl.train.learner import Learner
 from puckrl.train.rollout import Collector
 
@@ -54,6 +55,8 @@ class Parts:
     """Plays the agent into the replay."""
     learner: Learner
     """Updates the agent from the replay."""
+    gauges: list[Gauge]
+    """Look into networks and replay at evaluation times."""
     replay_rng: torch.Generator
     """Draws batches."""
     device: torch.device
@@ -209,6 +212,18 @@ def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
     )
 
 
+def make_gauges(
+    cfg: RunCfg, task: Task, agent: ActorCritic, replay: EpisodeRing
+) -> list[Gauge]:
+    """What the doctor wants to know of networks and replay."""
+    best = 0.0 if cfg.reward == "sparse" else None
+    return [
+        ReplayGauge(replay, task.reward, best),
+        ValueGauge(agent, replay),
+        NetworkGauge(agent, replay),
+    ]
+
+
 def build(cfg: RunCfg) -> Parts:
     """Everything that a run needs, fresh."""
     device = pick_device(cfg.device)
@@ -240,6 +255,7 @@ def build(cfg: RunCfg) -> Parts:
         replay=replay,
         collector=Collector(env, replay, device),
         learner=learner,
+        gauges=make_gauges(cfg, env.task, agent, replay),
         replay_rng=rng,
         device=device,
     )

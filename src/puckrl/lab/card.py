@@ -6,6 +6,7 @@ from typing import Any
 
 from puckrl.lab.analyse import first_reach
 from puckrl.lab.config import RunCfg
+from puckrl.monitor.verdict import Verdict
 from puckrl.train.console import duration
 from puckrl.train.rollout import Evaluation
 from puckrl.train.sinks import Row
@@ -36,7 +37,12 @@ def without_nan(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def card(
-    name: str, cfg: RunCfg, final: Evaluation, rows: Sequence[Row], stop: str
+    name: str,
+    cfg: RunCfg,
+    final: Evaluation,
+    rows: Sequence[Row],
+    stop: str,
+    said: Verdict,
 ) -> str:
     """The page, in Markdown."""
     last = rows[-1]
@@ -61,12 +67,32 @@ def card(
             "|---|---|---|---|",
             *reached,
             "",
+            *_story(said),
+            "",
             f"Ended by: {stop}. {last['env_steps']:,.0f} env steps, {last['updates']:,.0f} updates "
             f"(ratio {last['updates'] / last['env_steps']:.3f}), {duration(last['train_s'])} of "
             f"collecting and updating, {duration(last['wall_s'])} with evaluation and compilation.",
             "",
         ]
     )
+
+
+def _story(said: Verdict) -> list[str]:
+    """What the doctor says: the phases on both clocks, the verdict and its reasons."""
+    numbers = "; ".join(map(str, said.numbers))
+    return [
+        "| phase | env steps | updates |",
+        "|---|---|---|",
+        *(
+            f"| {s.phase} | {s.env_steps[0]:,.0f} - {s.env_steps[1]:,.0f} "
+            f"| {s.updates[0]:,.0f} - {s.updates[1]:,.0f} |"
+            for s in said.spans
+        ),
+        "",
+        f"The doctor: **{said.headline}**, because {numbers}. {said.advice.capitalize()}.",
+        *(f"- {f.name}: {f.reason}" for f in said.findings),
+        f"- what would change this: {said.mind}",
+    ]
 
 
 def _reached(rows: Sequence[Row], level: float) -> str:

@@ -16,6 +16,7 @@ import yaml
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import UserError
+from puckrl.monitor.stopping import StopMode
 from puckrl.replay.episodes import ReplayCfg
 from puckrl.tasks.task import Contacts, RewardKind
 
@@ -87,6 +88,9 @@ class BudgetCfg:
     """Seconds of collecting and updating; evaluation and compilation come on top."""
     until_success: float = 0.0
     """End early when two evaluations in a row reach this success rate."""
+    stop: StopMode = "budget"
+    """budget: at these limits. auto: also when the doctor calls the run converged, dead or
+    diverged. never: only when interrupted."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class ExpectCfg:
     """Least final success rate."""
     train_s: float = 0.0
     """Seconds within which it is reached on two CPU cores."""
+    takeoff_updates: float = 0.0
+    """Updates after which it usually leaves its floor, measured; 0: not known yet."""
 
 
 @dataclass(frozen=True)

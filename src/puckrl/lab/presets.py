@@ -30,7 +30,7 @@ _PUSH = RunCfg(
     replay=ReplayCfg(sampling=SamplingCfg(moving_share=0.6)),
     loop=LoopCfg(update_ratio=0.125),
     budget=BudgetCfg(env_steps=320_000, until_success=0.99),
-    expect=ExpectCfg(success=0.95, train_s=120.0),
+    expect=ExpectCfg(success=0.95, train_s=120.0, takeoff_updates=7_000),
 )
 
 _REACH = RunCfg(
@@ -57,7 +57,7 @@ _REACH = RunCfg(
     ),
     eval=EvalCfg(every_env_steps=800),
     budget=BudgetCfg(env_steps=5_000, until_success=0.99),
-    expect=ExpectCfg(success=0.98, train_s=4.0),
+    expect=ExpectCfg(success=0.98, train_s=4.0, takeoff_updates=200),
 )
 
 _PICK_PLACE = replace(

@@ -201,18 +201,24 @@ def find(name: str, root: Path) -> RunFolder:
     raise UserError(f"no run {name!r}; runs in {root}: {listed}")
 
 
-def refuse_foreign_files(folder: RunFolder) -> None:
-    """Check that nobody else wrote into the folder.
-
-    Raises:
-        UserError: naming the files that are not this run's.
-    """
+def foreign_files(folder: RunFolder) -> list[Path]:
+    """Files in the folder that this run did not write."""
     strange = [
         p for p in folder.path.iterdir() if p.name.removesuffix(".tmp") not in _OURS
     ]
     if folder.tensorboard.is_dir():
         mine = folder.manifest().get("writers", [])
         strange += [p for p in folder.tensorboard.iterdir() if not _written_by(p, mine)]
+    return strange
+
+
+def refuse_foreign_files(folder: RunFolder) -> None:
+    """Check that nobody else wrote into the folder.
+
+    Raises:
+        UserError: naming the files that are not this run's.
+    """
+    strange = foreign_files(folder)
     if strange:
         raise UserError(
             f"{folder.path} holds files that this run did not write ({_names(strange)}); "

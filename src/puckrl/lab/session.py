@@ -18,15 +18,20 @@ from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build
 from puckrl.lab.card import card, verdict, without_nan
 from puckrl.lab.config import RunCfg, config_hash, to_yaml
 from puckrl.lab.figures import curve
+from puckrl.lab.logs.facts import facts_of
 from puckrl.lab.record import record
 from puckrl.lab.runs import Lock, RunFolder
+from puckrl.monitor.regime import diagnose
+from puckrl.monitor.table import from_rows
 from puckrl.sim.guard import StateDump
 from puckrl.tasks.catalog import make_task
 from puckrl.train.checkpoint import Checkpoints
 from puckrl.train.console import Display, make_display
+from puckrl.train.diagnose import measure
 from puckrl.train.loop import Limits, Progress, Stop, train
 from puckrl.train.rollout import Evaluation, evaluate
 from puckrl.train.sinks import Fan, JsonLines, Sink, TensorBoard
+from puckrl.train.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -104,13 +109,25 @@ def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
         if resumed
         else Progress(Clock(), evaluated_at=0, successes=[])
     )
-    limits = Limits(cfg.budget.env_steps, cfg.budget.wall_s, cfg.budget.until_success)
+    limits = limits_of(cfg)
     display = make_display(_title(folder, cfg, parts), limits)
-    sink = Fan([*_files(folder, cfg, progress.clock if resumed else None), display])
+    files = _files(folder, cfg, progress.clock if resumed else None)
+    listeners = [*(f for f in files if isinstance(f, TensorBoard)), display]
+    before = read_rows(folder.metrics)
+    watch = Watch(facts_of(cfg), cfg.budget.stop, listeners, before)
+    sink = Fan([*files, watch, display])
     try:
         with _interruptible() as interrupted:
             stop = _train(
-                cfg, parts, progress, limits, checkpoints, sink, display, interrupted
+                cfg,
+                parts,
+                progress,
+                limits,
+                checkpoints,
+                sink,
+                display,
+                watch,
+                interrupted,
             )
         display.say("saving")
         state.save(checkpoints, parts, progress)
@@ -127,6 +144,7 @@ def _train(
     checkpoints: Checkpoints,
     sink: Sink,
     display: Display,
+    watch: Watch,
     interrupted: Callable[[], bool],
 ) -> Stop:
     """The loop with this run's nouns."""
@@ -137,13 +155,22 @@ def _train(
         collector=parts.collector,
         learner=parts.learner,
         evaluate=lambda: judge(parts, cfg.eval.episodes, progress.clock.env_steps),
+        diagnose=lambda: measure(parts.gauges),
         evaluate_every=cfg.eval.every_env_steps,
         save=lambda: state.save(checkpoints, parts, progress),
         save_every_s=cfg.save.every_s,
         sink=sink,
         say=display.say,
-        interrupted=interrupted,
+        asked_to_stop=lambda: "interrupted" if interrupted() else watch.stop(),
     )
+
+
+def limits_of(cfg: RunCfg) -> Limits:
+    """When a run ends by itself; ``never`` switches every limit off."""
+    if cfg.budget.stop == "never":
+        return Limits(0, 0.0, 0.0)
+    budget = cfg.budget
+    return Limits(budget.env_steps, budget.wall_s, budget.until_success)
 
 
 def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
@@ -201,8 +228,10 @@ def _tell(
     with torch_threads(1):
         final = judge(parts, cfg.eval.final_episodes, progress.clock.env_steps + 1)
     rows = read_rows(folder.metrics)
-    curve(rows, folder.path.name, folder.path / "curve.png")
-    (folder.path / "card.md").write_text(card(folder.path.name, cfg, final, rows, stop))
+    said = diagnose(from_rows(rows), facts_of(cfg))
+    curve(rows, folder.path.name, folder.path / "curve.png", said)
+    page = card(folder.path.name, cfg, final, rows, stop, said)
+    (folder.path / "card.md").write_text(page)
     status = "interrupted" if stop == "interrupted" else "finished"
     clock = progress.clock
     folder.update_manifest(

@@ -17,6 +17,65 @@ class Signal:
     """What to expect of a run that works."""
 
 
+PROBES: tuple[Signal, ...] = (
+    Signal(
+        "probe/q_start",
+        "1",
+        "mean value of the newest 128 episodes' first states and own goals, mean action",
+        "leaves -(1-γ^T)/(1-γ), where failing always would put it",
+    ),
+    Signal(
+        "probe/q_action_spread",
+        "1",
+        "deviation of Q over 8 random actions at a state, mean over 128 states",
+        "well above 0: the critic sees a difference between actions",
+    ),
+    Signal(
+        "probe/hindsight_gap",
+        "1",
+        "Q(s, a, goal reached later) - Q(s, a, goal of another episode), where the achieved goal moved",
+        "rises before success does",
+    ),
+    Signal(
+        "probe/critic_dormant",
+        "1",
+        "share of hidden units with mean |h| ≤ 0.025 of their layer's",
+        "below 0.5, no trend upwards",
+    ),
+    Signal("probe/actor_dormant", "1", "the same of the actor", "below 0.5"),
+    Signal(
+        "probe/critic_rank",
+        "1",
+        "singular values that hold 99 % of the sum, last hidden layer, 128 states",
+        "tens; a fall to a few is a collapse",
+    ),
+    Signal("probe/actor_rank", "1", "the same of the actor", "tens"),
+    Signal(
+        "probe/actor_saturation",
+        "1",
+        "share of the policy's action components beyond ±0.99",
+        "below 0.5",
+    ),
+    Signal(
+        "probe/position_r2",
+        "1",
+        "held-out R² of a linear map from the encoder's features to the object's position",
+        "rises while success is still flat; above 0.8 the object is seen",
+    ),
+    Signal(
+        "probe/encoder_rank", "1", "effective rank of the encoder's features", "tens"
+    ),
+    Signal(
+        "probe/encoder_constant",
+        "1",
+        "share of features with a deviation below 0.001",
+        "below 0.5",
+    ),
+    Signal(
+        "probe/encoder_saturation", "1", "share of features beyond ±0.99", "below 0.2"
+    ),
+)
+
 SIGNALS: tuple[Signal, ...] = (
     Signal(
         "env_steps", "steps", "control steps, summed over worlds", "the first clock"
@@ -50,6 +109,18 @@ SIGNALS: tuple[Signal, ...] = (
         "1",
         "share of training episodes at the goal at their last step, with exploration noise, explorer worlds included",
         "lags eval/success by the noise",
+    ),
+    Signal(
+        "train/return",
+        "1",
+        "undiscounted return of training episodes, mean; other engines log it",
+        "rises with success",
+    ),
+    Signal(
+        "train/episode_steps",
+        "steps",
+        "length of training episodes, mean; other engines log it",
+        "the horizon, unless success ends an episode",
     ),
     Signal(
         "train/critic_loss",
@@ -125,6 +196,18 @@ SIGNALS: tuple[Signal, ...] = (
         "leads success by minutes",
     ),
     Signal(
+        "replay/displacement_m",
+        "m",
+        "distance of the achieved goal from where it began, at the end of the newest 128 episodes, mean",
+        "rises before success does",
+    ),
+    Signal(
+        "replay/trivial_share",
+        "1",
+        "of sampled transitions that end at their goal, the share that also began there",
+        "falls as the agent moves things on purpose; near 1: hindsight rewards nothing",
+    ),
+    Signal(
         "sim/diverged",
         "worlds",
         "worlds reset so far because their physics failed",
@@ -156,6 +239,34 @@ SIGNALS: tuple[Signal, ...] = (
         "1",
         "mean absolute change of an action component per step",
         "smooth policies: below 0.3",
+    ),
+    Signal(
+        "eval/success_near",
+        "1",
+        "success over the half of the goals that began nearer",
+        "rises first",
+    ),
+    Signal(
+        "eval/success_far", "1", "success over the other half", "follows success_near"
+    ),
+    Signal(
+        "eval/competence_radius_m",
+        "m",
+        "greatest distance d such that at least half of the goals within d are reached",
+        "grows from the goal's tolerance to the whole table",
+    ),
+    *PROBES,
+    Signal(
+        "doctor/phase",
+        "1",
+        "warm-up 0, flat 1, take-off 2, converging 3, converged 4, collapsed 5, unknown 6; TensorBoard only",
+        "goes up to 4",
+    ),
+    Signal(
+        "doctor/confidence",
+        "1",
+        "that the phase is right; TensorBoard only",
+        "above 0.9",
     ),
 )
 

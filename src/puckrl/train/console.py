@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from puckrl.monitor.verdict import Verdict
 from puckrl.train.loop import Doing, Limits
 from puckrl.train.sinks import Row
 
@@ -27,6 +28,10 @@ class Display(Protocol):
 
     def write(self, row: Row) -> None:
         """Numbers to show."""
+        ...
+
+    def tell(self, verdict: Verdict, env_steps: int) -> None:
+        """What the doctor says."""
         ...
 
     def close(self) -> None:
@@ -48,6 +53,7 @@ class PlainDisplay:
     def __init__(self, title: str, limits: Limits, console: Console) -> None:
         self._console, self._limits = console, limits
         self._spoken = time.monotonic()
+        self._told = ""
         self._print(title)
 
     def say(self, doing: Doing) -> None:
@@ -63,6 +69,13 @@ class PlainDisplay:
             self._print(
                 f"{_clocks(row)}  training success {row['train/success']:.2f}  {_rates(row)}"
             )
+
+    def tell(self, verdict: Verdict, env_steps: int) -> None:
+        """A line whenever the verdict changes."""
+        words = f"{verdict.label}; {verdict.advice}"
+        if words != self._told:
+            self._print(f"{'doctor':>9} {words}")
+            self._told = words
 
     def close(self) -> None:
         """Nothing is open."""
@@ -81,6 +94,7 @@ class LiveDisplay:
         self._row: Row = {}
         self._judged: Row = {}
         self._curve: list[float] = []
+        self._verdict: Verdict | None = None
         self._live = Live(self, console=console, refresh_per_second=8, transient=False)
         self._live.start()
 
@@ -95,6 +109,10 @@ class LiveDisplay:
             self._curve.append(row["eval/success"])
         else:
             self._row = row
+
+    def tell(self, verdict: Verdict, env_steps: int) -> None:
+        """Keep the newest verdict."""
+        self._verdict = verdict
 
     def close(self) -> None:
         """Leave the last panel standing."""
@@ -120,6 +138,12 @@ class LiveDisplay:
         if self._judged:
             lines.append(("success", Text(_judged(self._judged), style="bold green")))
             lines.append(("so far", Text(sparkline(self._curve), style="green")))
+        if self._verdict:
+            style = self._verdict.colour
+            lines.append(
+                ("doctor", Text(self._verdict.headline, style=f"bold {style}"))
+            )
+            lines.append(("advice", Text(self._verdict.advice, style=style)))
         if self._row:
             row = self._row
             moved = row["replay/recent_moving_share"]

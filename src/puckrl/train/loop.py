@@ -6,6 +6,7 @@ from typing import Literal
 
 from puckrl.core.clock import Clock, Every
 from puckrl.core.runtime import torch_threads
+from puckrl.monitor.stopping import Reason
 from puckrl.train.learner import Learner
 from puckrl.train.rollout import Collected, Collector, Evaluation
 from puckrl.train.sinks import Row, Sink
@@ -13,7 +14,7 @@ from puckrl.train.sinks import Row, Sink
 Doing = Literal[
     "warming up", "collecting", "compiling", "learning", "evaluating", "saving"
 ]
-Stop = Literal["budget", "success", "interrupted"]
+Stop = Literal["budget", "success", "interrupted"] | Reason
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,13 @@ def train(
     collector: Collector,
     learner: Learner,
     evaluate: Callable[[], Evaluation],
+    diagnose: Callable[[], Row],
     evaluate_every: int,
     save: Callable[[], None],
     save_every_s: float,
     sink: Sink,
     say: Callable[[Doing], None],
-    interrupted: Callable[[], bool],
+    asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
     """Collect, learn, judge, save, until a limit is reached; returns which.
 
@@ -71,12 +73,13 @@ def train(
         collector: plays into the replay.
         learner: updates the agent from the replay, and says who plays.
         evaluate: judges the present policy.
+        diagnose: looks into networks and replay, with each evaluation.
         evaluate_every: env steps between evaluations.
         save: writes a snapshot.
         save_every_s: seconds between snapshots; 0: never.
         sink: takes the numbers.
         say: told what happens now.
-        interrupted: asked once a turn whether to stop.
+        asked_to_stop: by a person or the doctor; asked once a turn.
     """
     clock = progress.clock
     should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
@@ -96,11 +99,10 @@ def train(
         stop = limits.reached(clock, progress.successes)
         if should_evaluate(clock.env_steps) or stop == "budget":
             say("evaluating")
-            judge(evaluate, progress, sink)
+            judge(evaluate, diagnose, progress, sink)
             stop = stop or limits.reached(clock, progress.successes)
 
-        if interrupted():
-            stop = stop or "interrupted"
+        stop = stop or asked_to_stop()
         if should_save(clock.wall_s):
             say("saving")
             with clock.phase("save"):
@@ -108,12 +110,19 @@ def train(
     return stop
 
 
-def judge(evaluate: Callable[[], Evaluation], progress: Progress, sink: Sink) -> None:
+def judge(
+    evaluate: Callable[[], Evaluation],
+    diagnose: Callable[[], Row],
+    progress: Progress,
+    sink: Sink,
+) -> None:
     """Evaluate the present policy; log and remember the verdict."""
     clock = progress.clock
     with clock.phase("evaluate"), torch_threads(1):
         judged = evaluate()
-    sink.write(clocks(clock) | evaluation_row(judged))
+    with clock.phase("diagnose"), torch_threads(1):
+        probed = diagnose()
+    sink.write(clocks(clock) | evaluation_row(judged) | probed)
     progress.evaluated_at = clock.env_steps
     progress.successes = [*progress.successes, judged.success][-2:]
 
@@ -164,4 +173,7 @@ def evaluation_row(judged: Evaluation) -> Row:
         "eval/return": judged.mean_return,
         "eval/time_to_success_s": judged.time_to_success_s,
         "eval/action_change": judged.action_change,
+        "eval/success_near": judged.success_near,
+        "eval/success_far": judged.success_far,
+        "eval/competence_radius_m": judged.competence_radius_m,
     }

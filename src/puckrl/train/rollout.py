@@ -9,6 +9,7 @@ from torch import Tensor
 from puckrl.core.maths import Interval, wilson_interval
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.monitor.encoder import competence_radius
 from puckrl.replay.episodes import EpisodeRing
 
 _POLICY_DTYPE = {torch.uint8: torch.uint8}
@@ -85,6 +86,12 @@ class Evaluation:
     """Median time until the goal was first reached, over successful episodes; seconds."""
     action_change: float
     """Mean absolute change of an action component from one step to the next, in [0, 2]."""
+    success_near: float
+    """Success over the half of the goals that began nearer."""
+    success_far: float
+    """Success over the other half."""
+    competence_radius_m: float
+    """Greatest distance up to which at least half of the goals are reached; metres."""
 
 
 @torch.no_grad()
@@ -103,10 +110,12 @@ def evaluate(
         device: where the policy lives.
     """
     parts = [_play(env, policy, device) for _ in range(-(-episodes // env.num_worlds))]
-    wins, returns, first, change = (
+    wins, returns, first, change, distance = (
         torch.cat(column) for column in zip(*parts, strict=True)
     )
     reached = first[wins]
+    nearer = wins.double()[distance.argsort(stable=True)]
+    half = len(nearer) // 2
     return Evaluation(
         episodes=len(wins),
         success=float(wins.double().mean()),
@@ -114,14 +123,22 @@ def evaluate(
         mean_return=float(returns.mean()),
         time_to_success_s=float(reached.median()) if len(reached) else float("nan"),
         action_change=float(change.mean()),
+        success_near=float(nearer[:half].mean()),
+        success_far=float(nearer[half:].mean()),
+        competence_radius_m=competence_radius(
+            distance.double().cpu().numpy(), wins.double().cpu().numpy()
+        ),
     )
 
 
-def _play(
-    env: GoalEnv, policy: Policy, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """One episode in every world: success, return, first time at the goal, action change."""
+def _play(env: GoalEnv, policy: Policy, device: torch.device) -> tuple[Tensor, ...]:
+    """One episode in every world, (num_worlds,) each.
+
+    Returns:
+        Success, return, first time at the goal, action change, distance of the goal.
+    """
     obs = env.reset()
+    distance = (obs["desired_goal"] - obs["achieved_goal"]).norm(dim=-1)
     alive = torch.ones(env.num_worlds, dtype=torch.bool, device=env.sim.device)
     won, change = torch.zeros_like(alive), alive.double() * 0
     total, first = change.clone(), torch.full_like(change, torch.inf)
@@ -140,7 +157,7 @@ def _play(
             )
         previous = action
         alive &= ~step.done
-    return won, total, first, change
+    return won, total, first, change, distance
 
 
 def to_device(obs: Obs, device: torch.device) -> Obs:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from puckrl.monitor.signals import METRICS
+from puckrl.monitor.verdict import PHASES, Verdict
 
 if TYPE_CHECKING:  # its import takes a second; a run without it need not pay
     pass
@@ -68,12 +69,22 @@ class TensorBoard:
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=purge_from)
+        self._told = ""
 
     def write(self, row: Row) -> None:
         """Every number of the row but the clock itself."""
         for name, value in row.items():
             if name != "env_steps":
                 self._writer.add_scalar(name, value, int(row["env_steps"]))
+
+    def tell(self, verdict: Verdict, env_steps: int) -> None:
+        """The phase as a number, and in words when they change."""
+        self._writer.add_scalar("doctor/phase", PHASES.index(verdict.phase), env_steps)
+        self._writer.add_scalar("doctor/confidence", verdict.confidence, env_steps)
+        words = f"**{verdict.phase}** · {verdict.advice}"
+        if words != self._told:
+            self._writer.add_text("doctor", words, env_steps)
+            self._told = words
 
     def close(self) -> None:
         """Flush and close."""

@@ -1,0 +1,259 @@
+"""The doctor's corpus: labelled runs, and how often the doctor is right about them.
+
+    python benchmarks/doctor_corpus.py list             recipes: what each makes and why
+    python benchmarks/doctor_corpus.py make NAME ...     trains them, stores curve and label
+    python benchmarks/doctor_corpus.py adopt FILE.csv    runs of benchmarks/learning.py
+    python benchmarks/doctor_corpus.py table             results/doctor.csv and the summary
+
+Runs are real; nothing in the corpus is drawn by hand. A recipe knows what is the matter
+with its run because it made it so. Take-off and plateau are proposed from the
+evaluations, in corpus.proposed, and stand in labels.csv for a person to correct.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import gymnasium
+from stable_baselines3 import SAC, HerReplayBuffer
+from stable_baselines3.common.logger import configure
+
+import puckrl.interop.gym
+from puckrl.interop.sb3 import facts_of as sb3_facts
+from puckrl.lab import corpus, session
+from puckrl.lab.analyse import read_rows
+from puckrl.lab.config import BudgetCfg, RunCfg, SaveCfg
+from puckrl.lab.corpus import Label, Split
+from puckrl.lab.logs.facts import facts_of
+from puckrl.lab.logs.read import read_logs
+from puckrl.lab.presets import preset
+from puckrl.lab.results import manifest, read_table, write_table
+from puckrl.monitor.facts import RunFacts
+from puckrl.train.sinks import Row
+
+CORPUS, RESULTS = Path("tests/curves"), Path("results")
+BROKEN = f"{Path(__file__).parent}/doctor_tasks.py"
+HELD_OUT = ("sb3", "lr-x100", "upside-down", "pick-place", "contaminated")
+"""Families that no rule is tuned on."""
+
+gymnasium.register_envs(puckrl.interop.gym)
+
+Made = tuple[list[Row], RunFacts]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a run of the corpus is made."""
+
+    family: str
+    """Whose siblings it stands with in the split."""
+    make: Callable[[int], Made]
+    """Trains with a seed."""
+    sickness: str = ""
+    """The finding that must be made."""
+
+
+def ours(cfg: RunCfg) -> Callable[[int], Made]:
+    """A run of this engine."""
+
+    def make(seed: int) -> Made:
+        seeded = replace(cfg, seed=seed)
+        quiet = SaveCfg(every_s=0.0, tensorboard=False, video=False)
+        with tempfile.TemporaryDirectory() as root:
+            folder = session.start(replace(seeded, save=quiet), Path(root))
+            return read_rows(folder.metrics), facts_of(seeded)
+
+    return make
+
+
+def sb3(env_id: str, steps: int, **changes: object) -> Callable[[int], Made]:
+    """A run of Stable-Baselines3's SAC + HER, from its own progress.csv."""
+    settings: dict[str, object] = {
+        "learning_starts": 500,
+        "batch_size": 256,
+        "gamma": 0.95,
+        "tau": 0.05,
+        "learning_rate": 1e-3,
+        "policy_kwargs": {"net_arch": [256, 256]},
+    }
+
+    def make(seed: int) -> Made:
+        model = SAC(
+            "MultiInputPolicy",
+            gymnasium.make(env_id),
+            replay_buffer_class=HerReplayBuffer,
+            seed=seed,
+            **(settings | changes),  # pyright: ignore[reportArgumentType]
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            model.set_logger(configure(folder, ["csv"]))
+            model.learn(steps)
+            model.logger.close()
+            (log,) = read_logs(Path(folder))
+        return list(log.rows), replace(sb3_facts(model), sparse=True)
+
+    return make
+
+
+def two_writers(seed: int) -> Made:
+    """Two real runs of the corpus appended to one file."""
+    labels = [x for x in corpus.read_labels(CORPUS) if not x.sickness]
+    one, other = labels[seed % len(labels)], labels[(seed + 1) % len(labels)]
+    rows = [*corpus.load(CORPUS, one), *corpus.load(CORPUS, other)]
+    return rows, one.run_facts()
+
+
+def recipes() -> dict[str, Recipe]:
+    """Every recipe by name."""
+    reach, push = preset("reach"), preset("push")
+    longer = replace(
+        reach,
+        budget=BudgetCfg(env_steps=8_000),
+        eval=replace(reach.eval, every_env_steps=400),
+    )
+    brief = replace(push, budget=BudgetCfg(env_steps=60_000))
+    still = replace(push.agent.explore, random_share=0.0, explorer_share=0.0, sigma=0.0)
+    hot = replace(longer, agent=replace(reach.agent, critic_lr=0.2, actor_lr=0.2))
+    blind = replace(brief, agent=replace(push.agent, explore=still, alpha=1e-6))
+    return {
+        "reach": Recipe("reach", ours(longer)),
+        "push": Recipe("push", ours(push)),
+        "pick-place": Recipe("pick-place", ours(preset("pick-place"))),
+        "slide": Recipe("slide", ours(preset("slide"))),
+        "push-dense": Recipe("push-dense", ours(preset("push-dense"))),
+        "push-no-her": Recipe(
+            "no-her", ours(replace(brief, replay=replace(push.replay, her_ratio=0.0)))
+        ),
+        "push-short": Recipe("push", ours(brief)),
+        "reach-lr-x100": Recipe("lr-x100", ours(hot), "saturated actor"),
+        "push-no-exploration": Recipe("no-exploration", ours(blind), "broken task"),
+        "reach-upside-down": Recipe(
+            "upside-down",
+            ours(replace(longer, task=f"{BROKEN}:RewardUpsideDown")),
+            "broken task",
+        ),
+        "push-broken-scene": Recipe(
+            "broken-scene",
+            ours(replace(brief, task=f"{BROKEN}:HandThatOnlyRises")),
+            "broken task",
+        ),
+        "reach-asks-nothing": Recipe(
+            "asks-nothing",
+            ours(replace(longer, task=f"{BROKEN}:GoalsThatAskForNothing")),
+            "broken task",
+        ),
+        "contaminated": Recipe("contaminated", two_writers, "contaminated log"),
+        "sb3-reach": Recipe("sb3", sb3("puck/FetchReach-v4", 8_000)),
+        "sb3-reach-lr-x100": Recipe(
+            "sb3", sb3("puck/FetchReach-v4", 8_000, learning_rate=0.1), "divergence"
+        ),
+        "sb3-push": Recipe("sb3", sb3("puck/FetchPush-v4", 60_000)),
+    }
+
+
+def add(family: str, name: str, origin: str, sickness: str, made: Made) -> Label:
+    """Store a run and its proposed label; a label of that name that is there is kept."""
+    rows, facts = made
+    corpus.store(CORPUS, family, name, rows)
+    known = corpus.read_labels(CORPUS) if (CORPUS / "labels.csv").is_file() else []
+    split: Split = "held-out" if family in HELD_OUT else "develop"
+    told = {k: v for k, v in asdict(facts).items() if v is not None}
+    guess = corpus.proposed(rows)
+    label = Label(
+        family, name, split, origin,
+        guess["first_update"], guess["take_off"], guess["settled"], float("inf"),
+        sickness, json.dumps(told),
+    )  # fmt: skip
+    labels = {(x.family, x.name): x for x in known}
+    labels.setdefault((family, name), label)
+    corpus.write_labels(CORPUS, list(labels.values()))
+    return label
+
+
+def make(names: list[str], seeds: int) -> None:
+    """Train recipes and add them."""
+    for name in names:
+        recipe = recipes()[name]
+        for seed in range(seeds):
+            made = recipe.make(seed)
+            print(
+                add(
+                    recipe.family,
+                    f"{name}-s{seed}",
+                    f"recipe {name}",
+                    recipe.sickness,
+                    made,
+                )
+            )
+
+
+def adopt(path: Path) -> None:
+    """Add the runs of a table of benchmarks/learning.py."""
+    rows = read_table(path)
+    for name, seed in dict.fromkeys((r["preset"], r["seed"]) for r in rows):
+        mine = [r for r in rows if (r["preset"], r["seed"]) == (name, seed)]
+        if len(mine) < 5:
+            print(
+                f"{name}, seed {seed}: {len(mine)} evaluations tell no phases, left out"
+            )
+            continue
+        curve: list[Row] = [
+            {
+                "env_steps": float(r["env_steps"]),
+                "updates": float(r["updates"]),
+                "train_s": float(r["train_s"]),
+                "eval/success": float(r["success"]),
+                "eval/episodes": 200.0,
+            }
+            for r in mine
+        ]
+        made = curve, facts_of(preset(name))
+        print(
+            add(name, f"{name}-table-s{seed}", f"{path.name}, success only", "", made)
+        )
+
+
+def table() -> None:
+    """Score every run; failures are part of the table."""
+    labels = corpus.read_labels(CORPUS)
+    scores = [corpus.score(x, corpus.load(CORPUS, x)) for x in labels]
+    rows = [
+        {
+            "split": s.label.split, "family": s.label.family, "name": s.label.name,
+            "phases_right": s.right, "moments": s.judged, "called_dead": s.called_dead,
+            "sickness": s.label.sickness or "-", "found": s.found, "said": s.said,
+        }
+        for s in scores
+    ]  # fmt: skip
+    write_table(RESULTS / "doctor.csv", rows, manifest(corpus=str(CORPUS)))
+    for row in rows:
+        print(*row.values(), sep=" | ")
+    for split in ("develop", "held-out"):
+        chosen = [s for s in scores if s.label.split == split]
+        print(split, corpus.summary(chosen))
+
+
+def main() -> None:
+    """Parse and do."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=("list", "make", "adopt", "table"))
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--seeds", type=int, default=1)
+    args = parser.parse_args()
+    if args.command == "list":
+        for name, recipe in recipes().items():
+            print(f"{name:22} {recipe.family:16} {recipe.sickness or 'healthy'}")
+    elif args.command == "make":
+        make(args.names, args.seeds)
+    elif args.command == "adopt":
+        for name in args.names:
+            adopt(Path(name))
+    else:
+        table()
+
+
+if __name__ == "__main__":
+    main()

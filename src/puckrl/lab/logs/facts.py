@@ -1,0 +1,108 @@
+"""What a configuration, a log or the command line says of a run besides its curves."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from puckrl.core.errors import UserError
+from puckrl.lab.config import RunCfg, to_dict
+from puckrl.lab.logs.log import RunLog
+from puckrl.monitor.facts import RunFacts
+from puckrl.tasks.catalog import make_task
+
+
+def facts_of(cfg: RunCfg) -> RunFacts:
+    """What one of our configurations says."""
+    spaces = make_task(cfg.task, cfg.reward).spaces
+    return RunFacts(
+        modality="pixels" if "pixels" in cfg.agent.actor_sensors else "state",
+        sparse=cfg.reward == "sparse",
+        gamma=cfg.agent.gamma,
+        horizon=spaces.horizon,
+        update_ratio=cfg.loop.update_ratio,
+        her=cfg.replay.her_ratio > 0,
+        action_dim=spaces.action_dim,
+        clipped=cfg.reward == "sparse",
+        success_asked=cfg.expect.success or 0.9,
+        budget_env_steps=cfg.budget.env_steps or None,
+        usual_takeoff_updates=cfg.expect.takeoff_updates or None,
+    )
+
+
+def flat_settings(cfg: RunCfg) -> dict[str, Any]:
+    """The configuration as dotted names, for comparisons."""
+    return _flat("", to_dict(cfg))
+
+
+def _flat(prefix: str, tree: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        inner = isinstance(value, dict)
+        found |= _flat(f"{prefix}{key}.", value) if inner else {prefix + key: value}
+    return found
+
+
+def inferred(log: RunLog) -> RunLog:
+    """Unknown facts that the numbers themselves betray.
+
+    An episode length that never changes is the horizon; returns that begin at minus the
+    horizon and never rise above 0 are those of a sparse reward; two clocks give their
+    ratio.
+    """
+    facts, table = log.facts, log.table
+    length = table.curve("train/episode_steps").y
+    if facts.horizon is None and len(length) and np.ptp(length) < 1e-6:
+        facts = replace(facts, horizon=round(float(length[0])))
+    name = "train/return" if "train/return" in table else "eval/return"
+    returns = table.curve(name).y
+    if facts.sparse is None and facts.horizon and len(returns):
+        full = -float(facts.horizon)
+        sparse = full - 1e-6 <= returns.min() <= 0.8 * full and returns.max() <= 0
+        facts = replace(facts, sparse=True if sparse else None)
+    updates = table.curve("updates")
+    if facts.update_ratio is None and len(updates) and updates.x[-1] > 0:
+        facts = replace(facts, update_ratio=float(updates.y[-1] / updates.x[-1]))
+    return dataclasses.replace(log, facts=facts)
+
+
+def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
+    """Facts from the command line's ``name=value``, over those that are known.
+
+    Raises:
+        UserError: for an unknown name or an illegal value.
+    """
+    hints = typing.get_type_hints(RunFacts)
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or name not in hints:
+            raise UserError(
+                f"--fact {item!r}: wanted name=value; names: {', '.join(hints)}"
+            )
+        facts = replace(facts, **{name: _value(item, hints[name], text)})
+    return facts
+
+
+def _value(item: str, hint: Any, text: str) -> Any:
+    """A fact's text as its declared type."""
+    if text in ("none", "unknown"):
+        return None
+    union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    kinds = [
+        k for k in (typing.get_args(hint) if union else (hint,)) if k is not type(None)
+    ]
+    legal = [word for k in kinds for word in typing.get_args(k)] or (
+        ["true", "false"] if bool in kinds else []
+    )
+    if legal and text not in legal:
+        raise UserError(f"--fact {item!r}: legal: {', '.join(legal)}")
+    if legal:
+        return text == "true" if bool in kinds else text
+    try:
+        return int(text) if int in kinds else float(text)
+    except ValueError:
+        raise UserError(f"--fact {item!r}: {text!r} is no number") from None

@@ -1,0 +1,220 @@
+"""Any path -> the runs that it holds."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from puckrl.core.errors import UserError
+from puckrl.lab.analyse import read_rows
+from puckrl.lab.logs.events import EventFile, is_event_file, read_events
+from puckrl.lab.logs.facts import facts_of, flat_settings, inferred
+from puckrl.lab.logs.log import Kind, RunLog, merged, stream, without_overwritten
+from puckrl.lab.logs.tables import (
+    is_monitor,
+    monitor_goes_back,
+    monitor_rows,
+    read_csv,
+    renamed,
+    wandb_runs,
+)
+from puckrl.lab.runs import RunFolder, foreign_files
+from puckrl.monitor.hygiene import Stream, examine
+from puckrl.monitor.verdict import Finding, Number
+from puckrl.train.sinks import Row
+
+_LEGAL = (
+    "a run folder, metrics.jsonl, TensorBoard event files, SB3's progress.csv or "
+    "monitor.csv, or a W&B export (.csv)"
+)
+
+
+def read_logs(path: Path, mapping: Mapping[str, str] | None = None) -> list[RunLog]:
+    """The runs at a path: one for a file or a run's folder, many for a folder of those.
+
+    Args:
+        path: a file or a folder.
+        mapping: other people's names of signals to ours, before the known ones.
+
+    Raises:
+        UserError: if there is nothing that can be read.
+    """
+    names = mapping or {}
+    if path.is_file():
+        return _file(path, names)
+    if not path.is_dir():
+        raise UserError(f"no log at {path}; legal: {_LEGAL}")
+    if (path / "metrics.jsonl").is_file():
+        return [_ours(path)]
+    if _logs_in(path):
+        return [_folder(path, names)]
+    inner = sorted({p.parent for p in path.rglob("*") if p.is_file() and _is_log(p)})
+    # A run of ours holds its event files one floor down: they are no run of their own.
+    runs = [p for p in inner if not any(q in inner for q in p.parents)]
+    if not runs:
+        raise UserError(f"nothing to read in {path}; legal: {_LEGAL}")
+    return [log for run in runs for log in read_logs(run, names)]
+
+
+def _file(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
+    if path.name.endswith(".jsonl"):
+        return [_ours(path.parent) if path.name == "metrics.jsonl" else _rows(path)]
+    if is_event_file(path):
+        return [_assemble(path, [path], mapping)]
+    if path.suffix != ".csv":
+        raise UserError(f"{path} is not readable; legal: {_LEGAL}")
+    header, lines = read_csv(path)
+    if is_monitor(path) or "time/total_timesteps" in header:
+        return [_assemble(path, [path], mapping)]
+    logs = [
+        inferred(RunLog(run or path.stem, path, ("wandb",), rows, (), tuple(unmapped)))
+        for run, (rows, unmapped) in wandb_runs(header, lines, mapping).items()
+    ]
+    if not any(log.rows for log in logs):
+        shown = ", ".join(header[:6])
+        raise UserError(
+            f"{path} has no column of env steps; say which with --map NAME=env_steps; "
+            f"it has: {shown}"
+        )
+    return logs
+
+
+def _rows(path: Path) -> RunLog:
+    """A metrics.jsonl by itself."""
+    rows = [row for row in read_rows(path) if "env_steps" in row]
+    problems = examine([stream(path.name, rows)])
+    return inferred(
+        RunLog(
+            path.parent.name,
+            path,
+            ("puckrl",),
+            without_overwritten(rows),
+            tuple(problems),
+        )
+    )
+
+
+def _ours(folder: Path) -> RunLog:
+    """A run folder, with what it says of itself."""
+    log = dataclasses.replace(
+        _rows(folder / "metrics.jsonl"), path=folder, name=folder.resolve().name
+    )
+    run = RunFolder(folder)
+    if not (folder / "config.yaml").is_file():
+        return log
+    cfg, strange = run.config(), foreign_files(run)
+    problems = log.problems
+    if strange:
+        names = ", ".join(sorted(p.name for p in strange)[:3])
+        finding = Finding(
+            "contaminated log",
+            "red",
+            f"the folder holds files that this run did not write ({names})",
+            "move them away; metrics.jsonl by itself can be judged",
+            (Number("foreign files", float(len(strange))),),
+        )
+        problems = (finding, *problems)
+    facts, settings = facts_of(cfg), flat_settings(cfg)
+    return inferred(
+        dataclasses.replace(log, problems=problems, facts=facts, settings=settings)
+    )
+
+
+def _logs_in(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_file() and _is_log(p))
+
+
+def _is_log(path: Path) -> bool:
+    monitor = path.name.endswith("monitor.csv")
+    return (
+        monitor or path.name in ("progress.csv", "metrics.jsonl") or is_event_file(path)
+    )
+
+
+def _folder(folder: Path, mapping: Mapping[str, str]) -> RunLog:
+    return _assemble(folder, _logs_in(folder), mapping)
+
+
+def _assemble(path: Path, files: list[Path], mapping: Mapping[str, str]) -> RunLog:
+    """One run from all the files that Stable-Baselines3 or TensorBoard wrote for it.
+
+    Event files know the time best, progress.csv the updates; monitor files count only
+    for what neither has.
+    """
+    parts: list[list[Row]] = []
+    streams: list[Stream] = []
+    kinds: list[Kind] = []
+    unmapped: set[str] = set()
+    problems: list[Finding] = []
+    monitors = [p for p in files if p.name.endswith("monitor.csv") or _csv_monitor(p)]
+    if monitors:
+        parts.append(monitor_rows(monitors))
+        kinds.append("sb3 monitor")
+        problems += _appended(monitors)
+    for file in (p for p in files if p.suffix == ".csv" and p not in monitors):
+        header, lines = read_csv(file)
+        rows, strange = renamed(header, lines, mapping)
+        streams.append(stream(file.name, rows))
+        parts.append(without_overwritten(rows))
+        kinds.append("sb3 csv")
+        unmapped |= set(strange)
+    events = [read_events(p, mapping) for p in files if is_event_file(p)]
+    if events:
+        parts.append(_in_time(events))
+        kinds.append("tensorboard")
+        streams += [event.stream for event in events]
+        unmapped |= {tag for event in events for tag in event.unmapped}
+    problems += examine(streams)
+    rows = _one_success(parts, kinds)
+    if not rows:
+        listed = ", ".join(sorted(unmapped)[:6]) or "none"
+        raise UserError(
+            f"{path} holds no signal that is known; use --map; its names: {listed}"
+        )
+    log = RunLog(
+        path.resolve().name,
+        path,
+        tuple(kinds),
+        rows,
+        tuple(problems),
+        tuple(sorted(unmapped)),
+    )
+    return inferred(log)
+
+
+def _csv_monitor(path: Path) -> bool:
+    return path.suffix == ".csv" and is_monitor(path)
+
+
+def _in_time(events: list[EventFile]) -> list[Row]:
+    """Rows of all event files, the later writer's where they overlap; seconds from 0."""
+    ordered = sorted((e for e in events if e.rows), key=lambda e: e.rows[0]["wall_s"])
+    if not ordered:
+        return []
+    zero = ordered[0].rows[0]["wall_s"]
+    rows: list[Row] = []
+    for event in ordered:
+        void = event.stream.purged_from
+        begin = min(row["env_steps"] for row in event.rows) if void is None else void
+        rows = [row for row in rows if row["env_steps"] < begin] + event.rows
+    return [row | {"wall_s": row["wall_s"] - zero} for row in rows]
+
+
+def _one_success(parts: list[list[Row]], kinds: list[Kind]) -> list[Row]:
+    """Monitor files repeat what the others have averaged: one of them is enough."""
+    others = [row for part in parts[1:] for row in part]
+    if "sb3 monitor" in kinds and others:
+        have = {name for row in others for name in row} - {"env_steps"}
+        lean = [{k: v for k, v in row.items() if k not in have} for row in parts[0]]
+        return merged([lean, *parts[1:]])
+    return merged(parts)
+
+
+def _appended(monitors: list[Path]) -> list[Finding]:
+    """Monitor files into which more than one run wrote."""
+    bad = [p for p in monitors if monitor_goes_back(p)]
+    if not bad:
+        return []
+    text = f"more than one run was appended to {bad[0].name}"
+    number = Number("monitor files whose time goes back", float(len(bad)))
+    advice = "separate the runs; Monitor(override_existing=True) starts a file anew"
+    return [Finding("contaminated log", "red", text, advice, (number,))]

@@ -1,0 +1,141 @@
+"""CSV files -> rows: Stable-Baselines3's progress and monitor files, W&B exports."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from puckrl.core.errors import UserError
+from puckrl.lab.logs.names import WANDB, ours
+from puckrl.train.sinks import Row
+
+_EPISODES = 100  # Stable-Baselines3 averages over as many
+_ROWS = 400
+
+Line = dict[str, str]
+
+
+def read_csv(path: Path) -> tuple[list[str], list[Line]]:
+    """Header and lines; SB3's monitor files begin with a comment of JSON.
+
+    Raises:
+        UserError: if it cannot be read as CSV.
+    """
+    try:
+        with path.open(newline="") as file:
+            text = (line for line in file if not line.startswith("#"))
+            reader = csv.DictReader(text)
+            lines = list(reader)
+            header = list(reader.fieldnames or [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"cannot read {path} as CSV: {error}") from error
+    if not header:
+        raise UserError(f"{path} is empty")
+    return header, lines
+
+
+def renamed(
+    header: Sequence[str], lines: Sequence[Line], mapping: Mapping[str, str]
+) -> tuple[list[Row], list[str]]:
+    """Lines under our names, and the names that are not ours; lines without a step go.
+
+    Empty cells are gaps; NaN and inf stay what they are.
+    """
+    names = {theirs: ours(theirs, mapping) for theirs in header}
+    rows: list[Row] = []
+    for line in lines:
+        row: Row = {}
+        for theirs, name in names.items():
+            value = _number(line.get(theirs))
+            if name is not None and value is not None:
+                row[name] = value
+        if np.isfinite(row.get("env_steps", np.nan)):
+            rows.append(row)
+    return rows, [theirs for theirs, name in names.items() if name is None]
+
+
+def wandb_runs(
+    header: Sequence[str], lines: Sequence[Line], mapping: Mapping[str, str]
+) -> dict[str, tuple[list[Row], list[str]]]:
+    """The runs of a W&B export, by name.
+
+    A chart's export has columns "run - metric", with __MIN and __MAX beside them; a
+    run's history has plain names.
+    """
+    clocks = dict(WANDB)
+    if "global_step" in header:  # else W&B's own count of log calls
+        clocks |= {"_step": "", "Step": ""}
+    known = {k: v for k, v in clocks.items() if v} | dict(mapping)
+    charts = [c for c in header if " - " in c and not c.endswith(("__MIN", "__MAX"))]
+    if not charts:
+        kept = [c for c in header if clocks.get(c) != ""]
+        return {"": renamed(kept, lines, known)}
+    runs = dict.fromkeys(c.rpartition(" - ")[0] for c in charts)
+    step = [c for c in header if " - " not in c]
+    found: dict[str, tuple[list[Row], list[str]]] = {}
+    for run in runs:
+        mine = {c: c.rpartition(" - ")[2] for c in charts if c.startswith(f"{run} - ")}
+        columns = {c: c for c in step} | mine
+        short = [{new: line[old] for old, new in columns.items()} for line in lines]
+        found[run] = renamed(list(columns.values()), short, known)
+    return found
+
+
+def monitor_rows(paths: Sequence[Path]) -> list[Row]:
+    """Episodes of one run's monitor files as means over 100 episodes and more.
+
+    Env steps are the lengths summed over all worlds, in the order in which the
+    episodes ended.
+    """
+    episodes: list[tuple[float, float, float, float]] = []
+    for path in paths:
+        for line in read_csv(path)[1]:
+            numbers = [_number(line.get(key)) for key in ("t", "l", "r", "is_success")]
+            if None not in numbers[:3]:
+                t, length, ret, won = (np.nan if n is None else n for n in numbers)
+                episodes.append((t, length, ret, won))
+    episodes.sort(key=lambda e: e[0])
+    table = np.array(episodes, dtype=np.float64).reshape(-1, 4)
+    steps = np.cumsum(table[:, 1])
+    size = min(max(_EPISODES, len(table) // _ROWS), max(len(table) // 8, 1))
+    rows: list[Row] = []
+    for last in range(size - 1, len(table), size):
+        part = table[last - size + 1 : last + 1]
+        row = {
+            "env_steps": float(steps[last]),
+            "episodes": float(last + 1),
+            "wall_s": float(part[-1, 0]),
+            "train/episode_steps": float(part[:, 1].mean()),
+            "train/return": float(part[:, 2].mean()),
+        }
+        if np.isfinite(part[:, 3]).all():
+            row["train/success"] = float(part[:, 3].mean())
+        rows.append(row)
+    return rows
+
+
+def monitor_goes_back(path: Path) -> int:
+    """How often the time of a monitor file jumps back: runs appended to one another."""
+    times = [_number(line.get("t")) for line in read_csv(path)[1]]
+    known = np.array([t for t in times if t is not None])
+    return int((np.diff(known) < -1.0).sum())
+
+
+def is_monitor(path: Path) -> bool:
+    """Whether a file begins as SB3's monitor files do."""
+    with path.open() as file:
+        head = file.readline()
+    try:
+        return head.startswith("#") and "t_start" in json.loads(head[1:])
+    except ValueError:
+        return False
+
+
+def _number(text: str | None) -> float | None:
+    """A cell as a number; None for a gap, or what is no number."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return {"true": 1.0, "false": 0.0}.get((text or "").lower())

@@ -1,0 +1,132 @@
+"""Noisy curves: their noise, trend, smoothing and crossings, on the run's own scale."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from puckrl.monitor.table import Array, Curve
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Where a curve goes."""
+
+    change: float
+    """Theil-Sen slope times the length of the stretch: how far it moved."""
+    z: float
+    """Mann-Kendall statistic: beyond +-2 the direction is hardly chance."""
+
+    @property
+    def rises(self) -> bool:
+        """Whether it goes up, beyond chance."""
+        return self.z > 2.0
+
+    @property
+    def falls(self) -> bool:
+        """Whether it goes down, beyond chance."""
+        return self.z < -2.0
+
+
+def noise(y: Array) -> float:
+    """Deviation of a point around a smooth curve: 1.4826 MAD(y_t+1 - y_t) / √2.
+
+    Args:
+        y: (n,); a trend adds nothing as long as it is slow against the spacing.
+    """
+    if len(y) < 3:
+        return 0.0
+    steps = np.diff(y)
+    mad = float(np.median(np.abs(steps - np.median(steps))))
+    return 1.4826 * mad / float(np.sqrt(2.0))
+
+
+def binned(curve: Curve, bins: int) -> Curve:
+    """Means over equal stretches of the clock; empty stretches are left out.
+
+    Args:
+        curve: any number of points.
+        bins: greatest number of points to return.
+    """
+    if len(curve) <= bins:
+        return curve
+    edges: Array = np.linspace(float(curve.x[0]), float(curve.x[-1]), bins + 1)
+    place = np.clip(np.searchsorted(edges, curve.x, side="right") - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    have = count > 0
+    x = np.bincount(place, curve.x, bins)[have] / count[have]
+    y = np.bincount(place, curve.y, bins)[have] / count[have]
+    return Curve(x, y)
+
+
+def smoothed(curve: Curve, half_width: float) -> Curve:
+    """Local mean with triangular weights 1 - |x - x_i| / h, h the half width.
+
+    Args:
+        curve: (n,) points.
+        half_width: on the clock; points further away count nothing.
+    """
+    if len(curve) < 2 or half_width <= 0:
+        return curve
+    away = np.abs(curve.x[:, None] - curve.x[None, :])
+    weight = np.clip(1.0 - away / half_width, 0.0, None)
+    return Curve(curve.x, weight @ curve.y / weight.sum(axis=1))
+
+
+def trend(curve: Curve, bins: int = 24) -> Trend:
+    """Robust slope and its significance.
+
+    Points are averaged into a few bins first: neighbours in a log are not independent.
+    Source: Sen (1968), Mann (1945), Kendall (1975).
+    """
+    points = binned(curve, bins)
+    n = len(points)
+    if n < 4:
+        return Trend(0.0, 0.0)
+    one, other = np.triu_indices(n, k=1)
+    dx, dy = points.x[other] - points.x[one], points.y[other] - points.y[one]
+    apart = dx > 0
+    if not apart.any():
+        return Trend(0.0, 0.0)
+    slope = float(np.median(dy[apart] / dx[apart]))
+    score = float(np.sign(dy).sum())
+    _, ties = np.unique(points.y, return_counts=True)
+    variance = n * (n - 1) * (2 * n + 5) - float(
+        (ties * (ties - 1) * (2 * ties + 5)).sum()
+    )
+    z = 0.0 if variance <= 0 else (score - np.sign(score)) / np.sqrt(variance / 18.0)
+    return Trend(slope * float(points.x[-1] - points.x[0]), float(z))
+
+
+def first_above(curve: Curve, level: float, hold: int) -> float | None:
+    """When a curve first rises to a level and stays there for ``hold`` points.
+
+    Returns:
+        The moment, on the straight line between two points; None if it never does.
+    """
+    above = curve.y >= level
+    for i in range(len(above) - hold + 1):
+        if above[i : i + hold].all():
+            return _crossing(curve, i, level)
+    return None
+
+
+def last_below(curve: Curve, level: float) -> float | None:
+    """When a curve leaves a level for good; its first point if it never was below."""
+    below = np.flatnonzero(curve.y < level)
+    if not len(curve):
+        return None
+    last = int(below[-1]) if len(below) else -1
+    if last + 1 >= len(curve):
+        return float(curve.x[-1])
+    return _crossing(curve, last + 1, level)
+
+
+def _crossing(curve: Curve, i: int, level: float) -> float:
+    """Where the line into point i meets the level; the point itself if it starts there."""
+    if i == 0:
+        return float(curve.x[0])
+    x, y = curve.x[i - 1 : i + 1], curve.y[i - 1 : i + 1]
+    if y[1] == y[0]:
+        return float(x[1])
+    share = float(np.clip((level - y[0]) / (y[1] - y[0]), 0.0, 1.0))
+    return float(x[0] + share * (x[1] - x[0]))

@@ -1,0 +1,150 @@
+"""Faults that no amount of training mends: broken tasks, diverged values, dead actors."""
+
+import numpy as np
+
+from puckrl.monitor.phases import warm_up_end
+from puckrl.monitor.reading import Reading
+from puckrl.monitor.verdict import Finding, Number
+
+_LEAST_EPISODES = 300
+
+
+def broken_task(reading: Reading) -> Finding | None:
+    """The task itself cannot be learned: found without looking at success."""
+    episodes = reading.episodes()
+    for reason, number in (
+        _never_moves(reading, episodes),
+        _easy_for_chance(reading),
+        _physics_fails(reading, episodes),
+        _reward_out_of_range(reading),
+    ):
+        if number is not None:
+            advice = "run puck check on the task: this is no matter of training longer"
+            return Finding("broken task", "red", reason, advice, (number,))
+    return None
+
+
+def _never_moves(reading: Reading, episodes: float) -> tuple[str, Number | None]:
+    moving = reading.table.curve("replay/recent_moving_share")
+    enough = episodes >= _LEAST_EPISODES and len(moving) >= 3
+    still = (
+        enough
+        and float(np.median(moving.y)) < 0.01
+        and reading.level("replay/recent_moving_share") < 0.02
+    )
+    share = reading.level("replay/recent_moving_share")
+    number = Number(
+        "replay/recent_moving_share", share, f"after {episodes:,.0f} episodes"
+    )
+    return (
+        "the achieved goal never moves: actions do not reach the object",
+        number if still else None,
+    )
+
+
+def _easy_for_chance(reading: Reading) -> tuple[str, Number | None]:
+    end = warm_up_end(reading.table)
+    chance = reading.table.curve("train/success").upto(-1 if end is None else end)
+    level = float(np.mean(chance.y[:-1])) if len(chance) > 2 else 0.0
+    number = Number("success of random play", level, "5 % would be usual")
+    return (
+        "random play already succeeds: the goals ask for nothing",
+        number if level > 0.5 else None,
+    )
+
+
+def _physics_fails(reading: Reading, episodes: float) -> tuple[str, Number | None]:
+    failed = reading.table.curve("sim/diverged")
+    share = float(failed.y[-1]) / episodes if len(failed) and episodes > 0 else 0.0
+    number = Number("share of episodes whose physics failed", share)
+    return "the simulation diverges", number if share > 0.02 else None
+
+
+def _reward_out_of_range(reading: Reading) -> tuple[str, Number | None]:
+    reward = reading.table.curve("train/reward_mean")
+    returns = reading.table.curve("train/return")
+    top = max([float(c.y.max()) for c in (reward, returns) if len(c)], default=0.0)
+    number = Number("greatest mean reward", top, "sparse rewards lie in [-1, 0]")
+    wrong = reading.facts.sparse is True and top > 1e-6
+    return "the reward has the wrong sign or scale", number if wrong else None
+
+
+def divergence(reading: Reading) -> Finding | None:
+    """Numbers beyond what the reward allows, or beyond numbers."""
+    advice = "stop; lower the learning rate, clip the targets to what the reward allows"
+    for name, count in reading.table.not_finite.items():
+        if name in ("train/critic_loss", "train/actor_loss", "train/q_mean"):
+            reason = f"{name} was NaN or infinite {count} times"
+            return Finding(
+                "divergence", "red", reason, advice, (Number(name, np.nan, reason),)
+            )
+    bounds, value = reading.facts.value_bounds(), reading.level("train/q_mean")
+    if bounds is not None and np.isfinite(value):
+        bonus = _entropy_bonus(reading)
+        slack = 0.1 * (bounds[1] - bounds[0])
+        if not bounds[0] - slack <= value <= bounds[1] + slack + bonus:
+            number = Number(
+                "train/q_mean",
+                value,
+                f"the reward allows {bounds[0]:.1f} ... {bounds[1]:.1f}",
+            )
+            return Finding(
+                "divergence", "red", "Q left what the reward allows", advice, (number,)
+            )
+    return _explosion(reading, advice)
+
+
+def _entropy_bonus(reading: Reading) -> float:
+    """What entropy can add to soft values: α H / (1 - γ)."""
+    alpha, entropy = reading.level("train/alpha"), reading.level("train/entropy")
+    gamma = reading.facts.gamma
+    if gamma is None or gamma >= 1 or not np.isfinite(alpha):
+        return 0.0
+    dim = reading.facts.action_dim or 4
+    most = entropy if np.isfinite(entropy) else dim * float(np.log(2.0))
+    return alpha * max(most, 0.0) / (1 - gamma)
+
+
+def _explosion(reading: Reading, advice: str) -> Finding | None:
+    """A loss a hundred times its own usual size, while nothing is being learned."""
+    loss = reading.table.curve("train/critic_loss")
+    if reading.phase not in ("flat", "collapsed") or len(loss) < 10:
+        return None
+    usual, now = float(np.quantile(loss.y, 0.2)), reading.level("train/critic_loss")
+    if not now > 100 * max(usual, 1e-9) or now < 1.0:
+        return None
+    number = Number("critic loss", now, f"usually {usual:.2g}")
+    return Finding("divergence", "red", "the critic's loss explodes", advice, (number,))
+
+
+def saturated_actor(reading: Reading) -> Finding | None:
+    """Actions pinned at their limits."""
+    effort = reading.level("train/action_effort")
+    if not effort > 0.95:
+        return None
+    number = Number("train/action_effort", effort, "1 is every action at its limit")
+    return Finding(
+        "saturated actor",
+        "red",
+        "every action is at its limit: tanh passes no gradient back",
+        "lower the actor's learning rate or raise action_l2",
+        (number,),
+    )
+
+
+def entropy_collapse(reading: Reading) -> Finding | None:
+    """A policy that became deterministic before it found anything."""
+    if reading.phase not in ("flat", "collapsed"):
+        return None
+    dim = reading.facts.action_dim or 4
+    entropy, alpha = reading.level("train/entropy"), reading.table.curve("train/alpha")
+    advice = "raise the temperature, or hold it fixed (0.02-0.05 works for sparse Fetch tasks)"
+    if entropy < -2.0 * dim:
+        number = Number("train/entropy", entropy, f"{-dim} nats is the usual target")
+        why = "the policy stopped exploring before success left its floor"
+        return Finding("entropy collapse", "red", why, advice, (number,))
+    if len(alpha) > 4 and alpha.y[-1] < min(1e-3, 0.01 * float(alpha.y.max())):
+        number = Number("train/alpha", float(alpha.y[-1]), f"began at {alpha.y[0]:.2g}")
+        why = "the tuned temperature fell to nothing while success is flat"
+        return Finding("entropy collapse", "yellow", why, advice, (number,))
+    return None

@@ -1,0 +1,167 @@
+"""What a run's phases and signals say together: healthy, dead, forgetting, done."""
+
+import numpy as np
+
+from puckrl.monitor.curves import noise, trend
+from puckrl.monitor.faults import (
+    broken_task,
+    divergence,
+    entropy_collapse,
+    saturated_actor,
+)
+from puckrl.monitor.phases import plateau, updates_at
+from puckrl.monitor.reading import (
+    PROBES,
+    Reading,
+    Rule,
+    at_failure,
+    rising,
+    value_level,
+)
+from puckrl.monitor.stopping import patience_updates
+from puckrl.monitor.verdict import Finding, Number
+
+_EVIDENCE = 10  # points without any sign of life before a run may be called dead
+
+
+def flat(reading: Reading) -> Finding | None:
+    """Healthy, memorising failure, or dead."""
+    if reading.phase != "flat":
+        return None
+    signs = rising(reading)
+    if signs:
+        names = ", ".join(n.name for n in signs[:3])
+        return Finding(
+            "healthy flat",
+            "green",
+            f"success is flat, but {names} rises: a take-off is being prepared",
+            "let it run; judge again when success has left its floor",
+            tuple(signs[:3]),
+        )
+    return _lifeless(reading)
+
+
+def _lifeless(reading: Reading) -> Finding | None:
+    """Nothing rises: dead if patience is over, else a warning if failure is memorised."""
+    table, facts = reading.table, reading.facts
+    loss, value = (
+        trend(reading.later("train/critic_loss")),
+        value_level(reading),
+    )
+    stuck = at_failure(reading)
+    numbers = tuple(n for n in (value,) if n is not None)
+    spent = updates_at(table, facts, table.end)
+    patience = patience_updates(facts)
+    if spent >= patience and len(reading.progress.raw) >= _EVIDENCE:
+        blind = facts.modality != "state" and not any(p in table for p in PROBES)
+        why = "its features are not probed" if blind else "no leading signal rises"
+        return Finding(
+            "dead flat",
+            "yellow" if blind else "red",
+            f"success is at its floor after {spent:,.0f} updates ({patience:,.0f} is patience), and {why}",
+            "log a probe of the features before giving up"
+            if blind
+            else "stop; check task and goals (puck check), the sensors, and the exploration",
+            (Number("updates", spent, f"patience {patience:,.0f}"), *numbers),
+        )
+    if stuck or loss.falls:
+        what = "Q sits at uniform failure" if stuck else "the critic's loss only falls"
+        left = f"{patience - spent:,.0f} updates" if np.isfinite(spent) else "patience"
+        return Finding(
+            "memorising failure",
+            "yellow",
+            f"{what} while success is flat: the critic learns that everything fails",
+            f"not dead yet ({left} left): look at exploration and hindsight, not at the loss",
+            (
+                Number(
+                    "critic loss",
+                    reading.level("train/critic_loss"),
+                    f"moved {loss.change:+.2g}",
+                ),
+                *numbers,
+            ),
+        )
+    return None
+
+
+def forgetting(reading: Reading) -> Finding | None:
+    """Success that was there and went."""
+    of = reading.progress
+    best, lost = float(of.smooth.y.max()), float(of.smooth.y.max()) - of.now
+    if lost < max(0.15, 5 * of.sigma_smooth) or best < of.left_level:
+        return None
+    colour = "red" if lost > 0.3 or reading.phase == "collapsed" else "yellow"
+    number = Number("success lost", lost, f"from {best:.2f} to {of.now:.2f}")
+    return Finding(
+        "forgetting",
+        colour,
+        "success fell after it had been reached",
+        "take the snapshot of the best evaluation; lower the learning rates or enlarge the replay",
+        (number,),
+    )
+
+
+def stalled(reading: Reading) -> Finding | None:
+    """A plateau far from solved."""
+    if reading.phase not in ("take-off", "converging"):
+        return None
+    level, settled = plateau(reading.progress.smooth, reading.progress)
+    if not settled or level >= 0.8 or not reading.progress.sure_scale:
+        return None
+    number = Number("success", level, "standing still")
+    return Finding(
+        "stalled",
+        "yellow",
+        f"success stands at {level:.2f}: some goals are solved, others never",
+        "look at success by the distance of the goal, and at the goals that fail",
+        (number,),
+    )
+
+
+def mismatch(reading: Reading) -> Finding | None:
+    """Training success that evaluation does not confirm."""
+    judged, trained = reading.tail("eval/success"), reading.tail("train/success")
+    if len(judged) < 3 or len(trained) < 3:
+        return None
+    gap = float(np.median(trained.y) - np.median(judged.y))
+    if gap < max(0.2, 4 * noise(judged.y)):
+        return None
+    number = Number("training success minus evaluated success", gap)
+    return Finding(
+        "eval-train mismatch",
+        "red",
+        "the policy succeeds while training and not when judged",
+        "compare the two environments: normalisation, goals, horizon, success at the last step",
+        (number,),
+    )
+
+
+def wasting_time(reading: Reading) -> Finding | None:
+    """Converged long ago."""
+    if reading.phase != "converged":
+        return None
+    begin, end = reading.spans[-1].env_steps
+    share = (end - begin) / end
+    if share < 0.3 or reading.progress.now < reading.facts.success_asked:
+        return None
+    return Finding(
+        "wasting time",
+        "yellow",
+        f"nothing has changed over the last {share:.0%} of the run",
+        "stop here; --stop auto would have",
+        (Number("share of the run since converged", share),),
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    divergence,
+    broken_task,
+    saturated_actor,
+    entropy_collapse,
+    forgetting,
+    mismatch,
+    flat,
+    stalled,
+    wasting_time,
+)
+"""Every rule, the gravest first."""

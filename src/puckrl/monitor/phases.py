@@ -1,0 +1,260 @@
+"""The phases of a success curve: where it leaves the floor, climbs, settles, falls.
+
+    success   1 |                        ______      converged: within noise of its plateau
+                |                    .--'            converging: within 5 % of it, or slow
+                |                  /
+                |                /                   take-off: left the floor for good
+              f |______________/                     flat: at the floor f
+                +---------------------------> env steps
+
+Levels are shares of the way from the run's own floor to what is possible, and widths
+are multiples of the run's own noise: no number of env steps or of loss is built in.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from puckrl.monitor.curves import binned, first_above, last_below, noise, smoothed
+from puckrl.monitor.curves import trend as trend_of
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.table import Curve, Table
+from puckrl.monitor.verdict import Phase, Span
+
+_POINTS = 150
+_HALF_WIDTH = 0.03  # of the run so far
+_LEFT = 0.15  # of the way from floor to ceiling: no chance any more
+_TAIL = 0.1  # of the run so far: what a plateau lasts at least
+_FALL = 0.5  # of the way from floor to peak: what a collapse loses at least
+_LEAST_POINTS = 2
+
+Starts = list[tuple[Phase, float]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The curve that phases are read from."""
+
+    name: str
+    """Where it comes from."""
+    raw: Curve
+    """Share of success, at most 150 points."""
+    smooth: Curve
+    """The same, smoothed."""
+    floor: float
+    """Level from which the run began."""
+    sigma: float
+    """Noise of a raw point."""
+    sure_scale: bool
+    """Whether 1 is known to be the best possible."""
+
+    @property
+    def sigma_smooth(self) -> float:
+        """Noise of a smoothed point."""
+        width = _half_width(self.raw)
+        near = (np.abs(self.raw.x[:, None] - self.raw.x) < width).sum(axis=1)
+        return self.sigma / float(np.sqrt(np.median(near)))
+
+    @property
+    def now(self) -> float:
+        """Smoothed success at the end."""
+        return float(self.smooth.y[-1])
+
+    @property
+    def left_level(self) -> float:
+        """Success that the floor's noise does not reach."""
+        return self.floor + max(_LEFT * (1 - self.floor), 4 * self.sigma_smooth)
+
+
+def progress(table: Table, facts: RunFacts) -> Progress | None:
+    """The success curve of a run, or what comes nearest; None if there is too little.
+
+    In order: evaluated success, success while training, returns on the scale of the
+    horizon (sparse rewards), returns on the run's own scale.
+    """
+    judged, trained = table.curve("eval/success"), table.curve("train/success")
+    few = len(judged) < _LEAST_POINTS or (
+        len(trained) >= 20 and noise(judged.y) > 2 * noise(trained.y) + 0.02
+    )
+    name = "train/success" if few and len(trained) >= _LEAST_POINTS else "eval/success"
+    curve = trained if name == "train/success" else judged
+    if len(curve) >= _LEAST_POINTS:
+        counted = table.curve("eval/episodes").y
+        known = name == "eval/success" and len(counted) > 0
+        return _progress(name, curve, float(np.median(counted)) if known else 100.0)
+    for name in ("eval/return", "train/return"):
+        curve = table.curve(name)
+        if len(curve) >= _LEAST_POINTS:
+            return _from_return(name, curve, facts)
+    return None
+
+
+def _from_return(name: str, curve: Curve, facts: RunFacts) -> Progress:
+    """Share of steps at the goal (sparse), or the place in the run's own range."""
+    sparse = facts.sparse is True and facts.horizon
+    if sparse and curve.y.max() <= 0:
+        share = Curve(curve.x, 1.0 + curve.y / float(facts.horizon or 1))
+        return _progress(name, share, 100.0)
+    points = binned(curve, _POINTS)
+    low, high = float(points.y.min()), float(np.quantile(points.y, 0.98))
+    # A range of pure noise must not look like progress.
+    span = max(high - low, 8 * noise(points.y), 1e-9)
+    return _progress(name, Curve(curve.x, (curve.y - low) / span), 100.0, sure=False)
+
+
+def _progress(name: str, curve: Curve, episodes: float, sure: bool = True) -> Progress:
+    raw = binned(curve, _POINTS)
+    smooth = smoothed(raw, _half_width(raw))
+    first = max(3, len(raw) // 10)
+    floor = min(float(np.median(raw.y[:first])), float(smooth.y[0]))
+    # Nobody begins there: the climb was over before the first point.
+    floor = floor if floor < 0.4 else 0.0
+    chance = float(np.clip(floor, 0.02, 0.98))
+    counting = float(np.sqrt(chance * (1 - chance) / episodes))
+    # A steep climb over few points looks like noise: not more than thrice the counting's.
+    sigma = max(counting, min(noise(raw.y), 3 * counting) if sure else noise(raw.y))
+    return Progress(name, raw, smooth, floor, sigma, sure)
+
+
+def _half_width(curve: Curve) -> float:
+    """Half width of the smoothing, on the clock."""
+    spacing = float(np.median(np.diff(curve.x)))
+    return max(_HALF_WIDTH * float(curve.x[-1] - curve.x[0]), 1.5 * spacing)
+
+
+def spans(table: Table, of: Progress, facts: RunFacts) -> tuple[Span, ...]:
+    """The run's phases from its first row to its last."""
+    starts: Starts = []
+    rest = of.smooth
+    while len(rest):
+        fall = _collapse(rest, of)
+        healthy = rest if fall is None else rest.upto(fall[0])
+        resumed = bool(starts)
+        starts += _climb(healthy, of, resumed=resumed)
+        if fall is None:
+            break
+        starts.append(("collapsed", fall[0]))
+        if fall[1] is None:
+            break
+        rest = rest.since(fall[1])
+    return _on_clocks(_with_warm_up(starts, table), table, facts)
+
+
+def _climb(curve: Curve, of: Progress, *, resumed: bool) -> Starts:
+    """Flat, take-off, converging, converged: those that a curve went through."""
+    begin = float(curve.x[0])
+    starts: Starts = [("take-off" if resumed else "flat", begin)]
+    hold = min(2, len(curve))
+    left = begin if resumed else first_above(curve, of.left_level, hold)
+    if left is None:
+        return starts
+    if not resumed:
+        starts.append(("take-off", _onset(curve, of, left)))
+    level, settled = plateau(curve, of)
+    slowed = first_above(curve.since(left), 0.95 * level, 1)
+    slowed = _slowed(curve.since(left), of) if slowed is None else slowed
+    if slowed is None:
+        return starts
+    starts.append(("converging", max(slowed, starts[-1][1])))
+    if not settled or level < 0.8:
+        return starts
+    arrived = first_above(curve, level - max(of.sigma_smooth, 0.02), 1)
+    if arrived is not None and curve.x[-1] - arrived >= 0.8 * _tail(curve):
+        starts.append(("converged", max(arrived, starts[-1][1])))
+    return starts
+
+
+def _onset(curve: Curve, of: Progress, left: float) -> float:
+    """Back from where success has certainly left the floor to where it began to."""
+    before = curve.upto(left)
+    early = before.y[: max(1, int(0.8 * len(before)))]
+    floor = min(float(np.median(early)), of.left_level)
+    level = floor + max(2 * of.sigma_smooth, 0.03 * (1 - floor))
+    found = last_below(before, level) if len(before) else None
+    return left if found is None else min(found, left)
+
+
+def plateau(curve: Curve, of: Progress) -> tuple[float, bool]:
+    """The level at the end and whether the curve stands still there; else 1."""
+    tail = of.raw.upto(float(curve.x[-1])).since(float(curve.x[-1]) - _tail(curve))
+    if len(tail) < 3:
+        return 1.0, False
+    level, way = float(np.median(tail.y)), trend_of(tail)
+    moves = abs(way.change) > max(2 * of.sigma_smooth, 0.03) and abs(way.z) > 1.0
+    spread = float(np.std(tail.y)) > max(2 * of.sigma, 0.05)
+    return (1.0, False) if moves or spread else (level, True)
+
+
+def _tail(curve: Curve) -> float:
+    """How long a plateau must last, on the clock: a share of the run, four points."""
+    spacing = float(np.median(np.diff(curve.x))) if len(curve) > 1 else 0.0
+    return max(_TAIL * float(curve.x[-1]), 3.5 * spacing)
+
+
+def _slowed(curve: Curve, of: Progress) -> float | None:
+    """When the climb lost four fifths of its greatest speed, high up."""
+    if len(curve) < 4:
+        return None
+    speed = np.gradient(curve.y, curve.x)
+    fastest = int(np.argmax(speed))
+    high = curve.y >= of.floor + 0.6 * (1 - of.floor)
+    slow = high & (speed <= 0.2 * speed[fastest])
+    slow[: fastest + 1] = False
+    steady = np.flatnonzero(slow[:-1] & slow[1:])
+    return float(curve.x[steady[0]]) if len(steady) else None
+
+
+def _collapse(curve: Curve, of: Progress) -> tuple[float, float | None] | None:
+    """When success fell by half of what was gained, and when it came back."""
+    peak = np.maximum.accumulate(curve.y)
+    gained = peak - of.floor
+    down = curve.y < of.floor + _FALL * gained
+    down &= gained >= max(0.25, 5 * of.sigma_smooth)
+    for i in range(len(down) - 1):
+        if down[i : i + 3].all():
+            back = curve.since(float(curve.x[i]))
+            again = first_above(back, of.floor + 0.75 * float(gained[i]), 2)
+            return float(curve.x[i]), again
+    return None
+
+
+def warm_up_end(table: Table) -> float | None:
+    """Env steps of the first row after an update; None if that is not known."""
+    updates = table.curve("updates")
+    if len(updates):
+        after = updates.x[updates.y > 0]
+        return float(after[0]) if len(after) else float(updates.x[-1])
+    losses = table.curve("train/critic_loss")
+    return float(losses.x[0]) if len(losses) else None
+
+
+def _with_warm_up(starts: Starts, table: Table) -> Starts:
+    """Random play before the first update is no phase of learning."""
+    end = warm_up_end(table)
+    first = starts[0][1]
+    if end is None or end <= first:
+        return starts
+    later: Starts = [(phase, max(x, end)) for phase, x in starts]
+    return [("warm-up", first), *later] if end < table.end else [("warm-up", first)]
+
+
+def _on_clocks(starts: Starts, table: Table, facts: RunFacts) -> tuple[Span, ...]:
+    """Spans on both clocks; empty ones are left out."""
+    bounds: Starts = [*starts, ("unknown", table.end)]
+    return tuple(
+        Span(
+            phase,
+            (begin, end),
+            (updates_at(table, facts, begin), updates_at(table, facts, end)),
+        )
+        for (phase, begin), (_, end) in pairwise(bounds)
+        if end > begin
+    )
+
+
+def updates_at(table: Table, facts: RunFacts, env_steps: float) -> float:
+    """Updates at a moment: logged, or by the update ratio; NaN if neither is known."""
+    if "updates" in table and len(table.curve("updates")):
+        return table.at("updates", env_steps)
+    return np.nan if facts.update_ratio is None else facts.update_ratio * env_steps

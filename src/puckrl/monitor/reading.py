@@ -1,0 +1,123 @@
+"""What the rules look at: a run's numbers, its phases, and what its values mean."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from puckrl.monitor.curves import noise, trend
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.phases import Progress
+from puckrl.monitor.table import Curve, Table
+from puckrl.monitor.verdict import Finding, Number, Phase, Span
+
+LEADING = (
+    "replay/recent_moving_share",
+    "replay/displacement_m",
+    "probe/q_action_spread",
+    "probe/hindsight_gap",
+    "probe/position_r2",
+    "eval/success_near",
+    "train/target_std",
+    "train/critic_loss",
+)
+"""Signals that rise before success does."""
+PROBES = ("probe/position_r2",)
+"""Signals that say whether an encoder still learns."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything that a rule may look at."""
+
+    table: Table
+    """The numbers."""
+    facts: RunFacts
+    """What is known besides."""
+    progress: Progress
+    """The success curve."""
+    spans: tuple[Span, ...]
+    """The phases so far."""
+
+    @property
+    def phase(self) -> Phase:
+        """The present phase."""
+        return self.spans[-1].phase
+
+    @property
+    def begin(self) -> float:
+        """Env steps at which the present phase began."""
+        return self.spans[-1].env_steps[0]
+
+    def tail(self, name: str, share: float = 0.2) -> Curve:
+        """The newest part of a signal."""
+        end = self.table.end
+        return self.table.curve(name).since(end - share * end)
+
+    def later(self, name: str) -> Curve:
+        """A signal over the later half of the present phase."""
+        return self.table.curve(name).since((self.begin + self.table.end) / 2)
+
+    def level(self, name: str) -> float:
+        """Median of the newest part of a signal; NaN if there is none."""
+        tail = self.tail(name)
+        return float(np.median(tail.y)) if len(tail) else np.nan
+
+    def episodes(self) -> float:
+        """Training episodes so far, logged or by the horizon; NaN if unknown."""
+        if "episodes" in self.table:
+            return self.table.at("episodes", self.table.end)
+        horizon = self.facts.horizon
+        return np.nan if horizon is None else self.table.end / horizon
+
+
+Rule = Callable[[Reading], Finding | None]
+
+
+def rising(reading: Reading) -> list[Number]:
+    """Leading signals that rose, beyond chance, over the later half of the flat phase."""
+    found = list[Number]()
+    for name in LEADING:
+        curve = reading.later(name)
+        if len(curve) < 5:
+            continue
+        way, level = trend(curve), float(np.median(np.abs(curve.y)))
+        # Three times the noise of a bin's mean, and a tenth of the signal itself.
+        least = max(0.1 * level, 3 * noise(curve.y) / np.sqrt(max(len(curve) / 24, 1)))
+        if way.rises and way.change > least:
+            found.append(Number(name, float(curve.y[-1]), f"rose by {way.change:.2g}"))
+    return found
+
+
+def value_level(reading: Reading) -> Number | None:
+    """Where the critic's values sit, and what uniform failure would be.
+
+    Best from the values of original goals at the start of episodes; else the mean over
+    training batches; else minus the actor's loss, which for TD3 and a cool SAC is Q.
+    """
+    failure = reading.facts.failure_value()
+    note = "" if failure is None else f"failing always is {failure:.1f}"
+    for name, sign in (
+        ("probe/q_start", 1),
+        ("train/q_mean", 1),
+        ("train/actor_loss", -1),
+    ):
+        level = sign * reading.level(name)
+        if np.isfinite(level):
+            label = name if sign > 0 else "Q = -actor loss"
+            return Number(label, level, note)
+    return None
+
+
+def at_failure(reading: Reading) -> bool:
+    """Whether the critic's values sit where failing always would put them.
+
+    A critic that bootstraps through the time limit sees beyond the horizon, down to
+    -1 / (1 - γ); both count.
+    """
+    value, failure = value_level(reading), reading.facts.failure_value()
+    bounds = reading.facts.value_bounds()
+    if value is None or failure is None:
+        return False
+    worst = failure if bounds is None else bounds[0]
+    return 1.03 * worst <= value.value <= 0.9 * failure

@@ -1,0 +1,159 @@
+"""Which phase a run is in, why, and what would change that verdict.
+
+Losses mean opposite things in different phases, so success decides and losses explain:
+
+    success   critic loss   reading
+    flat      falls         the critic memorises that everything fails
+    flat      rises         values begin to differ: the take-off is being prepared
+    climbs    rises         take-off: harder targets, a green sign
+    high      falls         converging: values agree with what happens
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from puckrl.monitor.curves import trend
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.findings import RULES
+from puckrl.monitor.phases import Progress, progress, spans, updates_at
+from puckrl.monitor.reading import Reading, value_level
+from puckrl.monitor.stopping import patience_updates
+from puckrl.monitor.table import Table
+from puckrl.monitor.verdict import Colour, Finding, Number, Phase, Span, Verdict
+
+_RANK: dict[Colour, int] = {"red": 0, "yellow": 1, "green": 2}
+_GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
+_ADVICE: dict[Phase, str] = {
+    "warm-up": "wait: nothing is learned yet",
+    "flat": "wait: too early to tell; the losses say nothing while success is flat",
+    "take-off": "let it run; a rising critic loss is a good sign now",
+    "converging": "let it run",
+    "converged": "it is done",
+    "collapsed": "stop; go back to the snapshot of the best evaluation",
+    "unknown": "log a success rate (or map its name with --map) and judge again",
+}
+
+
+def diagnose(table: Table, facts: RunFacts, found: Sequence[Finding] = ()) -> Verdict:
+    """The verdict on a run, from its numbers only.
+
+    Args:
+        table: the logged numbers.
+        facts: what is known besides; unknowns make the verdict more careful.
+        found: findings of whoever read the log, such as contamination.
+    """
+    if any(f.name == "contaminated log" for f in found):
+        return _undecided(table, found, "the log mixes several writers")
+    of = progress(table, facts)
+    if of is None:
+        return _undecided(table, found, "fewer than 2 values of success or return")
+    life = spans(table, of, facts)
+    if not life:
+        return _undecided(table, found, "the log covers no env steps")
+    reading = Reading(table, facts, of, life)
+    made = [rule(reading) for rule in RULES]
+    findings = [*found, *(f for f in made if f is not None)]
+    findings.sort(key=lambda f: _RANK[f.colour])  # stable: the gravest rule first
+    return Verdict(
+        phase=reading.phase,
+        colour=_colour(reading.phase, findings),
+        confidence=_confidence(reading),
+        numbers=_numbers(reading),
+        mind=_mind(reading),
+        advice=findings[0].advice if findings else _ADVICE[reading.phase],
+        findings=tuple(findings),
+        spans=life,
+    )
+
+
+def _undecided(table: Table, found: Sequence[Finding], why: str) -> Verdict:
+    """No phase can be told."""
+    return Verdict(
+        phase="unknown",
+        colour="red" if _worst(found) == "red" else "yellow",
+        confidence=0.0,
+        numbers=(Number("env steps", table.end),),
+        mind=f"more to read: {why}",
+        advice=found[0].advice if found else _ADVICE["unknown"],
+        findings=tuple(found),
+        spans=(Span("unknown", (0.0, table.end), (np.nan, np.nan)),),
+    )
+
+
+def _worst(findings: Sequence[Finding]) -> Colour | None:
+    """The gravest colour among findings."""
+    return next((c for c in _RANK if any(f.colour == c for f in findings)), None)
+
+
+def _colour(phase: Phase, findings: Sequence[Finding]) -> Colour:
+    """The worst finding's colour; without one, the phase's."""
+    worst = _worst(findings)
+    if phase == "collapsed" or worst == "red":
+        return "red"
+    if worst is not None:
+        return worst
+    return "green" if phase in _GREEN else "yellow"
+
+
+def _confidence(reading: Reading) -> float:
+    """How far the deciding number is from its border, in noise, less what is unknown.
+
+    1 - exp(-margin / 2) / 2, times 0.85 if the scale of success is the run's own, times
+    0.9 without updates, times 1 - 1/n for n points.
+    """
+    of = reading.progress
+    sigma = max(of.sigma_smooth, 1e-3)
+    border = of.left_level if reading.phase in ("flat", "take-off") else of.floor + 0.5
+    margin = 8.0 if reading.phase == "warm-up" else abs(of.now - border) / sigma
+    sure = 1.0 - 0.5 * float(np.exp(-margin / 2.0))
+    sure *= 1.0 if of.sure_scale else 0.85
+    sure *= 1.0 if np.isfinite(_updates(reading)) else 0.9
+    return min(0.99, sure * (1.0 - 1.0 / len(of.raw)))
+
+
+def _updates(reading: Reading) -> float:
+    return updates_at(reading.table, reading.facts, reading.table.end)
+
+
+def _numbers(reading: Reading) -> tuple[Number, ...]:
+    """Success against its floor, the critic's loss and its way, the values."""
+    of = reading.progress
+    name = "success" if of.name.endswith("success") else of.name
+    numbers = [Number(name, of.now, f"floor {of.floor:.2f}")]
+    loss = reading.table.curve("train/critic_loss").since(reading.begin)
+    if len(loss) >= 4:
+        way = trend(loss)
+        words = "rises" if way.rises else "falls" if way.falls else "stands"
+        numbers.append(Number("critic loss", reading.level("train/critic_loss"), words))
+    value = value_level(reading)
+    return tuple([*numbers, value] if value is not None else numbers)
+
+
+def _mind(reading: Reading) -> str:
+    """What would have to happen for another verdict."""
+    of: Progress = reading.progress
+    match reading.phase:
+        case "warm-up":
+            return "the first update"
+        case "flat":
+            patience = patience_updates(reading.facts)
+            return (
+                f"success above {of.left_level:.2f} twice in a row (take-off), or "
+                f"{patience:,.0f} updates without any leading signal rising (dead)"
+            )
+        case "take-off":
+            return (
+                "success that slows down near its ceiling (converging), or half of it "
+                "lost (collapsed)"
+            )
+        case "converging":
+            return "a tenth of the run without change (converged), or success lost"
+        case "converged":
+            return (
+                f"success below {of.floor + 0.5 * (of.now - of.floor):.2f} (collapsed)"
+            )
+        case "collapsed":
+            return "three quarters of the lost success regained"
+        case _:
+            return "more data"

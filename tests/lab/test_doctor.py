@@ -1,0 +1,91 @@
+"""The report: exit codes, comparisons, and what is called confounded."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from puckrl.cli import main
+from puckrl.core.errors import UserError
+from puckrl.lab import runs
+from puckrl.lab.config import RunCfg
+from puckrl.lab.doctor import consult, render
+from puckrl.lab.presets import preset
+
+
+def run(root: Path, cfg: RunCfg, level: float = 0.9, **signals: float) -> Path:
+    """A run folder that takes off half-way to a level."""
+    folder = runs.create(root, cfg)
+    with folder.metrics.open("w") as file:
+        for i in range(1, 61):
+            won = 0.05 if i < 30 else min(level, 0.05 + 0.06 * (i - 30))
+            row = {"env_steps": 1000 * i, "updates": 250 * i, "episodes": 20 * i}
+            file.write(json.dumps({**row, "train/success": won, **signals}) + "\n")
+    return folder.path
+
+
+def text(paths: list[Path]) -> str:
+    console = Console(width=200, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(render(consult(paths)))
+    return captured.get()
+
+
+def test_one_run(tmp_path: Path) -> None:
+    path = run(tmp_path, preset("push"))
+    shown = text([path])
+    assert "converg" in shown
+    assert "flat 1.00 k" in shown
+    assert "advice" in shown
+    assert consult([path]).exit_code == 0
+    assert consult([path]).comparable is None
+
+
+def test_two_seeds_one_setting_two_settings(tmp_path: Path) -> None:
+    base = preset("push")
+    seed = run(tmp_path, replace(base, seed=1))
+    first = run(tmp_path, base)
+    ratio = replace(base, loop=replace(base.loop, update_ratio=0.5))
+    other = run(tmp_path, ratio)
+    both = run(tmp_path, replace(ratio, agent=replace(base.agent, gamma=0.98)))
+    assert "the difference is the seed" in text([first, seed])
+    assert "one setting differs: loop.update_ratio: 0.25 / 0.5" in text([first, other])
+    found = consult([first, both])
+    assert found.comparable is False
+    assert set(found.differences) == {"loop.update_ratio", "agent.gamma"}
+    assert "CONFOUNDED: 2 settings differ" in text([first, both])
+
+
+def test_a_foreign_file_is_contamination(tmp_path: Path) -> None:
+    path = run(tmp_path, preset("push"))
+    (path / "events.out.tfevents.1.other.2.0").write_text("")
+    found = consult([path])
+    assert found.exit_code == 3
+    assert found.patients[0].verdict.phase == "unknown"
+    assert "did not write" in text([path])
+
+
+def test_a_log_without_success_is_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"env_steps": 1, "train/critic_loss": 0.5}\n')
+    with pytest.raises(UserError, match="neither success nor return"):
+        consult([path])
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = run(tmp_path / "good", preset("push"))
+    ill = run(tmp_path / "ill", preset("push"), level=0.05, **{"train/q_mean": -90.0})
+    plot = tmp_path / "plot.png"
+    assert main(["doctor", str(good), "--plot", str(plot)]) == 0
+    assert plot.stat().st_size > 10_000
+    capsys.readouterr()
+    assert main(["doctor", str(good), str(ill), "--json", "--plot", str(plot)]) == 3
+    report = json.loads(capsys.readouterr().out)
+    assert [r["verdict"]["colour"] for r in report["runs"]][1] == "red"
+    assert report["runs"][1]["verdict"]["findings"][0]["name"] == "divergence"
+    assert main(["doctor", str(tmp_path / "none")]) == 2
+    assert "no log at" in capsys.readouterr().err
+    assert main(["doctor", str(good), "--fact", "modality=smell"]) == 2

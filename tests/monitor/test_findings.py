@@ -1,0 +1,175 @@
+"""Each finding fires on its own sickness, and on no healthy run."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.regime import diagnose
+from puckrl.monitor.stopping import patience_updates
+from puckrl.monitor.table import Table, from_rows
+from puckrl.monitor.verdict import FindingName, Verdict
+from tests.monitor.lives import LESSON, PUSH, lesson, life
+
+HEALTHY = life(
+    [0.05, 0.05, 0.06, 0.5, 0.9, 0.95, 0.96],
+    {
+        "train/critic_loss": [0.2, 0.1, 0.1, 0.6, 0.4, 0.3, 0.2],
+        "train/q_mean": [0, -8, -8, -6, -4, -3, -3],
+        "train/action_effort": [0.3, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4],
+        "train/entropy": [2, 0, -1, -2, -3, -4, -4],
+        "replay/recent_moving_share": [0.1, 0.1, 0.3, 0.6, 0.9, 0.95, 0.95],
+    },
+)
+LONG = patience_updates(PUSH) / 0.25
+
+
+def flat(
+    signals: Mapping[str, list[float]], end: float = 30_000, facts: RunFacts = PUSH
+) -> Verdict:
+    return diagnose(life([0.06, 0.06], signals, end=end), facts)
+
+
+def names(verdict: Verdict) -> set[FindingName]:
+    return {finding.name for finding in verdict.findings}
+
+
+def test_a_healthy_run_has_nothing_at_any_time() -> None:
+    for end in range(10_000, 100_001, 10_000):
+        verdict = diagnose(HEALTHY.upto(end), PUSH)
+        assert not verdict.sick, (end, verdict.headline)
+
+
+@pytest.mark.parametrize(
+    "leading",
+    [
+        {"replay/recent_moving_share": [0.05, 0.1, 0.2, 0.3]},
+        {"train/critic_loss": [0.1, 0.08, 0.1, 0.2]},
+        {"probe/q_action_spread": [0.01, 0.02, 0.05, 0.1]},
+        {"probe/position_r2": [0.0, 0.1, 0.3, 0.5]},
+    ],
+)
+def test_rising_signals_keep_a_flat_run_alive(leading: dict[str, list[float]]) -> None:
+    verdict = flat(leading, end=4 * LONG)
+    assert names(verdict) == {"healthy flat"}
+    assert verdict.colour == "green"
+
+
+def test_dead_only_after_patience() -> None:
+    still = {
+        "train/critic_loss": [0.3, 0.1, 0.07, 0.07],
+        "train/q_mean": [-18.5, -18.5],
+    }
+    early, late = flat(still, end=0.5 * LONG), flat(still, end=1.1 * LONG)
+    assert names(early) == {"memorising failure"}
+    assert not early.sick
+    assert "uniform failure" in early.findings[0].reason
+    assert names(late) == {"dead flat"}
+    assert late.sick
+
+
+def test_pixels_are_never_dead_without_a_probe() -> None:
+    facts = replace(PUSH, modality="pixels")
+    loss = {"train/critic_loss": [0.3, 0.1, 0.07, 0.07]}
+    blind = flat(loss, end=2 * LONG, facts=facts)
+    assert blind.finding("dead flat") is not None
+    assert not blind.sick
+    seen = {**loss, "probe/position_r2": [0.1, 0.1]}
+    assert flat(seen, end=2 * LONG, facts=facts).sick
+
+
+@pytest.mark.parametrize("q", [-18.5, -19.9])
+def test_values_at_uniform_failure_are_named(q: float) -> None:
+    verdict = flat({"train/q_mean": [q, q]})
+    assert any("failing always is -18.5" in number.note for number in verdict.numbers)
+    assert "memorising failure" in names(verdict)
+    assert "memorising failure" not in names(flat({"train/q_mean": [-9.0, -9.0]}))
+
+
+def test_the_actors_loss_stands_in_for_q() -> None:
+    found = flat({"train/actor_loss": [18.4, 18.4]}).numbers
+    assert any(n.name == "Q = -actor loss" for n in found)
+
+
+@pytest.mark.parametrize(
+    ("signals", "name"),
+    [
+        ({"replay/recent_moving_share": [0.0, 0.0]}, "broken task"),
+        ({"train/reward_mean": [0.5, 0.5]}, "broken task"),
+        ({"train/return": [3.0, 3.0]}, "broken task"),
+        ({"sim/diverged": [0, 200]}, "broken task"),
+        ({"train/q_mean": [-5, -30]}, "divergence"),
+        ({"train/q_mean": [-5, 9]}, "divergence"),
+        ({"train/critic_loss": [0.1, 0.1, 0.1, 500.0, 900.0]}, "divergence"),
+        ({"train/action_effort": [0.5, 0.99, 0.99]}, "saturated actor"),
+        ({"train/entropy": [2.0, -9.0, -12.0]}, "entropy collapse"),
+    ],
+)
+def test_sick_flat_runs(signals: dict[str, list[float]], name: FindingName) -> None:
+    verdict = flat(signals)
+    assert name in names(verdict)
+    assert verdict.sick
+    assert verdict.findings[0].colour == "red"
+
+
+def test_a_tuned_temperature_that_falls_to_nothing_is_a_warning() -> None:
+    verdict = flat({"train/alpha": [0.5, 0.01, 0.0001, 0.0001]})
+    assert verdict.finding("entropy collapse") is not None
+    assert not verdict.sick
+
+
+def test_losses_that_are_no_numbers() -> None:
+    rows = [
+        {"env_steps": 1e3 * i, "train/success": 0.06, "train/critic_loss": math.nan}
+        for i in range(1, 30)
+    ]
+    assert "divergence" in names(diagnose(from_rows(rows), PUSH))
+
+
+def test_entropy_may_lift_soft_values() -> None:
+    hot = {"train/alpha": [0.2, 0.2], "train/entropy": [2.0, 2.0]}
+    facts = replace(PUSH, clipped=False)
+    assert "divergence" not in names(flat({**hot, "train/q_mean": [0, 6]}, facts=facts))
+    assert "divergence" in names(flat({"train/q_mean": [0, 6]}, facts=facts))
+
+
+def test_random_play_that_succeeds() -> None:
+    rows = [
+        {"env_steps": 1e3 * i, "updates": max(0, i - 10), "train/success": 0.9}
+        for i in range(1, 40)
+    ]
+    assert "broken task" in names(diagnose(from_rows(rows), PUSH))
+
+
+def test_training_success_that_evaluation_denies() -> None:
+    def run(judged: float) -> Table:
+        return from_rows(
+            {
+                "env_steps": 1e3 * i,
+                "train/success": 0.01 * i,
+                "eval/success": judged * i,
+            }
+            for i in range(1, 90)
+        )
+
+    assert "eval-train mismatch" in names(diagnose(run(0.001), PUSH))
+    assert "eval-train mismatch" not in names(diagnose(run(0.0105), PUSH))
+
+
+def test_a_plateau_far_from_solved_is_stalled() -> None:
+    verdict = diagnose(life([0.05, 0.05, 0.5, 0.5, 0.5, 0.5, 0.5]), PUSH)
+    assert "stalled" in names(verdict)
+    assert verdict.phase == "converging"
+
+
+def test_wasting_time_is_said_and_not_sick() -> None:
+    verdict = diagnose(life([0.05, 0.5, 0.97, 0.97, 0.97, 0.97, 0.97, 0.97]), PUSH)
+    assert names(verdict) == {"wasting time"}
+    assert verdict.colour == "yellow"
+
+
+def test_the_lesson_run_is_never_sick() -> None:
+    for millions in (0.3, 0.8, 1.2, 1.8, 2.3, 2.7, 3.2, 3.9, 4.5):
+        assert not diagnose(lesson().upto(millions * 1e6), LESSON).sick

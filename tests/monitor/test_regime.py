@@ -1,0 +1,159 @@
+"""Phases and verdicts on the lessons' table and on lives drawn by hand."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from puckrl.lab.results import read_table
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.regime import diagnose
+from puckrl.monitor.stopping import stop_rule
+from puckrl.monitor.table import from_rows
+from puckrl.monitor.verdict import Phase, Verdict
+from tests.monitor.lives import LESSON, PUSH, lesson, life
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def starts(verdict: Verdict) -> dict[Phase, float]:
+    return {span.phase: span.env_steps[0] for span in reversed(verdict.spans)}
+
+
+def test_the_lessons_table() -> None:
+    verdict = diagnose(lesson(), LESSON)
+    begins = starts(verdict)
+    tolerance = 0.1 * 2.2e6
+    assert begins["take-off"] == pytest.approx(2.2e6, abs=tolerance)
+    assert begins["converging"] == pytest.approx(3.5e6, abs=tolerance)
+    assert begins["converged"] == pytest.approx(3.5e6, abs=tolerance)
+    assert verdict.phase == "converged"
+    assert verdict.colour in ("green", "yellow")
+    assert verdict.spans[1].updates[0] == pytest.approx(0.25 * begins["take-off"])
+
+
+@pytest.mark.parametrize("aborted_at", [1.0e6, 1.54e6, 2.0e6])
+def test_the_lessons_aborts_were_wrong(aborted_at: float) -> None:
+    table = lesson().upto(aborted_at)
+    verdict = diagnose(table, LESSON)
+    assert verdict.phase == "flat"
+    assert verdict.finding("dead flat") is None
+    assert not verdict.sick
+    assert stop_rule(verdict, LESSON, "auto") is None
+    # falling loss, flat success: said, though not acted on
+    assert verdict.finding("memorising failure") is not None
+
+
+@pytest.mark.parametrize(
+    ("at", "phase"),
+    [(2.5e6, "take-off"), (3.0e6, "take-off"), (4.2e6, "converged")],
+)
+def test_the_lessons_run_as_it_goes_on(at: float, phase: Phase) -> None:
+    assert diagnose(lesson().upto(at), LESSON).phase == phase
+
+
+def test_a_rising_loss_is_green_in_the_take_off() -> None:
+    verdict = diagnose(lesson().upto(2.6e6), LESSON)
+    assert verdict.colour == "green"
+    assert any(n.name == "critic loss" and n.note == "rises" for n in verdict.numbers)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_measured_push_runs(seed: int) -> None:
+    rows = read_table(RESULTS / "learning_push.csv")
+    table = from_rows(
+        {
+            "env_steps": float(row["env_steps"]),
+            "updates": float(row["updates"]),
+            "eval/success": float(row["success"]),
+            "eval/episodes": 200.0,
+        }
+        for row in rows
+        if row["seed"] == str(seed)
+    )
+    begins = starts(diagnose(table, PUSH))
+    assert 30_000 < begins["take-off"] < 42_000  # 0.12 at 40 k, 0.06 at 30 k
+    assert 90_000 < begins["converging"] < 115_000
+    assert diagnose(table, PUSH).phase == "converged"
+
+
+def test_collapse_and_recovery() -> None:
+    up, down = [0.05, 0.05, 0.9, 0.95, 0.95], [0.1, 0.05, 0.05]
+    fallen = diagnose(life([*up, *down], rows=200), PUSH)
+    assert fallen.phase == "collapsed"
+    assert fallen.colour == "red"
+    assert fallen.finding("forgetting") is not None
+    back = diagnose(life([*up, *down, 0.9, 0.95, 0.95, 0.95, 0.95], rows=400), PUSH)
+    phases = [span.phase for span in back.spans]
+    assert phases.index("collapsed") < len(phases) - 1
+    assert back.phase in ("converged", "converging")
+
+
+def test_warm_up_until_the_first_update() -> None:
+    rows = [
+        {"env_steps": 100.0 * i, "updates": max(0.0, i - 20.0), "train/success": 0.05}
+        for i in range(1, 61)
+    ]
+    verdict = diagnose(from_rows(rows), PUSH)
+    assert [s.phase for s in verdict.spans] == ["warm-up", "flat"]
+    assert verdict.spans[0].env_steps[1] == 2100.0
+    assert diagnose(from_rows(rows[:15]), PUSH).phase == "warm-up"
+
+
+def test_noise_alone_never_takes_off() -> None:
+    for sigma in (0.01, 0.05, 0.1):
+        table = life([0.06, 0.06], rows=300, noise=sigma)
+        assert diagnose(table, PUSH).phase == "flat"
+
+
+def test_spans_cover_the_run_without_gaps() -> None:
+    spans = diagnose(lesson(), LESSON).spans
+    assert spans[-1].env_steps[1] == lesson().end
+    for one, other in pairwise(spans):
+        assert one.env_steps[1] == other.env_steps[0]
+
+
+def test_too_little_is_unknown() -> None:
+    verdict = diagnose(from_rows([{"env_steps": 1, "train/success": 0.0}]), RunFacts())
+    assert verdict.phase == "unknown"
+    assert verdict.confidence == 0.0
+    assert not verdict.sick
+    assert diagnose(from_rows([]), RunFacts()).phase == "unknown"
+
+
+def test_returns_stand_in_for_success() -> None:
+    sparse = RunFacts(sparse=True, horizon=50)
+    steps = [100.0 * i for i in range(1, 101)]
+
+    def rows(returns: list[float]) -> list[dict[str, float]]:
+        return [
+            {"env_steps": s, "train/return": r}
+            for s, r in zip(steps, returns, strict=True)
+        ]
+
+    climb = [-49.0] * 40 + [-49 + 0.8 * i for i in range(50)] + [-9.0] * 10
+    begins = starts(diagnose(from_rows(rows(climb)), sparse))
+    assert begins["take-off"] == pytest.approx(4_200, rel=0.15)
+    dense = starts(diagnose(from_rows(rows([100 * r for r in climb])), RunFacts()))
+    assert dense["take-off"] == pytest.approx(4_200, rel=0.15)
+    flat = [-49.0 + 0.1 * float(e) for e in np.random.default_rng(0).normal(size=100)]
+    assert diagnose(from_rows(rows(flat)), RunFacts()).phase == "flat"
+
+
+def test_unknowns_make_it_less_sure() -> None:
+    table = from_rows(
+        {"env_steps": 1e3 * i, "train/success": 0.06 + 0.01 * (i % 2)}
+        for i in range(1, 60)
+    )
+    known = diagnose(table, PUSH).confidence
+    unknown = diagnose(table, RunFacts()).confidence
+    assert 0 < unknown < known <= 0.99
+
+
+def test_a_verdict_is_json() -> None:
+    found = diagnose(lesson(), RunFacts()).as_dict()  # updates unknown: NaN
+    text = json.dumps(found, allow_nan=False)
+    assert json.loads(text)["phase"] == "converged"
+    assert found["spans"][0]["updates"] == [None, None]

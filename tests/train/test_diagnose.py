@@ -1,0 +1,173 @@
+"""Gauges: what they measure, and that they change nothing."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from puckrl.agents.td3 import Td3, Td3Cfg
+from puckrl.core.types import Obs, Spaces
+from puckrl.monitor.signals import METRICS
+from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.train.diagnose import (
+    EncoderGauge,
+    NetworkGauge,
+    ReplayGauge,
+    ValueGauge,
+    displacement_m,
+    measure,
+    newest,
+    recorded,
+)
+
+SPACES = Spaces(state_dim=5, goal_dim=3, action_dim=2, horizon=4)
+CPU = torch.device("cpu")
+EPISODES = 40
+
+
+def sparse(achieved: Tensor, desired: Tensor) -> Tensor:
+    return -((achieved - desired).norm(dim=-1) > 0.05).float()
+
+
+def ring(moves: float) -> EpisodeRing:
+    """Episodes whose achieved goal moves evenly by ``moves`` metres in all."""
+    rng = torch.Generator().manual_seed(0)
+    replay = EpisodeRing(
+        ReplayCfg(),
+        SPACES,
+        EPISODES,
+        sparse,
+        lambda a, d: torch.zeros(len(a)),
+        CPU,
+        CPU,
+    )
+    first = torch.rand(EPISODES, 3, generator=rng)
+    goal = torch.rand(EPISODES, 3, generator=rng) + 2.0
+    side = torch.nn.functional.normalize(
+        torch.randn(EPISODES, 3, generator=rng), dim=-1
+    )
+
+    def obs(step: int) -> Obs:
+        state = torch.randn(EPISODES, 5, generator=rng)
+        achieved = first + side * moves * step / 4
+        return {"state": state, "achieved_goal": achieved, "desired_goal": goal}
+
+    replay.begin(obs(0))
+    for step in range(1, 5):
+        action = torch.rand(EPISODES, 2, generator=rng) * 2 - 1
+        done = torch.full((EPISODES,), step == 4)
+        seen = obs(step)
+        replay.add(action, seen, done, torch.zeros(EPISODES, dtype=torch.bool), seen)
+    return replay
+
+
+def agent() -> Td3:
+    cfg = Td3Cfg(hidden=(32, 16), batch_size=8, precision="fp32")
+    return Td3(cfg, SPACES, (-1.0, 0.0), 0, CPU)
+
+
+@pytest.mark.parametrize("moves", [0.0, 0.8])
+def test_displacement_and_trivial_rewards(moves: float) -> None:
+    replay = ring(moves)
+    found = ReplayGauge(replay, sparse, 0.0).measure()
+    assert found["replay/displacement_m"] == pytest.approx(moves, abs=1e-5)
+    # unmoved: every relabelled goal is already reached; moved 0.2 m a step: none is
+    assert found["replay/trivial_share"] == pytest.approx(1.0 if moves == 0 else 0.0)
+    assert displacement_m(newest(replay)).shape == (EPISODES,)
+
+
+def test_a_constant_critic_sees_no_difference() -> None:
+    replay, made = ring(0.8), agent()
+    before = ValueGauge(made, replay).measure()
+    assert before["probe/q_action_spread"] > 1e-4
+    made.critic.vector.zero_()
+    found = ValueGauge(made, replay).measure()
+    assert found == {
+        "probe/q_start": 0.0,
+        "probe/q_action_spread": 0.0,
+        "probe/hindsight_gap": 0.0,
+    }
+
+
+def test_the_gap_needs_goals_that_moved() -> None:
+    gap = ValueGauge(agent(), ring(0.0)).measure()["probe/hindsight_gap"]
+    assert gap != gap
+
+
+def test_recorded_activations_are_those_of_the_network() -> None:
+    made, replay = agent(), ring(0.8)
+    obs = {k: v[:7] for k, v in newest(replay).items()}
+    obs = {
+        "state": obs["state"][:, 0],
+        "achieved_goal": obs["achieved_goal"][:, 0],
+        "desired_goal": obs["desired_goal"],
+    }
+    with recorded(made.actor.module) as seen:
+        out = made.actor.module(obs)
+    assert [h.shape for h in seen] == [(1, 7, 32), (1, 7, 16)]
+    assert all(bool((h >= 0).all()) for h in seen)  # behind the ReLU
+    head = made.actor.module.get_submodule("mlp.head")
+    assert torch.equal(head(seen[-1])[0], out)
+    with recorded(made.actor.module) as again:
+        pass
+    made.actor.module(obs)
+    assert again == []  # the hooks are gone
+
+
+def test_dead_networks_are_dormant() -> None:
+    made, replay = agent(), ring(0.8)
+    alive = NetworkGauge(made, replay).measure()
+    made.actor.vector.zero_()
+    dead = NetworkGauge(made, replay).measure()
+    assert alive["probe/actor_dormant"] < 0.6
+    assert dead["probe/actor_dormant"] == 1.0
+    assert dead["probe/actor_rank"] == 0.0
+    assert dead["probe/critic_rank"] == alive["probe/critic_rank"]
+
+
+def test_an_encoder_is_probed_for_the_position() -> None:
+    rng = torch.Generator().manual_seed(0)
+    state = torch.randn(200, 5, generator=rng)
+
+    def gauge(columns: slice) -> float:
+        found = EncoderGauge(
+            lambda obs: obs["state"][:, columns] * 2 + 1,
+            lambda: ({"state": state}, [i // 10 for i in range(200)]),
+            [3, 4],
+        ).measure()
+        assert set(found) <= set(METRICS)
+        return found["probe/position_r2"]
+
+    assert gauge(slice(2, 5)) > 0.99
+    assert gauge(slice(0, 2)) < 0.1
+
+
+def test_gauges_know_the_glossary_change_nothing_and_repeat() -> None:
+    replay, made = ring(0.8), agent()
+    gauges = [
+        ReplayGauge(replay, sparse, 0.0),
+        ValueGauge(made, replay),
+        NetworkGauge(made, replay),
+    ]
+    torch.manual_seed(7)
+    state = torch.get_rng_state()
+    before = {n: t.clone() for n, t in made.tensors().items()}
+    draws = [g.get_state() for g in made.generators().values()]
+    one = measure(gauges)
+    assert one == measure(gauges)
+    assert set(one) <= set(METRICS)
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(before[n], t) for n, t in made.tensors().items())
+    after = [g.get_state() for g in made.generators().values()]
+    assert all(torch.equal(a, b) for a, b in zip(draws, after, strict=True))
+
+
+def test_an_empty_replay_gives_nothing() -> None:
+    replay = EpisodeRing(
+        ReplayCfg(), SPACES, 2, sparse, lambda a, d: torch.zeros(len(a)), CPU, CPU
+    )
+    gauges = [
+        ReplayGauge(replay, sparse, 0.0),
+        ValueGauge(agent(), replay),
+        NetworkGauge(agent(), replay),
+    ]
+    assert measure(gauges) == {}
