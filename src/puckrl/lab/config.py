@@ -58,6 +58,8 @@ class LoopCfg:
 
     update_ratio: float = 0.15
     """Critic updates per env step (UTD)."""
+    turn_steps: int = 0
+    """Control steps of every world between two stretches of updates; 0: an episode."""
     warm_up_episodes: int = 400
     """Episodes of random play before the first update; they earn no updates."""
     normalise_episodes: int = 800
@@ -100,7 +102,8 @@ class ExpectCfg:
     success: float = 0.0
     """Least final success rate."""
     train_s: float = 0.0
-    """Seconds within which it is reached on two CPU cores."""
+    """Seconds within which it is reached: on two CPU cores, or on one H200 where the
+    physics is Warp's."""
     takeoff_updates: float = 0.0
     """Updates after which it usually leaves its floor, measured; 0: not known yet."""
 

@@ -178,6 +178,45 @@ _PIXELS = (
 )
 
 
+def _on_gpu(cfg: RunCfg, *, batch: int, expect: ExpectCfg) -> RunCfg:
+    """The same run for one data-centre GPU: physics, replay and learning stay on it.
+
+    Steps are cheap there and small products cost no less than large ones, so there are
+    more worlds, larger batches and networks, and fewer updates per step.
+    """
+    agent = replace(cfg.agent, batch_size=batch, hidden=(256, 256, 256))
+    return replace(
+        cfg,
+        preset=f"{cfg.preset}-gpu",
+        device="cuda",
+        sim=SimCfg(backend="warp", num_worlds=1024),
+        agent=agent,
+        loop=replace(cfg.loop, update_ratio=0.0625, turn_steps=10),
+        replay=replace(cfg.replay, capacity=1_000_000),
+        eval=EvalCfg(every_env_steps=60_000, episodes=512),
+        budget=BudgetCfg(env_steps=1_500_000, until_success=0.99),
+        expect=expect,
+    )
+
+
+_SLIDE_GPU = _on_gpu(_SLIDE, batch=1024, expect=ExpectCfg())
+_PUSH_PIXELS_GPU = _on_gpu(
+    replace(
+        _PUSH_PIXELS,
+        pixels=replace(_PUSH_PIXELS.pixels, height=64, width=64),
+        agent=replace(_PUSH_PIXELS.agent, sight=SightCfg()),
+    ),
+    batch=512,
+    expect=ExpectCfg(success=0.99, train_s=60.0),
+)
+_GPU = (
+    _on_gpu(_PUSH, batch=1024, expect=ExpectCfg(success=0.99, train_s=20.0)),
+    _on_gpu(_PICK_PLACE, batch=1024, expect=ExpectCfg(success=0.99, train_s=60.0)),
+    replace(_SLIDE_GPU, budget=BudgetCfg(env_steps=10_000_000, until_success=0.9)),
+    replace(_PUSH_PIXELS_GPU, loop=replace(_PUSH_PIXELS_GPU.loop, update_ratio=0.125)),
+)
+
+
 def _dense(cfg: RunCfg) -> RunCfg:
     """The same run on the dense reward."""
     return replace(
@@ -187,7 +226,8 @@ def _dense(cfg: RunCfg) -> RunCfg:
 
 _SPARSE = (_REACH, _PUSH, _SLIDE, _PICK_PLACE)
 PRESETS: dict[str, RunCfg] = {
-    cfg.preset: cfg for cfg in (*_SPARSE, *(_dense(cfg) for cfg in _SPARSE), *_PIXELS)
+    cfg.preset: cfg
+    for cfg in (*_SPARSE, *(_dense(cfg) for cfg in _SPARSE), *_PIXELS, *_GPU)
 }
 """Every preset by name."""
 
