@@ -64,3 +64,24 @@ def test_sizes(kind: HeadKind, size: int, rng: torch.Generator) -> None:
     assert made(maps).shape == (2, size)
     last = maps.contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(made(last), made(maps))
+
+
+def test_spatial_softmax_and_its_gradient_are_those_of_the_plain_form(
+    rng: torch.Generator,
+) -> None:
+    softmax = SpatialSoftmax(3, 4, 5).double()
+    with torch.no_grad():
+        softmax.log_temperature.fill_(-1.0)
+    maps = torch.randn(2, 3, 4, 5, generator=rng).double() * 50  # exp would overflow
+    # channels that differ by far more than exp can hold
+    maps[:, 1] += 1e4
+    pull = torch.randn(2, 6, generator=rng).double()
+    results: list[list[torch.Tensor]] = []
+    for plain in (True, False):
+        x = maps.clone().requires_grad_()
+        out = (softmax.weights(x) @ softmax.places).flatten(1) if plain else softmax(x)
+        wanted = [x, softmax.log_temperature]
+        results.append([out, *torch.autograd.grad((out * pull).sum(), wanted)])
+    for ours, theirs in zip(*results, strict=True):
+        assert ours.isfinite().all()
+        torch.testing.assert_close(ours, theirs, atol=1e-9, rtol=1e-9)
