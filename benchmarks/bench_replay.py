@@ -1,20 +1,26 @@
-"""Sampled batches per second with hindsight, ours and SB3's -> results/replay.csv.
+"""Sampled batches per second, ours and SB3's -> results/replay.csv, results/frames.csv.
 
 python benchmarks/bench_replay.py
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from puckrl.lab.bench import ReplayBenchCfg, bench_replay
+from puckrl.lab.bench_frames import FramesBenchCfg, bench_frames
 from puckrl.lab.results import manifest, write_table
 
 
 def main() -> None:
-    """Measure and write the table."""
-    rows = bench_replay(ReplayBenchCfg())
-    print(*rows, sep="\n")
-    about = manifest(cfg=vars(ReplayBenchCfg()))
-    write_table(Path("results/replay.csv"), rows, about)
+    """Measure vectors with hindsight, then images; write both tables."""
+    vectors, images = ReplayBenchCfg(), FramesBenchCfg()
+    measured = [
+        ("replay", vectors, bench_replay(vectors)),
+        ("frames", images, bench_frames(images)),
+    ]
+    for name, cfg, rows in measured:
+        print(*rows, sep="\n")
+        write_table(Path(f"results/{name}.csv"), rows, manifest(cfg=asdict(cfg)))
 
 
 if __name__ == "__main__":

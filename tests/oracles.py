@@ -28,6 +28,18 @@ def legal_goal_indices(strategy: str, step: int, length: int) -> list[int]:
     }[strategy]
 
 
+def frame_stack(
+    frames: Sequence[Sequence[Sequence[Sequence[int]]]], index: int, stack: int
+) -> list[list[list[int]]]:
+    """The last ``stack`` (height, width, channels) frames up to ``index`` as planes."""
+    planes: list[list[list[int]]] = []
+    for back in reversed(range(stack)):
+        frame = frames[max(index - back, 0)]
+        for channel in range(len(frame[0][0])):
+            planes.append([[pixel[channel] for pixel in row] for row in frame])
+    return planes
+
+
 def still_moving(
     achieved: Sequence[Sequence[float]], length: int, moved_m: float
 ) -> int:

@@ -39,7 +39,12 @@ def make(
     from puckrl.lab.build import make_env
     from puckrl.lab.config import SimCfg
 
-    return make_env(task, SimCfg(num_worlds=num_worlds, num_threads=num_threads), reward=reward, seed=seed)
+    return make_env(
+        task,
+        SimCfg(num_worlds=num_worlds, num_threads=num_threads),
+        reward=reward,
+        seed=seed,
+    )
 
 
 def train(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":

@@ -18,6 +18,7 @@ SPACES = Spaces(
     sensors={"proprio": Sensor((0, 1), "encoders", "m")},
 )
 BOUNDS = (-1.0, 0.0)
+NO_SHIFTS = torch.zeros(2, 0)
 _SMALL: dict[str, Any] = {"hidden": (16, 16), "batch_size": 8, "precision": "fp32"}
 
 

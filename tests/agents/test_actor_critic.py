@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from puckrl.agents.actor_critic import ActorCritic, sensor_columns
+from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.explore import ExploreCfg
+from puckrl.agents.networks import sensor_columns
 from puckrl.core.types import Sensor, Spaces
 from tests.agents import small
 
@@ -69,7 +70,9 @@ def test_only_the_actors_gradient_is_clipped(kind: str) -> None:
 
 @both
 def test_each_network_sees_its_own_sensors(kind: str, rng: torch.Generator) -> None:
-    agent = small.AGENTS[kind](actor_sensors=("proprio",))
+    agent = small.AGENTS[kind](
+        actor_sensors=("proprio", "achieved_goal", "desired_goal")
+    )
     obs, action = small.obs(4, rng), torch.zeros(4, 3)
     other = {**obs, "state": obs["state"].clone()}
     other["state"][:, 2:] += 1.0  # beyond proprio

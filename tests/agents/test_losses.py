@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from puckrl.agents.actor_critic import critic_loss, td_target
+from puckrl.agents.losses import critic_loss, td_target
 from tests import oracles
 
 

@@ -34,7 +34,7 @@ def test_rounds_equal_plain_torch(
         batch = small.batch(agent.transitions_per_round, rng)
         noise = torch.randn(2, agent.transitions_per_round, 3, generator=rng)
         with torch.no_grad():
-            agent.round(batch, noise)
+            agent.round(batch, noise, small.NO_SHIFTS)
         plain.round(batch, noise)
     for ours, theirs in (
         (agent.critic.vector, plain.critic),

@@ -1,6 +1,8 @@
 """The batched environment: order of calls, resets, endings, seeds, snapshots."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import pytest
@@ -43,6 +45,12 @@ class CountingSim:
     def reset(self, worlds: Tensor) -> None:
         self._calls.append(f"sim.reset{worlds.tolist()}")
         self.count[worlds] = 0.0
+
+    def failure(self, worlds: Tensor) -> str:
+        return "as asked"
+
+    def captured(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return function
 
     def snapshot(self) -> dict[str, Tensor]:
         return {"count": self.count.clone()}

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -48,10 +49,16 @@ def rows(folder: runs.RunFolder) -> list[dict[str, float]]:
     return [{k: v for k, v in row.items() if k not in timed} for row in found]
 
 
-def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
-    whole = session.start(limited(1000), tmp_path / "whole")
-    parted = session.start(limited(400), tmp_path / "parted")
-    session.resume(parted, limited(1000))
+@pytest.mark.parametrize("backend", ["cpu", "warp"])
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
+    tmp_path: Path, backend: Literal["cpu", "warp"]
+) -> None:
+    def on_backend(env_steps: int) -> RunCfg:
+        return replace(limited(env_steps), sim=replace(TINY.sim, backend=backend))
+
+    whole = session.start(on_backend(1000), tmp_path / "whole")
+    parted = session.start(on_backend(400), tmp_path / "parted")
+    session.resume(parted, on_backend(1000))
 
     one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
     assert one.tensors.keys() == other.tensors.keys()

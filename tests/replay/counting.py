@@ -4,18 +4,23 @@ World w emits state (c, w, e): a counter c that never stops, the world, and the
 number e of its episode. The action taken at c is (c, w). Within an episode c rises
 by one a step; the first observation of the next episode is one more than the last
 of this one. Goals are points on the same counter: achieved (c, w), desired (-1 - e, w).
+The image at c shows (c, w, e) in its three channels, shifted by where a pixel lies.
 """
 
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from puckrl.core.types import Obs, Spaces
+from puckrl.core.types import Obs, PixelSpace, Spaces
 from puckrl.replay.episodes import EpisodeRing
 
 HORIZON = 6
 SPACES = Spaces(state_dim=3, goal_dim=2, action_dim=2, horizon=HORIZON)
+HEIGHT, WIDTH, STACK = 2, 3, 4
+SEEING = replace(SPACES, pixels=PixelSpace(HEIGHT, WIDTH, channels=3, stack=STACK))
+"""The same with a camera."""
 
 
 def reward(achieved: Tensor, desired: Tensor) -> Tensor:
@@ -26,6 +31,15 @@ def reward(achieved: Tensor, desired: Tensor) -> Tensor:
 def terminated(achieved: Tensor, desired: Tensor) -> Tensor:
     """Where the goal is reached."""
     return achieved[..., 0] == desired[..., 0]
+
+
+def picture(counter: int, world: int, number: int) -> list[list[list[int]]]:
+    """What the camera sees, (height, width, channels) in 0 ... 255."""
+    shown = (counter, world, number)
+    return [
+        [[(n + 100 * y + 30 * x) % 256 for n in shown] for x in range(WIDTH)]
+        for y in range(HEIGHT)
+    ]
 
 
 @dataclass
@@ -64,10 +78,12 @@ class CountingWorlds:
         rows = list(zip(self.counter, range(self.num_worlds), self.number, strict=True))
         state = torch.tensor(rows, dtype=torch.float64)
         desired = torch.stack([-1.0 - state[:, 2], state[:, 1]], dim=1)
+        frames = [picture(*row) for row in rows]
         return {
             "state": state,
             "achieved_goal": state[:, :2].clone(),
             "desired_goal": desired,
+            "frame": torch.tensor(frames, dtype=torch.uint8),
         }
 
     def step(self) -> None:
@@ -85,6 +101,15 @@ class CountingWorlds:
         self.ring.add(
             action, final, torch.tensor(done), torch.tensor(failed), self.observe()
         )
+
+    def recording_into(self, ring: EpisodeRing) -> "CountingWorlds":
+        """The same worlds at the same moment; ``ring`` must know the episodes under way."""
+        twin = copy.copy(self)
+        twin.ring, twin.rng = ring, torch.Generator()
+        twin.rng.set_state(self.rng.get_state())
+        for name in ("counter", "number", "first", "planned", "kept"):
+            setattr(twin, name, list(getattr(self, name)))
+        return twin
 
     def _elapsed(self, world: int) -> int:
         return self.counter[world] - self.first[world]

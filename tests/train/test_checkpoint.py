@@ -1,5 +1,6 @@
 """Snapshots: atomic, hashed, incremental, and no worse than the one before."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ import torch
 from puckrl.core.errors import UserError
 from puckrl.core.types import Spaces
 from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.layout import bytes_per_episode
 from puckrl.train.checkpoint import Checkpoints, read_state
+from tests.replay import counting
 
 CPU = torch.device("cpu")
 SPACES = Spaces(state_dim=2, goal_dim=1, action_dim=1, horizon=3)
@@ -187,3 +190,69 @@ def test_leftovers_of_a_killed_write_are_swept_away(tmp_path: Path) -> None:
     play(replay, 2, start=1.0)
     save(checkpoints, replay, 1)
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def seeing() -> EpisodeRing:
+    return EpisodeRing(
+        ReplayCfg(capacity=23 * counting.HORIZON),
+        counting.SEEING,
+        5,
+        counting.reward,
+        counting.terminated,
+        CPU,
+        CPU,
+    )
+
+
+def test_frames_of_stored_episodes_and_of_those_under_way_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # four episodes a file: a run with images would hold gigabytes in memory otherwise
+    size = bytes_per_episode(counting.SEEING)
+    monkeypatch.setattr("puckrl.train.checkpoint._CHUNK_BYTES", 4 * size + 1)
+    replay, checkpoints = seeing(), Checkpoints(tmp_path)
+    worlds = counting.CountingWorlds(replay, 5, torch.Generator().manual_seed(1))
+    for steps in (11, 13):  # in the middle of episodes
+        for _ in range(steps):
+            worlds.step()
+        save(checkpoints, replay, steps)
+    spans = sorted(
+        tuple(map(int, path.stem.split("-")[1:])) for path in tmp_path.glob("episodes*")
+    )
+    assert max(last - first for first, last in spans) == 4
+    assert spans[-1][1] == replay.added
+    assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+    again = seeing()
+    Checkpoints(tmp_path).load(again)
+    twin = worlds.recording_into(again)
+    for each in (worlds, twin):
+        for _ in range(counting.HORIZON):
+            each.step()
+    one, two = (
+        r.sample(500, torch.Generator().manual_seed(2)) for r in (replay, again)
+    )
+    for a, b in ((one.obs, two.obs), (one.next_obs, two.next_obs)):
+        assert "pixels" in a
+        assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_one_chunk_is_in_memory_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("puckrl.train.checkpoint._CHUNK_BYTES", 1)
+    replay, checkpoints = ring(), Checkpoints(tmp_path)
+    play(replay, 6, start=1.0)
+    save(checkpoints, replay, 1)
+    assert len(list(tmp_path.glob("episodes-*"))) == 6
+    again, sizes = ring(), list[int]()
+    put = again.load
+
+    def spy(first: int, rows: dict[str, torch.Tensor]) -> None:
+        sizes.append(len(rows["length"]))
+        put(first, rows)
+
+    monkeypatch.setattr(again, "load", spy)
+    Checkpoints(tmp_path).load(again)
+    assert sizes == [1] * 6
+    assert torch.equal(again.episodes["state"], replay.episodes["state"])

@@ -7,82 +7,27 @@ torch.compile (CPU) or a CUDA graph can wrap it from outside; the losses do not 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import grad_and_value
 
 from puckrl.agents.adam import Adam
-from puckrl.agents.explore import ExploreCfg, mix_in_random, random_action
+from puckrl.agents.explore import mix_in_random, random_action
+from puckrl.agents.losses import critic_loss
+from puckrl.agents.networks import make_networks
+from puckrl.agents.settings import AgentCfg
+from puckrl.agents.sight import AsIs, Shift, Sight
 from puckrl.core.rng import generator
 from puckrl.core.types import Batch, Obs, Spaces
-from puckrl.nets.actors import Actor
-from puckrl.nets.critics import Critic
 from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import VectorInput
 
-Precision = Literal["fp32", "bf16"]
 Metrics = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class AgentCfg:
-    """Settings that every learning rule has."""
-
-    gamma: float = 0.95
-    """Discount per control step."""
-    tau: float = 0.05
-    """Share of the online networks that each round moves into the targets."""
-    batch_size: int = 512
-    """Transitions per critic update."""
-    hidden: tuple[int, ...] = (256, 256, 256)
-    """Widths of the hidden layers of actor and critics."""
-    critics: int = 1
-    """Number of critics; targets take the least of them."""
-    critic_lr: float = 1e-3
-    """Adam's step size for the critics."""
-    actor_lr: float = 1e-3
-    """Adam's step size for the actor."""
-    max_grad_norm: float = 0.0
-    """Gradients of the actor are clipped to this norm; 0: never."""
-    actor_delay: int = 2
-    """Critic updates per actor update."""
-    action_l2: float = 0.03
-    """Weight of the mean squared action in the actor's loss."""
-    explore: ExploreCfg = field(default_factory=ExploreCfg)
-    """Randomness while collecting."""
-    actor_sensors: tuple[str, ...] = ("state",)
-    """What the actor sees besides goals: "state" or names of the task's sensors."""
-    critic_sensors: tuple[str, ...] = ("state",)
-    """What the critics see besides goals."""
-    precision: Precision = "bf16"
-    """Of the hidden layers' products; parameters, sums and losses are float32."""
-
-
-def td_target(
-    reward: Tensor, discount: Tensor, next_q: Tensor, bounds: tuple[float, float] | None
-) -> Tensor:
-    """Y = clip(r + γ' min_i Q_i(s', a')), with γ' = γ (1 - terminated).
-
-    Args:
-        reward: (B,).
-        discount: γ', (B,).
-        next_q: target values of every critic, (E, B).
-        bounds: least and greatest return that rewards allow; None: no clipping.
-            Source: Andrychowicz et al. (2017), appendix A.
-
-    Returns:
-        Targets, (B,).
-    """
-    target = reward + discount * next_q.amin(dim=0)
-    return target if bounds is None else target.clamp(*bounds)
-
-
-def critic_loss(q: Tensor, target: Tensor) -> Tensor:
-    """Σ_i mean_B (Q_i - y)²;  q (E, B), target (B,)."""
-    return (q - target).square().mean(dim=1).sum()
+# Loss and what else it has found; by name, since torch.compile cannot subscript types
+_CriticLoss = tuple[Tensor, tuple[Tensor, Metrics]]
+_ActorLoss = tuple[Tensor, Metrics]
 
 
 class ActorCritic(ABC):
@@ -115,34 +60,19 @@ class ActorCritic(ABC):
         self._learn_rng = generator(seed, "learn", device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            actor, critic = self._networks()
-        self.actor, self.critic = Flat(actor.to(device)), Flat(critic.to(device))
+            actor, critic, self.looks = make_networks(
+                cfg, spaces, self.outputs_per_action, device
+            )
+        self.eyes, self.critic_eyes = self.looks.actor, self.looks.critic
+        shifts = cfg.sight.augment == "shift" and bool(self.looks.sights)
+        self.augment = Shift() if shifts else AsIs()
+        self.actor, self.critic = Flat(actor), Flat(critic)
         self.actor_target = self.actor.vector.clone()
         self.critic_target = self.critic.vector.clone()
         self.actor_adam = Adam(self.actor.vector, cfg.actor_lr, cfg.max_grad_norm)
         self.critic_adam = Adam(self.critic.vector, cfg.critic_lr)
-        self.round: Callable[[Batch, Tensor], Metrics] = self._round
+        self.round: Callable[[Batch, Tensor, Tensor], Metrics] = self._round
         """One round; whoever builds the agent may replace it by a compiled one."""
-
-    def _networks(self) -> tuple[Actor, Critic]:
-        """Fresh modules on the CPU."""
-        cfg, spaces = self.cfg, self.spaces
-        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[cfg.precision]
-        actor = Actor(
-            VectorInput(sensor_columns(cfg.actor_sensors, spaces), spaces.goal_dim),
-            cfg.hidden,
-            spaces.action_dim,
-            outputs=self.outputs_per_action,
-            compute_dtype=dtype,
-        )
-        critic = Critic(
-            VectorInput(sensor_columns(cfg.critic_sensors, spaces), spaces.goal_dim),
-            cfg.hidden,
-            spaces.action_dim,
-            ensemble=cfg.critics,
-            compute_dtype=dtype,
-        )
-        return actor, critic
 
     # -- acting ---------------------------------------------------------------
 
@@ -162,6 +92,7 @@ class ActorCritic(ABC):
             obs: observations, (B, ...) each.
             explore: add noise and random actions.
         """
+        obs = self.eyes.see(self.eyes.vector, obs)
         if not explore:
             return self.mean_action(obs)
         count, dim = len(obs["desired_goal"]), self.spaces.action_dim
@@ -180,6 +111,8 @@ class ActorCritic(ABC):
             features = flat.module.get_submodule("features")
             assert isinstance(features, VectorInput)
             features.observe(obs)
+        for sight in self.looks.sights.values():
+            sight.vision.goals.note(obs["achieved_goal"])
 
     # -- learning -------------------------------------------------------------
 
@@ -199,12 +132,17 @@ class ActorCritic(ABC):
         noise = torch.randn(
             2, count, dim, generator=self._learn_rng, device=self.device
         )
+        shifts = self.augment.draw(count, self._learn_rng)
         with torch.no_grad():
-            return self.round(batch, noise)
+            return self.round(batch, noise, shifts)
 
-    def _round(self, batch: Batch, noise: Tensor) -> Metrics:
+    def _round(self, batch: Batch, noise: Tensor, shifts: Tensor) -> Metrics:
         """``actor_delay`` critic updates, one actor update, one Polyak step."""
         size = self.cfg.batch_size
+        batch = batch._replace(
+            obs=self.augment(batch.obs, shifts[0]),
+            next_obs=self.augment(batch.next_obs, shifts[1]),
+        )
         # Actor and target networks stand still until the end of the round.
         targets = self.target(batch, noise[0])
         metrics: Metrics = {}
@@ -215,39 +153,60 @@ class ActorCritic(ABC):
         metrics |= self._update_actor(last.obs, noise[1, -size:])
         self.actor_target.lerp_(self.actor.vector, self.cfg.tau)
         self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
+        for sight in self.looks.sights.values():
+            sight.target.lerp_(sight.vector, self.cfg.tau)
         return metrics
 
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
-        def loss(parameters: Tensor) -> tuple[Tensor, Tensor]:
-            q = self.critic(parameters, batch.obs, batch.action)
-            return critic_loss(q, target), q
+        eyes = self.critic_eyes
 
-        grad, (value, q) = grad_and_value(loss, has_aux=True)(self.critic.vector)
-        norm = self.critic_adam.step(self.critic.vector, grad)
+        def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> _CriticLoss:
+            obs = eyes.see(sight, batch.obs)
+            q = self.critic(parameters, obs, batch.action)
+            extra, metrics = eyes.lesson(obs)
+            return critic_loss(q, target) + extra, (q, metrics)
+
+        taught = self.looks.taught_by_critic
+        (value, (q, extra)), norms = _descend(
+            loss, self.critic.vector, self.critic_adam, taught
+        )
         return {
             "train/critic_loss": value,
             "train/q_mean": q.mean(),
             "train/target_std": target.std(),
             "train/reward_mean": batch.reward.mean(),
-            "train/critic_grad_norm": norm,
+            "train/critic_grad_norm": norms[0],
+            **_encoder_norm(norms),
+            **extra,
         }
 
     def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:
-        grad, (value, extra) = grad_and_value(self.actor_loss, has_aux=True)(
-            self.actor.vector, obs, noise
-        )
-        norm = self.actor_adam.step(self.actor.vector, grad)
-        return {"train/actor_loss": value, "train/actor_grad_norm": norm, **extra}
+        eyes = self.eyes
+        obs = self.critic_eyes.see(self.critic_eyes.vector, obs)
+
+        def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> _ActorLoss:
+            seen = eyes.see(sight, obs)
+            value, metrics = self.actor_loss(parameters, seen, noise)
+            extra, more = eyes.lesson(seen)
+            return value + extra, {"train/actor_loss": value, **metrics, **more}
+
+        taught = self.looks.taught_by_actor
+        (_, metrics), norms = _descend(loss, self.actor.vector, self.actor_adam, taught)
+        return {
+            "train/actor_grad_norm": norms[0],
+            **_encoder_norm(norms),
+            **metrics,
+        }
 
     @abstractmethod
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
-        """Regression targets of the critics, (B,)."""
+        """Regression targets of the critics, (B,); no network has seen the pixels yet."""
 
     @abstractmethod
     def actor_loss(
         self, parameters: Tensor, obs: Obs, noise: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """The actor's loss, (), and further metrics."""
+        """The actor's loss, (), and further metrics; ``obs`` as both networks see it."""
 
     # -- checkpoint -----------------------------------------------------------
 
@@ -266,6 +225,8 @@ class ActorCritic(ABC):
             found |= {f"{name}.{key}": value for key, value in adam.state().items()}
         for name, flat in (("actor", self.actor), ("critic", self.critic)):
             found |= {f"{name}.{key}": b for key, b in flat.module.named_buffers()}
+        for name, sight in self.looks.sights.items():
+            found |= {f"{name}.{key}": x for key, x in sight.tensors().items()}
         return found
 
     def load(self, tensors: dict[str, Tensor]) -> None:
@@ -282,12 +243,25 @@ class ActorCritic(ABC):
         return {"explore": self._explore_rng, "learn": self._learn_rng}
 
 
-def sensor_columns(names: tuple[str, ...], spaces: Spaces) -> list[int]:
-    """Columns of the state vector behind sensor names; "state" is all of them.
+def _descend(
+    loss: Callable[..., tuple[Tensor, Any]],
+    parameters: Tensor,
+    adam: Adam,
+    taught: tuple[Sight, ...],
+) -> tuple[tuple[Tensor, Any], list[Tensor]]:
+    """One step of a network and of the encoders that its loss teaches.
 
-    Raises:
-        KeyError: for a name that the task does not have.
+    Returns:
+        The loss with what else it returned, and the norms of the gradients.
     """
-    known = {name: sensor.columns for name, sensor in spaces.sensors.items()}
-    known["state"] = tuple(range(spaces.state_dim))
-    return sorted({column for name in names for column in known[name]})
+    vectors = [parameters, *(sight.vector for sight in taught)]
+    argnums = tuple(range(len(vectors)))
+    grads, value = grad_and_value(loss, argnums, has_aux=True)(*vectors)
+    optimisers = [adam, *(sight.adam for sight in taught)]
+    steps = zip(optimisers, vectors, grads, strict=True)
+    return value, [adam.step(vector, grad) for adam, vector, grad in steps]
+
+
+def _encoder_norm(norms: list[Tensor]) -> Metrics:
+    """The norm of an encoder's gradient, if there is one behind the network's own."""
+    return {"train/encoder_grad_norm": norms[1]} if norms[1:] else {}

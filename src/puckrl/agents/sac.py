@@ -12,8 +12,10 @@ from torch import Tensor
 from torch.func import grad
 from torch.nn import functional as F
 
-from puckrl.agents.actor_critic import ActorCritic, AgentCfg, Metrics, td_target
+from puckrl.agents.actor_critic import ActorCritic, Metrics
 from puckrl.agents.adam import Adam
+from puckrl.agents.losses import td_target
+from puckrl.agents.settings import AgentCfg
 from puckrl.core.types import Batch, Obs, Spaces
 
 _LOG_STD_MIN, _LOG_STD_MAX = -5.0, 2.0
@@ -85,9 +87,11 @@ class Sac(ActorCritic):
 
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
         """R + γ (min_i Q'_i(s', a') - α log π(a'|s')), a' from the online policy."""
-        outputs = self.actor(self.actor.vector, batch.next_obs)
+        obs = self.eyes.see(self.eyes.vector, batch.next_obs)
+        outputs = self.actor(self.actor.vector, obs)
         action, log_prob = squashed_gaussian(outputs, noise)
-        next_q = self.critic(self.critic_target, batch.next_obs, action)
+        obs = self.critic_eyes.see(self.critic_eyes.target, batch.next_obs)
+        next_q = self.critic(self.critic_target, obs, action)
         soft_q = next_q - self.log_alpha.exp() * log_prob
         discount = self.cfg.gamma * (1.0 - batch.terminated)
         return td_target(batch.reward, discount, soft_q, self.bounds)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import ActorCritic, AgentCfg, Metrics, td_target
+from puckrl.agents.actor_critic import ActorCritic, Metrics
+from puckrl.agents.losses import td_target
+from puckrl.agents.settings import AgentCfg
 from puckrl.core.types import Batch, Obs
 
 
@@ -41,9 +43,11 @@ class Td3(ActorCritic):
         """R + γ min_i Q'_i(s', clip(π'(s') + ε))."""
         clip = self.cfg.target_noise_clip
         smoothing = (self.cfg.target_noise * noise).clamp(-clip, clip)
-        action = torch.tanh(self.actor(self.actor_target, batch.next_obs))
+        obs = self.eyes.see(self.eyes.target, batch.next_obs)
+        action = torch.tanh(self.actor(self.actor_target, obs))
         action = (action + smoothing).clamp(-1.0, 1.0)
-        next_q = self.critic(self.critic_target, batch.next_obs, action)
+        obs = self.critic_eyes.see(self.critic_eyes.target, batch.next_obs)
+        next_q = self.critic(self.critic_target, obs, action)
         discount = self.cfg.gamma * (1.0 - batch.terminated)
         return td_target(batch.reward, discount, next_q, self.bounds)
 

@@ -80,9 +80,7 @@ class Captured:
             return self._function(*pytree.tree_unflatten(self._buffers, structure))
         if self._calls == _WARM_UP_CALLS + 1:  # recording runs nothing
             self._outputs = self._graph.record(
-                lambda: self._function(
-                    *pytree.tree_unflatten(self._buffers, structure)
-                )
+                lambda: self._function(*pytree.tree_unflatten(self._buffers, structure))
             )
         self._graph.replay()
         return self._outputs

@@ -1,5 +1,6 @@
 """A batched goal environment: many worlds of one task, stepped together."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs
+from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.sim.backend import Sim
 from puckrl.sim.guard import Guard, ignore
 from puckrl.tasks.task import Task
@@ -48,21 +50,31 @@ class GoalEnv:
     """Worlds that reset themselves one by one.
 
     Observations are ``state`` (W, state_dim), ``achieved_goal`` and
-    ``desired_goal`` (W, goal_dim), in the simulation's precision.
+    ``desired_goal`` (W, goal_dim), in the simulation's precision; with cameras
+    ``frame`` and ``pixels`` besides, see ``cameras``.
 
     Args:
         task: the task; it is bound to ``sim`` here.
         sim: its simulation.
         seed: decides every reset, per world and episode.
         auto_reset: begin the next episode of a world as soon as one ends.
+        cameras: what is seen of the worlds.
     """
 
     def __init__(
-        self, task: Task, sim: Sim, seed: int = 0, *, auto_reset: bool = True
+        self,
+        task: Task,
+        sim: Sim,
+        seed: int = 0,
+        *,
+        auto_reset: bool = True,
+        cameras: Cameras | NoCameras | None = None,
     ) -> None:
         task.bind(sim)
         self.task, self.sim, self.seed = task, sim, seed
-        self.num_worlds, self.spaces = sim.num_worlds, task.spaces
+        self.num_worlds = sim.num_worlds
+        self._cameras = cameras or NoCameras()
+        self.spaces = replace(task.spaces, pixels=self._cameras.space)
         self.auto_reset = auto_reset
         self.guard: Guard = ignore
         """Told of worlds whose physics failed, before they are reset."""
@@ -92,10 +104,15 @@ class GoalEnv:
         self._begun[worlds] += 1
         self._elapsed[worlds] = 0
         self._goal[worlds] = self.task.reset(worlds, draws).to(self._goal)
+        self._cameras.begin(worlds)
         return self.observe()
 
     def observe(self) -> Obs:
         """The observation of all worlds; fresh tensors, never views of the physics."""
+        return {**self._felt(), **self._cameras.observe()}
+
+    def _felt(self) -> Obs:
+        """Everything but pictures."""
         return {
             "state": self.task.state(),
             "achieved_goal": self.task.achieved_goal(),
@@ -109,7 +126,9 @@ class GoalEnv:
             action: (num_worlds, action_dim); clipped to [-1, 1].
         """
         step: Step = self._advance(action)
-        step = step._replace(final_obs=step.obs)
+        self._cameras.advance()
+        obs = {**step.obs, **self._cameras.observe()}
+        step = step._replace(obs=obs, final_obs=obs)
         # The only look at the GPU: nothing else is asked before an episode ends
         if not bool(step.done.any()):
             return step
@@ -126,7 +145,7 @@ class GoalEnv:
         diverged = self.sim.step(task.substeps)
         task.settle()
         self._elapsed += 1
-        obs = self.observe()
+        obs = self._felt()
         achieved, desired = obs["achieved_goal"], obs["desired_goal"]
         return Step(
             obs=obs,
@@ -142,13 +161,15 @@ class GoalEnv:
         """A copy of everything that decides the future, for a checkpoint."""
         own = {"begun": self._begun, "elapsed": self._elapsed, "goal": self._goal}
         sim = {f"sim.{name}": value for name, value in self.sim.snapshot().items()}
-        return {**{name: value.clone() for name, value in own.items()}, **sim}
+        seen = self._cameras.snapshot()
+        return {**{name: value.clone() for name, value in own.items()}, **seen, **sim}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Put back what ``snapshot`` returned."""
         self._begun.copy_(snapshot["begun"])
         self._elapsed.copy_(snapshot["elapsed"])
         self._goal.copy_(snapshot["goal"])
+        self._cameras.restore(snapshot)
         prefix = "sim."
         sim = {
             k.removeprefix(prefix): v

@@ -5,20 +5,24 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from puckrl.agents.actor_critic import ActorCritic, AgentCfg
+from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.sac import Sac, SacCfg
+from puckrl.agents.settings import AgentCfg
 from puckrl.agents.td3 import Td3, Td3Cfg
 from puckrl.core.capture import Captured
 from puckrl.core.clock import Ratio
-from puckrl.core.errors import unknown
+from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
 from puckrl.core.runtime import has_compiler, has_fast_bf16, pick_device
 from puckrl.core.types import Spaces
+from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.lab.config import RunCfg, SimCfg
+from puckrl.lab.config import PixelsCfg, RunCfg, SimCfg
 from puckrl.replay.episodes import EpisodeRing
 from puckrl.sim.backend import Sim
+from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
+from puckrl.sim.viewpoints import viewpoint
 from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
@@ -30,6 +34,7 @@ log = logging.getLogger(__name__)
 
 EVAL_WORLDS = 64
 _CPU = torch.device("cpu")
+NO_PIXELS = PixelsCfg()
 _FEW_WORLDS = 512  # below, one H200 is bound by launches: as slow as with 512
 EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
@@ -65,11 +70,34 @@ def make_env(
     reward: RewardKind = "sparse",
     seed: int = 0,
     auto_reset: bool = True,
+    pixels: PixelsCfg = NO_PIXELS,
     device: torch.device = _CPU,
 ) -> GoalEnv:
     """A goal environment from names and numbers; ``device`` is for ``warp`` only."""
     made = make_task(task, reward)
-    return GoalEnv(made, make_sim(made, sim, device), seed, auto_reset=auto_reset)
+    worlds = make_sim(made, sim, device)
+    cameras = make_cameras(made, worlds, pixels)
+    return GoalEnv(made, worlds, seed, auto_reset=auto_reset, cameras=cameras)
+
+
+def make_cameras(task: Task, sim: Sim, cfg: PixelsCfg) -> Cameras | NoCameras:
+    """The cameras that look at the worlds of ``sim``.
+
+    Raises:
+        UserError: for an unknown viewpoint.
+    """
+    views = [viewpoint(name) for name in cfg.viewpoints]
+    if not views:
+        return NoCameras()
+    cameras = [
+        Camera(
+            sim,
+            task.scene(),
+            CameraCfg(width=cfg.width, height=cfg.height, viewpoint=view),
+        )
+        for view in views
+    ]
+    return Cameras(cameras, cfg.stack)
 
 
 def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
@@ -97,25 +125,50 @@ def make_eval_env(cfg: RunCfg) -> GoalEnv:
     worlds = min(EVAL_WORLDS, cfg.eval.episodes)
     # The C engine is the judge, whatever collects
     sim = replace(cfg.sim, backend="cpu", num_worlds=worlds)
-    return make_env(cfg.task, sim, reward=cfg.reward, seed=cfg.seed, auto_reset=False)
+    return make_env(
+        cfg.task,
+        sim,
+        reward=cfg.reward,
+        seed=cfg.seed,
+        auto_reset=False,
+        pixels=cfg.pixels,
+    )
 
 
 def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic:
     """A fresh agent.
 
     Raises:
-        UserError: if it is to see a sensor that the task does not have.
+        UserError: if it is to see a sensor that is not there, or no goal.
     """
     settings = _at_hand(cfg.agent, device)
-    for name in (*settings.actor_sensors, *settings.critic_sensors):
-        if name != "state" and name not in spaces.sensors:
-            raise unknown("sensor", name, ["state", *spaces.sensors])
+    check_sensors(settings.actor_sensors, spaces)
+    check_sensors(settings.critic_sensors, spaces)
     # A sparse reward lies in [-1, 0]; a dense one has no bound that clipping could use.
     bounds = (-1.0, 0.0) if cfg.reward == "sparse" else None
     if isinstance(settings, SacCfg):
         return Sac(settings, spaces, bounds, cfg.seed, device)
     assert isinstance(settings, Td3Cfg), settings
     return Td3(settings, spaces, bounds, cfg.seed, device)
+
+
+def check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
+    """Refuse sensors that are not there, and a network that is not told its goal."""
+    legal = ["state", *spaces.sensors, "achieved_goal", "desired_goal"]
+    legal += ["pixels"] if spaces.pixels else []
+    for name in names:
+        if name == "pixels" and not spaces.pixels:
+            raise UserError(
+                "a network is to see pixels, but there is no camera; "
+                "add one: --pixels.viewpoints side"
+            )
+        if name not in legal:
+            raise unknown("sensor", name, legal)
+    if "desired_goal" not in names:
+        raise UserError(
+            f"the sensors {', '.join(names) or '(none)'} leave out desired_goal: "
+            "nobody can reach a goal that he is not told; add desired_goal"
+        )
 
 
 def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
@@ -150,7 +203,7 @@ def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
     task = env.task
     return EpisodeRing(
         cfg.replay,
-        task.spaces,
+        env.spaces,
         env.num_worlds,
         task.reward,
         task.terminated,
@@ -174,7 +227,14 @@ def make_gauges(
 def build(cfg: RunCfg) -> Parts:
     """Everything that a run needs, fresh."""
     device = pick_device(cfg.device)
-    env = make_env(cfg.task, cfg.sim, reward=cfg.reward, seed=cfg.seed, device=device)
+    env = make_env(
+        cfg.task,
+        cfg.sim,
+        reward=cfg.reward,
+        seed=cfg.seed,
+        pixels=cfg.pixels,
+        device=device,
+    )
     agent = make_agent(cfg, env.spaces, device)
     slow_start = _speed_up(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)

@@ -39,11 +39,27 @@ class SimCfg:
 
 
 @dataclass(frozen=True)
+class PixelsCfg:
+    """Cameras; a network sees them if "pixels" is among its sensors."""
+
+    viewpoints: tuple[str, ...] = ()
+    """Where cameras stand: side, corner, front, wrist, reference; none: no camera."""
+    height: int = 64
+    """Rows of a picture."""
+    width: int = 64
+    """Pixels per row."""
+    stack: int = 3
+    """Frames that are seen together."""
+
+
+@dataclass(frozen=True)
 class LoopCfg:
     """Rhythm of the run."""
 
     update_ratio: float = 0.15
     """Critic updates per env step (UTD)."""
+    turn_steps: int = 0
+    """Control steps of every world between two stretches of updates; 0: an episode."""
     warm_up_episodes: int = 400
     """Episodes of random play before the first update; they earn no updates."""
     normalise_episodes: int = 800
@@ -86,7 +102,8 @@ class ExpectCfg:
     success: float = 0.0
     """Least final success rate."""
     train_s: float = 0.0
-    """Seconds within which it is reached on two CPU cores."""
+    """Seconds within which it is reached: on two CPU cores, or on one H200 where the
+    physics is Warp's."""
     takeoff_updates: float = 0.0
     """Updates after which it usually leaves its floor, measured; 0: not known yet."""
 
@@ -119,6 +136,8 @@ class RunCfg:
     """Where replay and networks live: auto, cpu, cuda, cuda:N."""
     sim: SimCfg = field(default_factory=SimCfg)
     """Physics."""
+    pixels: PixelsCfg = field(default_factory=PixelsCfg)
+    """Cameras."""
     agent: Td3Cfg | SacCfg = field(default_factory=Td3Cfg)
     """Learning rule and networks."""
     replay: ReplayCfg = field(default_factory=ReplayCfg)

@@ -151,7 +151,7 @@ def _train(
     return train(
         progress=progress,
         limits=limits,
-        steps_per_turn=parts.env.spaces.horizon,
+        steps_per_turn=cfg.loop.turn_steps or parts.env.spaces.horizon,
         collector=parts.collector,
         learner=parts.learner,
         evaluate=lambda: judge(parts, cfg.eval.episodes, progress.clock.env_steps),

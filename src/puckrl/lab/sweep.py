@@ -74,9 +74,7 @@ def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
         _physics(f"physics, {cfg.contacts[0]}", env.sim, env.task.substeps, cfg.steps),
     ]
     for contacts in cfg.contacts[1:]:
-        other = make_env(
-            cfg.task, SimCfg("warp", contacts, num_worlds), device=device
-        )
+        other = make_env(cfg.task, SimCfg("warp", contacts, num_worlds), device=device)
         other.reset()
         name = f"physics, {contacts}"
         contenders.append(_physics(name, other.sim, other.task.substeps, cfg.steps))
@@ -99,9 +97,9 @@ def _physics(name: str, sim: Sim, substeps: int, steps: int) -> Contender:
         advance()
 
     def run() -> int:
-        for _ in range(steps):
-            failed = advance()
-        bool(failed.any())  # waits for the device
+        for _ in range(steps - 1):
+            advance()
+        bool(advance().any())  # waits for the device
         return steps * sim.num_worlds
 
     return Contender(name, lambda: sim.restore(start), run)

@@ -36,7 +36,7 @@ class Actor(nn.Module):
         self.features = features
         self.mlp = EnsembleMLP(
             1,
-            features.size,
+            features.width,
             hidden,
             outputs * action_dim,
             layer_norm=layer_norm,

@@ -36,7 +36,7 @@ class Critic(nn.Module):
         self.features = features
         self.mlp = EnsembleMLP(
             ensemble,
-            features.size + action_dim,
+            features.width + action_dim,
             hidden,
             1,
             layer_norm=layer_norm,

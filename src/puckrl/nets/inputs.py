@@ -11,37 +11,76 @@ _CLIP = 5.0
 _STD_FLOOR = 1e-3
 
 
-class VectorInput(nn.Module):
-    """Chosen state columns, the goal and the way to it, in units of their spread.
+class Normaliser(nn.Module):
+    """Vectors in units of their spread: (x - mean) / std, clipped to +-5.
 
-    Output columns: state[columns], desired_goal, desired_goal - achieved_goal; each
-    (x - mean) / std, clipped to +-5. Mean and deviation are of everything that
-    ``observe`` was shown; a deviation counts as 0.001 at least, so that a column that
-    never varied is 0.
+    Mean and deviation are of everything that ``note`` was shown; a deviation counts as
+    0.001 at least, so that a column that never varied is 0.
+
+    Args:
+        size: length of the vectors.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.mean: Tensor
+        self.scale: Tensor
+        self.moments: Tensor
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+        # count, sum, sum of squares: float64, so that they can be summed for days
+        self.register_buffer("moments", torch.zeros(3, size, dtype=torch.float64))
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """Normalised vectors, (..., size) float32."""
+        return ((x - self.mean) * self.scale).clamp(-_CLIP, _CLIP)
+
+    @torch.no_grad()
+    def note(self, x: Tensor) -> None:
+        """Add vectors (..., size) to the running mean and deviation."""
+        x = x.double().reshape(-1, self.size)
+        self.moments += torch.stack(
+            [torch.full_like(x[0], len(x)), x.sum(0), x.square().sum(0)]
+        )
+        count, total, squares = self.moments
+        mean = total / count
+        std = (squares / count - mean.square()).clamp_min(0.0).sqrt()
+        self.mean.copy_(mean)
+        self.scale.copy_(1.0 / std.clamp_min(_STD_FLOOR))
+
+
+class VectorInput(Normaliser):
+    """Chosen state columns, the goal and the way to it; then features as they are.
+
+    Output columns: state[columns], desired_goal, desired_goal - achieved_goal, all
+    normalised; behind them ``obs[name]`` for every name in ``features``.
 
     Args:
         columns: columns of the state vector that this network may see.
         goal_dim: length of the goals.
         show_achieved: whether achieved_goal may be used; if not, there is no
             difference column.
+        features: names and lengths of vectors that are appended unchanged.
     """
 
     def __init__(
-        self, columns: Sequence[int], goal_dim: int, *, show_achieved: bool = True
+        self,
+        columns: Sequence[int],
+        goal_dim: int,
+        *,
+        show_achieved: bool = True,
+        features: dict[str, int] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(len(columns) + goal_dim * (2 if show_achieved else 1))
         self.show_achieved = show_achieved
-        self.size = len(columns) + goal_dim * (2 if show_achieved else 1)
-        """Features out."""
+        self.features = features or {}
+        self.width = self.size + sum(self.features.values())
+        """Numbers out."""
         self.columns: Tensor
-        self.mean: Tensor
-        self.scale: Tensor
-        self.moments: Tensor
-        self.register_buffer("columns", torch.as_tensor(list(columns)))
-        self.register_buffer("mean", torch.zeros(self.size))
-        self.register_buffer("scale", torch.ones(self.size))
-        # count, sum, sum of squares: float64, so that they can be summed for days
-        self.register_buffer("moments", torch.zeros(3, self.size, dtype=torch.float64))
+        self.register_buffer(
+            "columns", torch.as_tensor(list(columns), dtype=torch.int64)
+        )
 
     def raw(self, obs: Obs) -> Tensor:
         """The columns before normalisation, (..., size)."""
@@ -52,18 +91,10 @@ class VectorInput(nn.Module):
         return torch.cat(parts, dim=-1).float()
 
     def forward(self, obs: Obs) -> Tensor:
-        """Normalised features, (B, size) float32."""
-        return ((self.raw(obs) - self.mean) * self.scale).clamp(-_CLIP, _CLIP)
+        """What the network sees, (B, width) float32."""
+        normalised = self.normalise(self.raw(obs))
+        return torch.cat([normalised, *(obs[name] for name in self.features)], dim=-1)
 
-    @torch.no_grad()
     def observe(self, obs: Obs) -> None:
         """Add observations (..., dim) to the running mean and deviation."""
-        x = self.raw(obs).double().reshape(-1, self.size)
-        self.moments += torch.stack(
-            [torch.full_like(x[0], len(x)), x.sum(0), x.square().sum(0)]
-        )
-        count, total, squares = self.moments
-        mean = total / count
-        std = (squares / count - mean.square()).clamp_min(0.0).sqrt()
-        self.mean.copy_(mean)
-        self.scale.copy_(1.0 / std.clamp_min(_STD_FLOOR))
+        self.note(self.raw(obs))

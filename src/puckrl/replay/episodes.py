@@ -3,13 +3,14 @@
     state, achieved_goal   (capacity, T + 1, ...)   before each step and after the last
     action                 (capacity, T, ...)
     desired_goal           (capacity, ...)          one per episode
+    frame                  (capacity, T + 1, ...)   of tasks with cameras: `frames`
 
 Next observations, rewards and relabelled goals are never stored: they follow
 from these when a batch is sampled. Episodes under way wait in a staging area of
 one row per world and enter the ring complete.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -17,6 +18,8 @@ from torch import Tensor
 
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.replay import her
+from puckrl.replay.frames import Place, make_frames
+from puckrl.replay.layout import allocate, bytes_per_episode, vector_shapes
 from puckrl.replay.sampling import SamplingCfg, StepTable, still_moving
 
 GoalFn = Callable[[Tensor, Tensor], Tensor]
@@ -35,6 +38,19 @@ class ReplayCfg:
     """Share of sampled goals that are hindsight goals; k per original goal: k / (k + 1)."""
     sampling: SamplingCfg = field(default_factory=SamplingCfg)
     """Which steps a batch looks at."""
+    frames_on: Place = "device"
+    """Where images are kept: beside the networks, in main memory, in a file."""
+    frames_folder: str = ""
+    """Holds that file; empty: the system's folder for temporary files."""
+
+    def episodes(self, spaces: Spaces, num_worlds: int) -> int:
+        """Episodes that fit; at least one per world."""
+        return max(self.capacity // spaces.horizon, num_worlds)
+
+    def bytes_total(self, spaces: Spaces, num_worlds: int) -> int:
+        """Bytes of stored episodes and of those under way, before anything is allocated."""
+        rows = self.episodes(spaces, num_worlds) + num_worlds
+        return rows * bytes_per_episode(spaces)
 
 
 class EpisodeRing:
@@ -60,16 +76,22 @@ class EpisodeRing:
         device: torch.device,
         staging_device: torch.device,
     ) -> None:
-        self.cfg, self.device = cfg, device
+        self.cfg, self.spaces, self.device = cfg, spaces, device
         self._reward, self._terminated = reward_fn, terminated_fn
         self.horizon = spaces.horizon
-        self.capacity = max(cfg.capacity // spaces.horizon, num_worlds)
+        self.capacity = cfg.episodes(spaces, num_worlds)
         """Episodes that fit."""
-        self.episodes = _allocate(self.capacity, spaces, device)
+        self._frames = make_frames(
+            spaces, self.capacity, cfg.frames_on, device, cfg.frames_folder
+        )
+        vectors = vector_shapes(spaces)
+        self.episodes = allocate(vectors, self.capacity, torch.float32, device)
+        self.episodes |= self._frames.rows
         """The ring's tensors by name."""
         # Staged where the observations are made: they cross to ``device`` once an
         # episode, not once a step.
-        self._staging = _allocate(num_worlds, spaces, staging_device)
+        self._staging = allocate(vectors, num_worlds, torch.float32, staging_device)
+        self._staging |= self._frames.staging(num_worlds, staging_device)
         self._worlds = torch.arange(num_worlds, device=staging_device)
         self._elapsed = torch.zeros_like(self._worlds)
         self._uniform = StepTable(self.capacity, device)
@@ -114,16 +136,15 @@ class EpisodeRing:
     def _write_obs(self, worlds: Tensor, obs: Obs) -> None:
         """Stage the observation of ``worlds`` at their present index."""
         index = self._elapsed[worlds]
-        for name in ("state", "achieved_goal"):
-            self._staging[name][worlds, index] = obs[name][worlds].float()
+        kept = {name: obs[name] for name in ("state", "achieved_goal")}
+        for name, value in (kept | self._frames.seen(obs)).items():
+            rows = self._staging[name]
+            rows[worlds, index] = value[worlds].to(rows.dtype)
 
     def _commit(self, worlds: Tensor) -> None:
         """Copy complete episodes from staging into the ring."""
-        order = torch.arange(len(worlds), device=self.device)
-        slots = (self.added + order) % self.capacity
-        for name, rows in self.episodes.items():
-            rows[slots] = self._staging[name][worlds].to(self.device)
-        self._count(slots, self._elapsed[worlds].to(self.device))
+        rows = {name: staged[worlds] for name, staged in self._staging.items()}
+        self.load(self.added, rows | {"length": self._elapsed[worlds]})
         self.added += len(worlds)
 
     def _count(self, slots: Tensor, length: Tensor) -> None:
@@ -194,14 +215,21 @@ class EpisodeRing:
             stored["state"][episode, step],
             stored["state"][episode, step + 1],
         )
+        before, after = self._frames.stacks(episode, step)
         return Batch(
-            obs={"state": state, "achieved_goal": achieved, "desired_goal": goal},
+            obs={
+                "state": state,
+                "achieved_goal": achieved,
+                "desired_goal": goal,
+                **before,
+            },
             action=stored["action"][episode, step],
             reward=self._reward(reached, goal),
             next_obs={
                 "state": next_state,
                 "achieved_goal": reached,
                 "desired_goal": goal,
+                **after,
             },
             terminated=self._terminated(reached, goal).float(),
         )
@@ -213,21 +241,45 @@ class EpisodeRing:
         """Number of the oldest episode that is still stored."""
         return max(0, self.added - self.capacity)
 
-    def export(self, first: int, last: int) -> dict[str, Tensor]:
-        """Copies of the episodes numbered first ... last - 1, and their lengths."""
-        slots = torch.arange(first, last, device=self.device) % self.capacity
-        rows = {name: stored[slots] for name, stored in self.episodes.items()}
-        return {**rows, "length": self._uniform.eligible[slots]}
+    def export(
+        self, first: int, last: int, names: Sequence[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Copies of the episodes numbered first ... last - 1, and their lengths.
+
+        Args:
+            first: number of the first episode.
+            last: one more than the number of the last.
+            names: the quantities that are wanted; None: all.
+        """
+        runs = self._runs(first, last - first)
+        wanted = {name: self.episodes[name] for name in names or self.episodes}
+        wanted["length"] = self._uniform.eligible
+        return {
+            name: torch.cat([stored[slots] for slots, _ in runs])
+            for name, stored in wanted.items()
+        }
 
     def load(self, first: int, rows: dict[str, Tensor]) -> None:
-        """Put exported episodes back; those that the ring has outgrown are skipped."""
+        """Put exported episodes back, the oldest first: later ones replace outgrown ones."""
         length = rows["length"].to(self.device)
-        slots = (
-            torch.arange(first, first + len(length), device=self.device) % self.capacity
-        )
-        for name, stored in self.episodes.items():
-            stored[slots] = rows[name].to(self.device)
-        self._count(slots, length)
+        for slots, part in self._runs(first, len(length)):
+            for name, stored in self.episodes.items():
+                stored[slots].copy_(rows[name][part])
+        order = torch.arange(len(length), device=self.device)
+        self._count((first + order) % self.capacity, length)
+
+    def _runs(self, first: int, count: int) -> list[tuple[slice, slice]]:
+        """Slots of ``count`` episodes from number ``first`` on, and which of them lie there.
+
+        Two runs where the ring wraps: whole slices are copied ten times faster than
+        scattered rows.
+        """
+        start = first % self.capacity
+        head = min(count, self.capacity - start)
+        return [
+            (slice(start, start + head), slice(0, head)),
+            (slice(0, count - head), slice(head, count)),
+        ]
 
     def snapshot(self) -> dict[str, Tensor]:
         """A copy of the episodes under way."""
@@ -240,16 +292,3 @@ class EpisodeRing:
         self._elapsed.copy_(snapshot["elapsed"])
         for name, rows in self._staging.items():
             rows.copy_(snapshot[name])
-
-
-def _allocate(rows: int, spaces: Spaces, device: torch.device) -> dict[str, Tensor]:
-    """Zeroed float32 storage for ``rows`` episodes."""
-    shapes = {
-        "state": (spaces.horizon + 1, spaces.state_dim),
-        "achieved_goal": (spaces.horizon + 1, spaces.goal_dim),
-        "action": (spaces.horizon, spaces.action_dim),
-        "desired_goal": (spaces.goal_dim,),
-    }
-    return {
-        name: torch.zeros(rows, *shape, device=device) for name, shape in shapes.items()
-    }

@@ -14,8 +14,6 @@ class Sim(Protocol):
     model: mujoco.MjModel
     num_worlds: int
     device: torch.device
-    compile_s: float
-    """Seconds that compiling took when the simulation was made."""
 
     def field(self, name: str) -> Tensor:
         """A live view of an MjData field, (num_worlds, ...), without a copy.

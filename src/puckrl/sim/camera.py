@@ -12,7 +12,6 @@ lights come from a model of the camera's own, which may look different from the
 physics model as long as it has the same geoms in the same order.
 """
 
-import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -27,7 +26,7 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.sim.backend import Sim
-from puckrl.sim.kernels import start_warp
+from puckrl.sim.kernels import Streams, start_warp
 from puckrl.sim.viewpoints import VIEWPOINTS, Vec3, Viewpoint
 
 _NAME = "puckrl"
@@ -101,8 +100,9 @@ class Camera:
         threads = cfg.num_threads or torch.get_num_threads()
         count = min(threads, sim.num_worlds) if sim.device.type == "cpu" else 1
         capacity = -(-sim.num_worlds // count)
+        self._streams = Streams(sim.device)
         start_warp()
-        with self._on_device():
+        with self._streams.shared():
             renderer = mujoco_warp.put_model(model)
             self._tracers = [
                 _Tracer(model, renderer, capacity, cfg, sim.device)
@@ -111,7 +111,8 @@ class Camera:
             # One after the other: the first compiles what the others find cached.
             for tracer in self._tracers:
                 tracer.trace()
-        self._pool = ThreadPoolExecutor(count)
+        # Alone, a tracer stays on this thread: on CUDA that is where torch's stream is
+        self._map = ThreadPoolExecutor(count).map if count > 1 else map
         pixels = (sim.num_worlds, cfg.height, cfg.width)
         self._rgb = torch.zeros(*pixels, 3, dtype=torch.uint8, device=sim.device)
         self._depth = torch.zeros(pixels if cfg.depth else (0,), device=sim.device)
@@ -137,19 +138,15 @@ class Camera:
         for tracer, rows in parts:
             which = rows if worlds is None else worlds[rows]
             tracer.pose(self._pos[which], self._mat[which])
-        with self._on_device():
+        with self._streams.shared():
             # The pool runs nothing but the tracer: torch's own threads stay out of it.
-            list(self._pool.map(_Tracer.trace, [tracer for tracer, _ in parts]))
+            list(self._map(_Tracer.trace, [tracer for tracer, _ in parts]))
         for tracer, rows in parts:
             tracer.copy_rgb(self._rgb[rows])
             if self.cfg.depth:
                 tracer.copy_depth(self._depth[rows])
         self.depth_m = self._depth[:count]
         return self._rgb[:count]
-
-    def _on_device(self) -> contextlib.AbstractContextManager[object]:
-        """Makes Warp launch on the simulation's device."""
-        return warp.ScopedDevice(str(self.device))
 
 
 class _Tracer:

@@ -31,8 +31,6 @@ class CpuSim:
         num_threads: C threads; 0 means every core.
     """
 
-    compile_s = 0.0
-
     def __init__(
         self, model: mujoco.MjModel, num_worlds: int, num_threads: int = 0
     ) -> None:

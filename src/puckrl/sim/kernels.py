@@ -72,7 +72,8 @@ class WarpGraph:
     def __init__(self, device: torch.device, streams: Streams) -> None:
         self._device, self._streams = device, streams
         # Tensors made while recording must keep their memory for all replays
-        self._pool = torch.cuda.MemPool()
+        with torch.cuda.device(device):
+            self._pool = torch.cuda.MemPool()
         self._stream = torch.cuda.Stream(device)
         self._graph: Any = None
 

@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.layout import bytes_per_episode
 
 log = logging.getLogger(__name__)
 
 _KEPT = 2
+_CHUNK_BYTES = 128 << 20  # episodes are copied twice on their way to the disk
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,12 @@ class Checkpoints:
         self._serial += 1
         self._chunks = [c for c in self._chunks if c.last > replay.oldest]
         start = max(self._chunks[-1].last if self._chunks else 0, replay.oldest)
-        if replay.added > start:
-            rows = replay.export(start, replay.added)
-            name = f"episodes-{start}-{replay.added}.safetensors"
-            self._chunks.append(_Chunk(self._write(name, rows), start, replay.added))
+        at_once = max(1, _CHUNK_BYTES // bytes_per_episode(replay.spaces))
+        for first in range(start, replay.added, at_once):
+            last = min(first + at_once, replay.added)
+            name = f"episodes-{first}-{last}.safetensors"
+            file = self._write(name, replay.export(first, last))
+            self._chunks.append(_Chunk(file, first, last))
         state = self._write(f"state-{self._serial:06d}.safetensors", tensors)
         body = {
             "scalars": scalars,
@@ -163,9 +167,10 @@ class Checkpoints:
         chunks = [
             _Chunk(_File(**c["file"]), c["first"], c["last"]) for c in body["chunks"]
         ]
-        intact = list(self._read_chunks(chunks, lenient=lenient))
-        for chunk, rows in intact:
-            replay.load(chunk.first, rows)
+        # All are looked through before the first is loaded, and one is held at a time
+        intact = list(self._intact(chunks, lenient=lenient))
+        for chunk in intact:
+            replay.load(chunk.first, load_file(self.folder / chunk.file.name))
         prefix = "replay."
         staging = {
             k.removeprefix(prefix): v
@@ -173,30 +178,35 @@ class Checkpoints:
             if k.startswith(prefix)
         }
         replay.restore(staging, body["added"])
-        self._chunks = [chunk for chunk, _ in intact]
+        self._chunks = intact
         return Snapshot(tensors, body["scalars"])
 
-    def _read_chunks(
-        self, chunks: list[_Chunk], *, lenient: bool
-    ) -> Iterator[tuple[_Chunk, dict[str, Tensor]]]:
-        """The episodes of a snapshot; damaged files are skipped if ``lenient``."""
+    def _intact(self, chunks: list[_Chunk], *, lenient: bool) -> Iterator[_Chunk]:
+        """The chunks that are what was written; damaged ones are skipped if ``lenient``."""
         for chunk in chunks:
             try:
-                yield chunk, self._read(chunk.file)
+                self._check(chunk.file)
             except Damaged as error:
                 if not lenient:
                     raise
                 log.warning("%s: %d episodes are lost", error, chunk.last - chunk.first)
+            else:
+                yield chunk
+
+    def _check(self, file: _File) -> None:
+        """Raise Damaged unless the hash is right."""
+        try:
+            with (self.folder / file.name).open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise Damaged(f"{file.name} cannot be read ({error.strerror})") from error
+        if found != file.sha256:
+            raise Damaged(f"{file.name} is damaged")
 
     def _read(self, file: _File) -> dict[str, Tensor]:
         """Tensors of a file whose hash is right."""
-        try:
-            data = (self.folder / file.name).read_bytes()
-        except OSError as error:
-            raise Damaged(f"{file.name} cannot be read ({error.strerror})") from error
-        if _sha256(data) != file.sha256:
-            raise Damaged(f"{file.name} is damaged")
-        return load(data)
+        self._check(file)
+        return load_file(self.folder / file.name)
 
 
 def read_state(folder: Path) -> Snapshot:

@@ -10,9 +10,11 @@ from puckrl.agents.scripted import Scripted
 from puckrl.core.clock import Clock, Ratio
 from puckrl.core.runtime import torch_threads
 from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.layout import bytes_per_sample
 from puckrl.train.rollout import Policy
 
 _ROUNDS_AT_ONCE = 16
+_BYTES_AT_ONCE = 64 << 20
 
 
 class Learner:
@@ -74,8 +76,9 @@ class Learner:
         """Some rounds of updates, metrics averaged over them."""
         device, size = self.agent.device, self.agent.transitions_per_round
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
-        for first in range(0, rounds, _ROUNDS_AT_ONCE):
-            count = min(_ROUNDS_AT_ONCE, rounds - first)
+        at_once = self._rounds_at_once(size)
+        for first in range(0, rounds, at_once):
+            count = min(at_once, rounds - first)
             # Look-ups of a few hundred rows: a second thread only gets in the way.
             with clock.phase("update"), torch_threads(1):
                 batch = self.replay.sample(count * size, self.rng)
@@ -89,12 +92,19 @@ class Learner:
         with clock.phase("update"):  # on CUDA this is where the updates are waited for
             return {name: float(total) / rounds for name, total in sums.items()}
 
+    def _rounds_at_once(self, size: int) -> int:
+        """Rounds of ``size`` transitions that are looked up together; images are large."""
+        fit = _BYTES_AT_ONCE // (size * bytes_per_sample(self.replay.spaces))
+        return max(1, min(_ROUNDS_AT_ONCE, fit))
+
     def _normalise(self) -> None:
         """Show the newest episodes to the input normalisers, at the beginning of a run."""
         last = min(self.replay.added, self.normalise_episodes)
         if last <= self.normalised:
             return
-        rows = self.replay.export(max(self.normalised, self.replay.oldest), last)
+        names = ("state", "achieved_goal", "desired_goal")
+        first = max(self.normalised, self.replay.oldest)
+        rows = self.replay.export(first, last, names)
         valid = torch.arange(rows["state"].shape[1], device=self.replay.device)
         valid = valid <= rows["length"][:, None]
         goal = rows["desired_goal"][:, None].expand_as(rows["achieved_goal"])

@@ -12,6 +12,8 @@ from puckrl.envs.goal_env import GoalEnv
 from puckrl.monitor.encoder import competence_radius
 from puckrl.replay.episodes import EpisodeRing
 
+_POLICY_DTYPE = {torch.uint8: torch.uint8}
+
 
 class Policy(Protocol):
     """Anything that acts: agents, scripted experts, random."""
@@ -56,7 +58,8 @@ class Collector:
         episodes, wins, diverged = 0, 0, 0
         for _ in range(steps):
             action = policy.act(to_device(self.obs, self.device), explore=True)
-            step = self.env.step(action.to(self.env.sim.device))
+            action = action.to(self.env.sim.device)
+            step = self.env.step(action)
             self.replay.add(action, step.final_obs, step.done, step.diverged, step.obs)
             self.obs = step.obs
             if bool(step.done.any()):
@@ -158,5 +161,12 @@ def _play(env: GoalEnv, policy: Policy, device: torch.device) -> tuple[Tensor, .
 
 
 def to_device(obs: Obs, device: torch.device) -> Obs:
-    """Observations as float32 on ``device``."""
-    return {name: value.to(device, torch.float32) for name, value in obs.items()}
+    """Observations on ``device``: pictures as they are, everything else as float32.
+
+    The newest frame alone stays behind: it is for the replay.
+    """
+    return {
+        name: value.to(device, _POLICY_DTYPE.get(value.dtype, torch.float32))
+        for name, value in obs.items()
+        if name != "frame"
+    }

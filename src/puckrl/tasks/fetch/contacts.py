@@ -25,8 +25,9 @@ _FLOOR, _TABLE, _OBJECT = (
 )
 _BASE = _robot("base_link")
 _FINGERS = _robot("r_gripper_finger_link", "l_gripper_finger_link")
-_TIP = _FINGERS | _robot("gripper_link", "wrist_roll_link")
-_REACHING = _TIP | _robot("wrist_flex_link", "forearm_roll_link")
+_REACHING = _FINGERS | _robot(
+    "gripper_link", "wrist_roll_link", "wrist_flex_link", "forearm_roll_link"
+)
 _BODY = _BASE | _robot(
     "torso_lift_link",
     "head_pan_link",
@@ -37,14 +38,14 @@ _BODY = _BASE | _robot(
 
 _WITH_THE_WORLD: tuple[Meeting, ...] = (
     (_REACHING | _OBJECT, _TABLE),
-    (_REACHING, _OBJECT),
+    (_REACHING | _BASE, _OBJECT),
     # The base stands on the floor: without that, the hand is 1 mm elsewhere.
     (_FINGERS | _OBJECT | _BASE, _FLOOR),
 )
 # The robot touches itself where the arm is drawn in or the hand held high: in 4 of 48
 # random episodes of Reach, in 1 of 48 of Push.
 _WITH_ITSELF: tuple[Meeting, ...] = (
-    (_TIP, _BODY),
+    (_REACHING, _BODY),
     (_robot("forearm_roll_link"), _robot("wrist_roll_link")),
     (_robot("shoulder_lift_link"), _robot("torso_lift_link")),
     (

@@ -1,0 +1,76 @@
+"""Settings -> fresh networks and the eyes that they see pixels with."""
+
+import torch
+
+from puckrl.agents.settings import AgentCfg
+from puckrl.agents.sight import Eyes, Looks, Network, NoEyes, look
+from puckrl.core.types import Spaces
+from puckrl.nets.actors import Actor
+from puckrl.nets.critics import Critic
+from puckrl.nets.encoders import Encoder
+from puckrl.nets.inputs import VectorInput
+from puckrl.nets.vision import Vision
+
+_BESIDE_STATE = ("pixels", "achieved_goal", "desired_goal")
+
+
+def make_networks(
+    cfg: AgentCfg, spaces: Spaces, outputs_per_action: int, device: torch.device
+) -> tuple[Actor, Critic, Looks]:
+    """Actor, critics and their eyes, on ``device``; weights from torch's global stream."""
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[cfg.precision]
+    sensors: tuple[tuple[Network, tuple[str, ...]], ...] = (
+        ("actor", cfg.actor_sensors),
+        ("critic", cfg.critic_sensors),
+    )
+    sees = tuple(name for name, seen in sensors if "pixels" in seen)
+    looks = look(cfg.sight, sees, lambda: _vision(cfg, spaces, dtype), device)
+    actor = Actor(
+        _input(cfg.actor_sensors, spaces, looks.actor),
+        cfg.hidden,
+        spaces.action_dim,
+        outputs=outputs_per_action,
+        compute_dtype=dtype,
+    )
+    critic = Critic(
+        _input(cfg.critic_sensors, spaces, looks.critic),
+        cfg.hidden,
+        spaces.action_dim,
+        ensemble=cfg.critics,
+        compute_dtype=dtype,
+    )
+    return actor.to(device), critic.to(device), looks
+
+
+def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
+    """A fresh encoder."""
+    pixels = spaces.pixels
+    assert pixels is not None, "pixels are to be seen, but there is no camera"
+    encoder = Encoder(
+        cfg.sight.encoder, pixels.stacked_channels, pixels.height, pixels.width, dtype
+    )
+    return Vision(encoder, spaces.goal_dim)
+
+
+def _input(
+    sensors: tuple[str, ...], spaces: Spaces, eyes: Eyes | NoEyes
+) -> VectorInput:
+    """What one network sees."""
+    return VectorInput(
+        sensor_columns(sensors, spaces),
+        spaces.goal_dim,
+        show_achieved="achieved_goal" in sensors,
+        features=eyes.features,
+    )
+
+
+def sensor_columns(names: tuple[str, ...], spaces: Spaces) -> list[int]:
+    """Columns of the state vector behind sensor names; "state" is all of them.
+
+    Raises:
+        KeyError: for a name that the task does not have.
+    """
+    known = {name: sensor.columns for name, sensor in spaces.sensors.items()}
+    known["state"] = tuple(range(spaces.state_dim))
+    named = [name for name in names if name not in _BESIDE_STATE]
+    return sorted({column for name in named for column in known[name]})

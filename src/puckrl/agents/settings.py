@@ -1,0 +1,57 @@
+"""Settings that every learning rule has, and names for what networks may see."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from puckrl.agents.explore import ExploreCfg
+from puckrl.agents.sight import SightCfg
+
+Precision = Literal["fp32", "bf16"]
+
+FULL_STATE = ("state", "achieved_goal", "desired_goal")
+MODES: dict[str, tuple[str, ...]] = {
+    "full-state": FULL_STATE,
+    "proprio-only": ("proprio", "achieved_goal", "desired_goal"),
+    "pixels": ("pixels", "proprio", "desired_goal"),
+    "pixels-goal-both": ("pixels", "proprio", "achieved_goal", "desired_goal"),
+    "pixels-no-proprio": ("pixels", "desired_goal"),
+}
+"""What a network may see, by name. ``pixels`` is honest: a robot with a camera has it;
+``pixels-goal-both`` tells the object's position besides."""
+
+
+@dataclass(frozen=True)
+class AgentCfg:
+    """Settings that every learning rule has."""
+
+    gamma: float = 0.95
+    """Discount per control step."""
+    tau: float = 0.05
+    """Share of the online networks that each round moves into the targets."""
+    batch_size: int = 512
+    """Transitions per critic update."""
+    hidden: tuple[int, ...] = (256, 256, 256)
+    """Widths of the hidden layers of actor and critics."""
+    critics: int = 1
+    """Number of critics; targets take the least of them."""
+    critic_lr: float = 1e-3
+    """Adam's step size for the critics."""
+    actor_lr: float = 1e-3
+    """Adam's step size for the actor."""
+    max_grad_norm: float = 0.0
+    """Gradients of the actor are clipped to this norm; 0: never."""
+    actor_delay: int = 2
+    """Critic updates per actor update."""
+    action_l2: float = 0.03
+    """Weight of the mean squared action in the actor's loss."""
+    explore: ExploreCfg = field(default_factory=ExploreCfg)
+    """Randomness while collecting."""
+    actor_sensors: tuple[str, ...] = FULL_STATE
+    """What the actor sees: "state" or names of the task's sensors, "pixels",
+    "achieved_goal", "desired_goal"."""
+    critic_sensors: tuple[str, ...] = FULL_STATE
+    """What the critics see."""
+    sight: SightCfg = field(default_factory=SightCfg)
+    """How pixels are seen, where somebody sees them."""
+    precision: Precision = "bf16"
+    """Of the hidden layers' products; parameters, sums and losses are float32."""

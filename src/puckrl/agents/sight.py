@@ -1,0 +1,206 @@
+"""How pixels reach actor and critics, and whose gradient reaches the encoder.
+
+    encoder_gradient   the encoder learns from
+    critic             the critics' loss; the actor takes the features as they are
+                       Source: Yarats et al. (2021), "Mastering visual continuous
+                       control" (DrQ-v2), section 3.1
+    actor              the actor's loss: the critics see the state, or the features as
+                       they are
+    both               either, each in its own update
+    none               nothing: it stays as it was initialised
+
+A gradient reaches the encoder through the input of the network that is being updated
+only: the actor's loss never trains what the critics see. The auxiliary loss goes with
+the first network in this order that trains the encoder: critics, actor.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from puckrl.agents.adam import Adam
+from puckrl.core.types import Obs
+from puckrl.nets.augment import random_shift
+from puckrl.nets.encoders import EncoderCfg
+from puckrl.nets.flat import Flat
+from puckrl.nets.vision import Vision
+
+Gradient = Literal["critic", "actor", "both", "none"]
+Network = Literal["actor", "critic"]
+_SHIFT_PX = 4
+
+
+@dataclass(frozen=True)
+class SightCfg:
+    """How pixels are seen, by the networks that see them."""
+
+    encoder: EncoderCfg = field(default_factory=EncoderCfg)
+    """Pixels to features."""
+    encoder_gradient: Gradient = "actor"
+    """Whose loss trains the encoder: critic, actor, both, none."""
+    shared: bool = True
+    """One encoder where actor and critics both see pixels; else one each."""
+    lr: float = 3e-4
+    """Adam's step size for the encoder."""
+    max_grad_norm: float = 1.0
+    """Gradients of the encoder are clipped to this norm; 0: never."""
+    aux_weight: float = 1.0
+    """Weight of guessing the achieved goal from the features; 0: do not."""
+    augment: Literal["none", "shift"] = "none"
+    """Random shifts by up to 4 pixels (DrQ), drawn for observation and next one apart."""
+
+
+class Sight:
+    """A vision network with its optimiser and its slowly following copy."""
+
+    def __init__(self, cfg: SightCfg, vision: Vision, device: torch.device) -> None:
+        self.flat = Flat(vision.to(device))
+        self.vision = vision
+        self.vector = self.flat.vector
+        self.target = self.vector.clone()
+        self.adam = Adam(self.vector, cfg.lr, cfg.max_grad_norm)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every live tensor, by name."""
+        adam = {f"adam.{key}": value for key, value in self.adam.state().items()}
+        buffers = dict(self.vision.named_buffers())
+        return {"online": self.vector, "target": self.target, **adam, **buffers}
+
+
+class Eyes:
+    """Gives one network the features of a sight, as ``obs[name]``.
+
+    Args:
+        name: what the features are called.
+        sight: whose features.
+        aux_weight: weight of the auxiliary loss in this network's update.
+    """
+
+    def __init__(self, name: str, sight: Sight, aux_weight: float) -> None:
+        self.name, self.sight, self.aux_weight = name, sight, aux_weight
+        self.features = {name: sight.vision.size}
+        """Names and lengths of what ``see`` adds."""
+
+    @property
+    def vector(self) -> Tensor:
+        """Present parameters, (n,)."""
+        return self.sight.vector
+
+    @property
+    def target(self) -> Tensor:
+        """Parameters of the slow copy, (n,)."""
+        return self.sight.target
+
+    def see(self, parameters: Tensor, obs: Obs) -> Obs:
+        """The observation with features, (B, size), and the guess that they allow."""
+        features, guess = self.sight.flat(parameters, obs["pixels"])
+        return {**obs, self.name: features, f"{self.name}.guess": guess}
+
+    def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
+        """Auxiliary loss of a seen observation, weighted, and metrics."""
+        if self.aux_weight == 0:
+            return 0.0, {}
+        guess, achieved = seen[f"{self.name}.guess"], seen["achieved_goal"]
+        error = self.sight.vision.error(guess, achieved)
+        return self.aux_weight * error, {"train/aux_error": error}
+
+
+class NoEyes:
+    """For a network that sees no pixels."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.features: dict[str, int] = {}
+        self.vector = self.target = torch.zeros(0, device=device)
+
+    def see(self, parameters: Tensor, obs: Obs) -> Obs:
+        """The observation as it is."""
+        return obs
+
+    def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
+        """Nothing to learn."""
+        return 0.0, {}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Who sees what, and who teaches whom."""
+
+    actor: Eyes | NoEyes
+    """The actor's eyes."""
+    critic: Eyes | NoEyes
+    """The critics' eyes."""
+    sights: dict[str, Sight]
+    """The encoders, by name; none without pixels."""
+    taught_by_actor: tuple[Sight, ...]
+    """Encoders that the actor's loss trains: one or none."""
+    taught_by_critic: tuple[Sight, ...]
+    """Encoders that the critics' loss trains: one or none."""
+
+
+def look(
+    cfg: SightCfg,
+    sees: tuple[Network, ...],
+    make: Callable[[], Vision],
+    device: torch.device,
+) -> Looks:
+    """Wire encoders to the networks that see pixels.
+
+    Args:
+        cfg: routing and so on.
+        sees: who sees pixels.
+        make: a fresh vision network on the CPU.
+        device: where everything lives.
+    """
+    if cfg.shared and len(sees) == 2:
+        sights = {"sight": Sight(cfg, make(), device)}
+        through = dict.fromkeys(sees, sights["sight"])
+    else:
+        sights = {f"{name}_sight": Sight(cfg, make(), device) for name in sees}
+        through = {name: sights[f"{name}_sight"] for name in sees}
+    taught = {
+        name: (through[name],) if cfg.encoder_gradient in (name, "both") else ()
+        for name in sees
+    }
+    aux = {name: cfg.aux_weight * len(sight) for name, sight in taught.items()}
+    if len(sights) == 1 and aux.get("critic"):
+        aux["actor"] = 0.0  # it counts once for every encoder
+    eyes = {name: Eyes(f"{name}.eyes", through[name], aux[name]) for name in sees}
+    nothing = NoEyes(device)
+    return Looks(
+        actor=eyes.get("actor", nothing),
+        critic=eyes.get("critic", nothing),
+        sights=sights,
+        taught_by_actor=taught.get("actor", ()),
+        taught_by_critic=taught.get("critic", ()),
+    )
+
+
+class Shift:
+    """Moves the pixels of a batch by a few pixels at random.
+
+    Source: Yarats et al. (2021), DrQ-v2, section 3.1.
+    """
+
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        """Shifts for observations and next observations, (2, count, 2) int64."""
+        size = (2, count, 2)
+        return torch.randint(2 * _SHIFT_PX + 1, size, generator=rng, device=rng.device)
+
+    def __call__(self, obs: Obs, shifts: Tensor) -> Obs:
+        """The observation with shifted pixels; shifts (B, 2) in [0, 8]."""
+        return {**obs, "pixels": random_shift(obs["pixels"], shifts, _SHIFT_PX)}
+
+
+class AsIs:
+    """No augmentation."""
+
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        """Nothing to draw: (2, 0)."""
+        return torch.zeros(2, 0, device=rng.device)
+
+    def __call__(self, obs: Obs, shifts: Tensor) -> Obs:
+        """The observation."""
+        return obs

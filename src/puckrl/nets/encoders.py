@@ -1,0 +1,231 @@
+"""Pictures to features: convolutional stacks, and a table of what they do to an image.
+
+    kind          convolutions (kernel / stride, channels)     source
+    nature        8/4 32 · 4/2 64 · 3/1 64                     Mnih et al. (2015)
+    drqv2         3/2 · 3/1 · 3/1 · 3/1                        Yarats et al. (2021)
+    manipulation  3/2 · 3/1 · 3/1 · 3/2                        the lessons this project grew from
+    padded        3/2 · 3/1 · 3/1 · 3/1, with a border of 1    drqv2, keeping the map's size
+    impala        three stages of 3/1, pool 3/2, two residual  Espeholt et al. (2018), figure 3
+                  blocks; 16, 32, 32
+
+Large kernels and strides at the beginning blur away an object of a few pixels; 3 x 3
+kernels keep it. Weights are float32; products run in ``compute_dtype``.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from puckrl.core.errors import UserError
+from puckrl.nets.heads import Head, head
+
+Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
+HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
+
+
+@dataclass(frozen=True)
+class EncoderCfg:
+    """Pixels to features."""
+
+    kind: Kind = "padded"
+    """Convolutions: nature, drqv2, manipulation, padded, impala."""
+    channels: int = 32
+    """Channels of every layer; nature and impala have their own."""
+    head: HeadKind = "spatial-softmax"
+    """From the last map to numbers: flatten, flatten-norm, spatial-softmax."""
+    features: int = 50
+    """Numbers that flatten-norm gives."""
+
+
+class Layer(NamedTuple):
+    """One step down the stack."""
+
+    kernel: int
+    stride: int
+    padding: int
+    channels: int
+    kind: Literal["conv", "pool", "residual"] = "conv"
+
+    def size(self, before: int) -> int:
+        """Rows out for rows in."""
+        return (before + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+class LayerRow(NamedTuple):
+    """What a layer makes of an image.
+
+    ========= =================================================== ======
+    field     meaning                                             unit
+    ========= =================================================== ======
+    name      kernel and stride
+    channels  of its map
+    height    rows of its map                                     cells
+    width     columns of its map                                  cells
+    field_px  side of the square of the image that a cell sees    pixels
+    jump_px   distance between the centres of two cells           pixels
+    ========= =================================================== ======
+    """
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    field_px: int
+    jump_px: int
+
+
+def layers(cfg: EncoderCfg) -> list[Layer]:
+    """The stack of an encoder, residual blocks as one layer each."""
+    c = cfg.channels
+    match cfg.kind:
+        case "nature":
+            return [Layer(8, 4, 0, 32), Layer(4, 2, 0, 64), Layer(3, 1, 0, 64)]
+        case "drqv2":
+            return [Layer(3, 2, 0, c), *[Layer(3, 1, 0, c)] * 3]
+        case "manipulation":
+            return [Layer(3, 2, 0, c), *[Layer(3, 1, 0, c)] * 2, Layer(3, 2, 0, c)]
+        case "padded":
+            return [Layer(3, 2, 1, c), *[Layer(3, 1, 1, c)] * 3]
+        case "impala":
+            return [
+                layer
+                for wide in (16, 32, 32)
+                for layer in (
+                    Layer(3, 1, 1, wide),
+                    Layer(3, 2, 1, wide, "pool"),
+                    Layer(5, 1, 2, wide, "residual"),  # two 3 x 3 in a row
+                    Layer(5, 1, 2, wide, "residual"),
+                )
+            ]
+
+
+def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:
+    """Shapes, receptive fields and strides of every layer.
+
+    Raises:
+        UserError: if the image is too small for the encoder.
+    """
+    rows: list[LayerRow] = []
+    field, jump = 1, 1
+    for layer in layers(cfg):
+        height, width = layer.size(height), layer.size(width)
+        if min(height, width) < 1:
+            raise UserError(
+                f"the image is too small for the {cfg.kind} encoder, which needs "
+                f"{least_size(cfg)} x {least_size(cfg)} pixels at least; use a larger "
+                "image or another encoder"
+            )
+        field += (layer.kernel - 1) * jump
+        jump *= layer.stride
+        name = f"{layer.kind} {layer.kernel} x {layer.kernel}, stride {layer.stride}"
+        rows.append(LayerRow(name, layer.channels, height, width, field, jump))
+    return rows
+
+
+def least_size(cfg: EncoderCfg) -> int:
+    """Side of the smallest image that leaves one cell."""
+    size = 1
+    for layer in reversed(layers(cfg)):
+        size = max((size - 1) * layer.stride + layer.kernel - 2 * layer.padding, 1)
+    return size
+
+
+class Encoder(nn.Module):
+    """Convolutions, then a head: (B, C, H, W) uint8 to (B, size) float32.
+
+    Args:
+        cfg: which one.
+        stacked_channels: C, all frames and cameras.
+        height: H.
+        width: W.
+        compute_dtype: precision of the convolutions.
+
+    Raises:
+        UserError: if the image is too small for it.
+    """
+
+    def __init__(
+        self,
+        cfg: EncoderCfg,
+        stacked_channels: int,
+        height: int,
+        width: int,
+        compute_dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.compute_dtype = compute_dtype
+        last = layer_table(cfg, height, width)[-1]
+        blocks: list[nn.Module] = []
+        channels = stacked_channels
+        for layer in layers(cfg):
+            blocks.append(_BLOCKS[layer.kind](channels, layer))
+            channels = layer.channels
+        self.convs = nn.Sequential(*blocks)
+        self.head: Head = head(
+            cfg.head, channels, last.height, last.width, cfg.features
+        )
+        self.size = self.head.size
+        """Features out."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Features of images whose pixels lie in 0 ... 255."""
+        x = pixels.to(self.compute_dtype, memory_format=torch.channels_last)
+        return self.head(self.convs(x / 255.0 - 0.5).float())
+
+
+class _Conv(nn.Module):
+    """Convolution and ReLU, in the precision of its input."""
+
+    def __init__(self, inputs: int, layer: Layer) -> None:
+        super().__init__()
+        self.stride, self.padding = layer.stride, layer.padding
+        shape = (layer.channels, inputs, layer.kernel, layer.kernel)
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.bias = nn.Parameter(torch.zeros(layer.channels))
+        nn.init.orthogonal_(self.weight, gain=math.sqrt(2.0))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Without the ReLU."""
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        return F.conv2d(x, weight, bias, self.stride, self.padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Relu(conv(x))."""
+        return torch.relu(self.convolve(x))
+
+    def extra_repr(self) -> str:
+        """Shape of the weights, stride, padding."""
+        shape = " x ".join(map(str, self.weight.shape))
+        return f"{shape}, stride {self.stride}, padding {self.padding}"
+
+
+class _Pool(nn.Module):
+    """The largest of each window."""
+
+    def __init__(self, inputs: int, layer: Layer) -> None:
+        super().__init__()
+        self.window = (layer.kernel, layer.stride, layer.padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Max pooling."""
+        return F.max_pool2d(x, *self.window)
+
+
+class _Residual(nn.Module):
+    """ReLU(x + conv(ReLU(conv(x)))), both 3 x 3."""
+
+    def __init__(self, inputs: int, layer: Layer) -> None:
+        super().__init__()
+        inner = Layer(3, 1, 1, layer.channels)
+        self.first, self.second = _Conv(inputs, inner), _Conv(inputs, inner)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block."""
+        return torch.relu(x + self.second.convolve(self.first(x)))
+
+
+_BLOCKS = {"conv": _Conv, "pool": _Pool, "residual": _Residual}

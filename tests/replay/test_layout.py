@@ -1,0 +1,77 @@
+"""Sizes that are promised before allocation, against what is then allocated."""
+
+import mmap
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from puckrl.core.types import PixelSpace, Spaces
+from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.layout import (
+    bytes_per_episode,
+    bytes_per_sample,
+    bytes_per_transition,
+)
+from tests.replay.counting import SEEING, SPACES, CountingWorlds, reward, terminated
+
+CPU = torch.device("cpu")
+STATM = Path("/proc/self/statm")
+
+
+def nbytes(tensors: dict[str, Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors.values())
+
+
+def test_what_is_promised_is_what_is_allocated() -> None:
+    cfg = ReplayCfg(capacity=60)
+    for spaces in (SPACES, SEEING):
+        ring = EpisodeRing(cfg, spaces, 5, reward, terminated, CPU, CPU)
+        assert nbytes(ring.episodes) == cfg.episodes(spaces, 5) * bytes_per_episode(
+            spaces
+        )
+        under_way = ring.snapshot()
+        del under_way["elapsed"]
+        total = nbytes(ring.episodes) + nbytes(under_way)
+        assert cfg.bytes_total(spaces, 5) == total
+
+
+def test_a_batch_is_as_large_as_it_says() -> None:
+    for spaces in (SPACES, SEEING):
+        ring = EpisodeRing(ReplayCfg(), spaces, 2, reward, terminated, CPU, CPU)
+        worlds = CountingWorlds(ring, 2, torch.Generator().manual_seed(0))
+        for _ in range(20):
+            worlds.step()
+        batch = ring.sample(32, torch.Generator())
+        vectors = ("state", "achieved_goal", "desired_goal")
+        size = sum(
+            obs[name].nbytes for obs in (batch.obs, batch.next_obs) for name in vectors
+        )
+        size += batch.action.nbytes + batch.reward.nbytes + batch.terminated.nbytes
+        if "pixels" in batch.obs:
+            size += batch.obs["pixels"].untyped_storage().nbytes()
+        assert size == 32 * bytes_per_sample(spaces)
+
+
+def test_an_image_costs_its_pixels_and_one_more_frame_an_episode() -> None:
+    spaces = Spaces(25, 3, 4, horizon=50, pixels=PixelSpace(84, 84, 3, stack=4))
+    frame = 84 * 84 * 3
+    assert bytes_per_transition(spaces) == frame * 51 / 50 + 130.48
+    assert bytes_per_transition(spaces) / 1024 < 21.3
+    # four frames before and four after would be eight
+    assert 8 * frame / bytes_per_transition(spaces) > 7.75
+
+
+@pytest.mark.skipif(not STATM.exists(), reason="reads Linux's account of memory")
+def test_memory_is_not_touched_before_it_is_needed() -> None:
+    spaces = Spaces(1, 1, 1, horizon=50, pixels=PixelSpace(84, 84, 3, stack=4))
+    before = resident_pages()
+    ring = EpisodeRing(ReplayCfg(25_000), spaces, 1, reward, terminated, CPU, CPU)
+    assert ring.episodes["frame"].nbytes > 500e6
+    assert not ring.episodes["frame"][-1, -1].any()
+    assert (resident_pages() - before) * mmap.PAGESIZE < 50e6
+
+
+def resident_pages() -> int:
+    return int(STATM.read_text().split()[1])

@@ -1,0 +1,128 @@
+"""How batches reach an agent that only counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from puckrl.agents.actor_critic import ActorCritic
+from puckrl.core.clock import Clock, Ratio
+from puckrl.core.types import Batch, Obs, Spaces
+from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.layout import bytes_per_sample
+from puckrl.train.learner import Learner
+from tests.replay.counting import (
+    HORIZON,
+    SEEING,
+    SPACES,
+    CountingWorlds,
+    reward,
+    terminated,
+)
+
+CPU = torch.device("cpu")
+SIZE = 12  # transitions a round
+
+
+@dataclass
+class CountingAgent:
+    """Remembers what it was shown."""
+
+    device: torch.device = CPU
+    updates_per_round: int = 2
+    transitions_per_round: int = SIZE
+    batches: list[Batch] = field(default_factory=list[Batch])
+    observed: list[Obs] = field(default_factory=list[Obs])
+
+    def random_action(self, count: int) -> Tensor:
+        return torch.zeros(count, SPACES.action_dim)
+
+    def observe(self, obs: Obs) -> None:
+        self.observed.append(obs)
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        self.batches.append(batch)
+        return {"number": torch.tensor(float(len(self.batches)))}
+
+
+def make_learner(spaces: Spaces) -> tuple[Learner, CountingAgent]:
+    """A learner whose replay holds some episodes; one update per env step."""
+    cfg = ReplayCfg(60 * HORIZON)
+    ring = EpisodeRing(cfg, spaces, 5, reward, terminated, CPU, CPU)
+    worlds = CountingWorlds(ring, 5, torch.Generator().manual_seed(0))
+    for _ in range(30):
+        worlds.step()
+    agent = CountingAgent()
+    learner = Learner(
+        cast(ActorCritic, agent),
+        ring,
+        Ratio(1.0),
+        torch.Generator().manual_seed(0),
+        warm_up_episodes=1,
+        normalise_episodes=10,
+    )
+    return learner, agent
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [(1, [1] * 20), (3, [3] * 6 + [2]), (99, [16, 4])],
+    ids=["less than a round", "three rounds", "plenty"],
+)
+def test_as_many_rounds_are_looked_up_at_once_as_fit(
+    room: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, agent = make_learner(SEEING)
+    size = room * SIZE * bytes_per_sample(SEEING)
+    monkeypatch.setattr("puckrl.train.learner._BYTES_AT_ONCE", size)
+    rounds, sample = list[int](), learner.replay.sample
+
+    def spy(count: int, rng: torch.Generator) -> Batch:
+        rounds.append(count // SIZE)
+        return sample(count, rng)
+
+    monkeypatch.setattr(learner.replay, "sample", spy)
+    clock = Clock()
+    metrics = learner.learn(41, clock)
+    assert rounds == expected
+    assert clock.updates == 40
+    assert learner.ratio.debt == 1
+    assert metrics == {"number": 10.5}  # the mean of 1 ... 20
+    assert {len(batch.reward) for batch in agent.batches} == {SIZE}
+    assert {len(batch.obs["pixels"]) for batch in agent.batches} == {SIZE}
+
+
+def test_large_images_are_looked_up_round_by_round() -> None:
+    # two batches of 256 with five frames of 84 x 84 x 3 are 54 MB
+    spaces = Spaces(25, 3, 4, 50)
+    assert 16 * 512 * bytes_per_sample(spaces) < 64 << 20  # without images: all rounds
+    learner, _ = make_learner(SEEING)
+    assert learner._rounds_at_once(10**9) == 1
+
+
+@pytest.mark.parametrize("spaces", [SPACES, SEEING], ids=["blind", "seeing"])
+def test_normalisers_see_every_valid_observation_once_and_no_image(
+    spaces: Spaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, agent = make_learner(spaces)
+    export, asked = learner.replay.export, list[str]()
+
+    def spy(
+        first: int, last: int, names: Sequence[str] | None = None
+    ) -> dict[str, Tensor]:
+        rows = export(first, last, names)
+        asked.extend(rows)
+        return rows
+
+    monkeypatch.setattr(learner.replay, "export", spy)
+    learner.learn(0, Clock())
+    learner.learn(0, Clock())  # nothing new within the first ten episodes
+    [obs] = agent.observed
+    assert "frame" not in asked
+    length = learner.replay.export(0, 10)["length"]
+    assert len(obs["state"]) == int((length + 1).sum())
+    assert torch.equal(obs["state"][:, :2], obs["achieved_goal"])
+    assert (obs["desired_goal"][:, 0] == -1 - obs["state"][:, 2]).all()
