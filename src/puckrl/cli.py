@@ -36,11 +36,11 @@ console = Console(highlight=False)
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of ``puck``; returns the exit code.
 
-    0 good, 1 a task is not sane, 2 bad input, 3 a run is sick.
+    0 good, 1 a task or a plan is not sane, 2 bad input, 3 a run is sick.
     """
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
-    if rest and args.run is not _train:
+    if rest and args.run not in (_train, _plan):
         parser.error(f"unknown argument {rest[0]!r}; see: puck {args.command} --help")
     logging.basicConfig(
         level=logging.INFO,
@@ -76,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     command("list", _list, "what can be trained: presets and tasks")
+
+    sub = command(
+        "plan", _plan, "before a run: memory, time, what can be seen, conflicts"
+    )
+    sub.add_argument("preset", help="preset, or path/to/task.py:ClassName")
+    sub.add_argument("--json", action="store_true", help="print JSON instead")
 
     _train_options(command("train", _train, "train a preset, or go on with a run"))
 
@@ -183,6 +189,20 @@ def _list(args: argparse.Namespace, rest: list[str]) -> int:
     console.print(table)
     console.print("your own task: puck train path/to/task.py:ClassName")
     return 0
+
+
+def _plan(args: argparse.Namespace, rest: list[str]) -> int:
+    """Look ahead; further arguments are settings of the run."""
+    from puckrl.lab.plan import plan, render
+    from puckrl.lab.presets import preset
+
+    cfg = _settings(preset(args.preset), rest, f"puck plan {args.preset}")
+    made = plan(cfg)
+    if args.json:
+        print(json.dumps(made.as_dict(), indent=2))
+    else:
+        console.print(render(made), soft_wrap=True)
+    return 0 if made.ok else 1
 
 
 def _train(args: argparse.Namespace, rest: list[str]) -> int:

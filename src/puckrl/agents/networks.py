@@ -23,7 +23,9 @@ def make_networks(
         ("actor", cfg.actor_sensors),
         ("critic", cfg.critic_sensors),
     )
-    sees = tuple(name for name, seen in sensors if "pixels" in seen)
+    sees: tuple[Network, ...] = tuple(
+        name for name, seen in sensors if "pixels" in seen
+    )
     looks = look(cfg.sight, sees, lambda: _vision(cfg, spaces, dtype), device)
     actor = Actor(
         _input(cfg.actor_sensors, spaces, looks.actor),

@@ -30,7 +30,8 @@ from puckrl.nets.vision import Vision
 
 Gradient = Literal["critic", "actor", "both", "none"]
 Network = Literal["actor", "critic"]
-_SHIFT_PX = 4
+SHIFT_PX = 4
+"""Largest random shift, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -187,11 +188,11 @@ class Shift:
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
         """Shifts for observations and next observations, (2, count, 2) int64."""
         size = (2, count, 2)
-        return torch.randint(2 * _SHIFT_PX + 1, size, generator=rng, device=rng.device)
+        return torch.randint(2 * SHIFT_PX + 1, size, generator=rng, device=rng.device)
 
     def __call__(self, obs: Obs, shifts: Tensor) -> Obs:
         """The observation with shifted pixels; shifts (B, 2) in [0, 8]."""
-        return {**obs, "pixels": random_shift(obs["pixels"], shifts, _SHIFT_PX)}
+        return {**obs, "pixels": random_shift(obs["pixels"], shifts, SHIFT_PX)}
 
 
 class AsIs:

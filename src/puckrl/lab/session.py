@@ -19,6 +19,7 @@ from puckrl.lab.card import card, verdict, without_nan
 from puckrl.lab.config import RunCfg, config_hash, to_yaml
 from puckrl.lab.figures import curve
 from puckrl.lab.logs.facts import facts_of
+from puckrl.lab.plan import admit
 from puckrl.lab.record import record
 from puckrl.lab.runs import Lock, RunFolder
 from puckrl.monitor.regime import diagnose
@@ -45,8 +46,10 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
         out: this very folder instead of one under ``root``.
 
     Raises:
-        UserError: if the folder is refused, or the run fails for a reason outside it.
+        UserError: if the plan or the folder is refused, or the run fails for a reason
+            outside it.
     """
+    admit(cfg)
     folder = runs.create_at(out, cfg) if out else runs.create(root, cfg)
     with Lock(folder.path):
         _go(folder, cfg, resumed=False)

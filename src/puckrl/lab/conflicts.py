@@ -1,0 +1,206 @@
+"""What is wrong with a configuration before anything runs: errors and warnings in words.
+
+Each rule is a lesson that cost somebody days. An error stops the run; a warning needs
+no flag. Rules read the configuration and the task's sizes, never a simulation.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from puckrl.agents.settings import AgentCfg
+from puckrl.agents.sight import SHIFT_PX
+from puckrl.core.types import Spaces
+from puckrl.lab.config import RunCfg
+from puckrl.nets.encoders import layer_table
+
+Level = Literal["error", "warning", "note"]
+
+_LOW_RATIO = 0.02
+_PIXEL_UPDATES = 20_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the user should know."""
+
+    level: Level
+    """error: the run would be wasted; warning: look again; note: what it means."""
+    text: str
+    """What is so, and what to do."""
+
+
+Rule = Callable[[RunCfg, Spaces], Iterator[Finding]]
+
+
+def conflicts(cfg: RunCfg, spaces: Spaces) -> list[Finding]:
+    """Everything that the rules find, errors first."""
+    found = [finding for rule in RULES for finding in rule(cfg, spaces)]
+    return sorted(found, key=lambda finding: finding.level)
+
+
+def _seen(agent: AgentCfg) -> set[str]:
+    """Sensors that any network gets."""
+    return {*agent.actor_sensors, *agent.critic_sensors}
+
+
+def camera_without_eyes(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """Pictures are rendered that nobody looks at."""
+    if cfg.pixels.viewpoints and "pixels" not in _seen(cfg.agent):
+        yield Finding(
+            "warning",
+            "pictures are taken but no network sees them; add pixels to "
+            "--agent.actor-sensors or drop --pixels.viewpoints",
+        )
+
+
+def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """No gradient reaches an encoder (lesson 7)."""
+    sees = [
+        name
+        for name, sensors in (
+            ("actor", cfg.agent.actor_sensors),
+            ("critic", cfg.agent.critic_sensors),
+        )
+        if "pixels" in sensors
+    ]
+    routed = cfg.agent.sight.encoder_gradient
+    taught = [name for name in sees if routed in (name, "both")]
+    if sees and not taught:
+        yield Finding(
+            "error" if routed != "none" else "warning",
+            f"the encoder learns from nobody: its gradient is routed to {routed!r}, and "
+            f"pixels are seen by the {' and the '.join(sees)}; "
+            f"use --agent.sight.encoder-gradient {sees[0]}",
+        )
+    if taught == ["actor"] and len(sees) == 2 and cfg.agent.sight.shared:
+        yield Finding(
+            "warning",
+            "the encoder that the critics look through learns from the actor alone, whose "
+            "loss says least about the scene; use --agent.sight.encoder-gradient critic",
+        )
+
+
+def left_out_proprio(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """What the robot measures itself must be inferred from pictures (lesson 1)."""
+    seen = cfg.agent.actor_sensors
+    if "pixels" in seen and "proprio" in spaces.sensors:
+        if not {"proprio", "state"} & set(seen):
+            yield Finding(
+                "warning",
+                "the actor must infer its own gripper from pixels: proprio is left out; "
+                "add it to --agent.actor-sensors unless that is what you study",
+            )
+        elif set(spaces.sensors) == {"proprio"}:
+            yield Finding(
+                "warning",
+                "with proprio this task needs no camera: nothing else moves; use its "
+                "state preset, or drop proprio to study the camera",
+            )
+    if "object" in spaces.sensors and not {"pixels", "state", "object"} & set(seen):
+        yield Finding(
+            "warning",
+            "the actor sees neither state, object nor pixels: it knows where the object "
+            "is from the achieved goal at best, not how it lies or moves",
+        )
+
+
+def honesty(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """Which information the policy needs when it is used (lesson 4)."""
+    actor, critic = set(cfg.agent.actor_sensors), set(cfg.agent.critic_sensors)
+    if "pixels" not in actor:
+        return
+    if actor & {"achieved_goal", "object", "state"}:
+        yield Finding(
+            "note",
+            "besides pixels the actor is told the object's position "
+            f"({', '.join(sorted(actor & {'achieved_goal', 'object', 'state'}))}): "
+            "a robot with a camera does not have it",
+        )
+    if "pixels" not in critic:
+        yield Finding(
+            "note",
+            "honest and asymmetric: the critics know the state during training and are "
+            "thrown away; the policy needs the camera only",
+        )
+
+
+def shifted_coordinates(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """DrQ's random shift moves exactly what spatial softmax reports (lesson 2)."""
+    sight = cfg.agent.sight
+    if spaces.pixels is None or sight.augment == "none":
+        return
+    if sight.encoder.head == "spatial-softmax":
+        noise = 2.0 * SHIFT_PX / spaces.pixels.width
+        yield Finding(
+            "warning",
+            f"random shifts of {SHIFT_PX} pixels move every spatial-softmax coordinate by "
+            f"up to {noise:.2f} of its range [-1, 1], differently before and after the "
+            "step: noise as large as the motion; use --agent.sight.augment none or "
+            "--agent.sight.encoder.head flatten-norm",
+        )
+
+
+def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """Cells further apart than a small object is wide (lesson 2)."""
+    if spaces.pixels is None or "pixels" not in _seen(cfg.agent):
+        return
+    size = spaces.pixels
+    row = layer_table(cfg.agent.sight.encoder, size.height, size.width)[-1]
+    if row.jump_px >= 8:
+        yield Finding(
+            "warning",
+            f"the {cfg.agent.sight.encoder.kind} encoder keeps one cell in {row.jump_px} "
+            "pixels: a small object falls between them; use "
+            "--agent.sight.encoder.kind padded",
+        )
+
+
+def rhythm(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """Too few updates (lesson 10), or too few worlds for a GPU (lesson 12)."""
+    if cfg.loop.update_ratio < _LOW_RATIO:
+        yield Finding(
+            "warning",
+            f"{cfg.loop.update_ratio:g} updates per env step is very low: read curves "
+            "against updates, or raise --loop.update-ratio",
+        )
+    updates = cfg.budget.env_steps * cfg.loop.update_ratio
+    pictures = "pixels" in cfg.agent.actor_sensors and "object" in spaces.sensors
+    if pictures and 0 < updates < _PIXEL_UPDATES:
+        yield Finding(
+            "warning",
+            f"the budget ends after {updates:,.0f} updates; pixel runs have taken off "
+            f"after {_PIXEL_UPDATES // 2:,} to {_PIXEL_UPDATES:,}: raise "
+            "--budget.env-steps",
+        )
+    if cfg.sim.backend == "warp" and cfg.sim.num_worlds < 64:
+        yield Finding(
+            "warning",
+            f"{cfg.sim.num_worlds} worlds waste a GPU: a step of 512 takes as long; raise "
+            "--sim.num-worlds",
+        )
+
+
+def random_start(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """The run would end before its first update."""
+    warm_up = cfg.loop.warm_up_episodes * spaces.horizon
+    if 0 < cfg.budget.env_steps <= warm_up:
+        yield Finding(
+            "error",
+            f"the budget of {cfg.budget.env_steps:,} env steps is spent in the warm-up of "
+            f"{warm_up:,}: nothing would be learned; raise --budget.env-steps or lower "
+            "--loop.warm-up-episodes",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    camera_without_eyes,
+    untrained_encoder,
+    left_out_proprio,
+    honesty,
+    shifted_coordinates,
+    coarse_encoder,
+    rhythm,
+    random_start,
+)
+"""Every rule, in the order of the run."""

@@ -1,0 +1,66 @@
+"""Cameras in the environment: pictures of the right worlds at the right time."""
+
+import torch
+
+from puckrl.core.types import PixelSpace
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.lab.build import make_env
+from puckrl.lab.config import PixelsCfg, SimCfg
+from puckrl.train.rollout import to_device
+
+TWO = PixelsCfg(viewpoints=("side", "corner"), height=24, width=32, stack=3)
+
+
+def _env(worlds: int = 2, seed: int = 0) -> GoalEnv:
+    return make_env("push", SimCfg(num_worlds=worlds), pixels=TWO, seed=seed)
+
+
+def test_shapes_and_what_a_policy_gets() -> None:
+    env = _env()
+    obs = env.reset()
+    assert env.spaces.pixels == PixelSpace(24, 32, channels=6, stack=3)
+    assert obs["frame"].shape == (2, 24, 32, 6)
+    assert obs["pixels"].shape == (2, 18, 24, 32)
+    assert obs["pixels"].dtype == obs["frame"].dtype == torch.uint8
+    given = to_device(obs, torch.device("cpu"))
+    assert "frame" not in given
+    assert given["pixels"].dtype == torch.uint8
+    assert given["state"].dtype == torch.float32
+
+
+def test_a_stack_begins_with_the_first_frame_and_moves_on() -> None:
+    env = _env()
+    first = env.reset()["frame"].permute(0, 3, 1, 2)
+    up = torch.tensor([[0.0, 0.0, 1.0, 0.0]]).expand(2, 4)
+    step = env.step(up)
+    newest = step.obs["frame"].permute(0, 3, 1, 2)
+    assert not torch.equal(first, newest)  # the arm has moved
+    assert torch.equal(step.obs["pixels"], torch.cat([first, first, newest], dim=1))
+
+
+def test_auto_reset_keeps_the_true_last_picture_and_begins_anew() -> None:
+    env = _env()
+    env.reset()
+    action = torch.ones(2, 4)
+    step = env.step(action)
+    for _ in range(48):
+        step = env.step(action)
+        assert torch.equal(step.obs["pixels"], step.final_obs["pixels"])
+    before = step.obs["pixels"]
+    step = env.step(action)
+    last = step.final_obs["pixels"]
+    assert torch.equal(last[:, :12], before[:, 6:])
+    fresh = step.obs["frame"].permute(0, 3, 1, 2)
+    assert torch.equal(step.obs["pixels"], fresh.repeat(1, 3, 1, 1))
+    assert not torch.equal(fresh, last[:, 12:])
+
+
+def test_a_restored_environment_sees_what_the_first_one_saw() -> None:
+    env, other = _env(), _env(seed=5)
+    env.reset()
+    other.reset()
+    action = torch.full((2, 4), 0.5)
+    env.step(action)
+    other.restore(env.snapshot())
+    one, two = env.step(action), other.step(action)
+    assert torch.equal(one.obs["pixels"], two.obs["pixels"])

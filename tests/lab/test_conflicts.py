@@ -1,0 +1,117 @@
+"""Every rule fires on the configuration that it is about, and on no healthy preset."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from puckrl.agents.settings import MODES
+from puckrl.core.types import PixelSpace, Spaces
+from puckrl.lab.config import RunCfg
+from puckrl.lab.conflicts import conflicts
+from puckrl.lab.presets import PRESETS, preset
+from puckrl.tasks.catalog import make_task
+
+
+def spaces(cfg: RunCfg) -> Spaces:
+    size, views = cfg.pixels, len(cfg.pixels.viewpoints)
+    pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
+    return replace(make_task(cfg.task).spaces, pixels=pixels if views else None)
+
+
+def levels(cfg: RunCfg) -> dict[str, str]:
+    return {f.text: f.level for f in conflicts(cfg, spaces(cfg))}
+
+
+def sight(cfg: RunCfg, **changes: Any) -> RunCfg:
+    seen = replace(cfg.agent.sight, **changes)
+    return replace(cfg, agent=replace(cfg.agent, sight=seen))
+
+
+PIXELS = preset("push-pixels")
+SYMMETRIC = preset("push-pixels-symmetric")
+
+
+@pytest.mark.parametrize(
+    ("cfg", "level", "words"),
+    [
+        (
+            replace(preset("push"), pixels=PIXELS.pixels),
+            "warning",
+            "no network sees them",
+        ),
+        (sight(PIXELS, encoder_gradient="critic"), "error", "learns from nobody"),
+        (sight(PIXELS, encoder_gradient="none"), "warning", "learns from nobody"),
+        (sight(SYMMETRIC, encoder_gradient="actor"), "warning", "from the actor alone"),
+        (
+            replace(
+                PIXELS,
+                agent=replace(PIXELS.agent, actor_sensors=MODES["pixels-no-proprio"]),
+            ),
+            "warning",
+            "proprio is left out",
+        ),
+        (
+            replace(
+                preset("reach-pixels"),
+                agent=replace(
+                    preset("reach-pixels").agent, actor_sensors=MODES["pixels"]
+                ),
+            ),
+            "warning",
+            "needs no camera",
+        ),
+        (
+            replace(
+                preset("push"),
+                agent=replace(
+                    preset("push").agent, actor_sensors=MODES["proprio-only"]
+                ),
+            ),
+            "warning",
+            "not how it lies or moves",
+        ),
+        (PIXELS, "note", "thrown away"),
+        (preset("push-pixels-lessons"), "note", "does not have it"),
+        (sight(PIXELS, augment="shift"), "warning", "up to 0.25 of its range"),
+        (preset("push-pixels-lessons-nature"), "warning", "one cell in 8 pixels"),
+        (
+            replace(PIXELS, loop=replace(PIXELS.loop, update_ratio=0.01)),
+            "warning",
+            "very low",
+        ),
+        (
+            replace(PIXELS, budget=replace(PIXELS.budget, env_steps=100_000)),
+            "warning",
+            "pixel runs have taken off",
+        ),
+        (
+            replace(
+                preset("push"),
+                sim=replace(preset("push").sim, backend="warp", num_worlds=1),
+            ),
+            "warning",
+            "waste a GPU",
+        ),
+        (
+            replace(
+                preset("push"), budget=replace(preset("push").budget, env_steps=100)
+            ),
+            "error",
+            "spent in the warm-up",
+        ),
+    ],
+)
+def test_each_rule_names_its_conflict(cfg: RunCfg, level: str, words: str) -> None:
+    found = levels(cfg)
+    assert [found[text] for text in found if words in text] == [level], found
+
+
+@pytest.mark.parametrize("name", ["reach", "push", "push-pixels", "push-gpu"])
+def test_healthy_presets_have_no_conflict(name: str) -> None:
+    assert set(levels(preset(name)).values()) <= {"note"}
+
+
+def test_no_preset_is_refused() -> None:
+    for name, cfg in PRESETS.items():
+        assert "error" not in levels(cfg).values(), name

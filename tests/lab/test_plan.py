@@ -1,0 +1,79 @@
+"""The plan: bytes against an allocated replay, pictures against a moved object."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from puckrl.core.errors import UserError
+from puckrl.lab.build import make_env, make_replay
+from puckrl.lab.config import PixelsCfg, RunCfg, SimCfg
+from puckrl.lab.footprint import footprints
+from puckrl.lab.plan import admit, memory_of, plan
+from puckrl.lab.presets import preset
+from puckrl.nets.encoders import EncoderCfg
+
+SMALL = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=2)
+CPU = torch.device("cpu")
+
+
+def _small_pixels(capacity: int = 500) -> RunCfg:
+    cfg = preset("push-pixels")
+    return replace(
+        cfg,
+        pixels=SMALL,
+        sim=SimCfg(num_worlds=2),
+        replay=replace(cfg.replay, capacity=capacity),
+    )
+
+
+def test_the_planned_bytes_are_those_that_the_replay_allocates() -> None:
+    cfg = _small_pixels()
+    env = make_env(cfg.task, cfg.sim, pixels=cfg.pixels)
+    ring = make_replay(cfg, env, CPU)
+    stored = [*ring.episodes.values(), *ring._staging.values()]
+    allocated = sum(rows.numel() * rows.element_size() for rows in stored)
+    assert memory_of(cfg, env.spaces).replay == allocated
+
+
+def test_a_replay_that_does_not_fit_is_refused_with_the_largest_that_does() -> None:
+    cfg = _small_pixels(capacity=10**12)
+    with pytest.raises(UserError, match=r"--replay.capacity (\d+)") as refused:
+        admit(cfg)
+    largest = int(str(refused.value).rsplit(" ", 1)[1])
+    admit(replace(cfg, replay=replace(cfg.replay, capacity=largest // 2)))
+
+
+def test_the_footprint_counts_the_object_and_puts_it_back() -> None:
+    env = make_env("push", SimCfg(num_worlds=4), pixels=SMALL)
+    small, large = (
+        footprints(env, replace(SMALL, height=px, width=px), EncoderCfg())[0]
+        for px in (32, 64)
+    )
+    assert large.pixels == pytest.approx(4 * small.pixels, rel=0.5)
+    assert large.seen_share > 0.7
+    # stride 2: a quarter of the pixels, and no less after that
+    assert [row[2] for row in large.layers] == [large.pixels / 4] * 4
+    assert float(env.sim.field("geom_xpos")[..., 2].min()) > -1.0
+
+
+def test_a_task_without_object_has_no_footprint() -> None:
+    env = make_env("reach", SimCfg(num_worlds=2), pixels=SMALL)
+    assert footprints(env, SMALL, EncoderCfg()) == []
+
+
+def test_the_plan_goes_to_json_and_says_what_is_seen() -> None:
+    made = plan(_small_pixels())
+    tree = json.loads(json.dumps(made.as_dict()))
+    assert tree["ok"]
+    assert tree["sensors"]["actor"] == ["pixels", "proprio", "desired_goal"]
+    assert tree["speed"]["env_steps_per_s"] > 0
+    assert tree["footprints"][0]["viewpoint"] == "side"
+
+
+def test_nature_in_the_far_view_is_called_out() -> None:
+    cfg = preset("push-pixels-lessons-nature")
+    cfg = replace(cfg, agent=replace(cfg.agent, batch_size=8), sim=SimCfg(num_worlds=2))
+    texts = [f.text for f in plan(cfg).findings if f.level == "warning"]
+    assert any("falls between cells" in text for text in texts), texts
