@@ -25,7 +25,7 @@ import puckrl.interop.gym
 from puckrl.interop.sb3 import facts_of as sb3_facts
 from puckrl.lab import corpus, session
 from puckrl.lab.analyse import read_rows
-from puckrl.lab.config import BudgetCfg, RunCfg, SaveCfg
+from puckrl.lab.config import BudgetCfg, EvalCfg, RunCfg, SaveCfg
 from puckrl.lab.corpus import Label, Split
 from puckrl.lab.logs.facts import facts_of
 from puckrl.lab.logs.read import read_logs
@@ -112,7 +112,7 @@ def recipes() -> dict[str, Recipe]:
     longer = replace(
         reach,
         budget=BudgetCfg(env_steps=8_000),
-        eval=replace(reach.eval, every_env_steps=400),
+        eval=EvalCfg(every_env_steps=800, episodes=64, final_episodes=64),
     )
     brief = replace(push, budget=BudgetCfg(env_steps=60_000))
     still = replace(push.agent.explore, random_share=0.0, explorer_share=0.0, sigma=0.0)

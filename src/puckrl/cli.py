@@ -24,8 +24,9 @@ usage: puck train PRESET [settings]
 
   --root DIR   folder of run folders (default: runs)
   --out DIR    this very folder instead of a new one in --root
-  --stop MODE  budget: at the budget's limits (default); auto: also when the doctor calls the
-               run converged, dead or diverged; never: only when interrupted
+  --stop MODE  budget: at the budget's limits (default)
+               auto: also when the doctor calls the run converged, dead or diverged
+               never: only when interrupted
 
 presets:                 puck list
 settings of a preset:    puck train PRESET --help"""

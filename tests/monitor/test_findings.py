@@ -135,12 +135,24 @@ def test_entropy_may_lift_soft_values() -> None:
     assert "divergence" in names(flat({"train/q_mean": [0, 6]}, facts=facts))
 
 
-def test_random_play_that_succeeds() -> None:
+@pytest.mark.parametrize("warm", [1, 10])
+def test_random_play_that_succeeds(warm: int) -> None:
+    """``warm`` rows until updates begin; the first such row was still played at random."""
     rows = [
-        {"env_steps": 1e3 * i, "updates": max(0, i - 10), "train/success": 0.9}
+        {
+            "env_steps": 800.0 * i,
+            "episodes": 16.0 * i,
+            "updates": max(0, i - warm + 1),
+            "train/success": 0.9,
+        }
         for i in range(1, 40)
     ]
     assert "broken task" in names(diagnose(from_rows(rows), PUSH))
+    late = [
+        row | {"env_steps": row["env_steps"] + 5e4, "episodes": 1e3}
+        for row in rows[warm:]
+    ]
+    assert "broken task" not in names(diagnose(from_rows(late), PUSH))
 
 
 def test_training_success_that_evaluation_denies() -> None:

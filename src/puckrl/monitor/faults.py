@@ -4,6 +4,7 @@ import numpy as np
 
 from puckrl.monitor.phases import warm_up_end
 from puckrl.monitor.reading import Reading
+from puckrl.monitor.table import Array, Curve
 from puckrl.monitor.verdict import Finding, Number
 
 _LEAST_EPISODES = 300
@@ -43,14 +44,30 @@ def _never_moves(reading: Reading, episodes: float) -> tuple[str, Number | None]
 
 
 def _easy_for_chance(reading: Reading) -> tuple[str, Number | None]:
-    end = warm_up_end(reading.table)
-    chance = reading.table.curve("train/success").upto(-1 if end is None else end)
-    level = float(np.mean(chance.y[:-1])) if len(chance) > 2 else 0.0
+    played = _random_play(reading)
+    level = float(np.mean(played.y)) if len(played) else 0.0
     number = Number("success of random play", level, "5 % would be usual")
-    return (
-        "random play already succeeds: the goals ask for nothing",
-        number if level > 0.5 else None,
-    )
+    reason = "random play already succeeds: the goals ask for nothing"
+    return reason, number if level > 0.5 else None
+
+
+def _random_play(reading: Reading) -> Curve:
+    """Training success before the first update.
+
+    Rows without updates, and the first with them if it is from the run's first 100
+    episodes: those were played before it was learned from. Empty if none is sure.
+    """
+    end, trained = warm_up_end(reading.table), reading.table.curve("train/success")
+    if end is None:
+        return trained.upto(-1.0)
+    begun = "episodes" in reading.table and reading.table.at("episodes", end) <= 100
+    return trained.upto(end) if begun else Curve(*_before(trained, end))
+
+
+def _before(curve: Curve, x: float) -> tuple[Array, Array]:
+    """The points before a moment."""
+    keep = curve.x < x
+    return curve.x[keep], curve.y[keep]
 
 
 def _physics_fails(reading: Reading, episodes: float) -> tuple[str, Number | None]:

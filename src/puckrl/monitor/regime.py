@@ -75,10 +75,16 @@ def _undecided(table: Table, found: Sequence[Finding], why: str) -> Verdict:
         confidence=0.0,
         numbers=(Number("env steps", table.end),),
         mind=f"more to read: {why}",
-        advice=found[0].advice if found else _ADVICE["unknown"],
+        advice=found[0].advice if found else _patience(table),
         findings=tuple(found),
         spans=(Span("unknown", (0.0, table.end), (np.nan, np.nan)),),
     )
+
+
+def _patience(table: Table) -> str:
+    """Whether to wait for numbers, or to log them."""
+    begun = any(name in table for name in ("eval/success", "train/success"))
+    return "wait: too few values yet" if begun else _ADVICE["unknown"]
 
 
 def _worst(findings: Sequence[Finding]) -> Colour | None:
