@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo test test-learn test-gpu check format bench docs build clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-gpu check format bench docs build clean
 
 setup: $(READY)
 
@@ -18,13 +18,19 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(READY)  ## FetchPush from sparse rewards, live, with a video at the end
-	$(BIN)/puck train push
+	$(BIN)/puck train push --budget.until-success 0.95
+
+demo-pixels: $(READY)  ## the same from a camera; a quarter of an hour or more
+	$(BIN)/puck train push-pixels --budget.until-success 0.95
 
 test: $(READY)
 	$(BIN)/pytest
 
 test-learn: $(READY)  ## minutes: trains until it must have learned
 	$(BIN)/pytest -m learn
+
+test-slow: $(READY)  ## mujoco_warp on the CPU: compiles its kernels first
+	$(BIN)/pytest -m slow
 
 test-gpu: $(READY)
 	$(BIN)/pytest -m gpu

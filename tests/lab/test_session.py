@@ -49,7 +49,9 @@ def rows(folder: runs.RunFolder) -> list[dict[str, float]]:
     return [{k: v for k, v in row.items() if k not in timed} for row in found]
 
 
-@pytest.mark.parametrize("backend", ["cpu", "warp"])
+@pytest.mark.parametrize(
+    "backend", ["cpu", pytest.param("warp", marks=pytest.mark.slow)]
+)
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     tmp_path: Path, backend: Literal["cpu", "warp"]
 ) -> None:

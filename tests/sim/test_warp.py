@@ -16,6 +16,7 @@ from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.train.rollout import evaluate
 
+pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
 # Ten control steps without the object: float32 against float64 left 4e-5, in m and m/step.
 _TOLERANCE = 1e-4

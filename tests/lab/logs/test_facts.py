@@ -13,8 +13,8 @@ def test_a_preset_tells_everything() -> None:
     assert facts.modality == "state"
     assert facts.sparse
     assert facts.her
-    assert (facts.gamma, facts.horizon, facts.update_ratio) == (0.95, 50, 0.25)
-    assert facts.usual_takeoff_updates == 4_500
+    assert (facts.gamma, facts.horizon, facts.update_ratio) == (0.95, 50, 0.125)
+    assert facts.usual_takeoff_updates == 7_000
     assert facts_of(preset("push-dense")).sparse is False
 
 
