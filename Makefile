@@ -30,7 +30,7 @@ test-learn: $(READY)  ## minutes: trains until it must have learned
 	$(BIN)/pytest -m learn
 
 test-slow: $(READY)  ## mujoco_warp on the CPU: compiles its kernels first
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m 'slow and not gpu'
 
 test-gpu: $(READY)
 	$(BIN)/pytest -m gpu

@@ -1,18 +1,23 @@
 """Gauges: what they measure, and that they change nothing."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from puckrl.agents.td3 import Td3, Td3Cfg
-from puckrl.core.types import Obs, Spaces
+from puckrl.core.types import Obs, PixelSpace, Spaces
 from puckrl.monitor.signals import METRICS
+from puckrl.nets.encoders import Encoder, EncoderCfg
+from puckrl.nets.vision import Vision
 from puckrl.replay.episodes import EpisodeRing, ReplayCfg
 from puckrl.train.diagnose import (
     EncoderGauge,
     NetworkGauge,
     ReplayGauge,
     ValueGauge,
+    attended,
     displacement_m,
     measure,
     newest,
@@ -124,21 +129,65 @@ def test_dead_networks_are_dormant() -> None:
     assert dead["probe/critic_rank"] == alive["probe/critic_rank"]
 
 
-def test_an_encoder_is_probed_for_the_position() -> None:
+class Eye(Encoder):
+    """Not learned: the brightness of the corner pixel of every frame, twice."""
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+        self.size = 2
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        bright = pixels[:, -1, 0, 0].float() / 255
+        return torch.stack([bright, 1 - bright], dim=1)
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
+    pixels = PixelSpace(height=4, width=4, channels=3, stack=2)
+    spaces = replace(SPACES, pixels=pixels, goal_dim=1)
+    replay = EpisodeRing(
+        ReplayCfg(),
+        spaces,
+        EPISODES,
+        sparse,
+        lambda a, d: torch.zeros(len(a)),
+        CPU,
+        CPU,
+    )
     rng = torch.Generator().manual_seed(0)
-    state = torch.randn(200, 5, generator=rng)
 
-    def gauge(columns: slice) -> float:
-        found = EncoderGauge(
-            lambda obs: obs["state"][:, columns] * 2 + 1,
-            lambda: ({"state": state}, [i // 10 for i in range(200)]),
-            [3, 4],
-        ).measure()
-        assert set(found) <= set(METRICS)
-        return found["probe/position_r2"]
+    def obs() -> Obs:
+        bright = torch.randint(256, (EPISODES,), generator=rng)
+        frame = bright[:, None, None, None].expand(-1, 4, 4, 3).to(torch.uint8)
+        noise = torch.rand(EPISODES, 1, generator=rng)
+        achieved = bright[:, None] / 255 if sees else noise
+        return {
+            "state": torch.zeros(EPISODES, 5),
+            "achieved_goal": achieved.float(),
+            "desired_goal": noise,
+            "frame": frame,
+        }
 
-    assert gauge(slice(2, 5)) > 0.99
-    assert gauge(slice(0, 2)) < 0.1
+    replay.begin(obs())
+    for step in range(1, 5):
+        seen, done = obs(), torch.full((EPISODES,), step == 4)
+        nothing = torch.zeros(EPISODES, dtype=torch.bool)
+        replay.add(torch.zeros(EPISODES, 2), seen, done, nothing, seen)
+    found = EncoderGauge(Vision(Eye(), 1), replay).measure()
+    assert set(found) <= set(METRICS)
+    if sees:
+        assert found["probe/position_r2"] > 0.99
+    else:
+        assert found["probe/position_r2"] < 0.1
+
+
+def test_attention_is_read_where_there_is_some() -> None:
+    encoder = Encoder(EncoderCfg(head="spatial-softmax"), 3, 16, 16, torch.float32)
+    with attended(Vision(encoder, 3)) as maps:
+        encoder(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
+    ((head, x),) = maps
+    assert x.shape[0] == 2
+    assert head.weights(x).sum(dim=-1).allclose(torch.ones(()))
 
 
 def test_gauges_know_the_glossary_change_nothing_and_repeat() -> None:

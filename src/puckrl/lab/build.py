@@ -26,7 +26,13 @@ from puckrl.sim.viewpoints import viewpoint
 from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
-from puckrl.train.diagnose import Gauge, NetworkGauge, ReplayGauge, ValueGauge
+from puckrl.train.diagnose import (
+    EncoderGauge,
+    Gauge,
+    NetworkGauge,
+    ReplayGauge,
+    ValueGauge,
+)
 from puckrl.train.learner import Learner
 from puckrl.train.rollout import Collector
 
@@ -221,6 +227,7 @@ def make_gauges(
         ReplayGauge(replay, task.reward, best),
         ValueGauge(agent, replay),
         NetworkGauge(agent, replay),
+        *(EncoderGauge(s.vision, replay) for s in agent.looks.sights.values()),
     ]
 
 

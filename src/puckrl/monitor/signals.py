@@ -59,7 +59,7 @@ PROBES: tuple[Signal, ...] = (
     Signal(
         "probe/position_r2",
         "1",
-        "held-out R² of a linear map from the encoder's features to the object's position",
+        "held-out R² of a linear map from the encoder's features to the achieved goal: where the object is",
         "rises while success is still flat; above 0.8 the object is seen",
     ),
     Signal(
@@ -74,6 +74,13 @@ PROBES: tuple[Signal, ...] = (
     Signal(
         "probe/encoder_saturation", "1", "share of features beyond ±0.99", "below 0.2"
     ),
+    Signal(
+        "probe/softmax_spread",
+        "1",
+        "root mean square distance of a spatial softmax from its centre, on [-1, 1]²",
+        "falls from 0.8, a uniform map that sees nothing",
+    ),
+    Signal("probe/softmax_temperature", "1", "learned temperature", "falls"),
 )
 
 SIGNALS: tuple[Signal, ...] = (

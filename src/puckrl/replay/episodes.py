@@ -180,6 +180,22 @@ class EpisodeRing:
         episode, step = self._draw(count, rng)
         return self._gather(episode, step, rng)
 
+    def observations(self, number: Tensor, step: Tensor) -> Obs:
+        """What the policy saw before ``step`` of episodes, with the goals they had.
+
+        Args:
+            number: of each episode, counted since the beginning, (B,) int64; stored yet.
+            step: 0 <= step < length of that episode, (B,) int64.
+        """
+        slot, stored = number % self.capacity, self.episodes
+        before, _ = self._frames.stacks(slot, step)
+        return {
+            "state": stored["state"][slot, step],
+            "achieved_goal": stored["achieved_goal"][slot, step],
+            "desired_goal": stored["desired_goal"][slot],
+            **before,
+        }
+
     def _draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Episodes and steps in the shares that the strategy asks for."""
         moving = (

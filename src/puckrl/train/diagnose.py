@@ -3,9 +3,7 @@
 They draw from a generator of their own and change nothing: a run with gauges equals a
 run without, number for number.
 
-An agent with an encoder adds ``EncoderGauge`` with its ``features``: observations in,
-(B, F) out, and the columns of the state that hold the object's position. Which gauges a
-run has is decided in lab/build.py.
+Which gauges a run has is decided in lab/build.py: one ``EncoderGauge`` for each encoder.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -20,13 +18,17 @@ from puckrl.core.rng import generator
 from puckrl.core.types import Obs
 from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
+from puckrl.nets.heads import SpatialSoftmax
+from puckrl.nets.vision import Vision
 from puckrl.replay.episodes import EpisodeRing
 from puckrl.train.sinks import Row
 
 _EPISODES = 128
 _STATES = 128
 _ACTIONS = 8
+_STEPS = 4  # of each episode: what an encoder is probed with
 _MOVED_M = 0.02
+_VECTORS = ("state", "achieved_goal", "action", "desired_goal")
 
 
 class Gauge(Protocol):
@@ -98,32 +100,37 @@ class ValueGauge:
         if not self._replay.added:
             return {}
         rows = newest(self._replay)
-        start = at(rows, torch.zeros_like(rows["length"]), rows["desired_goal"])
+        start = self._seen(rows, torch.zeros_like(rows["length"]))
         rng = generator(0, "gauge", self._replay.device)
-        unit = torch.rand(len(rows["length"]), generator=rng, device=rng.device)
-        step = (unit * rows["length"]).long()
+        step = random_step(rows, rng)
+        seen = self._seen(rows, step)
         return {
             "probe/q_start": float(
                 self._q(start, self._agent.mean_action(start)).mean()
             ),
-            "probe/q_action_spread": self._spread(rows, step, rng),
-            "probe/hindsight_gap": self._gap(rows, step),
+            "probe/q_action_spread": self._spread(seen, rng),
+            "probe/hindsight_gap": self._gap(rows, step, seen),
         }
+
+    def _seen(self, rows: Obs, step: Tensor) -> Obs:
+        """Observations of the newest episodes, through the agent's eyes."""
+        return through_eyes(
+            self._agent, self._replay.observations(rows["number"], step)
+        )
 
     def _q(self, obs: Obs, action: Tensor) -> Tensor:
         """The least of the critics' values, (B,)."""
         return self._agent.critic.module(obs, action).amin(dim=0)
 
-    def _spread(self, rows: Obs, step: Tensor, rng: torch.Generator) -> float:
+    def _spread(self, obs: Obs, rng: torch.Generator) -> float:
         """Deviation over random actions at a state, mean over states."""
-        obs = at(rows, step, rows["desired_goal"])
-        count, dim = len(step), rows["action"].shape[-1]
+        count, dim = len(obs["desired_goal"]), self._agent.spaces.action_dim
         many = {k: v.repeat_interleave(_ACTIONS, dim=0) for k, v in obs.items()}
         shape = (count * _ACTIONS, dim)
         action = 2 * torch.rand(shape, generator=rng, device=rng.device) - 1
         return float(self._q(many, action).view(count, _ACTIONS).std(dim=1).mean())
 
-    def _gap(self, rows: Obs, step: Tensor) -> float:
+    def _gap(self, rows: Obs, step: Tensor, seen: Obs) -> float:
         """Value of a step for the goal that it led to, less for another episode's goal.
 
         Over episodes in which the achieved goal moved; NaN if there are fewer than 8.
@@ -131,14 +138,12 @@ class ValueGauge:
         moved = (displacement_m(rows) > _MOVED_M).nonzero()[:, 0]
         if len(moved) < 8:
             return float("nan")
-        few = {name: value[moved] for name, value in rows.items()}
-        when = step[moved]
-        index = torch.arange(len(moved), device=when.device)
-        reached = few["achieved_goal"][index, few["length"]]
-        action = few["action"][index, when]
-        own = self._q(at(few, when, reached), action)
-        others = self._q(at(few, when, reached.roll(1, dims=0)), action)
-        return float((own - others).mean())
+        obs = {name: value[moved] for name, value in seen.items()}
+        reached = rows["achieved_goal"][moved, rows["length"][moved]]
+        action = rows["action"][moved, step[moved]]
+        own = self._q({**obs, "desired_goal": reached}, action)
+        other = self._q({**obs, "desired_goal": reached.roll(1, dims=0)}, action)
+        return float((own - other).mean())
 
 
 class NetworkGauge:
@@ -158,51 +163,68 @@ class NetworkGauge:
             return {}
         rng = generator(0, "gauge", self._replay.device)
         batch = self._replay.sample(_STATES, rng)
+        obs = through_eyes(self._agent, batch.obs)
         actor, critic = self._agent.actor.module, self._agent.critic.module
         with recorded(actor) as seen:
-            action = self._agent.mean_action(batch.obs)
+            action = self._agent.mean_action(obs)
         found = _health("actor", seen)
         with recorded(critic) as seen:
-            critic(batch.obs, batch.action)
+            critic(obs, batch.action)
         found |= _health("critic", seen)
         squashed = action.float().cpu().numpy()
         return {**found, "probe/actor_saturation": encoder.saturated_share(squashed)}
 
 
 class EncoderGauge:
-    """Whether the encoder sees the object.
+    """Whether an encoder sees what the goals are about.
 
     Args:
-        features: observations to (B, F).
-        sample: observations to look at, and their episodes (B,).
-        columns: of the state, that hold what should be seen (the object's position).
+        vision: pixels to features.
+        replay: images to look at.
     """
 
-    def __init__(
-        self,
-        features: Callable[[Obs], Tensor],
-        sample: Callable[[], tuple[Obs, Sequence[int]]],
-        columns: Sequence[int],
-    ) -> None:
-        self._features, self._sample = features, sample
-        self._columns = list(columns)
+    def __init__(self, vision: Vision, replay: EpisodeRing) -> None:
+        self._vision, self._replay = vision, replay
 
     def measure(self) -> Row:
-        """Linear probe of the object's position, rank, constant and saturated features."""
-        obs, episodes = self._sample()
-        x = self._features(obs).float().cpu().numpy()
-        y = obs["state"][:, self._columns].double().cpu().numpy()
+        """Linear probe of the achieved goal; rank, constant and saturated features."""
+        if not self._replay.added:
+            return {}
+        rows, rng = newest(self._replay), generator(0, "gauge", self._replay.device)
+        rows = {name: v.repeat_interleave(_STEPS, dim=0) for name, v in rows.items()}
+        obs = self._replay.observations(rows["number"], random_step(rows, rng))
+        with attended(self._vision) as maps:
+            features = self._vision.encoder(obs["pixels"])
+        x = features.float().cpu().numpy()
+        y = obs["achieved_goal"].double().cpu().numpy()
         return {
-            "probe/position_r2": encoder.linear_probe_r2(x, y, episodes),
+            "probe/position_r2": encoder.linear_probe_r2(x, y, rows["number"].tolist()),
             "probe/encoder_rank": float(encoder.effective_rank(x)),
             "probe/encoder_constant": encoder.constant_share(x),
             "probe/encoder_saturation": encoder.saturated_share(x),
+            **_attention(maps),
         }
 
 
+def through_eyes(agent: ActorCritic, obs: Obs) -> Obs:
+    """An observation with the features that actor and critic see, without the pixels."""
+    for eyes in (agent.eyes, agent.critic_eyes):
+        obs = eyes.see(eyes.vector, obs)
+    return {name: value for name, value in obs.items() if name != "pixels"}
+
+
 def newest(replay: EpisodeRing) -> Obs:
-    """The newest episodes, at most 128, and their lengths."""
-    return replay.export(max(replay.oldest, replay.added - _EPISODES), replay.added)
+    """Vectors of the newest episodes, at most 128, their lengths and numbers."""
+    first = max(replay.oldest, replay.added - _EPISODES)
+    rows = replay.export(first, replay.added, _VECTORS)
+    number = torch.arange(first, replay.added, device=replay.device)
+    return {**rows, "number": number}
+
+
+def random_step(rows: Obs, rng: torch.Generator) -> Tensor:
+    """A step of each episode, (n,) int64."""
+    unit = torch.rand(len(rows["length"]), generator=rng, device=rng.device)
+    return (unit * rows["length"]).long()
 
 
 def displacement_m(rows: Obs) -> Tensor:
@@ -210,16 +232,6 @@ def displacement_m(rows: Obs) -> Tensor:
     index = torch.arange(len(rows["length"]), device=rows["length"].device)
     achieved = rows["achieved_goal"]
     return (achieved[index, rows["length"]] - achieved[:, 0]).norm(dim=-1)
-
-
-def at(rows: Obs, step: Tensor, goal: Tensor) -> Obs:
-    """Observations of exported episodes at one step each, for given goals."""
-    index = torch.arange(len(step), device=step.device)
-    return {
-        "state": rows["state"][index, step],
-        "achieved_goal": rows["achieved_goal"][index, step],
-        "desired_goal": goal,
-    }
 
 
 @contextmanager
@@ -231,18 +243,46 @@ def recorded(network: nn.Module) -> Generator[list[Tensor]]:
     """
     mlp = network.get_submodule("mlp")
     assert isinstance(mlp, EnsembleMLP), mlp
+    with _inputs_of([*list(mlp.hidden)[1:], mlp.head]) as seen:
+        yield seen
+
+
+@contextmanager
+def attended(vision: Vision) -> Generator[list[tuple[SpatialSoftmax, Tensor]]]:
+    """Heads of spatial softmax and the maps that enter them, (B, C, H, W) each."""
+    heads = [m for m in vision.modules() if isinstance(m, SpatialSoftmax)]
+    pairs: list[tuple[SpatialSoftmax, Tensor]] = []
+    with _inputs_of(heads) as seen:
+        yield pairs
+    pairs += zip(heads, seen, strict=True)
+
+
+@contextmanager
+def _inputs_of(layers: Sequence[nn.Module]) -> Generator[list[Tensor]]:
+    """Fills with the first input of each layer, in the order of the calls."""
     seen: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         seen.append(inputs[0].detach())
 
-    layers = [*list(mlp.hidden)[1:], mlp.head]
     hooks = [layer.register_forward_pre_hook(keep) for layer in layers]
     try:
         yield seen
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _attention(maps: Sequence[tuple[SpatialSoftmax, Tensor]]) -> Row:
+    """Spread and temperature of spatial softmax; {} for other heads."""
+    if not maps:
+        return {}
+    head, x = maps[0]
+    weights = head.weights(x).float().view(x.shape).cpu().numpy()
+    return {
+        "probe/softmax_spread": encoder.softmax_spread(weights),
+        "probe/softmax_temperature": float(head.log_temperature.exp()),
+    }
 
 
 def _health(part: str, seen: list[Tensor]) -> Row:

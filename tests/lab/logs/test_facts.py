@@ -9,12 +9,15 @@ from puckrl.monitor.facts import RunFacts
 
 
 def test_a_preset_tells_everything() -> None:
-    facts = facts_of(preset("push"))
+    cfg = preset("push")
+    facts = facts_of(cfg)
     assert facts.modality == "state"
     assert facts.sparse
     assert facts.her
-    assert (facts.gamma, facts.horizon, facts.update_ratio) == (0.95, 50, 0.125)
-    assert facts.usual_takeoff_updates == 7_000
+    assert (facts.gamma, facts.horizon) == (0.95, 50)
+    assert facts.update_ratio == cfg.loop.update_ratio
+    assert facts.usual_takeoff_updates == cfg.expect.takeoff_updates
+    assert facts_of(preset("push-pixels")).modality == "pixels"
     assert facts_of(preset("push-dense")).sparse is False
 
 
