@@ -106,7 +106,7 @@ def test_an_honest_actor_learns_to_see_while_its_critic_sees_the_state(
     assert moved(made, before) == {"critic"}
     metrics = made._update_actor(batch(8, rng).obs, torch.zeros(8, 3))
     assert moved(made, before) == {"actor", "critic", "actor_sight.online"}
-    assert {"train/aux_error", "train/encoder_grad_norm"} <= set(metrics)
+    assert {"train/aux_error", "train/actor_encoder_grad_norm"} <= set(metrics)
 
 
 def test_the_critic_alone_may_look(rng: torch.Generator) -> None:
@@ -174,7 +174,7 @@ def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
     with torch.no_grad():
         metrics = made._update_actor(obs, torch.zeros(8, 3))
     torch.testing.assert_close(metrics["train/actor_grad_norm"], of_actor.norm())
-    torch.testing.assert_close(metrics["train/encoder_grad_norm"], of_eyes.norm())
+    torch.testing.assert_close(metrics["train/actor_encoder_grad_norm"], of_eyes.norm())
     # Adam's first step is lr * sign, up to its epsilon
     step = made.cfg.actor_lr * of_actor / (of_actor.abs() + 1e-8)
     torch.testing.assert_close(made.actor.vector, before - step, atol=1e-6, rtol=1e-4)
@@ -201,7 +201,9 @@ def test_the_actors_loss_never_trains_through_what_the_critics_see(
     (expected,) = torch.autograd.grad(loss, [eyes])
     with torch.no_grad():
         metrics = made._update_actor(obs, torch.zeros(8, 3))
-    torch.testing.assert_close(metrics["train/encoder_grad_norm"], expected.norm())
+    torch.testing.assert_close(
+        metrics["train/actor_encoder_grad_norm"], expected.norm()
+    )
 
 
 @both_agents

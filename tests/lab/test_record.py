@@ -7,12 +7,19 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.core.types import Obs
+from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab.record import mosaic, record
+from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.fetch.reach import FetchReach
 
 CPU = torch.device("cpu")
 # 50 steps and the start; the last frame is held for 0.4 s at 25 Hz.
 FRAMES = 51 + 10
+
+
+def reach(worlds: int) -> GoalEnv:
+    task = FetchReach()
+    return GoalEnv(task, CpuSim(task.scene().compile(), worlds), auto_reset=False)
 
 
 class Still:
@@ -29,9 +36,7 @@ class Still:
 @pytest.mark.parametrize("ending", [".mp4", ".gif"])
 def test_a_video_has_all_frames_of_all_worlds(tmp_path: Path, ending: str) -> None:
     path, policy = tmp_path / "new" / f"policy{ending}", Still()
-    made = record(
-        FetchReach(), policy, path, worlds=2, episodes=1, size=(32, 24), device=CPU
-    )
+    made = record(reach(2), policy, path, episodes=1, size=(32, 24), device=CPU)
     assert made == path
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     reader = imageio_ffmpeg.read_frames(str(path))
@@ -47,35 +52,28 @@ def test_a_video_has_all_frames_of_all_worlds(tmp_path: Path, ending: str) -> No
 def test_threads_of_torch_are_given_back(tmp_path: Path) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    record(
-        FetchReach(),
-        Still(),
-        tmp_path / "a.mp4",
-        worlds=1,
-        episodes=1,
-        size=(16, 16),
-        device=CPU,
-    )
+    path = tmp_path / "a.mp4"
+    record(reach(1), Still(), path, episodes=1, size=(16, 16), device=CPU)
     after = torch.get_num_threads()
     torch.set_num_threads(before)
     assert after == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "worlds", "size", "message"),
+    ("name", "episodes", "size", "message"),
     [
         ("policy.avi", 1, (32, 24), r"policy\.avi.* must end in \.mp4 or \.gif"),
         ("policy", 1, (32, 24), r"must end in \.mp4 or \.gif"),
-        ("a.mp4", 0, (32, 24), "0 worlds"),
+        ("a.mp4", 0, (32, 24), "0 episodes"),
         ("a.mp4", 1, (33, 24), "must be even"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused(
-    tmp_path: Path, name: str, worlds: int, size: tuple[int, int], message: str
+    tmp_path: Path, name: str, episodes: int, size: tuple[int, int], message: str
 ) -> None:
     path = tmp_path / name
     with pytest.raises(UserError, match=message):
-        record(FetchReach(), Still(), path, worlds=worlds, size=size, device=CPU)
+        record(reach(1), Still(), path, episodes=episodes, size=size, device=CPU)
     assert not list(tmp_path.iterdir())
 
 

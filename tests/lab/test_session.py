@@ -14,10 +14,23 @@ from typing import Literal
 import pytest
 import torch
 
+from puckrl.agents.sac import SacCfg
+from puckrl.agents.settings import MODES
+from puckrl.agents.sight import SightCfg
 from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import UserError
 from puckrl.lab import runs, session
-from puckrl.lab.config import BudgetCfg, EvalCfg, LoopCfg, RunCfg, SaveCfg, SimCfg
+from puckrl.lab.config import (
+    BudgetCfg,
+    EvalCfg,
+    LoopCfg,
+    PixelsCfg,
+    RunCfg,
+    SaveCfg,
+    SimCfg,
+)
+from puckrl.lab.judge import judge_run, record_run
+from puckrl.nets.encoders import EncoderCfg
 from puckrl.replay.episodes import ReplayCfg
 from puckrl.replay.sampling import SamplingCfg
 from puckrl.train.checkpoint import read_state
@@ -177,3 +190,36 @@ def test_killed_at_thirty_random_moments_it_resumes_from_the_last_snapshot(
     steps = [row["env_steps"] for row in rows(folder) if "eval/success" not in row]
     assert steps == sorted(set(steps)), "rows beyond a snapshot must be written once"
     assert steps[-1] == 4000
+
+
+SEEING = replace(
+    TINY,
+    preset="seeing",
+    task="push",
+    pixels=PixelsCfg(viewpoints=("side",), height=16, width=16, stack=2),
+    agent=SacCfg(
+        hidden=(16,),
+        batch_size=8,
+        precision="fp32",
+        actor_sensors=MODES["pixels"],
+        sight=SightCfg(encoder=EncoderCfg(channels=4)),
+    ),
+)
+
+
+def test_a_run_from_pixels_resumes_exactly_and_can_be_shown(tmp_path: Path) -> None:
+    def until(env_steps: int) -> RunCfg:
+        return replace(SEEING, budget=BudgetCfg(env_steps=env_steps))
+
+    whole = session.start(until(600), tmp_path / "whole")
+    parted = session.start(until(300), tmp_path / "parted")
+    session.resume(parted, until(600))
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    assert one.tensors.keys() == other.tensors.keys()
+    assert all(torch.equal(x, other.tensors[name]) for name, x in one.tensors.items())
+
+    name = str(whole.path)
+    assert judge_run(name, tmp_path, episodes=3, seed=5).episodes == 3
+    film = tmp_path / "film.gif"
+    record_run(name, tmp_path, film, worlds=1, episodes=1, seed=5)
+    assert film.stat().st_size > 10_000

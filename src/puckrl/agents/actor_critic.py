@@ -18,7 +18,7 @@ from puckrl.agents.explore import mix_in_random, random_action
 from puckrl.agents.losses import critic_loss
 from puckrl.agents.networks import make_networks
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.sight import AsIs, Shift, Sight
+from puckrl.agents.sight import AsIs, Network, Shift, Sight
 from puckrl.core.rng import generator
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.nets.flat import Flat
@@ -176,7 +176,7 @@ class ActorCritic(ABC):
             "train/target_std": target.std(),
             "train/reward_mean": batch.reward.mean(),
             "train/critic_grad_norm": norms[0],
-            **_encoder_norm(norms),
+            **_encoder_norm("critic", norms),
             **extra,
         }
 
@@ -194,7 +194,7 @@ class ActorCritic(ABC):
         (_, metrics), norms = _descend(loss, self.actor.vector, self.actor_adam, taught)
         return {
             "train/actor_grad_norm": norms[0],
-            **_encoder_norm(norms),
+            **_encoder_norm("actor", norms),
             **metrics,
         }
 
@@ -262,6 +262,6 @@ def _descend(
     return value, [adam.step(vector, grad) for adam, vector, grad in steps]
 
 
-def _encoder_norm(norms: list[Tensor]) -> Metrics:
+def _encoder_norm(teacher: Network, norms: list[Tensor]) -> Metrics:
     """The norm of an encoder's gradient, if there is one behind the network's own."""
-    return {"train/encoder_grad_norm": norms[1]} if norms[1:] else {}
+    return {f"train/{teacher}_encoder_grad_norm": norms[1]} if norms[1:] else {}

@@ -126,16 +126,20 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
     return sim
 
 
-def make_eval_env(cfg: RunCfg) -> GoalEnv:
-    """The environment that judges: its own worlds, reseeded for each evaluation."""
-    worlds = min(EVAL_WORLDS, cfg.eval.episodes)
-    # The C engine is the judge, whatever collects
+def make_eval_env(cfg: RunCfg, worlds: int, seed: int) -> GoalEnv:
+    """The environment that judges and is filmed: its own worlds, on the C engine.
+
+    Raises:
+        UserError: if there is to be no world.
+    """
+    if worlds < 1:
+        raise UserError(f"{worlds} worlds or episodes show nothing; at least one")
     sim = replace(cfg.sim, backend="cpu", num_worlds=worlds)
     return make_env(
         cfg.task,
         sim,
         reward=cfg.reward,
-        seed=cfg.seed,
+        seed=seed,
         auto_reset=False,
         pixels=cfg.pixels,
     )
@@ -257,7 +261,7 @@ def build(cfg: RunCfg) -> Parts:
     )
     return Parts(
         env=env,
-        eval_env=make_eval_env(cfg),
+        eval_env=make_eval_env(cfg, min(EVAL_WORLDS, cfg.eval.episodes), cfg.seed),
         agent=agent,
         replay=replay,
         collector=Collector(env, replay, device),

@@ -1,14 +1,15 @@
 """Looking at a finished run: how good is it, and what does it look like."""
 
-from dataclasses import replace
 from pathlib import Path
 
+from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.runtime import pick_device, torch_threads
+from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab import runs
-from puckrl.lab.build import make_eval_env
+from puckrl.lab.build import EVAL_WORLDS, make_eval_env
 from puckrl.lab.record import record
+from puckrl.lab.runs import RunFolder
 from puckrl.lab.state import trained_agent
-from puckrl.tasks.catalog import make_task
 from puckrl.train.rollout import Evaluation, evaluate
 
 
@@ -19,14 +20,9 @@ def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
         UserError: if there is no such run, or it has no snapshot yet.
     """
     folder = runs.find(name, root)
-    cfg = folder.config()
-    device = pick_device("cpu")
-    agent = trained_agent(folder, cfg, device)
-    env = make_eval_env(
-        replace(cfg, seed=seed, eval=replace(cfg.eval, episodes=episodes))
-    )
+    agent, env = _stage(folder, min(EVAL_WORLDS, episodes), seed)
     with torch_threads(1):
-        return evaluate(env, agent, episodes, device)
+        return evaluate(env, agent, episodes, agent.device)
 
 
 def record_run(
@@ -38,12 +34,13 @@ def record_run(
         UserError: no such run, no snapshot, or a file ending other than .mp4 and .gif.
     """
     folder = runs.find(name, root)
-    cfg = folder.config()
-    device = pick_device("cpu")
-    agent = trained_agent(folder, cfg, device)
+    agent, env = _stage(folder, worlds, seed)
     path = output or folder.path / "policy.mp4"
-    task = make_task(cfg.task, cfg.reward)
-    record(
-        task, agent, path, worlds=worlds, episodes=episodes, seed=seed, device=device
-    )
-    return path
+    return record(env, agent, path, episodes=episodes, device=agent.device)
+
+
+def _stage(folder: RunFolder, worlds: int, seed: int) -> tuple[ActorCritic, GoalEnv]:
+    """A run's newest policy and worlds to show it in, on the CPU."""
+    cfg = folder.config()
+    env = make_eval_env(cfg, worlds, seed)
+    return trained_agent(folder, cfg, env.spaces, pick_device("cpu")), env

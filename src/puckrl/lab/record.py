@@ -12,9 +12,7 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.sim.cpu import CpuSim
 from puckrl.sim.film import BACKDROP, GREEN, Film
-from puckrl.tasks.task import Task
 from puckrl.train.rollout import Policy, to_device
 
 ENDINGS = (".mp4", ".gif")
@@ -30,28 +28,24 @@ _PALETTE = (
 
 @torch.no_grad()
 def record(
-    task: Task,
+    env: GoalEnv,
     policy: Policy,
     path: Path,
     *,
-    worlds: int = 6,
     episodes: int = 2,
-    seed: int = 0,
     size: tuple[int, int] = (320, 240),
     device: torch.device,
 ) -> Path:
-    """Play deterministic episodes on the CPU and write them as a video.
+    """Play deterministic episodes and write them as a video of all worlds.
 
     A translucent green sphere shows each goal; the frame around a world is green
     while it is at its goal. Time runs at the speed of the real thing.
 
     Args:
-        task: a fresh task, bound to no simulation yet.
+        env: worlds that do not reset themselves, on the CPU.
         policy: acts without exploration.
         path: where the video goes; its ending decides the format.
-        worlds: worlds in the picture.
         episodes: episodes, one after the other.
-        seed: decides resets and goals.
         size: width and height of one world's picture in pixels.
         device: where the policy lives.
 
@@ -61,10 +55,9 @@ def record(
     Raises:
         UserError: if the ending is not a known one, or a number is out of range.
     """
-    _check(path, worlds, episodes, size)
-    sim = CpuSim(task.scene().compile(), worlds)
-    env = GoalEnv(task, sim, seed, auto_reset=False)
-    film = Film(sim, task.scene(), task.film_view, size, task.marker_radius_m)
+    _check(path, episodes, size)
+    task = env.task
+    film = Film(env.sim, task.scene(), task.film_view, size, task.marker_radius_m)
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = _play(env, film, policy, episodes, device)
     with torch_threads(1):
@@ -72,17 +65,15 @@ def record(
     return path
 
 
-def _check(path: Path, worlds: int, episodes: int, size: tuple[int, int]) -> None:
-    """Refuse what cannot be recorded, before anything is built."""
+def _check(path: Path, episodes: int, size: tuple[int, int]) -> None:
+    """Refuse what cannot be recorded."""
     if path.suffix.lower() not in ENDINGS:
         raise UserError(
             f"cannot write a video to {path.name!r}; its name must end in "
             f"{' or '.join(ENDINGS)}"
         )
-    if min(worlds, episodes) < 1:
-        raise UserError(
-            f"{worlds} worlds and {episodes} episodes make no video; at least one of each"
-        )
+    if episodes < 1:
+        raise UserError(f"{episodes} episodes make no video; at least one")
     if min(size) < 16 or any(pixels % 2 for pixels in size):
         raise UserError(
             f"a picture of {size[0]} x {size[1]} pixels cannot be encoded; "

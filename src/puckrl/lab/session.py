@@ -14,7 +14,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
 from puckrl.lab import runs, state
 from puckrl.lab.analyse import read_rows
-from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build
+from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build, make_eval_env
 from puckrl.lab.card import card, verdict, without_nan
 from puckrl.lab.config import RunCfg, config_hash, to_yaml
 from puckrl.lab.figures import curve
@@ -25,7 +25,6 @@ from puckrl.lab.runs import Lock, RunFolder
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
 from puckrl.sim.guard import StateDump
-from puckrl.tasks.catalog import make_task
 from puckrl.train.checkpoint import Checkpoints
 from puckrl.train.console import Display, make_display
 from puckrl.train.diagnose import measure
@@ -35,6 +34,8 @@ from puckrl.train.sinks import Fan, JsonLines, Sink, TensorBoard
 from puckrl.train.watch import Watch
 
 log = logging.getLogger(__name__)
+
+FILMED_WORLDS = 6
 
 
 def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
@@ -241,12 +242,7 @@ def _tell(
         status=status, stop=stop, result=without_nan(asdict(final)), clock=asdict(clock)
     )
     if cfg.save.video and stop != "interrupted":
-        film = make_task(cfg.task, cfg.reward)
-        record(
-            film,
-            parts.agent,
-            folder.path / "policy.mp4",
-            seed=cfg.seed,
-            device=parts.device,
-        )
+        stage = make_eval_env(cfg, FILMED_WORLDS, cfg.seed)
+        path = folder.path / "policy.mp4"
+        record(stage, parts.agent, path, episodes=1, device=parts.device)
     log.info("%s", verdict(cfg, final, rows))

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.clock import Clock
+from puckrl.core.types import Spaces
 from puckrl.lab.build import Parts, make_agent
 from puckrl.lab.config import RunCfg
 from puckrl.lab.runs import RunFolder
-from puckrl.tasks.catalog import make_task
 from puckrl.train.checkpoint import Checkpoints, read_state
 from puckrl.train.loop import Progress
 
@@ -56,13 +56,15 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     return progress_of(snapshot.scalars)
 
 
-def trained_agent(folder: RunFolder, cfg: RunCfg, device: torch.device) -> ActorCritic:
-    """The agent of a run's newest intact snapshot, to act with.
+def trained_agent(
+    folder: RunFolder, cfg: RunCfg, spaces: Spaces, device: torch.device
+) -> ActorCritic:
+    """The agent of a run's newest intact snapshot, to act in these spaces.
 
     Raises:
         UserError: if the run has no usable snapshot.
     """
-    agent = make_agent(cfg, make_task(cfg.task, cfg.reward).spaces, device)
+    agent = make_agent(cfg, spaces, device)
     agent.load(_under(_AGENT, read_state(folder.checkpoints).tensors))
     return agent
 

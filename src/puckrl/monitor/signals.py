@@ -160,6 +160,24 @@ SIGNALS: tuple[Signal, ...] = (
         "-1 ... 0 for sparse rewards",
     ),
     Signal(
+        "train/actor_encoder_grad_norm",
+        "1",
+        "length of the gradient that the actor's loss, with the auxiliary one if it goes there, sends to its encoder",
+        "finite, no trend to 0; absent where the actor does not train one",
+    ),
+    Signal(
+        "train/critic_encoder_grad_norm",
+        "1",
+        "the same from the critics' loss",
+        "finite, no trend to 0; absent where the critics do not train one",
+    ),
+    Signal(
+        "train/aux_error",
+        "1",
+        "mean squared error of the achieved goal guessed from the encoder's features, in variances",
+        "falls from 1 while success is still flat",
+    ),
+    Signal(
         "train/critic_grad_norm",
         "1",
         "length of the critic's gradient",
