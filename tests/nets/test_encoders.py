@@ -5,7 +5,14 @@ import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError
-from puckrl.nets.encoders import Encoder, EncoderCfg, Kind, layer_table, least_size
+from puckrl.nets.encoders import (
+    Encoder,
+    EncoderCfg,
+    Kind,
+    layer_table,
+    least_size,
+    pad_channels,
+)
 
 KINDS: tuple[Kind, ...] = ("nature", "drqv2", "manipulation", "padded", "impala")
 every = pytest.mark.parametrize("kind", KINDS)
@@ -137,3 +144,13 @@ def test_brightness_is_centred(rng: torch.Generator) -> None:
     assert (grey == 0).all()
     flat = torch.full((1, 6, 16, 16), 127.5)
     torch.testing.assert_close(encoder(flat), encoder.head(grey))
+
+
+@every
+def test_channels_of_nothing_change_nothing(kind: Kind, rng: torch.Generator) -> None:
+    convs = _encoder(kind, 45, 37).convs
+    x = torch.rand(2, 6, 45, 37, generator=rng)
+    padded = pad_channels(x)
+    assert padded.shape == (2, 8, 45, 37)
+    assert padded.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(convs(padded), convs(x))

@@ -209,11 +209,22 @@ _PUSH_PIXELS_GPU = _on_gpu(
     batch=512,
     expect=ExpectCfg(success=0.99, train_s=60.0),
 )
+_PUSH_PIXELS_GPU = replace(
+    _PUSH_PIXELS_GPU, loop=replace(_PUSH_PIXELS_GPU.loop, update_ratio=0.125)
+)
+_PICK_PLACE_PIXELS_GPU = replace(
+    _PUSH_PIXELS_GPU,
+    preset="pick-place-pixels-gpu",
+    task="pick-place",
+    budget=BudgetCfg(env_steps=4_000_000, until_success=0.99),
+    expect=ExpectCfg(success=0.95, train_s=300.0),
+)
 _GPU = (
     _on_gpu(_PUSH, batch=1024, expect=ExpectCfg(success=0.99, train_s=20.0)),
     _on_gpu(_PICK_PLACE, batch=1024, expect=ExpectCfg(success=0.99, train_s=60.0)),
     replace(_SLIDE_GPU, budget=BudgetCfg(env_steps=10_000_000, until_success=0.9)),
-    replace(_PUSH_PIXELS_GPU, loop=replace(_PUSH_PIXELS_GPU.loop, update_ratio=0.125)),
+    _PUSH_PIXELS_GPU,
+    _PICK_PLACE_PIXELS_GPU,
 )
 
 
