@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("record", _record, "a video of a trained policy")
     sub.add_argument("run_name", metavar="RUN")
     sub.add_argument("-o", "--output", type=Path, metavar="FILE.mp4|.gif")
-    sub.add_argument("--worlds", type=_positive, default=6)
+    sub.add_argument("--worlds", type=_positive, help="default: 6; from pixels 4")
     sub.add_argument("--episodes", type=_positive, default=2)
     sub.add_argument("--seed", type=int, default=10_000)
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")

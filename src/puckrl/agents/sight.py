@@ -100,6 +100,10 @@ class Eyes:
         features, guess = self.sight.flat(parameters, obs["pixels"])
         return {**obs, self.name: features, f"{self.name}.guess": guess}
 
+    def gaze(self, obs: Obs) -> Tensor:
+        """Where in the pictures each channel looks, (B, channels, 2) in [0, 1]."""
+        return self.sight.vision.encoder.gaze(obs["pixels"])
+
     def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Auxiliary loss of a seen observation, weighted, and metrics."""
         if self.aux_weight == 0:
@@ -119,6 +123,9 @@ class NoEyes:
     def see(self, parameters: Tensor, obs: Obs) -> Obs:
         """The observation as it is."""
         return obs
+
+    def gaze(self, obs: Obs) -> None:
+        """It looks at no picture."""
 
     def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Nothing to learn."""
