@@ -134,6 +134,7 @@ def admit(cfg: RunCfg) -> None:
     Raises:
         UserError: for the first error.
     """
+    cfg.pixels.randomise.check()
     size, views = cfg.pixels, len(cfg.pixels.viewpoints)
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     spaces = make_task(cfg.task, cfg.reward).spaces
