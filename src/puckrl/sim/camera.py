@@ -29,15 +29,13 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.sim.backend import Sim
 from puckrl.sim.kernels import Streams, start_warp
+from puckrl.sim.looks import MODEL_FIELDS, first_looks, stand
 from puckrl.sim.viewpoints import VIEWPOINTS, Vec3, Viewpoint
 
 _NAME = "puckrl"
 # The ray tracer compiles the far plane into its kernel. MuJoCo derives it from each
 # scene's extent; one value for all saves a compilation per scene.
 _FAR_M = 100.0
-_LOOKS = ("geom_rgba", "light_ambient", "light_diffuse", "light_specular")
-# A geom of this colour shows its material; see mjModel.geom_rgba.
-_UNPAINTED = (0.5, 0.5, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ class Camera:
         self._streams = Streams(sim.device)
         start_warp()
         with self._streams.shared():
-            sizes = dict.fromkeys(_LOOKS, capacity) if cfg.varied else {}
+            sizes = dict.fromkeys(MODEL_FIELDS, capacity) if cfg.varied else {}
             shared = mujoco_warp.put_model(model)
             self._tracers = [
                 _Tracer(
@@ -147,8 +145,8 @@ class Camera:
         self._rgb = torch.zeros(*pixels, 3, dtype=torch.uint8, device=sim.device)
         self._depth = torch.zeros(pixels if cfg.depth else (0,), device=sim.device)
         self.depth_m = self._depth
-        self._stand = _stand(cfg.viewpoint, sim)
-        self.looks = {**_first_looks(model, sim), **self._stand} if cfg.varied else {}
+        self._stand = stand(cfg.viewpoint, sim)
+        self.looks = {**first_looks(model, sim), **self._stand} if cfg.varied else {}
 
     def render(self, worlds: Tensor | None = None) -> Tensor:
         """Draw worlds.
@@ -237,7 +235,7 @@ class _Tracer:
             "cam_xmat": poses["cam_xmat"][:, camera],
         }
         if cfg.varied:
-            for name in _LOOKS:
+            for name in MODEL_FIELDS:
                 self._live[name] = warp.to_torch(getattr(renderer, name))
         self._data = SimpleNamespace(
             nworld=capacity,
@@ -324,30 +322,6 @@ def _body_id(model: mujoco.MjModel, name: str) -> int:
             f"a viewpoint in the world, or one on: {', '.join(sorted(filter(None, names)))}"
         )
     return names.index(name)
-
-
-def _stand(view: Viewpoint, sim: Sim) -> dict[str, Tensor]:
-    """Where the camera stands in its viewpoint's frame, a row per world."""
-    place = {"cam_pos": view.pos_m, "cam_mat": view.rotation()}
-    return {name: _rows(value, sim) for name, value in place.items()}
-
-
-def _first_looks(model: mujoco.MjModel, sim: Sim) -> dict[str, Tensor]:
-    """The model's own colours and lights, a row per world."""
-    colours = model.geom_rgba.copy()
-    shows_material = (colours == _UNPAINTED).all(axis=1) & (model.geom_matid >= 0)
-    colours[shows_material] = model.mat_rgba[model.geom_matid[shows_material]]
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    lights = {name: getattr(model, name) for name in _LOOKS if name != "geom_rgba"}
-    looks = {"geom_rgba": colours, **lights, "light_xdir": data.light_xdir}
-    return {name: _rows(value, sim) for name, value in looks.items()}
-
-
-def _rows(value: object, sim: Sim) -> Tensor:
-    """The same row for every world, (num_worlds, ...) float32."""
-    row = torch.as_tensor(value, dtype=torch.float32, device=sim.device)
-    return row.expand(sim.num_worlds, *row.shape).clone()
 
 
 def _as_warp(poses: Tensor) -> object:
