@@ -75,7 +75,14 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    command("list", _list, "what can be trained: presets and tasks")
+    sub = command("list", _list, "what can be trained: presets and tasks")
+    sub.add_argument(
+        "--sensors",
+        nargs="?",
+        const="push",
+        metavar="TASK",
+        help="what networks may see of a task instead (default: push)",
+    )
 
     sub = command(
         "plan", _plan, "before a run: memory, time, what can be seen, conflicts"
@@ -101,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("record", _record, "a video of a trained policy")
     sub.add_argument("run_name", metavar="RUN")
     sub.add_argument("-o", "--output", type=Path, metavar="FILE.mp4|.gif")
-    sub.add_argument("--worlds", type=_positive, default=6)
+    sub.add_argument("--worlds", type=_positive, help="default: 6; from pixels 4")
     sub.add_argument("--episodes", type=_positive, default=2)
     sub.add_argument("--seed", type=int, default=10_000)
     sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
@@ -171,8 +178,13 @@ def _positive(text: str) -> int:
 
 
 def _list(args: argparse.Namespace, rest: list[str]) -> int:
-    """Print the catalogue."""
+    """Print the catalogue, or the sensors of a task."""
+    from puckrl.lab import sensors
     from puckrl.lab.presets import PRESETS
+
+    if args.sensors:
+        console.print(sensors.render(args.sensors))
+        return 0
 
     table = Table(title="presets: puck train NAME", title_justify="left", box=None)
     for heading in ("name", "task", "reward", "budget", "held to, on two cores"):

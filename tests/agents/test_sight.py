@@ -240,8 +240,11 @@ def test_a_restored_agent_continues_bit_for_bit(
         assert torch.equal(value, two.tensors()[name]), name
 
 
-def test_a_compiled_round_equals_the_eager_one(rng: torch.Generator) -> None:
-    eager, compiled = agent("sac", augment="shift"), agent("sac", augment="shift")
+@pytest.mark.parametrize("augment", ["shift", "shift+colour"])
+def test_a_compiled_round_equals_the_eager_one(
+    augment: str, rng: torch.Generator
+) -> None:
+    eager, compiled = agent("sac", augment=augment), agent("sac", augment=augment)
     compiled.round = torch.compile(compiled.round, fullgraph=True)
     data = batch(16, rng)
     eager.update(data)

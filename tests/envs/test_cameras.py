@@ -1,5 +1,7 @@
 """Cameras in the environment: pictures of the right worlds at the right time."""
 
+from dataclasses import replace
+
 import torch
 
 from puckrl.core.types import PixelSpace
@@ -64,3 +66,18 @@ def test_a_restored_environment_sees_what_the_first_one_saw() -> None:
     other.restore(env.snapshot())
     one, two = env.step(action), other.step(action)
     assert torch.equal(one.obs["pixels"], two.obs["pixels"])
+
+
+def test_several_cameras_see_what_each_would_see_alone() -> None:
+    names = ("side", "wrist", "front")
+    up = torch.tensor([[0.0, 0.0, 1.0, 0.0]]).expand(2, 4)
+
+    def newest(*viewpoints: str) -> torch.Tensor:
+        pixels = replace(TWO, viewpoints=viewpoints)
+        env = make_env("push", SimCfg(num_worlds=2), pixels=pixels)
+        env.reset()
+        return env.step(up).obs["frame"]
+
+    alone = [newest(name) for name in names]
+    assert torch.equal(newest(*names), torch.cat(alone, dim=-1))
+    assert not torch.equal(alone[0], alone[1])

@@ -74,6 +74,7 @@ SYMMETRIC = preset("push-pixels-symmetric")
         (PIXELS, "note", "thrown away"),
         (preset("push-pixels-lessons"), "note", "does not have it"),
         (sight(PIXELS, augment="shift"), "warning", "up to 0.25 of its range"),
+        (sight(PIXELS, augment="shift+colour"), "warning", "up to 0.25 of its range"),
         (preset("push-pixels-lessons-nature"), "warning", "one cell in 8 pixels"),
         (
             replace(PIXELS, loop=replace(PIXELS.loop, update_ratio=0.01)),

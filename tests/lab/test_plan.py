@@ -13,6 +13,7 @@ from puckrl.lab.footprint import footprints
 from puckrl.lab.plan import admit, memory_of, plan
 from puckrl.lab.presets import preset
 from puckrl.nets.encoders import EncoderCfg
+from puckrl.sim.randomise import RandomiseCfg
 
 SMALL = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=2)
 CPU = torch.device("cpu")
@@ -43,6 +44,13 @@ def test_a_replay_that_does_not_fit_is_refused_with_the_largest_that_does() -> N
         admit(cfg)
     largest = int(str(refused.value).rsplit(" ", 1)[1])
     admit(replace(cfg, replay=replace(cfg.replay, capacity=largest // 2)))
+
+
+def test_looks_out_of_range_are_refused_before_the_run() -> None:
+    cfg = _small_pixels()
+    pixels = replace(SMALL, randomise=RandomiseCfg(brightness=2.0))
+    with pytest.raises(UserError, match=r"randomise\.brightness 2 .* 0 to 1"):
+        admit(replace(cfg, pixels=pixels))
 
 
 def test_the_footprint_counts_the_object_and_puts_it_back() -> None:

@@ -8,6 +8,8 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.lab.build import make_env
+from puckrl.lab.config import PixelsCfg, SimCfg
 from puckrl.lab.record import mosaic, record
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.fetch.reach import FetchReach
@@ -47,6 +49,24 @@ def test_a_video_has_all_frames_of_all_worlds(tmp_path: Path, ending: str) -> No
     assert len(frames) == FRAMES
     assert max(frames[0]) > 100  # not blank
     assert not policy.explored
+
+
+def test_what_the_policy_sees_stands_beside_each_world(tmp_path: Path) -> None:
+    pixels = PixelsCfg(viewpoints=("side", "front"), height=16, width=20, stack=2)
+    env = make_env("reach", SimCfg(num_worlds=1), pixels=pixels, auto_reset=False)
+    asked: list[Obs] = []
+
+    def gaze(obs: Obs) -> Tensor:
+        asked.append(obs)
+        return torch.full((1, 3, 2), 0.5)
+
+    path = tmp_path / "a.mp4"
+    record(env, Still(), path, episodes=1, size=(40, 32), gaze=gaze, device=CPU)
+    # the world, a seam, two pictures of 16 x 20 at twice their size, margins and frame
+    meta = next(imageio_ffmpeg.read_frames(str(path)))
+    assert meta["size"] == (40 + 4 + 2 * 40 + 12, 32 + 12)
+    assert len(asked) == FRAMES - 10
+    assert asked[0]["pixels"].shape == (1, 12, 16, 20)
 
 
 def test_threads_of_torch_are_given_back(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import imageio_ffmpeg
 import pytest
 import torch
 
@@ -223,3 +224,6 @@ def test_a_run_from_pixels_resumes_exactly_and_can_be_shown(tmp_path: Path) -> N
     film = tmp_path / "film.gif"
     record_run(name, tmp_path, film, worlds=1, episodes=1, seed=5)
     assert film.stat().st_size > 10_000
+    # beside the scene, the 16 x 16 pixels of the policy
+    meta = next(imageio_ffmpeg.read_frames(str(film)))
+    assert meta["size"] == (320 + 4 + 240 + 12, 240 + 12)

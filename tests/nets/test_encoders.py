@@ -13,6 +13,7 @@ from puckrl.nets.encoders import (
     least_size,
     pad_channels,
 )
+from puckrl.nets.heads import SpatialSoftmax
 
 KINDS: tuple[Kind, ...] = ("nature", "drqv2", "manipulation", "padded", "impala")
 every = pytest.mark.parametrize("kind", KINDS)
@@ -71,28 +72,59 @@ def test_the_width_of_nature_is_the_papers() -> None:
     ]
 
 
-def _touched(encoder: Encoder, side: int) -> list[int]:
-    """Rows and columns of the image that reach the middle cell of the last map."""
+def _touched(encoder: Encoder, side: int, cell: int) -> list[Tensor]:
+    """Rows and columns of the image that reach a cell on the last map's diagonal."""
     for weight in encoder.convs.parameters():
         weight.data = weight.data.abs()  # nothing cancels, no ReLU is off
     image = 200 + torch.rand(1, 6, side, side)  # a maximum has one winner
     image.requires_grad_()
     maps = encoder.convs(image)
-    middle = maps.shape[-1] // 2
-    maps[0, :, middle, middle].sum().backward()
+    maps[0, :, cell, cell].sum().backward()
     assert image.grad is not None
     seen = image.grad[0].abs().sum(dim=0) > 0
-    return [int(seen.any(dim=axis).sum()) for axis in (0, 1)]
+    return [seen.any(dim=axis).nonzero()[:, 0] for axis in (1, 0)]
 
 
 @every
 def test_a_cell_sees_exactly_its_receptive_field(kind: Kind) -> None:
-    field = layer_table(EncoderCfg(kind), 96, 96)[-1].field_px
-    rows, columns = _touched(_encoder(kind, 96, 96), 96)
-    if kind == "impala":  # the winners of its pools need not lie at the rim
-        assert 0.5 * field < max(rows, columns) <= field
-    else:
-        assert (rows, columns) == (field, field)
+    last = layer_table(EncoderCfg(kind), 96, 96)[-1]
+    cell = last.height // 2
+    middle = last.first_px + last.jump_px * cell
+    for seen in _touched(_encoder(kind, 96, 96), 96, cell):
+        least, most = int(seen.min()), int(seen.max())
+        if kind == "impala":  # the winners of its pools need not lie at the rim
+            assert 0.5 * last.field_px < len(seen) <= last.field_px
+            assert middle - last.field_px / 2 < least
+            assert most < middle + last.field_px / 2
+        else:
+            assert len(seen) == last.field_px
+            assert middle == (least + most) / 2
+
+
+@pytest.mark.parametrize("kind", ["drqv2", "manipulation", "padded"])
+def test_the_gaze_is_on_the_only_bright_pixel(kind: Kind) -> None:
+    encoder = _encoder(kind, 31, 47)
+    for conv in encoder.convs:  # every channel copies the middle of its window
+        assert isinstance(conv.weight, Tensor)
+        conv.weight.data.zero_()
+        conv.weight.data[:, 0, 1, 1] = 1.0
+    assert isinstance(encoder.head, SpatialSoftmax)
+    encoder.head.log_temperature.data.fill_(-6.0)
+    last = layer_table(EncoderCfg(kind), 31, 47)[-1]
+    for row, column in ((0, 0), (2, 3), (last.height - 1, last.width - 1)):
+        y, x = (int(last.first_px + last.jump_px * cell) for cell in (row, column))
+        pixels = torch.zeros(1, 6, 31, 47, dtype=torch.uint8)
+        pixels[0, 0, y, x] = 255
+        # the middle of that pixel; float32
+        expected = torch.tensor([(x + 0.5) / 47, (y + 0.5) / 31]).expand(1, 4, 2)
+        torch.testing.assert_close(encoder.gaze(pixels), expected, atol=1e-5, rtol=0)
+
+
+def test_no_channel_looks_anywhere_without_a_spatial_softmax(
+    rng: torch.Generator,
+) -> None:
+    encoder = Encoder(EncoderCfg(channels=4, head="flatten-norm"), 6, 16, 16)
+    assert encoder.gaze(_pixels(3, 16, 16, rng)).shape == (3, 0, 2)
 
 
 @every

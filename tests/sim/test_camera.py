@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 
 import mujoco
@@ -9,10 +10,14 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.sim.backend import Sim
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.viewpoints import VIEWPOINTS, Viewpoint, viewpoint
+from puckrl.sim.warp import WarpSim
 from puckrl.tasks.fetch.push import FetchPush
+from tests.sim import golden
 
 WORLDS, SIZE = 3, 64
 CFG = CameraCfg(width=SIZE, height=SIZE, depth=True, num_threads=2)
@@ -145,7 +150,9 @@ def test_nothing_visible_is_refused(stage: Stage) -> None:
 
 def test_viewpoints_by_name() -> None:
     assert viewpoint("front") is VIEWPOINTS["front"]
-    with pytest.raises(UserError, match="legal: corner, film, front, reference, side"):
+    with pytest.raises(
+        UserError, match="legal: corner, film, front, reference, side, wrist"
+    ):
         viewpoint("below")
 
 
@@ -167,29 +174,99 @@ def test_the_reference_view_is_mujocos_free_camera() -> None:
     assert view.fovy_deg == model.vis.global_.fovy
 
 
-def test_structure_is_that_of_mujocos_own_renderer(stage: Stage) -> None:
-    spec = stage.task.scene()
-    view = CFG.viewpoint
-    quat = np.zeros(4)
+def in_mujoco(view: Viewpoint) -> mujoco.MjModel:
+    """The scene with MuJoCo's own camera ``check`` at a viewpoint."""
+    spec, quat = FetchPush().scene(), np.zeros(4)
     mujoco.mju_mat2Quat(quat, view.rotation().reshape(9))
-    spec.worldbody.add_camera(
-        name="check", pos=view.pos_m, quat=quat, fovy=view.fovy_deg
-    )
-    model = spec.compile()
+    carrier = spec.body(view.body) if view.body else spec.worldbody
+    carrier.add_camera(name="check", pos=view.pos_m, quat=quat, fovy=view.fovy_deg)
+    return spec.compile()
+
+
+@pytest.fixture(scope="module")
+def opengl() -> None:
+    """Asked once: without OpenGL a second attempt aborts the process."""
     try:
-        renderer = mujoco.Renderer(model, SIZE, SIZE)
+        mujoco.Renderer(FetchPush().scene().compile(), SIZE, SIZE).close()
     except (RuntimeError, AttributeError, ImportError, mujoco.FatalError) as error:
         pytest.skip(f"no OpenGL here: {error}")
+
+
+@pytest.mark.usefixtures("opengl")
+@pytest.mark.parametrize("name", VIEWPOINTS)
+def test_structure_is_that_of_mujocos_own_renderer(stage: Stage, name: str) -> None:
+    model = in_mujoco(viewpoint(name))
+    renderer = mujoco.Renderer(model, SIZE, SIZE)
     stage.put_objects(*[(1.25, 0.60)] * WORLDS)
     data = mujoco.MjData(model)
     data.qpos[:] = stage.sim.field("qpos")[0].numpy()
     mujoco.mj_forward(model, data)
     renderer.update_scene(data, "check")
     theirs = renderer.render().astype(float).mean(axis=-1)
-    ours = stage.camera.render()[0].float().mean(dim=-1).numpy()
-    solid = stage.camera.depth_m[0].numpy() > 0  # only theirs has a sky
+    renderer.close()
+    cfg = replace(CFG, viewpoint=viewpoint(name))
+    camera = Camera(stage.sim, stage.task.scene(), cfg)
+    ours = camera.render()[0].float().mean(dim=-1).numpy()
+    solid = camera.depth_m[0].numpy() > 0  # only theirs has a sky
     # Theirs is antialiased, so edges differ; measured 0.97.
     assert np.corrcoef(theirs[solid], ours[solid])[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("name", VIEWPOINTS)
+def test_every_viewpoint_shows_what_it_showed(name: str) -> None:
+    # Another CPU or a GPU rounds rays elsewhere, so that single pixels of an edge
+    # change sides, by up to 255 levels: 8 of 1024 pixels make 2.
+    with np.load(golden.PATH) as images:
+        expected = images[name].astype(int)
+    apart = np.abs(golden.image(name).astype(int) - expected)
+    assert apart.mean() < 2.0
+    assert expected.std() > 20.0
+
+
+def _cpu(model: mujoco.MjModel) -> Sim:
+    return CpuSim(model, 2, num_threads=1)
+
+
+def _warp(model: mujoco.MjModel) -> Sim:
+    return WarpSim(model, 2, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "make_sim", [_cpu, pytest.param(_warp, marks=pytest.mark.slow)]
+)
+def test_the_wrist_camera_is_where_mujoco_puts_it_and_moves_with_the_gripper(
+    make_sim: Callable[[mujoco.MjModel], Sim],
+) -> None:
+    view = viewpoint("wrist")
+    task = FetchPush()
+    env = GoalEnv(task, make_sim(task.scene().compile()), auto_reset=False)
+    camera = Camera(env.sim, task.scene(), replace(CFG, viewpoint=view))
+    env.reset()
+    before = camera.render().clone()
+    for _ in range(4):  # world 1 rises
+        env.step(torch.tensor([[0.0] * 4, [0.0, 0.0, 1.0, 0.0]]))
+    after = camera.render().clone()
+    poses = camera._shown(slice(None))
+    model = in_mujoco(view)
+    for world, qpos in enumerate(env.sim.field("qpos").numpy()):
+        data = mujoco.MjData(model)
+        data.qpos[:] = qpos
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_camlight(model, data)
+        theirs = data.camera("check")
+        # float32, of WarpSim's kinematics too
+        np.testing.assert_allclose(poses["cam_xpos"][world], theirs.xpos, atol=1e-5)
+        np.testing.assert_allclose(poses["cam_xmat"][world], theirs.xmat, atol=1e-5)
+    rise = poses["cam_xpos"][1] - poses["cam_xpos"][0]
+    assert rise[2] > 0.05
+    moved = (before.int() - after.int()).abs().float().mean(dim=(1, 2, 3))
+    assert moved[1] > 5.0 > 1.0 > moved[0]
+
+
+def test_a_camera_on_a_body_that_is_not_there_is_refused(stage: Stage) -> None:
+    view = replace(viewpoint("wrist"), body="hand")
+    with pytest.raises(UserError, match=r"body 'hand', .* robot0:gripper_link"):
+        Camera(stage.sim, stage.task.scene(), replace(CFG, viewpoint=view))
 
 
 def test_a_configuration_is_a_value() -> None:

@@ -1,3 +1,5 @@
+import itertools
+
 import mujoco
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.film import Film, _sphere, film_scene
 from puckrl.sim.viewpoints import VIEWPOINTS
+from puckrl.tasks.fetch.pick_place import FetchPickAndPlace
 from puckrl.tasks.fetch.push import FetchPush
+from puckrl.tasks.task import Task
 
 SIZE = (96, 72)
 ON_TABLE = torch.tensor([[1.40, 0.80, 0.425]] * 2)
@@ -76,6 +80,25 @@ def test_the_studio_changes_looks_and_nothing_else() -> None:
     for name in ("geom_bodyid", "geom_type", "body_mass", "jnt_qposadr", "mesh_pos"):
         np.testing.assert_array_equal(getattr(plain, name), getattr(studio, name))
     assert bool(studio.light_castshadow.any())
+
+
+@pytest.mark.parametrize(
+    ("task", "least", "most"),
+    [
+        (FetchPush, (1.21, 0.60, 0.42), (1.51, 0.90, 0.42)),
+        (FetchPickAndPlace, (1.19, 0.60, 0.42), (1.49, 0.90, 0.42 + 0.45)),
+    ],
+)
+def test_films_show_every_goal(
+    task: type[Task], least: tuple[float, ...], most: tuple[float, ...]
+) -> None:
+    view = task.film_view
+    corners = np.array(list(itertools.product(*zip(least, most, strict=True))))
+    right, up, back = ((corners - view.pos_m) @ view.rotation()).T
+    half = np.tan(np.radians(view.fovy_deg) / 2)
+    # with the width of a gripper to spare; pictures are 4 : 3
+    assert (np.abs(up) + 0.08 < -back * half).all()
+    assert (np.abs(right) + 0.08 < -back * half * 4 / 3).all()
 
 
 def test_sphere_agrees_with_mujocos_ray(rng: torch.Generator) -> None:

@@ -14,11 +14,12 @@ from torch import Tensor
 from torch.func import grad_and_value
 
 from puckrl.agents.adam import Adam
+from puckrl.agents.augment import augmentation
 from puckrl.agents.explore import mix_in_random, random_action
 from puckrl.agents.losses import critic_loss
 from puckrl.agents.networks import make_networks
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.sight import AsIs, Network, Shift, Sight
+from puckrl.agents.sight import Network, Sight
 from puckrl.core.rng import generator
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.nets.flat import Flat
@@ -64,8 +65,7 @@ class ActorCritic(ABC):
                 cfg, spaces, self.outputs_per_action, device
             )
         self.eyes, self.critic_eyes = self.looks.actor, self.looks.critic
-        shifts = cfg.sight.augment == "shift" and bool(self.looks.sights)
-        self.augment = Shift() if shifts else AsIs()
+        self.augment = augmentation(cfg.sight.augment if self.looks.sights else "none")
         self.actor, self.critic = Flat(actor), Flat(critic)
         self.actor_target = self.actor.vector.clone()
         self.critic_target = self.critic.vector.clone()
@@ -132,16 +132,16 @@ class ActorCritic(ABC):
         noise = torch.randn(
             2, count, dim, generator=self._learn_rng, device=self.device
         )
-        shifts = self.augment.draw(count, self._learn_rng)
+        changes = self.augment.draw(count, self._learn_rng)
         with torch.no_grad():
-            return self.round(batch, noise, shifts)
+            return self.round(batch, noise, changes)
 
-    def _round(self, batch: Batch, noise: Tensor, shifts: Tensor) -> Metrics:
+    def _round(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
         """``actor_delay`` critic updates, one actor update, one Polyak step."""
         size = self.cfg.batch_size
         batch = batch._replace(
-            obs=self.augment(batch.obs, shifts[0]),
-            next_obs=self.augment(batch.next_obs, shifts[1]),
+            obs=self.augment(batch.obs, changes[0]),
+            next_obs=self.augment(batch.next_obs, changes[1]),
         )
         # Actor and target networks stand still until the end of the round.
         targets = self.target(batch, noise[0])

@@ -47,8 +47,8 @@ class AgentCfg:
     explore: ExploreCfg = field(default_factory=ExploreCfg)
     """Randomness while collecting."""
     actor_sensors: tuple[str, ...] = FULL_STATE
-    """What the actor sees: "state" or names of the task's sensors, "pixels",
-    "achieved_goal", "desired_goal"."""
+    """What the actor sees: state or names of the task's sensors, pixels, achieved_goal,
+    desired_goal; usual lists and sizes: puck list --sensors."""
     critic_sensors: tuple[str, ...] = FULL_STATE
     """What the critics see."""
     sight: SightCfg = field(default_factory=SightCfg)

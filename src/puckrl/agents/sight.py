@@ -22,16 +22,14 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.adam import Adam
+from puckrl.agents.augment import AugmentKind
 from puckrl.core.types import Obs
-from puckrl.nets.augment import random_shift
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.nets.flat import Flat
 from puckrl.nets.vision import Vision
 
 Gradient = Literal["critic", "actor", "both", "none"]
 Network = Literal["actor", "critic"]
-SHIFT_PX = 4
-"""Largest random shift, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,9 @@ class SightCfg:
     """Gradients of the encoder are clipped to this norm; 0: never."""
     aux_weight: float = 1.0
     """Weight of guessing the achieved goal from the features; 0: do not."""
-    augment: Literal["none", "shift"] = "none"
-    """Random shifts by up to 4 pixels (DrQ), drawn for observation and next one apart."""
+    augment: AugmentKind = "none"
+    """Random changes, drawn for observation and next one apart: none; shift, by up to 4
+    pixels (DrQ); colour, gains and brightness; shift+colour."""
 
 
 class Sight:
@@ -100,6 +99,10 @@ class Eyes:
         features, guess = self.sight.flat(parameters, obs["pixels"])
         return {**obs, self.name: features, f"{self.name}.guess": guess}
 
+    def gaze(self, obs: Obs) -> Tensor:
+        """Where in the pictures each channel looks, (B, channels, 2) in [0, 1]."""
+        return self.sight.vision.encoder.gaze(obs["pixels"])
+
     def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Auxiliary loss of a seen observation, weighted, and metrics."""
         if self.aux_weight == 0:
@@ -119,6 +122,9 @@ class NoEyes:
     def see(self, parameters: Tensor, obs: Obs) -> Obs:
         """The observation as it is."""
         return obs
+
+    def gaze(self, obs: Obs) -> None:
+        """It looks at no picture."""
 
     def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Nothing to learn."""
@@ -177,31 +183,3 @@ def look(
         taught_by_actor=taught.get("actor", ()),
         taught_by_critic=taught.get("critic", ()),
     )
-
-
-class Shift:
-    """Moves the pixels of a batch by a few pixels at random.
-
-    Source: Yarats et al. (2021), DrQ-v2, section 3.1.
-    """
-
-    def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """Shifts for observations and next observations, (2, count, 2) int64."""
-        size = (2, count, 2)
-        return torch.randint(2 * SHIFT_PX + 1, size, generator=rng, device=rng.device)
-
-    def __call__(self, obs: Obs, shifts: Tensor) -> Obs:
-        """The observation with shifted pixels; shifts (B, 2) in [0, 8]."""
-        return {**obs, "pixels": random_shift(obs["pixels"], shifts, SHIFT_PX)}
-
-
-class AsIs:
-    """No augmentation."""
-
-    def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """Nothing to draw: (2, 0)."""
-        return torch.zeros(2, 0, device=rng.device)
-
-    def __call__(self, obs: Obs, shifts: Tensor) -> Obs:
-        """The observation."""
-        return obs

@@ -13,9 +13,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, PixelSpace
 from puckrl.envs.stack import FrameStack
 from puckrl.sim.camera import Camera
+from puckrl.sim.randomise import RandomiseCfg, Randomiser
+
+PLAIN = RandomiseCfg()
 
 
 class Cameras:
@@ -24,10 +28,17 @@ class Cameras:
     Args:
         cameras: at least one.
         stack: frames that are seen together.
+        randomise: how looks change from episode to episode.
     """
 
-    def __init__(self, cameras: Sequence[Camera], stack: int) -> None:
+    def __init__(
+        self,
+        cameras: Sequence[Camera],
+        stack: int,
+        randomise: RandomiseCfg = PLAIN,
+    ) -> None:
         self._cameras = cameras
+        self._randomise = Randomiser(randomise, cameras)
         cfg, sim = cameras[0].cfg, cameras[0]
         self.space: PixelSpace | None = PixelSpace(
             cfg.height, cfg.width, 3 * len(cameras), stack
@@ -36,8 +47,9 @@ class Cameras:
         shape = (cfg.height, cfg.width, 3 * len(cameras))
         self._stack = FrameStack(sim.num_worlds, shape, stack, torch.uint8, sim.device)
 
-    def begin(self, worlds: Tensor) -> None:
-        """First pictures of the episodes that have just begun in ``worlds``, (n,)."""
+    def begin(self, worlds: Tensor, draws: Draws) -> None:
+        """New looks and first pictures of episodes that begin in ``worlds``, (n,)."""
+        self._randomise(worlds, draws)
         self._stack.reset(worlds, self._shoot(worlds))
 
     def advance(self) -> None:
@@ -56,12 +68,23 @@ class Cameras:
         }
 
     def snapshot(self) -> dict[str, Tensor]:
-        """The remembered frames, for a checkpoint."""
-        return {"frames": self._stack.frames.clone()}
+        """The remembered frames and present looks, for a checkpoint."""
+        looks = {name: rows.clone() for name, rows in self._looks().items()}
+        return {"frames": self._stack.frames.clone(), **looks}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Put back what ``snapshot`` returned."""
         self._stack.frames.copy_(snapshot["frames"])
+        for name, rows in self._looks().items():
+            rows.copy_(snapshot[name])
+
+    def _looks(self) -> Obs:
+        """What changes from world to world, live, by names of a checkpoint."""
+        return {
+            f"looks.{index}.{name}": rows
+            for index, camera in enumerate(self._cameras)
+            for name, rows in camera.looks.items()
+        }
 
 
 class NoCameras:
@@ -69,7 +92,7 @@ class NoCameras:
 
     space: PixelSpace | None = None
 
-    def begin(self, worlds: Tensor) -> None:
+    def begin(self, worlds: Tensor, draws: Draws) -> None:
         """Nothing to see."""
 
     def advance(self) -> None:

@@ -104,7 +104,7 @@ class GoalEnv:
         self._begun[worlds] += 1
         self._elapsed[worlds] = 0
         self._goal[worlds] = self.task.reset(worlds, draws).to(self._goal)
-        self._cameras.begin(worlds)
+        self._cameras.begin(worlds, draws)
         return self.observe()
 
     def observe(self) -> Obs:

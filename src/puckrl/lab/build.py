@@ -90,8 +90,9 @@ def make_cameras(task: Task, sim: Sim, cfg: PixelsCfg) -> Cameras | NoCameras:
     """The cameras that look at the worlds of ``sim``.
 
     Raises:
-        UserError: for an unknown viewpoint.
+        UserError: for an unknown viewpoint, or a number out of range.
     """
+    cfg.randomise.check()
     views = [viewpoint(name) for name in cfg.viewpoints]
     if not views:
         return NoCameras()
@@ -99,11 +100,16 @@ def make_cameras(task: Task, sim: Sim, cfg: PixelsCfg) -> Cameras | NoCameras:
         Camera(
             sim,
             task.scene(),
-            CameraCfg(width=cfg.width, height=cfg.height, viewpoint=view),
+            CameraCfg(
+                width=cfg.width,
+                height=cfg.height,
+                viewpoint=view,
+                varied=cfg.randomise.on,
+            ),
         )
         for view in views
     ]
-    return Cameras(cameras, cfg.stack)
+    return Cameras(cameras, cfg.stack, cfg.randomise)
 
 
 def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:

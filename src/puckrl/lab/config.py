@@ -18,6 +18,7 @@ from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import UserError
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.episodes import ReplayCfg
+from puckrl.sim.randomise import RandomiseCfg
 from puckrl.tasks.task import Contacts, RewardKind
 
 AGENTS: dict[str, type[Td3Cfg] | type[SacCfg]] = {"td3": Td3Cfg, "sac": SacCfg}
@@ -43,13 +44,16 @@ class PixelsCfg:
     """Cameras; a network sees them if "pixels" is among its sensors."""
 
     viewpoints: tuple[str, ...] = ()
-    """Where cameras stand: side, corner, front, wrist, reference; none: no camera."""
+    """Where cameras stand: side, corner, front, reference, film, or wrist, which moves
+    with the gripper; none: no camera."""
     height: int = 64
     """Rows of a picture."""
     width: int = 64
     """Pixels per row."""
     stack: int = 3
     """Frames that are seen together."""
+    randomise: RandomiseCfg = field(default_factory=RandomiseCfg)
+    """Colours, lights and places of cameras that change with every episode."""
 
 
 @dataclass(frozen=True)

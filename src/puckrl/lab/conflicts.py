@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from puckrl.agents.augment import SHIFT_PX
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.sight import SHIFT_PX
 from puckrl.core.types import Spaces
 from puckrl.lab.config import RunCfg
 from puckrl.nets.encoders import layer_table
@@ -128,7 +128,7 @@ def honesty(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 def shifted_coordinates(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
     """DrQ's random shift moves exactly what spatial softmax reports (lesson 2)."""
     sight = cfg.agent.sight
-    if spaces.pixels is None or sight.augment == "none":
+    if spaces.pixels is None or "shift" not in sight.augment:
         return
     if sight.encoder.head == "spatial-softmax":
         noise = 2.0 * SHIFT_PX / spaces.pixels.width

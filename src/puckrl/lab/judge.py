@@ -1,4 +1,4 @@
-"""Looking at a finished run: how good is it, and what does it look like."""
+"""Looking at a trained policy: how good is it, and what does it look like."""
 
 from pathlib import Path
 
@@ -7,10 +7,14 @@ from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab import runs
 from puckrl.lab.build import EVAL_WORLDS, make_eval_env
+from puckrl.lab.config import RunCfg
 from puckrl.lab.record import record
 from puckrl.lab.runs import RunFolder
 from puckrl.lab.state import trained_agent
 from puckrl.train.rollout import Evaluation, evaluate
+
+_FILMED_WORLDS, _FILMED_WITH_VIEW = 6, 4
+_TILE_PX = (320, 240)
 
 
 def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
@@ -26,17 +30,50 @@ def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
 
 
 def record_run(
-    name: str, root: Path, output: Path | None, *, worlds: int, episodes: int, seed: int
+    name: str,
+    root: Path,
+    output: Path | None,
+    *,
+    worlds: int | None,
+    episodes: int,
+    seed: int,
 ) -> Path:
-    """Film a run's newest policy; the film's path.
+    """Film a run's newest policy in so many worlds (None: few); the film's path.
 
     Raises:
         UserError: no such run, no snapshot, or a file ending other than .mp4 and .gif.
     """
     folder = runs.find(name, root)
-    agent, env = _stage(folder, worlds, seed)
+    cfg = folder.config()
+    agent, env = _stage(folder, worlds or filmed_worlds(cfg), seed)
     path = output or folder.path / "policy.mp4"
-    return record(env, agent, path, episodes=episodes, device=agent.device)
+    return film(cfg, agent, env, path, episodes)
+
+
+def filmed_worlds(cfg: RunCfg) -> int:
+    """Worlds that a video shows legibly."""
+    seeing = "pixels" in cfg.agent.actor_sensors
+    return _FILMED_WITH_VIEW if seeing else _FILMED_WORLDS
+
+
+def film(
+    cfg: RunCfg, agent: ActorCritic, env: GoalEnv, path: Path, episodes: int
+) -> Path:
+    """Film a policy, with what it sees if it sees pictures; the film's path."""
+    width, height = _TILE_PX
+    if "pixels" in cfg.agent.actor_sensors:
+        # pixels of the policy are squares of equal size
+        height = cfg.pixels.height * max(1, round(height / cfg.pixels.height))
+        height += height % 2
+    return record(
+        env,
+        agent,
+        path,
+        episodes=episodes,
+        size=(width, height),
+        gaze=agent.eyes.gaze,
+        device=agent.device,
+    )
 
 
 def _stage(folder: RunFolder, worlds: int, seed: int) -> tuple[ActorCritic, GoalEnv]:

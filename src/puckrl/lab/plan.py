@@ -26,6 +26,7 @@ from puckrl.lab.build import check_sensors, make_agent, make_env, make_replay
 from puckrl.lab.config import RunCfg, config_hash
 from puckrl.lab.conflicts import Finding, conflicts
 from puckrl.lab.footprint import Footprint, footprints
+from puckrl.lab.sensors import seen_text, sensor_rows
 from puckrl.replay.layout import bytes_per_transition
 from puckrl.tasks.catalog import make_task
 from puckrl.train.rollout import Collector
@@ -85,6 +86,8 @@ class Plan:
     """Expected pace."""
     sensors: dict[str, tuple[str, ...]]
     """What actor and critics get."""
+    sizes: dict[str, tuple[int, ...]]
+    """Shapes of these sensors."""
     footprints: list[Footprint]
     """What cameras show of the object."""
     findings: list[Finding]
@@ -123,6 +126,7 @@ def plan(cfg: RunCfg) -> Plan:
         memory=memory,
         speed=_probe(cfg, env),
         sensors={"actor": cfg.agent.actor_sensors, "critics": cfg.agent.critic_sensors},
+        sizes={row.name: row.shape for row in sensor_rows(env.spaces)},
         footprints=shown,
         findings=sorted(findings, key=lambda finding: finding.level),
     )
@@ -134,6 +138,7 @@ def admit(cfg: RunCfg) -> None:
     Raises:
         UserError: for the first error.
     """
+    cfg.pixels.randomise.check()
     size, views = cfg.pixels, len(cfg.pixels.viewpoints)
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     spaces = make_task(cfg.task, cfg.reward).spaces
@@ -243,7 +248,7 @@ def render(made: Plan) -> Group:
     memory, speed = made.memory, made.speed
     table = Table(box=None, show_header=False, title=f"plan of {made.preset}")
     for network, sensors in made.sensors.items():
-        table.add_row(network, ", ".join(sensors))
+        table.add_row(network, seen_text(sensors, made.sizes))
     table.add_row(
         "replay",
         f"{_size(memory.per_transition)} a transition, {_size(memory.replay)} of "

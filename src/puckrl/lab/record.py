@@ -1,7 +1,7 @@
-"""A video of a policy at work: several worlds side by side."""
+"""A video of a policy at work: several worlds side by side, and what the policy sees."""
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,19 +11,27 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
+from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.lab.view import policy_view
 from puckrl.sim.film import BACKDROP, GREEN, Film
 from puckrl.train.rollout import Policy, to_device
 
 ENDINGS = (".mp4", ".gif")
+Gaze = Callable[[Obs], Tensor | None]
+"""Where a policy looks in its pictures, (B, channels, 2); None if it sees none."""
 
-_FRAME_PX, _MARGIN_PX = 3, 3
+_FRAME_PX, _MARGIN_PX, _SEAM_PX = 3, 3, 4
 _HOLD_S = 0.4
 _IDLE = (0.20, 0.23, 0.29)
 # A palette of the video's own: the default one of GIF has bands in every gradient.
 _PALETTE = (
     "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=sierra2_4a"
 )
+
+
+def blind(obs: Obs) -> None:
+    """The gaze of a policy that sees no pictures."""
 
 
 @torch.no_grad()
@@ -34,12 +42,14 @@ def record(
     *,
     episodes: int = 2,
     size: tuple[int, int] = (320, 240),
+    gaze: Gaze = blind,
     device: torch.device,
 ) -> Path:
     """Play deterministic episodes and write them as a video of all worlds.
 
     A translucent green sphere shows each goal; the frame around a world is green
-    while it is at its goal. Time runs at the speed of the real thing.
+    while it is at its goal. Time runs at the speed of the real thing. Beside each world
+    stands what the policy sees of it, if it sees pictures.
 
     Args:
         env: worlds that do not reset themselves, on the CPU.
@@ -47,6 +57,7 @@ def record(
         path: where the video goes; its ending decides the format.
         episodes: episodes, one after the other.
         size: width and height of one world's picture in pixels.
+        gaze: where the policy looks.
         device: where the policy lives.
 
     Returns:
@@ -59,7 +70,7 @@ def record(
     task = env.task
     film = Film(env.sim, task.scene(), task.film_view, size, task.marker_radius_m)
     path.parent.mkdir(parents=True, exist_ok=True)
-    frames = _play(env, film, policy, episodes, device)
+    frames = _play(env, film, policy, episodes, gaze, device)
     with torch_threads(1):
         _write(path, frames, fps=round(1.0 / env.control_dt_s))
     return path
@@ -82,20 +93,34 @@ def _check(path: Path, episodes: int, size: tuple[int, int]) -> None:
 
 
 def _play(
-    env: GoalEnv, film: Film, policy: Policy, episodes: int, device: torch.device
+    env: GoalEnv,
+    film: Film,
+    policy: Policy,
+    episodes: int,
+    gaze: Gaze,
+    device: torch.device,
 ) -> Iterator[Tensor]:
     """Frames of whole episodes, (height, width, 3) uint8; the last ones are held."""
+
+    def draw(obs: Obs, won: Tensor) -> Tensor:
+        images = film.render(env.task.marker_pos_m(env.goal))
+        points = gaze(to_device(obs, device))
+        if points is not None:
+            seen = policy_view(obs["frame"], points.cpu(), height=images.shape[1])
+            seam = _rgb(BACKDROP).expand(*images.shape[:2], _SEAM_PX, 3)
+            images = torch.cat([images, seam, seen], dim=2)
+        return mosaic(images, won)
+
     for _ in range(episodes):
         obs = env.reset()
-        markers = env.task.marker_pos_m(env.goal)
         won = env.task.success(obs["achieved_goal"], obs["desired_goal"])
-        frame = mosaic(film.render(markers), won)
+        frame = draw(obs, won)
         yield frame
         for _ in range(env.spaces.horizon):
             action = policy.act(to_device(obs, device), explore=False)
             step = env.step(action.to(env.sim.device))
             obs = step.obs
-            frame = mosaic(film.render(markers), step.success)
+            frame = draw(obs, step.success)
             yield frame
         for _ in range(round(_HOLD_S / env.control_dt_s)):
             yield frame

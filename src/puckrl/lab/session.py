@@ -18,9 +18,9 @@ from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build, make_eval_env
 from puckrl.lab.card import card, verdict, without_nan
 from puckrl.lab.config import RunCfg, config_hash, to_yaml
 from puckrl.lab.figures import curve
+from puckrl.lab.judge import film, filmed_worlds
 from puckrl.lab.logs.facts import facts_of
 from puckrl.lab.plan import admit
-from puckrl.lab.record import record
 from puckrl.lab.runs import Lock, RunFolder
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
@@ -34,8 +34,6 @@ from puckrl.train.sinks import Fan, JsonLines, Sink, TensorBoard
 from puckrl.train.watch import Watch
 
 log = logging.getLogger(__name__)
-
-FILMED_WORLDS = 6
 
 
 def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
@@ -242,7 +240,6 @@ def _tell(
         status=status, stop=stop, result=without_nan(asdict(final)), clock=asdict(clock)
     )
     if cfg.save.video and stop != "interrupted":
-        stage = make_eval_env(cfg, FILMED_WORLDS, cfg.seed)
-        path = folder.path / "policy.mp4"
-        record(stage, parts.agent, path, episodes=1, device=parts.device)
+        stage = make_eval_env(cfg, filmed_worlds(cfg), cfg.seed)
+        film(cfg, parts.agent, stage, folder.path / "policy.mp4", episodes=1)
     log.info("%s", verdict(cfg, final, rows))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from puckrl.core.errors import UserError
-from puckrl.nets.heads import Head, head
+from puckrl.nets.heads import Head, SpatialSoftmax, head
 
 Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
 HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
@@ -67,6 +67,8 @@ class LayerRow(NamedTuple):
     width     columns of its map                                  cells
     field_px  side of the square of the image that a cell sees    pixels
     jump_px   distance between the centres of two cells           pixels
+    first_px  centre of the first cell; 0: that of the first      pixels
+              pixel
     ========= =================================================== ======
     """
 
@@ -76,6 +78,7 @@ class LayerRow(NamedTuple):
     width: int
     field_px: int
     jump_px: int
+    first_px: float
 
 
 def layers(cfg: EncoderCfg) -> list[Layer]:
@@ -110,7 +113,7 @@ def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:
         UserError: if the image is too small for the encoder.
     """
     rows: list[LayerRow] = []
-    field, jump = 1, 1
+    field, jump, first = 1, 1, 0.0
     for layer in layers(cfg):
         height, width = layer.size(height), layer.size(width)
         if min(height, width) < 1:
@@ -120,9 +123,10 @@ def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:
                 "image or another encoder"
             )
         field += (layer.kernel - 1) * jump
+        first += ((layer.kernel - 1) / 2 - layer.padding) * jump
         jump *= layer.stride
         name = f"{layer.kind} {layer.kernel} x {layer.kernel}, stride {layer.stride}"
-        rows.append(LayerRow(name, layer.channels, height, width, field, jump))
+        rows.append(LayerRow(name, layer.channels, height, width, field, jump, first))
     return rows
 
 
@@ -158,7 +162,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.compute_dtype = compute_dtype
-        last = layer_table(cfg, height, width)[-1]
+        last = self._last = layer_table(cfg, height, width)[-1]
         blocks: list[nn.Module] = []
         channels = stacked_channels
         for layer in layers(cfg):
@@ -188,6 +192,24 @@ def pad_channels(x: Tensor) -> Tensor:
     """
     x = F.pad(x, (0, 0, 0, 0, 0, -x.shape[1] % 8))
     return x.contiguous(memory_format=torch.channels_last)
+
+    def gaze(self, pixels: Tensor) -> Tensor:
+        """Where in the image each channel of a spatial softmax looks.
+
+        Returns:
+            (B, channels, 2): x and y as shares of width and height, from the upper left
+            corner. No channels with another head.
+        """
+        if not isinstance(self.head, SpatialSoftmax):
+            return torch.zeros(len(pixels), 0, 2, device=pixels.device)
+        last = self._last
+        cells, size = (
+            torch.tensor(pair, device=pixels.device)
+            for pair in ((last.width, last.height), (pixels.shape[3], pixels.shape[2]))
+        )
+        cell = (self(pixels).unflatten(1, (-1, 2)) + 1.0) / 2.0 * (cells - 1)
+        # from centres of pixels to places in the image, which begins half a pixel before
+        return (last.first_px + last.jump_px * cell + 0.5) / size
 
 
 @torch.library.custom_op("puckrl::cast_pixels", mutates_args=())

@@ -3,13 +3,15 @@
 It needs no OpenGL, EGL or display and draws the same image on a laptop and on a GPU.
 
     Sim.field("geom_xpos"), ("geom_xmat")     poses of the geoms, (num_worlds, ngeom, ...)
+    Sim.field("xpos"), ("xmat")               of the body that carries the camera, if any
         -> rows of the worlds asked for, float32, split over threads
         -> refit the bounding boxes, trace one ray per pixel and sample
         -> (n, height, width, 3) uint8
 
-Nothing but the poses of geoms is taken from the simulation; geometry, colours and
-lights come from a model of the camera's own, which may look different from the
-physics model as long as it has the same geoms in the same order.
+Nothing but these poses is taken from the simulation; geometry, colours and lights come
+from a model of the camera's own, which may look different from the physics model as
+long as it has the same geoms in the same order. What may look different from world to
+world is a row per world of ``Camera.looks``.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +29,7 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.sim.backend import Sim
 from puckrl.sim.kernels import Streams, start_warp
+from puckrl.sim.looks import MODEL_FIELDS, first_looks, stand
 from puckrl.sim.viewpoints import VIEWPOINTS, Vec3, Viewpoint
 
 _NAME = "puckrl"
@@ -59,14 +62,16 @@ class CameraCfg:
     """Colour of rays that hit nothing, in [0, 1]."""
     num_threads: int = 0
     """CPU threads; 0: as many as torch uses."""
+    varied: bool = False
+    """Every world has looks of its own: ``Camera.looks``."""
 
 
 class Camera:
     """Images of the worlds of a simulation.
 
     It may be built at any time: the simulation is left as it was found. Poses are
-    those of the simulation's last ``step`` or ``forward``. Lights and the camera
-    stand still.
+    those of the simulation's last ``step`` or ``forward``. Lights stand still; so does
+    the camera, unless a body carries it.
 
     Args:
         sim: whose worlds are drawn.
@@ -76,9 +81,25 @@ class Camera:
 
     Raises:
         ValueError: if the scene has other geoms than the simulation.
-        UserError: if no geom is in a visible group.
+        UserError: if no geom is in a visible group, or no body is called as the one
+            that carries the camera.
     """
 
+    looks: dict[str, Tensor]
+    """What may be changed from world to world, a row each; empty unless ``cfg.varied``.
+
+    ============== ==================================================== ==============
+    field          meaning                                              shape
+    ============== ==================================================== ==============
+    geom_rgba      colours of geoms, whatever their materials           (W, ngeom, 4)
+    light_ambient  colours of lights, from everywhere                   (W, nlight, 3)
+    light_diffuse  from their direction                                 (W, nlight, 3)
+    light_specular reflected by shiny geoms                             (W, nlight, 3)
+    light_xdir     where lights shine, unit vectors                     (W, nlight, 3)
+    cam_pos        place of the camera in its viewpoint's frame         (W, 3)
+    cam_mat        its right, up and backward axes, as columns          (W, 3, 3)
+    ============== ==================================================== ==============
+    """
     depth_m: Tensor
     """Distance along the optical axis of the images last rendered, (n, height, width)
     float32; 0 where nothing was hit. A live buffer; empty unless ``cfg.depth``."""
@@ -96,16 +117,23 @@ class Camera:
                 f"no geom in groups {', '.join(map(str, cfg.geom_groups))}; the scene's "
                 f"geoms are in {', '.join(map(str, np.unique(model.geom_group)))}"
             )
-        self._pos, self._mat = _bound(sim)
+        self._geoms, self._carrier = _bound(sim, cfg.viewpoint.body)
         threads = cfg.num_threads or torch.get_num_threads()
         count = min(threads, sim.num_worlds) if sim.device.type == "cpu" else 1
         capacity = -(-sim.num_worlds // count)
         self._streams = Streams(sim.device)
         start_warp()
         with self._streams.shared():
-            renderer = mujoco_warp.put_model(model)
+            sizes = dict.fromkeys(MODEL_FIELDS, capacity) if cfg.varied else {}
+            shared = mujoco_warp.put_model(model)
             self._tracers = [
-                _Tracer(model, renderer, capacity, cfg, sim.device)
+                _Tracer(
+                    model,
+                    mujoco_warp.put_model(model, sizes) if cfg.varied else shared,
+                    capacity,
+                    cfg,
+                    sim.device,
+                )
                 for _ in range(count)
             ]
             # One after the other: the first compiles what the others find cached.
@@ -117,6 +145,8 @@ class Camera:
         self._rgb = torch.zeros(*pixels, 3, dtype=torch.uint8, device=sim.device)
         self._depth = torch.zeros(pixels if cfg.depth else (0,), device=sim.device)
         self.depth_m = self._depth
+        self._stand = stand(cfg.viewpoint, sim)
+        self.looks = {**first_looks(model, sim), **self._stand} if cfg.varied else {}
 
     def render(self, worlds: Tensor | None = None) -> Tensor:
         """Draw worlds.
@@ -136,8 +166,7 @@ class Camera:
             )
         ]
         for tracer, rows in parts:
-            which = rows if worlds is None else worlds[rows]
-            tracer.pose(self._pos[which], self._mat[which])
+            tracer.take(self._shown(rows if worlds is None else worlds[rows]))
         with self._streams.shared():
             # The pool runs nothing but the tracer: torch's own threads stay out of it.
             list(self._map(_Tracer.trace, [tracer for tracer, _ in parts]))
@@ -147,6 +176,21 @@ class Camera:
                 tracer.copy_depth(self._depth[rows])
         self.depth_m = self._depth[:count]
         return self._rgb[:count]
+
+    def _shown(self, worlds: Tensor | slice) -> dict[str, Tensor]:
+        """Everything that is not the same in every world and at all times, (n, ...)."""
+        looks = {k: rows for k, rows in self.looks.items() if k not in self._stand}
+        shown = {name: rows[worlds] for name, rows in (self._geoms | looks).items()}
+        if self.looks or self._carrier:
+            pos, mat = (rows[worlds] for rows in self._stand.values())
+            if self._carrier:
+                base, turn = (rows[worlds].float() for rows in self._carrier.values())
+                turn = turn.view(-1, 3, 3)
+                # Sums, not matrix products: on a GPU those may be rounded to TF32.
+                pos = base + (turn * pos[:, None]).sum(-1)
+                mat = (turn[..., None] * mat[:, None]).sum(-2)
+            shown |= {"cam_xpos": pos, "cam_xmat": mat.flatten(1)}
+        return shown
 
 
 class _Tracer:
@@ -185,7 +229,14 @@ class _Tracer:
             name: torch.from_numpy(value).float().to(device).repeat(capacity, 1, 1)
             for name, value in fixed.items()
         }
-        self._pos, self._mat = poses["geom_xpos"], poses["geom_xmat"]
+        camera = model.camera(_NAME).id
+        self._live = poses | {
+            "cam_xpos": poses["cam_xpos"][:, camera],
+            "cam_xmat": poses["cam_xmat"][:, camera],
+        }
+        if cfg.varied:
+            for name in MODEL_FIELDS:
+                self._live[name] = warp.to_torch(getattr(renderer, name))
         self._data = SimpleNamespace(
             nworld=capacity,
             flexvert_xpos=warp.zeros((capacity, 0), dtype=warp.vec3),
@@ -194,15 +245,14 @@ class _Tracer:
         self._rgb = warp.to_torch(self._context.rgb_data).view(torch.uint8)
         self._depth = warp.to_torch(self._context.depth_data)
 
-    def pose(self, pos: Tensor, mat: Tensor) -> None:
-        """Take over the geoms of n worlds, (n, ngeom, 3) and (n, ngeom, 9)."""
-        count = len(pos)
-        self._pos[:count].copy_(pos)
-        self._mat[:count].copy_(mat)
-        self._data.nworld = count
+    def take(self, shown: dict[str, Tensor]) -> None:
+        """Take over poses and looks of n worlds, (n, ...) each."""
+        for name, rows in shown.items():
+            self._live[name][: len(rows)].copy_(rows)
+        self._data.nworld = len(shown["geom_xpos"])
 
     def trace(self) -> None:
-        """Draw the worlds last posed."""
+        """Draw the worlds last taken."""
         mujoco_warp.refit_bvh(self._model, self._data, self._context)
         mujoco_warp.render(self._model, self._data, self._context)
 
@@ -246,17 +296,32 @@ def _fixed_poses(
     return {name: getattr(data, name) for name in names}
 
 
-def _bound(sim: Sim) -> tuple[Tensor, Tensor]:
-    """Live poses of all geoms, (num_worlds, ngeom, 3) and (num_worlds, ngeom, 9).
+def _bound(sim: Sim, body: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Live poses of all geoms, (W, ngeom, 3 or 9), and of a body if named, (W, 3 or 9).
 
     A field bound between two calls is filled by the next one only: so compute it
     once, and put everything else back.
     """
     before = sim.snapshot()
-    pos, mat = sim.field("geom_xpos"), sim.field("geom_xmat")
+    geoms = {name: sim.field(name) for name in ("geom_xpos", "geom_xmat")}
+    carrier: dict[str, Tensor] = {}
+    if body:
+        row = _body_id(sim.model, body)
+        carrier = {name: sim.field(name)[:, row] for name in ("xpos", "xmat")}
     sim.forward()
     sim.restore(before)
-    return pos, mat.reshape(sim.num_worlds, -1, 9)
+    return {k: x.reshape(*x.shape[:2], -1) for k, x in geoms.items()}, carrier
+
+
+def _body_id(model: mujoco.MjModel, name: str) -> int:
+    """Index of the body that carries a camera."""
+    names = [model.body(i).name for i in range(model.nbody)]
+    if name not in names:
+        raise UserError(
+            f"the camera sits on the body {name!r}, which this scene does not have; choose "
+            f"a viewpoint in the world, or one on: {', '.join(sorted(filter(None, names)))}"
+        )
+    return names.index(name)
 
 
 def _as_warp(poses: Tensor) -> object:

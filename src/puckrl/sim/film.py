@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from puckrl.core.errors import UserError
 from puckrl.sim.backend import Sim
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.viewpoints import Vec3, Viewpoint
@@ -77,6 +78,9 @@ class Film:
         view: where it is seen from.
         size: width and height of an image in pixels.
         marker_radius_m: radius of the sphere.
+
+    Raises:
+        UserError: if a body carries the camera.
     """
 
     def __init__(
@@ -87,6 +91,10 @@ class Film:
         size: tuple[int, int],
         marker_radius_m: float,
     ) -> None:
+        if view.body:
+            raise UserError(
+                f"a film needs a camera that stands still; this one sits on {view.body!r}"
+            )
         width, height = (round(_SUPERSAMPLING * pixels) for pixels in size)
         cfg = CameraCfg(
             width=width,

@@ -13,7 +13,7 @@ Vec3 = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """A camera's place in world coordinates; it is held upright."""
+    """A camera's place in the world or on a body; it is held upright in that frame."""
 
     pos_m: Vec3
     """Position of the camera."""
@@ -21,6 +21,8 @@ class Viewpoint:
     """The point in the middle of the image; not straight above or below."""
     fovy_deg: float
     """Vertical field of view."""
+    body: str = ""
+    """Body that carries the camera, in whose frame the points are; empty: the world."""
 
     def rotation(self) -> NDArray[np.float64]:
         """Columns are the camera's right, up and backward axes, (3, 3)."""
@@ -31,7 +33,7 @@ class Viewpoint:
         return np.stack([right, np.cross(back, right), back], axis=1)
 
     def rays(self, width: int, height: int) -> NDArray[np.float64]:
-        """World directions through the pixels' centres, (height, width, 3).
+        """Directions through the pixels' centres, (height, width, 3).
 
         They are one metre long along the optical axis, so that the point seen by a
         pixel is ``pos_m + depth_m * ray``.
@@ -71,6 +73,11 @@ VIEWPOINTS: dict[str, Viewpoint] = {
     "front": Viewpoint((2.05, 0.75, 1.05), (1.33, 0.75, 0.42), 38.0),
     # gymnasium-robotics' own view, from far away: the object is 3-4 pixels at 84 x 84.
     "reference": orbit((1.3, 0.75, 0.55), 2.5, 132.0, -14.0, 45.0),
+    # On the side of the hand away from the robot; fingers point along its x. It shows
+    # what is near and in front of them, and nothing of what lies behind.
+    "wrist": Viewpoint(
+        (-0.10, 0.0, 0.12), (0.05, 0.0, 0.06), 90.0, "robot0:gripper_link"
+    ),
     # Arm, table and goal, for people.
     "film": Viewpoint((2.30, -0.32, 1.20), (1.26, 0.76, 0.53), 31.0),
 }

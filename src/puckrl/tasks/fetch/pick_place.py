@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from puckrl.core.types import Obs
+from puckrl.sim.viewpoints import Viewpoint
 from puckrl.tasks.fetch.fetch import FetchCfg, FetchTask
 from puckrl.tasks.fetch.motion import (
     CLOSE,
@@ -35,6 +36,9 @@ class FetchPickAndPlace(FetchTask):
         goals_in_air=True,
         driven_fingers=True,
     )
+
+    # Further away and higher than the others: goals hang up to 0.45 m above the table.
+    film_view = Viewpoint((2.30, -0.32, 1.30), (1.26, 0.76, 0.64), 40.0)
 
     sanity = Sanity(
         landmarks=(

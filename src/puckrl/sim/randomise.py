@@ -1,0 +1,122 @@
+"""Domain randomisation: looks that change with every episode.
+
+Colours, lights and the places of cameras are drawn when a world is reset, from the
+world's own counter-based stream: world 7 looks the same beside 8 worlds or 8,000.
+
+Source: Tobin et al. (2017), "Domain randomization for transferring deep neural networks
+from simulation to the real world", section III.A.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from puckrl.core.errors import UserError
+from puckrl.core.rng import Draws
+from puckrl.sim.camera import Camera
+
+_LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
+
+
+@dataclass(frozen=True)
+class RandomiseCfg:
+    """How far looks stray; everything is off by default."""
+
+    colours: float = 0.0
+    """Greatest share of a random colour in that of every geom, 0 to 1."""
+    brightness: float = 0.0
+    """Lights are stronger or weaker by up to this share, 0 to 1."""
+    light_deg: float = 0.0
+    """Lights turn by up to this angle about each axis, 0 to 90."""
+    camera_m: float = 0.0
+    """Cameras move by up to this distance along each axis, 0 to 1."""
+    camera_deg: float = 0.0
+    """Cameras turn by up to this angle about each axis, 0 to 90."""
+
+    @property
+    def on(self) -> bool:
+        """Whether anything changes."""
+        return any(value != 0 for value in asdict(self).values())
+
+    def check(self) -> None:
+        """Refuse what has no meaning.
+
+        Raises:
+            UserError: for a number outside its range.
+        """
+        for name, value in asdict(self).items():
+            most = 90.0 if name.endswith("_deg") else 1.0
+            if not 0.0 <= value <= most:
+                raise UserError(
+                    f"--pixels.randomise.{name.replace('_', '-')} {value:g} is out of "
+                    f"range; legal: 0 to {most:g}"
+                )
+
+
+class Randomiser:
+    """Draws new looks for worlds that begin an episode.
+
+    All cameras of a world see the same colours and lights; each has a place of its own.
+
+    Args:
+        cfg: how far looks stray.
+        cameras: theirs; with ``varied`` looks if anything is to change.
+    """
+
+    def __init__(self, cfg: RandomiseCfg, cameras: Sequence[Camera]) -> None:
+        self._cfg, self._cameras = cfg, cameras
+        # every row is the same at first
+        self._plain = [
+            {name: rows[:1].clone() for name, rows in camera.looks.items()}
+            for camera in cameras
+        ]
+
+    def __call__(self, worlds: Tensor, draws: Draws) -> None:
+        """Draw the looks of ``worlds``, (n,)."""
+        if not self._cfg.on:
+            return
+        shared = self._colours(draws) | self._lights(draws)
+        for camera, plain in zip(self._cameras, self._plain, strict=True):
+            place = self._place(plain, draws)
+            for name, rows in (shared | place).items():
+                camera.looks[name][worlds] = rows.to(camera.looks[name])
+
+    def _colours(self, draws: Draws) -> dict[str, Tensor]:
+        """Colours of geoms, mixed with random ones."""
+        plain = self._plain[0]["geom_rgba"].double()
+        fresh = draws.uniform(0.0, 1.0, plain.shape[1], 3)
+        share = draws.uniform(0.0, self._cfg.colours, plain.shape[1], 1)
+        rgb = plain[..., :3].lerp(fresh, share)
+        return {"geom_rgba": torch.cat([rgb, plain[..., 3:].expand_as(share)], dim=-1)}
+
+    def _lights(self, draws: Draws) -> dict[str, Tensor]:
+        """Strength and direction of lights."""
+        plain = self._plain[0]
+        count = plain["light_xdir"].shape[1]
+        spread = self._cfg.brightness
+        gain = draws.uniform(1.0 - spread, 1.0 + spread, count, 1)
+        turn = _rotations(draws, self._cfg.light_deg, count)
+        towards = (turn * plain["light_xdir"].double()[:, :, None]).sum(-1)
+        return {name: plain[name] * gain for name in _LIGHTS} | {"light_xdir": towards}
+
+    def _place(self, plain: dict[str, Tensor], draws: Draws) -> dict[str, Tensor]:
+        """Where a camera stands, and where it looks."""
+        far = self._cfg.camera_m
+        turn = _rotations(draws, self._cfg.camera_deg, 1)[:, 0]
+        return {
+            "cam_pos": plain["cam_pos"] + draws.uniform(-far, far, 3),
+            "cam_mat": turn @ plain["cam_mat"].double(),
+        }
+
+
+def _rotations(draws: Draws, most_deg: float, count: int) -> Tensor:
+    """Rotations whose vector lies in a cube of this half side, (n, count, 3, 3)."""
+    most = math.radians(most_deg)
+    x, y, z = draws.uniform(-most, most, count, 3).unbind(-1)
+    zero = torch.zeros_like(x)
+    rows = ((zero, -z, y), (z, zero, -x), (-y, x, zero))
+    skew = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+    return torch.linalg.matrix_exp(skew)

@@ -1,0 +1,177 @@
+"""Domain randomisation: off it is not there, on it is drawn world by world."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from puckrl.core.errors import UserError
+from puckrl.core.rng import Draws
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.lab.build import make_env
+from puckrl.lab.config import PixelsCfg, SimCfg
+from puckrl.sim.randomise import RandomiseCfg, _rotations
+from tests.sim import golden
+
+PLAIN = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=1)
+ALL = RandomiseCfg(
+    colours=0.4, brightness=0.3, light_deg=30.0, camera_m=0.03, camera_deg=2.0
+)
+WORLDS = 3
+
+
+def stage(randomise: RandomiseCfg, seed: int = 0, worlds: int = WORLDS) -> GoalEnv:
+    pixels = replace(PLAIN, randomise=randomise)
+    return make_env("push", SimCfg(num_worlds=worlds), pixels=pixels, seed=seed)
+
+
+def looks(env: GoalEnv) -> dict[str, Tensor]:
+    found = env.snapshot()
+    return {
+        name.removeprefix("looks.0."): rows
+        for name, rows in found.items()
+        if name.startswith("looks.0.")
+    }
+
+
+def test_off_there_are_no_looks_and_pictures_are_what_they_were() -> None:
+    env = stage(RandomiseCfg())
+    assert not looks(env)
+    first = env.reset()["frame"][0].numpy().astype(int)
+    assert abs(first - golden.image("side")).max() == 0
+
+
+def test_varied_looks_that_nobody_changes_are_the_plain_ones() -> None:
+    # brightness alone, by nothing that a number of 8 bits could show
+    env = stage(RandomiseCfg(brightness=1e-9))
+    assert torch.equal(env.reset()["frame"], stage(RandomiseCfg()).reset()["frame"])
+
+
+@pytest.mark.parametrize(
+    ("cfg", "changed"),
+    [
+        (RandomiseCfg(colours=0.4), {"geom_rgba"}),
+        (
+            RandomiseCfg(brightness=0.3),
+            {"light_ambient", "light_diffuse", "light_specular"},
+        ),
+        (RandomiseCfg(light_deg=30.0), {"light_xdir"}),
+        (RandomiseCfg(camera_m=0.03), {"cam_pos"}),
+        (RandomiseCfg(camera_deg=5.0), {"cam_mat"}),
+    ],
+)
+def test_each_setting_changes_its_looks_and_the_pictures(
+    cfg: RandomiseCfg, changed: set[str]
+) -> None:
+    plain, env = stage(RandomiseCfg()), stage(cfg)
+    before = looks(env)
+    apart = plain.reset()["frame"].int() - env.reset()["frame"].int()
+    # the table is white whatever the light; the arm is not
+    assert (apart.abs().flatten(1).amax(dim=1) > 8).all()
+    after = looks(env)
+    moved = {
+        name
+        for name, rows in after.items()
+        if not torch.allclose(rows, before[name], atol=1e-6)
+    }
+    assert moved == changed
+
+
+def test_looks_stay_in_their_bounds_and_differ_between_worlds_and_episodes() -> None:
+    env = stage(ALL, worlds=16)
+    plain = looks(env)
+    env.reset()
+    first = looks(env)
+    env.reset()
+    for now in (first, looks(env)):
+        rgb, base = now["geom_rgba"][..., :3], plain["geom_rgba"][..., :3]
+        # towards a colour in [0, 1], by a share of 0.4 at most
+        assert (rgb >= 0.6 * base - 1e-6).all()
+        assert (rgb <= 0.6 * base + 0.4 + 1e-6).all()
+        assert torch.equal(now["geom_rgba"][..., 3], plain["geom_rgba"][..., 3])
+        gain = now["light_diffuse"] / plain["light_diffuse"]
+        assert 0.7 - 1e-6 <= gain.min() < 0.85 < 1.15 < gain.max() <= 1.3 + 1e-6
+        torch.testing.assert_close(now["light_xdir"].norm(dim=-1), torch.ones(16, 1))
+        apart = (now["cam_pos"] - plain["cam_pos"]).abs()
+        assert 0.02 < apart.max() <= 0.03 + 1e-6
+        for name, rows in now.items():
+            assert len(rows.flatten(1).unique(dim=0)) == 16, name
+    assert not any(torch.equal(first[name], looks(env)[name]) for name in first)
+
+
+def test_only_the_worlds_that_begin_an_episode_change() -> None:
+    env = stage(ALL)
+    env.reset()
+    before = looks(env)
+    env.reset(torch.tensor([1]))
+    for name, rows in looks(env).items():
+        same = (rows == before[name]).flatten(1).all(dim=1)
+        assert same.tolist() == [True, False, True], name
+
+
+def test_looks_follow_from_seed_world_and_episode_alone() -> None:
+    few, many, other = stage(ALL), stage(ALL, worlds=5), stage(ALL, seed=1)
+    frames = [env.reset()["frame"][:WORLDS] for env in (few, many, other)]
+    assert torch.equal(frames[0], frames[1])
+    assert not torch.equal(frames[0], frames[2])
+
+
+def test_the_task_does_not_notice() -> None:
+    plain, varied = stage(RandomiseCfg()), stage(ALL)
+    for _ in range(2):
+        expected, got = plain.reset(), varied.reset()
+        for name in ("state", "desired_goal"):
+            assert torch.equal(expected[name], got[name])
+
+
+def test_a_restored_world_looks_as_it_looked() -> None:
+    env, other = stage(ALL), stage(ALL, seed=5)
+    env.reset()
+    other.reset()
+    other.restore(env.snapshot())
+    action = torch.full((WORLDS, 4), 0.5)
+    assert torch.equal(env.step(action).obs["frame"], other.step(action).obs["frame"])
+
+
+def _covered(randomise: RandomiseCfg) -> Tensor:
+    """Pixels of the object in each of 16 worlds, (16,)."""
+    env = stage(randomise, worlds=16)
+    shown = env.reset()["frame"].int()
+    height = env.sim.model.joint("object0:joint").qposadr[0] + 2
+    env.sim.field("qpos")[:, height] -= 50.0
+    env.sim.forward()
+    env._cameras.advance()
+    apart = (shown - env.observe()["frame"].int()).abs().amax(dim=-1)
+    return (apart > 8).flatten(1).sum(dim=1)
+
+
+def test_the_object_stays_visible() -> None:
+    in_sight = _covered(RandomiseCfg()) >= 4  # else it is behind the gripper
+    assert in_sight.sum() >= 12
+    assert (_covered(ALL)[in_sight] >= 2).all()
+
+
+def test_rotations_are_rotations_by_the_angle() -> None:
+    worlds = torch.arange(4)
+    draws = Draws(0, worlds, torch.zeros_like(worlds))
+    turns = _rotations(draws, 20.0, 2)
+    eye = torch.eye(3, dtype=torch.float64).expand(4, 2, 3, 3)
+    torch.testing.assert_close(turns @ turns.mT, eye)
+    # Rodrigues: trace = 1 + 2 cos of the vector's length
+    vector = Draws(0, worlds, torch.zeros_like(worlds)).uniform(-20.0, 20.0, 2, 3)
+    expected = 1 + 2 * torch.cos(torch.deg2rad(vector).norm(dim=-1))
+    trace = turns.diagonal(dim1=-2, dim2=-1).sum(-1)
+    torch.testing.assert_close(trace, expected)
+
+
+@pytest.mark.parametrize(
+    ("cfg", "message"),
+    [
+        (RandomiseCfg(colours=1.5), r"randomise\.colours 1\.5 .* 0 to 1$"),
+        (RandomiseCfg(camera_deg=-1.0), r"randomise\.camera-deg -1 .* 0 to 90$"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(cfg: RandomiseCfg, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        stage(cfg)
