@@ -11,36 +11,37 @@
 
 Importing this module registers ``puck/Fetch{Reach,Push,Slide,PickAndPlace}[Dense]-v4``.
 They take gymnasium-robotics' place number for number: the same spaces, observations,
-rewards and ``info["is_success"]``.
+rewards and ``info["is_success"]``. ``puck/FetchPushPixels[Dense]-v4`` and siblings show
+pictures in place of the object: `gym_pixels`.
 
 The time limit of one world is Gymnasium's ``TimeLimit`` wrapper, so that
 ``gymnasium.make(..., max_episode_steps=100)`` works; many worlds count for themselves.
 """
 
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium
 import numpy as np
 import torch
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from puckrl.core.errors import UserError
-from puckrl.core.types import Obs, Spaces
+from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.interop.view import Observation, View
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
 
 if TYPE_CHECKING:
+    from puckrl.lab.config import PixelsCfg
     from puckrl.sim.film import Film
 
-# Gymnasium's own spaces are typed no closer than this
-Observation = dict[str, Any]
 Action = NDArray[Any]
 Info = dict[str, Any]
 
@@ -53,11 +54,6 @@ IDS = {
 """Our names of the Fetch tasks by the reference's."""
 
 _HORIZON = 50
-_NAMES = {
-    "observation": "state",
-    "achieved_goal": "achieved_goal",
-    "desired_goal": "desired_goal",
-}
 
 
 class PuckEnv(gymnasium.Env[Observation, Action]):
@@ -72,6 +68,7 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         render_mode: ``"rgb_array"`` or None.
         width: of rendered images, in pixels.
         height: of rendered images, in pixels.
+        pixels: cameras that show what ``observation`` would tell; None: none.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -86,10 +83,12 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         render_mode: str | None = None,
         width: int = 480,
         height: int = 480,
+        pixels: "PixelsCfg | None" = None,
     ) -> None:
         self.task = make_task(task, reward)
-        self._env = _goal_env(self.task, num_worlds=1, auto_reset=False)
-        self.observation_space, self.action_space = _spaces(self._env.spaces)
+        self._env = _goal_env(self.task, 1, pixels, auto_reset=False)
+        self._view = View(self._env.spaces)
+        self.observation_space, self.action_space = self._view.spaces()
         self.render_mode = render_mode
         self._size = (width, height)
         self._film: Film | None = None
@@ -103,14 +102,14 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         if seed is not None or not self._seeded:
             self._env.reseed(_draw_seed(self.np_random))
             self._seeded = True
-        return _observation(self._env.reset(), 0), {}
+        return self._view.observation(self._env.reset(), 0), {}
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
         """One control step; truncated only if the physics failed."""
         batch = _actions(np.asarray(action)[None], self._env)
         step = self._env.step(batch)
         return (
-            _observation(step.final_obs, 0),
+            self._view.observation(step.final_obs, 0),
             float(step.reward[0]),
             bool(step.terminated[0]),
             bool(step.diverged[0]),
@@ -153,6 +152,7 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         reward: sparse or dense.
         max_episode_steps: steps of an episode; None: as the task says.
         num_threads: C threads; 0: every core.
+        pixels: cameras that show what ``observation`` would tell; None: none.
     """
 
     def __init__(
@@ -162,6 +162,7 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         reward: RewardKind = "sparse",
         max_episode_steps: int | None = None,
         num_threads: int = 0,
+        pixels: "PixelsCfg | None" = None,
     ) -> None:
         self.metadata = {
             "render_modes": [],
@@ -172,8 +173,9 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         self.task = make_task(task, reward)
         if max_episode_steps is not None:
             self.task.spaces = replace(self.task.spaces, horizon=max_episode_steps)
-        self._env = _goal_env(self.task, num_envs, num_threads=num_threads)
-        single = _spaces(self._env.spaces)
+        self._env = _goal_env(self.task, num_envs, pixels, num_threads=num_threads)
+        self._view = View(self._env.spaces)
+        single = self._view.spaces()
         self.single_observation_space, self.single_action_space = single
         self.observation_space = batch_space(single[0], num_envs)
         self.action_space = batch_space(single[1], num_envs)
@@ -201,7 +203,7 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
             self._seeded = True
         mask = (options or {}).get("reset_mask")
         worlds = None if mask is None else torch.from_numpy(np.flatnonzero(mask))
-        return _observation(self._env.reset(worlds), ...), {}
+        return self._view.observation(self._env.reset(worlds), ...), {}
 
     def step(
         self, actions: Action
@@ -213,9 +215,9 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         if not done.all():
             info |= {"is_success": success & ~done, "_is_success": ~done}
         if done.any():
-            info |= _final(step.final_obs, success, done)
+            info |= _final(self._view, step.final_obs, success, done)
         return (
-            _observation(step.obs, ...),
+            self._view.observation(step.obs, ...),
             step.reward.numpy(),
             step.terminated.numpy(),
             step.truncated.numpy(),
@@ -229,11 +231,13 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         return _reward(self.task, achieved_goal, desired_goal)
 
 
-def _final(obs: Obs, success: NDArray[np.bool_], done: NDArray[np.bool_]) -> Info:
+def _final(
+    view: View, obs: Obs, success: NDArray[np.bool_], done: NDArray[np.bool_]
+) -> Info:
     """Where the worlds that are done truly ended, as Gymnasium's own vectors say it."""
     final_obs = np.full(len(done), None, dtype=object)
     for world in np.flatnonzero(done):
-        final_obs[world] = _observation(obs, int(world))
+        final_obs[world] = view.observation(obs, int(world))
     inner = {"is_success": success & done, "_is_success": done.copy()}
     return {
         "final_obs": final_obs,
@@ -244,30 +248,22 @@ def _final(obs: Obs, success: NDArray[np.bool_], done: NDArray[np.bool_]) -> Inf
 
 
 def _goal_env(
-    task: Task, num_worlds: int, *, auto_reset: bool = True, num_threads: int = 0
+    task: Task,
+    num_worlds: int,
+    pixels: "PixelsCfg | None",
+    *,
+    auto_reset: bool = True,
+    num_threads: int = 0,
 ) -> GoalEnv:
     """The batched environment on the CPU."""
     sim = CpuSim(task.scene().compile(), num_worlds, num_threads)
-    return GoalEnv(task, sim, auto_reset=auto_reset)
+    if pixels is None:
+        return GoalEnv(task, sim, auto_reset=auto_reset)
+    # longer to import than all the rest
+    from puckrl.lab.build import make_cameras
 
-
-def _spaces(of: Spaces) -> tuple[spaces.Dict, spaces.Box]:
-    """Observation and action space of one world, as gymnasium-robotics has them."""
-    sizes = {
-        "observation": of.state_dim,
-        "achieved_goal": of.goal_dim,
-        "desired_goal": of.goal_dim,
-    }
-    boxes: dict[str, spaces.Space[Any]] = {
-        name: spaces.Box(-np.inf, np.inf, (size,), np.float64)
-        for name, size in sizes.items()
-    }
-    return spaces.Dict(boxes), spaces.Box(-1.0, 1.0, (of.action_dim,), np.float32)
-
-
-def _observation(obs: Obs, world: Any) -> Observation:
-    """Observations under Gymnasium's names: of one world, or of all (``...``)."""
-    return {name: obs[ours][world].numpy() for name, ours in _NAMES.items()}
+    cameras = make_cameras(task, sim, pixels)
+    return GoalEnv(task, sim, auto_reset=auto_reset, cameras=cameras)
 
 
 def _actions(actions: NDArray[Any], env: GoalEnv) -> Tensor:
@@ -297,15 +293,21 @@ def _draw_seed(rng: np.random.Generator) -> int:
 
 def _register() -> None:
     """Tell Gymnasium the ids; importing this module does it."""
-    for reference, task in IDS.items():
-        for suffix, reward in (("", "sparse"), ("Dense", "dense")):
-            gymnasium.register(
-                id=f"puck/Fetch{reference}{suffix}-v4",
-                entry_point=f"{__name__}:PuckEnv",
-                vector_entry_point=f"{__name__}:PuckVectorEnv",
-                max_episode_steps=_HORIZON,
-                kwargs={"task": task, "reward": reward},
-            )
+    rewards = (("", "sparse"), ("Dense", "dense"))
+    doors = (
+        ("", f"{__name__}:PuckEnv", f"{__name__}:PuckVectorEnv"),
+        ("Pixels", f"{__name__}_pixels:PixelEnv", f"{__name__}_pixels:PixelVectorEnv"),
+    )
+    for (reference, task), (seen, one, many), (suffix, reward) in product(
+        IDS.items(), doors, rewards
+    ):
+        gymnasium.register(
+            id=f"puck/Fetch{reference}{seen}{suffix}-v4",
+            entry_point=one,
+            vector_entry_point=many,
+            max_episode_steps=_HORIZON,
+            kwargs={"task": task, "reward": reward},
+        )
 
 
 _register()

@@ -103,11 +103,17 @@ class EpisodeRing:
         """Transitions that can be sampled."""
         return self._uniform.total
 
-    def begin(self, obs: Obs) -> None:
-        """Record the first observation of every world, (num_worlds, ...)."""
-        self._elapsed.zero_()
-        self._write_obs(self._worlds, obs)
-        self._staging["desired_goal"].copy_(obs["desired_goal"])
+    def begin(self, obs: Obs, worlds: Tensor | None = None) -> None:
+        """Record first observations; an episode that is under way there is forgotten.
+
+        Args:
+            obs: of every world, (num_worlds, ...).
+            worlds: indices of those that begin an episode, (n,) int64; None: all.
+        """
+        worlds = self._worlds if worlds is None else worlds
+        self._elapsed[worlds] = 0
+        self._write_obs(worlds, obs)
+        self._staging["desired_goal"][worlds] = obs["desired_goal"][worlds].float()
 
     def add(
         self, action: Tensor, final_obs: Obs, done: Tensor, diverged: Tensor, obs: Obs
@@ -128,10 +134,7 @@ class EpisodeRing:
             return
         self._elapsed -= diverged.long()
         self._commit((done & (self._elapsed > 0)).nonzero()[:, 0])
-        worlds = done.nonzero()[:, 0]
-        self._elapsed[worlds] = 0
-        self._write_obs(worlds, obs)
-        self._staging["desired_goal"][worlds] = obs["desired_goal"][worlds].float()
+        self.begin(obs, done.nonzero()[:, 0])
 
     def _write_obs(self, worlds: Tensor, obs: Obs) -> None:
         """Stage the observation of ``worlds`` at their present index."""

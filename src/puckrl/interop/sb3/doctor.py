@@ -123,9 +123,9 @@ def facts_of(model: BaseAlgorithm) -> RunFacts:
         modality="pixels" if pixels else "state",
         sparse=_sparse(env),
         gamma=float(getattr(model, "gamma", 0.0)) or None,
-        horizon=_horizon(env),
+        horizon=horizon_of(env),
         update_ratio=_update_ratio(model),
-        her=getattr(model, "replay_buffer_class", None) is HerReplayBuffer,
+        her=isinstance(getattr(model, "replay_buffer", None), HerReplayBuffer),
         action_dim=int(np.prod(box.shape)) if isinstance(box, spaces.Box) else None,
     )
 
@@ -142,7 +142,7 @@ def _update_ratio(model: BaseAlgorithm) -> float | None:
     return updates / (turn.frequency * model.n_envs)
 
 
-def _horizon(env: VecEnv | None) -> int | None:
+def horizon_of(env: VecEnv | None) -> int | None:
     """Steps of an episode, as the environment was registered."""
     spec = env.get_attr("spec", 0)[0] if env is not None else None
     return getattr(spec, "max_episode_steps", None)

@@ -1,0 +1,100 @@
+"""What pictures cost in Stable-Baselines3's replay buffers and in ours -> results/sb3_memory.csv.
+
+python benchmarks/sb3_memory.py
+
+FetchPush at 84 x 84 RGB in stacks of four; the same episodes of random play in every buffer.
+Bytes are those of all arrays, over the transitions that fit. Batches of 256 are drawn in
+turns and reported as a ratio to SB3's HerReplayBuffer; one torch thread.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from stable_baselines3 import HerReplayBuffer
+from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+import puckrl.interop.gym
+from puckrl.core.runtime import torch_threads
+from puckrl.interop.sb3 import FrameReplayBuffer
+from puckrl.lab.race import Contender, race
+from puckrl.lab.results import Row, manifest, write_table
+
+ENV = "puck/FetchPushPixels-v4"
+PICTURE = {"height": 84, "width": 84, "stack": 4}
+EPISODES, HORIZON, BATCH, BATCHES, REPEATS = 80, 50, 256, 10, 9
+
+gymnasium.register_envs(puckrl.interop.gym)
+
+
+def main() -> None:
+    """Fill, weigh, race."""
+    env = DummyVecEnv([partial(gymnasium.make, ENV, **PICTURE)])
+    size = EPISODES * HORIZON
+    spaces = (env.observation_space, env.action_space)
+    buffers: dict[str, ReplayBuffer] = {
+        "SB3 HerReplayBuffer": HerReplayBuffer(size, *spaces, env, "cpu"),
+        "SB3 DictReplayBuffer": DictReplayBuffer(size, *spaces, "cpu"),
+        "puckrl FrameReplayBuffer": FrameReplayBuffer(size, *spaces, env, "cpu"),
+    }
+    for step in random_play(env, size):
+        for buffer in buffers.values():
+            buffer.add(*step)
+
+    def draw(buffer: ReplayBuffer) -> int:
+        for _ in range(BATCHES):
+            buffer.sample(BATCH)
+        return BATCHES
+
+    contenders = [
+        Contender(name, lambda: None, partial(draw, buffer))
+        for name, buffer in buffers.items()
+    ]
+    with torch_threads(1):
+        raced = race(contenders, REPEATS)
+    weights = {name: weight(buffer) / size for name, buffer in buffers.items()}
+    lightest = min(weights.values())
+    rows: list[Row] = [
+        {
+            "buffer": name,
+            "bytes_per_transition": round(bytes_, 1),
+            "times_ours": round(bytes_ / lightest, 2),
+            "gb_per_million": round(bytes_ / 1e3, 1),
+            "batches_per_s_ratio": row["ratio"],
+        }
+        for (name, bytes_), row in zip(weights.items(), raced, strict=True)
+    ]
+    print(*rows, sep="\n")
+    about = manifest(env=ENV, **PICTURE, episodes=EPISODES, batch=BATCH)
+    write_table(Path("results/sb3_memory.csv"), rows, about)
+
+
+def random_play(env: DummyVecEnv, steps: int) -> Iterator[tuple[Any, ...]]:
+    """Arguments of ``ReplayBuffer.add``, as SB3's algorithms make them."""
+    env.seed(0)
+    env.action_space.seed(0)
+    obs = env.reset()
+    for _ in range(steps):
+        action = env.action_space.sample()[None]
+        begun, reward, done, infos = env.step(action)
+        final = infos[0].get("terminal_observation")
+        then = {n: v[None] for n, v in final.items()} if done[0] else begun
+        yield obs, then, action, reward, done, infos
+        obs = begun
+
+
+def weight(buffer: object) -> int:
+    """Bytes of all arrays and tensors that hold transitions; empty infos aside."""
+    owner = buffer.ring if isinstance(buffer, FrameReplayBuffer) else buffer
+    found = [v for name, v in vars(owner).items() if name != "infos"]
+    kept = [v for f in found for v in (f.values() if isinstance(f, dict) else [f])]
+    return sum(v.nbytes for v in kept if isinstance(v, np.ndarray | torch.Tensor))
+
+
+if __name__ == "__main__":
+    main()

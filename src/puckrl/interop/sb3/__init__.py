@@ -1,0 +1,20 @@
+"""Parts for Stable-Baselines3.
+
+DoctorCallback        judges a run while it goes on                   doctor
+FrameReplayBuffer     hindsight replay that keeps each picture once   buffer
+PixelExtractor        our encoders, for any policy                    extractors
+CriticEncoderPolicy   SAC whose encoder learns from the critics       policy
+"""
+
+from puckrl.interop.sb3.buffer import FrameReplayBuffer
+from puckrl.interop.sb3.doctor import DoctorCallback, facts_of
+from puckrl.interop.sb3.extractors import PixelExtractor
+from puckrl.interop.sb3.policy import CriticEncoderPolicy
+
+__all__ = [
+    "CriticEncoderPolicy",
+    "DoctorCallback",
+    "FrameReplayBuffer",
+    "PixelExtractor",
+    "facts_of",
+]

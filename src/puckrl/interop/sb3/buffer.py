@@ -1,0 +1,278 @@
+"""Hindsight replay for Stable-Baselines3 that keeps each picture once.
+
+    model = SAC(
+        CriticEncoderPolicy,
+        gymnasium.make("puck/FetchReachPixels-v4"),
+        replay_buffer_class=FrameReplayBuffer,
+        replay_buffer_kwargs={"n_sampled_goal": 4, "goal_selection_strategy": "future"},
+    )
+
+SB3's own buffers keep a stack of k frames and the next stack for every transition: 2 k
+pictures where one is new. Here whole episodes lie in our ring, `puckrl.replay.episodes`;
+stacks and next observations are rebuilt when a batch is sampled.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3 import HerReplayBuffer
+from stable_baselines3.common.buffers import BaseBuffer
+from stable_baselines3.common.type_aliases import DictReplayBufferSamples
+from stable_baselines3.common.utils import get_device
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.her.goal_selection_strategy import (
+    KEY_TO_GOAL_STRATEGY,
+    GoalSelectionStrategy,
+)
+from torch import Tensor
+
+from puckrl.core.errors import UserError, unknown
+from puckrl.core.rng import generator
+from puckrl.core.types import Obs
+from puckrl.interop.sb3.doctor import horizon_of
+from puckrl.interop.sb3.packing import GOALS, Arrays, Packing
+from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.frames import Place
+from puckrl.replay.her import relabel_probability
+
+
+class FrameReplayBuffer(HerReplayBuffer):
+    """A ``replay_buffer_class`` for SB3's off-policy algorithms and goal environments.
+
+    It differs from ``HerReplayBuffer`` in this: each sampled goal is a hindsight goal
+    with probability n / (n + 1), where SB3 fixes their number in a batch; rewards are
+    computed anew for all goals; vectors are float32; an episode that is cut off by a
+    reset from outside is forgotten; ``copy_info_dict`` is not there.
+
+    Args:
+        buffer_size: transitions kept, ``horizon`` for every episode.
+        observation_space: a Dict of vectors and at most one picture, a stack of frames.
+        action_space: of one environment.
+        env: whose ``compute_reward`` is asked; SB3 fills it in.
+        device: where batches are made.
+        n_envs: environments that record at the same time.
+        optimize_memory_usage: SB3's own way; must be off.
+        handle_timeout_termination: an episode cut by a time limit has not terminated.
+        n_sampled_goal: hindsight goals per original one.
+        goal_selection_strategy: future, final, episode.
+        stack: frames in the picture; None: the environment's attribute ``stack``.
+        horizon: steps of the longest episode; None: as the environment was registered.
+        frames_on: where pictures are kept: device, cpu, disk.
+
+    Raises:
+        UserError: for observations of another form, or if stack or horizon is unknown.
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Dict,
+        action_space: spaces.Space,
+        env: VecEnv,
+        device: torch.device | str = "auto",
+        n_envs: int = 1,
+        optimize_memory_usage: bool = False,
+        handle_timeout_termination: bool = True,
+        n_sampled_goal: int = 4,
+        goal_selection_strategy: GoalSelectionStrategy | str = "future",
+        stack: int | None = None,
+        horizon: int | None = None,
+        frames_on: Place = "cpu",
+    ) -> None:
+        if optimize_memory_usage:
+            raise UserError("optimize_memory_usage is SB3's own way; leave it off")
+        # Not the parents' constructors, which allocate
+        BaseBuffer.__init__(
+            self, buffer_size, observation_space, action_space, device, n_envs
+        )
+        self.env = env
+        self.handle_timeout_termination = handle_timeout_termination
+        if stack is None and env.has_attr("stack"):
+            stack = env.get_attr("stack", 0)[0]
+        self._packing = Packing(
+            observation_space,
+            _known(stack, "stack"),
+            self.action_dim,
+            _known(horizon or horizon_of(env), "horizon"),
+        )
+        self._cfg = ReplayCfg(
+            capacity=buffer_size,
+            her_strategy=_strategy(goal_selection_strategy),
+            her_ratio=relabel_probability(n_sampled_goal),
+            frames_on=frames_on,
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.ring = EpisodeRing(
+            self._cfg,
+            self._packing.spaces,
+            self.n_envs,
+            self._reward,
+            _never,
+            self.device,
+            torch.device("cpu"),
+        )
+        # SB3 has just seeded torch's own generator with the model's seed
+        seed = int(torch.randint(2**62, ()))
+        self._rng = generator(seed, "replay", self.device)
+        self._elapsed = np.zeros(self.n_envs, dtype=np.int64)
+        self._last: Obs = {}
+
+    def size(self) -> int:
+        """Transitions that can be sampled."""
+        return len(self.ring)
+
+    # -- recording ------------------------------------------------------------
+
+    def add(
+        self,
+        obs: Arrays,
+        next_obs: Arrays,
+        action: NDArray[Any],
+        reward: NDArray[Any],
+        done: NDArray[Any],
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Record one step of every environment, (n_envs, ...).
+
+        Raises:
+            UserError: if what is not stored would not be found again.
+        """
+        done = np.asarray(done, bool)
+        timeout = [info.get("TimeLimit.truncated", False) for info in infos]
+        ended = done & ~(np.array(timeout, bool) & self.handle_timeout_termination)
+        now = self._packing.pack(obs, np.zeros_like(ended))
+        then = self._packing.pack(next_obs, ended)
+        fresh = self._elapsed == 0
+        for name, before in self._last.items():
+            fresh |= (now[name] != before).any(1).numpy()
+        self._packing.check_stacks(obs, next_obs, fresh)
+        self._check_goals(then, obs, reward)
+        self._elapsed[fresh] = 0
+        if self._elapsed.max() >= self.ring.horizon:
+            raise UserError(
+                f"an episode is longer than {self.ring.horizon} steps; say how long "
+                "they get: replay_buffer_kwargs={'horizon': ...}"
+            )
+        if fresh.any():
+            self.ring.begin(now, torch.from_numpy(fresh.nonzero()[0]))
+        taken = torch.from_numpy(action.reshape(self.n_envs, self.action_dim))
+        over = torch.from_numpy(done)
+        # Where the next episode starts is told by the next call
+        self.ring.add(taken, then, over, torch.zeros_like(over), then)
+        self._elapsed = np.where(done, 0, self._elapsed + 1)
+        self._last = {name: then[name].clone() for name in ("state", *GOALS)}
+
+    def _check_goals(self, then: Obs, obs: Arrays, reward: NDArray[Any]) -> None:
+        """Goals must stand still and decide the reward."""
+        asked, achieved = then["desired_goal"], then["achieved_goal"]
+        if not np.array_equal(asked.numpy(), obs["desired_goal"]):
+            raise UserError("desired_goal changed within an episode: no hindsight")
+        computed = self._reward(achieved, asked).numpy()
+        if not np.allclose(computed, reward, atol=1e-5):
+            raise UserError(
+                f"the environment gave the reward {reward}, its compute_reward says "
+                f"{computed}; wrappers must not change the reward"
+            )
+
+    def _reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """What ``compute_reward`` of the first environment says, (B,) float32."""
+        assert self.env is not None, "set_env() first"
+        goals = (goal.cpu().numpy() for goal in (achieved, desired))
+        [reward] = self.env.env_method(
+            "compute_reward", *goals, [{}] * len(achieved), indices=[0]
+        )
+        return torch.as_tensor(reward, dtype=torch.float32, device=achieved.device)
+
+    # -- sampling -------------------------------------------------------------
+
+    def sample(
+        self, batch_size: int, env: VecNormalize | None = None
+    ) -> DictReplayBufferSamples:
+        """Transitions with relabelled goals, on ``device``.
+
+        Raises:
+            UserError: before the first episode is complete.
+        """
+        if not len(self.ring):
+            raise UserError(
+                "no episode is complete yet; raise learning_starts above "
+                f"{self.ring.horizon * self.n_envs}"
+            )
+        batch = self.ring.sample(batch_size, self._rng)
+        obs, _ = self._packing.unpack(batch.obs)
+        next_obs, ended = self._packing.unpack(batch.next_obs)
+        reward = batch.reward[:, None]
+        if env is not None:
+            normal = env.normalize_reward(reward.cpu().numpy())
+            reward = torch.as_tensor(normal, dtype=torch.float32)
+        return DictReplayBufferSamples(
+            observations=self._shown(obs, env),
+            actions=batch.action.to(self.device),
+            next_observations=self._shown(next_obs, env),
+            dones=ended.to(self.device),
+            rewards=reward.to(self.device),
+        )
+
+    def _shown(self, obs: Obs, env: VecNormalize | None) -> Obs:
+        """An observation as the policy is to get it."""
+        if env is not None:
+            arrays = {name: value.cpu().numpy() for name, value in obs.items()}
+            normal = env.normalize_obs(arrays)
+            assert isinstance(normal, dict)
+            obs = {name: torch.as_tensor(value) for name, value in normal.items()}
+        return {name: value.to(self.device) for name, value in obs.items()}
+
+    # -- saving ---------------------------------------------------------------
+
+    def truncate_last_trajectory(self) -> None:
+        """Forget the episodes under way; SB3 calls it after loading."""
+        self._elapsed[:] = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Episodes, complete or under way, instead of ring and environment."""
+        ring, state = self.ring, self.__dict__.copy()
+        for name in ("env", "ring", "_rng"):
+            del state[name]
+        rows = ring.export(ring.oldest, ring.added)
+        stored = {name: value.cpu() for name, value in rows.items()}
+        return {**state, "stored": (stored, ring.oldest, ring.snapshot(), ring.added)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A buffer that lacks its environment."""
+        elapsed, last = state["_elapsed"], state["_last"]
+        rows, oldest, under_way, added = state.pop("stored")
+        vars(self).update(state)
+        self.env, self.device = None, get_device(self.device)
+        self.reset()
+        self.ring.load(oldest, rows)
+        self.ring.restore(under_way, added)
+        self._elapsed, self._last = elapsed, last
+
+
+def _known(value: int | None, name: str) -> int:
+    """The value, if there is one."""
+    if value is None:
+        raise UserError(
+            f"the environment does not tell its {name}; say it: "
+            f"replay_buffer_kwargs={{'{name}': ...}}"
+        )
+    return value
+
+
+def _strategy(chosen: GoalSelectionStrategy | str) -> Any:
+    """Our name of SB3's strategy: the same in small letters."""
+    name = chosen if isinstance(chosen, str) else chosen.name
+    if name.lower() not in KEY_TO_GOAL_STRATEGY:
+        raise unknown("goal_selection_strategy", name, KEY_TO_GOAL_STRATEGY)
+    return name.lower()
+
+
+def _never(achieved: Tensor, desired: Tensor) -> Tensor:
+    """Goals do not say where an episode of SB3's ends; the state's last column does."""
+    return torch.zeros(len(achieved), dtype=torch.bool, device=achieved.device)
