@@ -183,16 +183,6 @@ class Encoder(nn.Module):
             x = cast_pixels(pixels, self.compute_dtype) / 255.0 - 0.5
         return self.head(self.convs(x).float())
 
-
-def pad_channels(x: Tensor) -> Tensor:
-    """(B, C, H, W) with zeros up to the next multiple of eight channels, channels last.
-
-    Tensor cores take channels by eight; cuDNN convolves other numbers of them without,
-    seven times as slowly.
-    """
-    x = F.pad(x, (0, 0, 0, 0, 0, -x.shape[1] % 8))
-    return x.contiguous(memory_format=torch.channels_last)
-
     def gaze(self, pixels: Tensor) -> Tensor:
         """Where in the image each channel of a spatial softmax looks.
 
@@ -210,6 +200,15 @@ def pad_channels(x: Tensor) -> Tensor:
         cell = (self(pixels).unflatten(1, (-1, 2)) + 1.0) / 2.0 * (cells - 1)
         # from centres of pixels to places in the image, which begins half a pixel before
         return (last.first_px + last.jump_px * cell + 0.5) / size
+
+
+def pad_channels(x: Tensor) -> Tensor:
+    """(B, C, H, W) with zeros up to the next multiple of eight channels, channels last.
+
+    Tensor cores take channels by eight; cuDNN convolves other numbers of them without.
+    """
+    x = F.pad(x, (0, 0, 0, 0, 0, -x.shape[1] % 8))
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 @torch.library.custom_op("puckrl::cast_pixels", mutates_args=())
