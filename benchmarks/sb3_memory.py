@@ -36,11 +36,12 @@ def main() -> None:
     """Fill, weigh, race."""
     env = DummyVecEnv([partial(gymnasium.make, ENV, **PICTURE)])
     size = EPISODES * HORIZON
-    spaces = (env.observation_space, env.action_space)
+    seen, acted = env.observation_space, env.action_space
+    assert isinstance(seen, gymnasium.spaces.Dict)
     buffers: dict[str, ReplayBuffer] = {
-        "SB3 HerReplayBuffer": HerReplayBuffer(size, *spaces, env, "cpu"),
-        "SB3 DictReplayBuffer": DictReplayBuffer(size, *spaces, "cpu"),
-        "puckrl FrameReplayBuffer": FrameReplayBuffer(size, *spaces, env, "cpu"),
+        "SB3 HerReplayBuffer": HerReplayBuffer(size, seen, acted, env, "cpu"),
+        "SB3 DictReplayBuffer": DictReplayBuffer(size, seen, acted, "cpu"),
+        "puckrl FrameReplayBuffer": FrameReplayBuffer(size, seen, acted, env, "cpu"),
     }
     for step in random_play(env, size):
         for buffer in buffers.values():
@@ -82,8 +83,10 @@ def random_play(env: DummyVecEnv, steps: int) -> Iterator[tuple[Any, ...]]:
     for _ in range(steps):
         action = env.action_space.sample()[None]
         begun, reward, done, infos = env.step(action)
-        final = infos[0].get("terminal_observation")
-        then = {n: v[None] for n, v in final.items()} if done[0] else begun
+        then = begun
+        if done[0]:
+            final = infos[0]["terminal_observation"]
+            then = {name: value[None] for name, value in final.items()}
         yield obs, then, action, reward, done, infos
         obs = begun
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 HORIZON, STACK, SIDE = 6, 3, 9
 
 
-class CountingEnv(gymnasium.Env[dict[str, NDArray[Any]], NDArray[Any]]):
+class CountingEnv(gymnasium.Env[Any, Any]):
     """One world; its lengths are those of its own generator."""
 
     stack = STACK
@@ -27,7 +27,7 @@ class CountingEnv(gymnasium.Env[dict[str, NDArray[Any]], NDArray[Any]]):
             return spaces.Box(-np.inf, np.inf, (size,), np.float64)
 
         picture = spaces.Box(0, 255, (3 * STACK, SIDE, SIDE), np.uint8)
-        self.observation_space = spaces.Dict(
+        self.observation_space: spaces.Dict = spaces.Dict(  # pyright: ignore[reportIncompatibleVariableOverride]
             {
                 "where": vector(2),
                 "pixels": picture,
