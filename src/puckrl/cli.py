@@ -75,14 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    sub = command("list", _list, "what can be trained: presets and tasks")
-    sub.add_argument(
-        "--sensors",
-        nargs="?",
-        const="push",
-        metavar="TASK",
-        help="what networks may see of a task instead (default: push)",
-    )
+    _list_options(command("list", _list, "what can be trained: presets and tasks"))
 
     sub = command(
         "plan", _plan, "before a run: memory, time, what can be seen, conflicts"
@@ -124,6 +117,17 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("check", _check, "is a task sane: resets, contact, script, camera")
     sub.add_argument("task", help="task, or path/to/task.py:ClassName")
     return parser
+
+
+def _list_options(sub: argparse.ArgumentParser) -> None:
+    """Options of ``puck list``."""
+    sub.add_argument(
+        "--sensors",
+        nargs="?",
+        const="push",
+        metavar="TASK",
+        help="what networks may see of a task instead (default: push)",
+    )
 
 
 def _train_options(sub: argparse.ArgumentParser) -> None:
@@ -179,13 +183,12 @@ def _positive(text: str) -> int:
 
 def _list(args: argparse.Namespace, rest: list[str]) -> int:
     """Print the catalogue, or the sensors of a task."""
-    from puckrl.lab import sensors
     from puckrl.lab.presets import PRESETS
+    from puckrl.lab.sensors import render
 
     if args.sensors:
-        console.print(sensors.render(args.sensors))
+        console.print(render(args.sensors))
         return 0
-
     table = Table(title="presets: puck train NAME", title_justify="left", box=None)
     for heading in ("name", "task", "reward", "budget", "held to, on two cores"):
         table.add_column(heading)
