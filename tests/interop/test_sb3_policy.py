@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -12,14 +13,18 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.preprocessing import preprocess_obs
 from torch import Tensor
 
+import puckrl.interop.gym
 from puckrl.core.errors import UserError
+from puckrl.core.types import PixelSpace
 from puckrl.interop.sb3 import (
     CriticEncoderPolicy,
     FrameReplayBuffer,
     PixelExtractor,
+    facts_of,
 )
 from tests.interop.counting import HORIZON, CountingEnv
 
+gymnasium.register_envs(puckrl.interop.gym)
 SMALL: dict[str, Any] = {"kind": "padded", "channels": 4}
 SPACE = CountingEnv().observation_space
 
@@ -240,3 +245,29 @@ def test_a_saved_model_acts_and_shares_as_before(tmp_path: Any) -> None:
     learner.policy.save(str(tmp_path / "policy"))
     alone = CriticEncoderPolicy.load(str(tmp_path / "policy"))
     np.testing.assert_array_equal(alone.predict(obs, deterministic=True)[0], action)
+
+
+def test_the_parts_fit_our_ids() -> None:
+    env = gymnasium.make(
+        "puck/FetchPushPixels-v4",
+        height=16,
+        width=16,
+        viewpoints=("side", "front"),
+        stack=2,
+    )
+    learner = SAC(
+        CriticEncoderPolicy,
+        env,
+        buffer_size=200,
+        learning_starts=55,
+        batch_size=8,
+        replay_buffer_class=FrameReplayBuffer,
+        policy_kwargs={"net_arch": [8], "features_extractor_kwargs": SMALL},
+    ).learn(60)
+    replay = learner.replay_buffer
+    assert isinstance(replay, FrameReplayBuffer)
+    assert replay.ring.horizon == 50
+    assert replay.ring.spaces.pixels == PixelSpace(16, 16, channels=6, stack=2)
+    assert learner._n_updates == 5  # pyright: ignore[reportPrivateUsage]
+    facts = facts_of(learner)
+    assert (facts.modality, facts.her, facts.horizon) == ("pixels", True, 50)
