@@ -60,7 +60,7 @@ def test_a_rising_loss_is_green_in_the_take_off() -> None:
     assert any(n.name == "critic loss" and n.note == "rises" for n in verdict.numbers)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(5))
 def test_measured_push_runs(seed: int) -> None:
     rows = read_table(RESULTS / "learning_push.csv")
     table = from_rows(
@@ -73,9 +73,15 @@ def test_measured_push_runs(seed: int) -> None:
         for row in rows
         if row["seed"] == str(seed)
     )
+    curve = [(r["env_steps"], r["success"]) for r in rows if r["seed"] == str(seed)]
+
+    def reached(success: float) -> float:
+        return next(float(at) for at, rate in curve if float(rate) >= success)
+
     begins = starts(diagnose(table, PUSH))
-    assert 30_000 < begins["take-off"] < 42_000  # 0.12 at 40 k, 0.06 at 30 k
-    assert 90_000 < begins["converging"] < 115_000
+    on_the_floor = max(float(at) for at, rate in curve if float(rate) < 0.1)
+    assert on_the_floor - 10_000 <= begins["take-off"] <= reached(0.2)
+    assert reached(0.9) <= begins["converging"] <= reached(0.97)
     assert diagnose(table, PUSH).phase == "converged"
 
 

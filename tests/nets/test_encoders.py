@@ -185,4 +185,5 @@ def test_channels_of_nothing_change_nothing(kind: Kind, rng: torch.Generator) ->
     padded = pad_channels(x)
     assert padded.shape == (2, 8, 45, 37)
     assert padded.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(convs(padded), convs(x))
+    # sums in another order, through up to fifteen convolutions
+    torch.testing.assert_close(convs(padded), convs(x), atol=1e-4, rtol=1e-4)
