@@ -2,7 +2,7 @@
 
     python benchmarks/doctor_corpus.py list             recipes: what each makes and why
     python benchmarks/doctor_corpus.py make NAME ...     trains them, stores curve and label
-    python benchmarks/doctor_corpus.py adopt FILE.csv    runs of benchmarks/learning.py
+    python benchmarks/doctor_corpus.py adopt FILE.csv    runs of a table of curves in results/
     python benchmarks/doctor_corpus.py table             results/doctor.csv and the summary
 
 Runs are real; nothing in the corpus is drawn by hand. A recipe knows what is the matter
@@ -12,12 +12,16 @@ evaluations, in corpus.proposed, and stand in labels.csv for a person to correct
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import gymnasium
+import torch
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.logger import configure
 
@@ -36,7 +40,18 @@ from puckrl.train.sinks import Row
 
 CORPUS, RESULTS = Path("tests/curves"), Path("results")
 BROKEN = f"{Path(__file__).parent}/doctor_tasks.py"
-HELD_OUT = ("sb3", "lr-x100", "upside-down", "pick-place", "contaminated")
+EXAMPLE = f"{Path(__file__).parents[1]}/examples/planar_pusher.py"
+HELD_OUT = (
+    "sb3",
+    "lr-x100",
+    "upside-down",
+    "unreachable",
+    "planar",
+    "pick-place",
+    "push-pixels",
+    "push-gpu",
+    "contaminated",
+)
 """Families that no rule is tuned on."""
 
 gymnasium.register_envs(puckrl.interop.gym)
@@ -117,6 +132,11 @@ def recipes() -> dict[str, Recipe]:
     brief = replace(push, budget=BudgetCfg(env_steps=60_000))
     still = replace(push.agent.explore, random_share=0.0, explorer_share=0.0, sigma=0.0)
     hot = replace(longer, agent=replace(reach.agent, critic_lr=0.2, actor_lr=0.2))
+    hot_push = replace(brief, agent=replace(push.agent, critic_lr=0.1, actor_lr=0.1))
+    planar = preset(f"{EXAMPLE}:PlanarPusher")
+    seeing = preset("push-pixels")
+    frozen = replace(seeing.agent.sight, encoder_gradient="none", aux_weight=0.0)
+    frozen = replace(seeing.agent, sight=frozen)
     blind = replace(brief, agent=replace(push.agent, explore=still, alpha=1e-6))
     return {
         "reach": Recipe("reach", ours(longer)),
@@ -128,6 +148,21 @@ def recipes() -> dict[str, Recipe]:
             "no-her", ours(replace(brief, replay=replace(push.replay, her_ratio=0.0)))
         ),
         "push-short": Recipe("push", ours(brief)),
+        "reach-dense": Recipe(
+            "reach-dense", ours(replace(longer, preset="reach-dense", reward="dense"))
+        ),
+        "planar": Recipe(
+            "planar", ours(replace(planar, budget=BudgetCfg(env_steps=80_000)))
+        ),
+        "push-pixels-frozen": Recipe(
+            "frozen", ours(replace(seeing, agent=frozen, budget=brief.budget))
+        ),
+        "reach-unreachable": Recipe(
+            "unreachable",
+            ours(replace(longer, task=f"{BROKEN}:GoalsOutOfReach")),
+            "dead flat",
+        ),
+        "push-lr-x100": Recipe("lr-x100", ours(hot_push), "saturated actor"),
         "reach-lr-x100": Recipe("lr-x100", ours(hot), "saturated actor"),
         "push-no-exploration": Recipe("no-exploration", ours(blind), "broken task"),
         "reach-upside-down": Recipe(
@@ -162,6 +197,7 @@ def add(family: str, name: str, origin: str, sickness: str, made: Made) -> Label
     split: Split = "held-out" if family in HELD_OUT else "develop"
     told = {k: v for k, v in asdict(facts).items() if v is not None}
     guess = corpus.proposed(rows)
+    print(f"{family}/{name}: {len(rows)} rows")
     label = Label(
         family, name, split, origin,
         guess["first_update"], guess["take_off"], guess["settled"], float("inf"),
@@ -173,32 +209,32 @@ def add(family: str, name: str, origin: str, sickness: str, made: Made) -> Label
     return label
 
 
-def make(names: list[str], seeds: int) -> None:
-    """Train recipes and add them."""
-    for name in names:
-        recipe = recipes()[name]
-        for seed in range(seeds):
-            made = recipe.make(seed)
-            print(
-                add(
-                    recipe.family,
-                    f"{name}-s{seed}",
-                    f"recipe {name}",
-                    recipe.sickness,
-                    made,
-                )
-            )
+def make(names: list[str], seeds: int, jobs: int) -> None:
+    """Train recipes, some at the same time, and add them."""
+    runs = [(name, seed) for name in names for seed in range(seeds)]
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        trained = pool.map(train, runs, [(os.cpu_count() or 1) // jobs] * len(runs))
+        for (name, seed), made in zip(runs, trained, strict=True):
+            recipe, origin = recipes()[name], f"recipe {name}"
+            add(recipe.family, f"{name}-s{seed}", origin, recipe.sickness, made)
+
+
+def train(run: tuple[str, int], threads: int) -> Made:
+    """One run of a recipe, by name and seed."""
+    torch.set_num_threads(max(1, threads))
+    name, seed = run
+    return recipes()[name].make(seed)
 
 
 def adopt(path: Path) -> None:
-    """Add the runs of a table of benchmarks/learning.py."""
-    rows = read_table(path)
-    for name, seed in dict.fromkeys((r["preset"], r["seed"]) for r in rows):
-        mine = [r for r in rows if (r["preset"], r["seed"]) == (name, seed)]
+    """Add the runs of a table that has a row for each evaluation."""
+    runs: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in read_table(path):
+        key = (row["preset"], row["seed"], row.get("change", ""))
+        runs.setdefault(key, []).append(row)
+    for number, ((name, seed, change), mine) in enumerate(runs.items()):
         if len(mine) < 5:
-            print(
-                f"{name}, seed {seed}: {len(mine)} evaluations tell no phases, left out"
-            )
+            print(f"{name}, seed {seed}: {len(mine)} evaluations tell no phases")
             continue
         curve: list[Row] = [
             {
@@ -206,14 +242,15 @@ def adopt(path: Path) -> None:
                 "updates": float(r["updates"]),
                 "train_s": float(r["train_s"]),
                 "eval/success": float(r["success"]),
-                "eval/episodes": 200.0,
+                "eval/episodes": float(r.get("episodes", 200)),
             }
             for r in mine
         ]
         made = curve, facts_of(preset(name))
-        print(
-            add(name, f"{name}-table-s{seed}", f"{path.name}, success only", "", made)
-        )
+        which = f"{name}-{path.stem.removeprefix('learning_')}" if change else name
+        which += f"-{number}" if change else f"-table-s{seed}"
+        origin = f"{path.name}, success only" + (f": {change}" if change else "")
+        add(name, which, origin, "", made)
 
 
 def table() -> None:
@@ -242,12 +279,13 @@ def main() -> None:
     parser.add_argument("command", choices=("list", "make", "adopt", "table"))
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
     if args.command == "list":
         for name, recipe in recipes().items():
             print(f"{name:22} {recipe.family:16} {recipe.sickness or 'healthy'}")
     elif args.command == "make":
-        make(args.names, args.seeds)
+        make(args.names, args.seeds, args.jobs)
     elif args.command == "adopt":
         for name in args.names:
             adopt(Path(name))

@@ -25,6 +25,18 @@ class HandThatOnlyRises(FetchPush):
         super().apply(up)
 
 
+class GoalsOutOfReach(FetchReach):
+    """Every goal is judged a metre away from where it is shown: nothing is ever rewarded."""
+
+    def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Of another goal."""
+        return super().reward(achieved, desired + 1.0)
+
+    def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """At another goal."""
+        return super().success(achieved, desired + 1.0)
+
+
 class GoalsThatAskForNothing(FetchReach):
     """Every goal is reached before the first step."""
 

@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parent.parent / "golden"
 CASES = {
     "td3": lambda: small.td3(critics=2, target_noise=0.2, max_grad_norm=0.5),
     "sac": lambda: small.sac(critics=2, tune_alpha=True),
+    "distill": lambda: small.distill(critics=2, student_batch=4, max_grad_norm=0.5),
 }
 _ROUNDS = 3
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.distill import Distill, DistillCfg
 from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.td3 import Td3, Td3Cfg
 from puckrl.core.types import Batch, Obs, Sensor, Spaces
@@ -17,6 +18,7 @@ SPACES = Spaces(
     horizon=10,
     sensors={"proprio": Sensor((0, 1), "encoders", "m")},
 )
+HALF = ("proprio", "achieved_goal", "desired_goal")
 BOUNDS = (-1.0, 0.0)
 NO_SHIFTS = torch.zeros(2, 0)
 _SMALL: dict[str, Any] = {"hidden": (16, 16), "batch_size": 8, "precision": "fp32"}
@@ -32,7 +34,13 @@ def sac(seed: int = 0, **settings: Any) -> Sac:
     return Sac(SacCfg(**{**_SMALL, **settings}), SPACES, BOUNDS, seed, CPU)
 
 
-AGENTS = {"td3": td3, "sac": sac}
+def distill(seed: int = 0, **settings: Any) -> Distill:
+    """A distilled agent with small networks, whose policy does not see everything."""
+    cfg = DistillCfg(**{**_SMALL, "actor_sensors": HALF, **settings})
+    return Distill(cfg, SPACES, BOUNDS, seed, CPU)
+
+
+AGENTS = {"td3": td3, "sac": sac, "distill": distill}
 
 
 def obs(count: int, rng: torch.Generator) -> Obs:

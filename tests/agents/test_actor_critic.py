@@ -9,7 +9,7 @@ from puckrl.agents.networks import sensor_columns
 from puckrl.core.types import Sensor, Spaces
 from tests.agents import small
 
-both = pytest.mark.parametrize("kind", ["td3", "sac"])
+every = pytest.mark.parametrize("kind", list(small.AGENTS))
 
 
 def _vectors(agent: ActorCritic) -> dict[str, torch.Tensor]:
@@ -17,7 +17,7 @@ def _vectors(agent: ActorCritic) -> dict[str, torch.Tensor]:
     return {name: agent.tensors()[name].clone() for name in names}
 
 
-@both
+@every
 def test_a_critic_update_moves_the_critics_only(
     kind: str, rng: torch.Generator
 ) -> None:
@@ -28,7 +28,7 @@ def test_a_critic_update_moves_the_critics_only(
     assert moved == {"critic"}
 
 
-@both
+@every
 def test_an_actor_update_moves_the_actor_only(kind: str, rng: torch.Generator) -> None:
     agent = small.AGENTS[kind]()
     before = _vectors(agent)
@@ -37,7 +37,7 @@ def test_an_actor_update_moves_the_actor_only(kind: str, rng: torch.Generator) -
     assert moved == {"actor"}
 
 
-@both
+@every
 def test_targets_move_by_tau_once_a_round(kind: str) -> None:
     agent = small.AGENTS[kind](tau=0.1, actor_delay=3)
     before = _vectors(agent)
@@ -49,7 +49,7 @@ def test_targets_move_by_tau_once_a_round(kind: str) -> None:
         assert not torch.equal(after[name], before[name])
 
 
-@both
+@every
 @pytest.mark.parametrize("delay", [1, 2, 4])
 def test_the_actor_moves_once_per_delay_updates_of_the_critics(
     kind: str, delay: int
@@ -62,17 +62,15 @@ def test_the_actor_moves_once_per_delay_updates_of_the_critics(
     assert agent.actor_adam.steps == 3
 
 
-@both
+@every
 def test_only_the_actors_gradient_is_clipped(kind: str) -> None:
     assert small.AGENTS[kind](max_grad_norm=0.5).actor_adam.max_grad_norm == 0.5
     assert small.AGENTS[kind](max_grad_norm=0.5).critic_adam.max_grad_norm == 0.0
 
 
-@both
+@every
 def test_each_network_sees_its_own_sensors(kind: str, rng: torch.Generator) -> None:
-    agent = small.AGENTS[kind](
-        actor_sensors=("proprio", "achieved_goal", "desired_goal")
-    )
+    agent = small.AGENTS[kind](actor_sensors=small.HALF)
     obs, action = small.obs(4, rng), torch.zeros(4, 3)
     other = {**obs, "state": obs["state"].clone()}
     other["state"][:, 2:] += 1.0  # beyond proprio
@@ -91,7 +89,7 @@ def test_sensor_columns_are_sorted_and_unique() -> None:
         sensor_columns(("camera",), spaces)
 
 
-@both
+@every
 def test_actions_lie_in_the_box_and_repeat_without_exploration(
     kind: str, rng: torch.Generator
 ) -> None:
@@ -102,7 +100,7 @@ def test_actions_lie_in_the_box_and_repeat_without_exploration(
     assert agent.act(obs, explore=False).shape == (500, 3)
 
 
-@both
+@every
 def test_same_seed_twice_is_equal_bit_for_bit(kind: str, rng: torch.Generator) -> None:
     obs = small.obs(16, rng)
     one, two, other = (small.AGENTS[kind](seed=s) for s in (3, 3, 4))
@@ -123,11 +121,11 @@ def test_building_an_agent_leaves_the_global_stream_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-@both
+@every
 def test_a_restored_agent_continues_bit_for_bit(
     kind: str, rng: torch.Generator
 ) -> None:
-    settings = {"tune_alpha": True} if kind == "sac" else {"target_noise": 0.2}
+    settings = {"target_noise": 0.2} if kind == "td3" else {"tune_alpha": True}
     agent = small.AGENTS[kind](seed=0, **settings)
     agent.observe(small.obs(100, rng))
     small.learn(agent, 3)
@@ -148,7 +146,7 @@ def test_a_restored_agent_continues_bit_for_bit(
     assert torch.equal(agent.act(obs, explore=True), restored.act(obs, explore=True))
 
 
-@both
+@every
 def test_metrics_are_scalars_with_slashes(kind: str) -> None:
     metrics = small.learn(small.AGENTS[kind](), 1)
     assert all(value.shape == () for value in metrics.values())

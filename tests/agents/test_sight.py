@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.distill import Distill, DistillCfg
 from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.settings import FULL_STATE, MODES
 from puckrl.agents.sight import SightCfg
@@ -34,6 +35,8 @@ def agent(kind: str = "td3", seed: int = 0, **settings: Any) -> ActorCritic:
     } | settings
     if kind == "td3":
         return Td3(Td3Cfg(**given), SPACES, small.BOUNDS, seed, small.CPU)
+    if kind == "distill":
+        return Distill(DistillCfg(**given), SPACES, small.BOUNDS, seed, small.CPU)
     return Sac(SacCfg(**given), SPACES, small.BOUNDS, seed, small.CPU)
 
 

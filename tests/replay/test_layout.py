@@ -12,6 +12,7 @@ from puckrl.core.types import PixelSpace, Spaces
 from puckrl.replay.episodes import EpisodeRing, ReplayCfg
 from puckrl.replay.layout import (
     bytes_per_episode,
+    bytes_per_look,
     bytes_per_sample,
     bytes_per_transition,
 )
@@ -53,7 +54,7 @@ def test_a_batch_is_as_large_as_it_says() -> None:
         size += batch.action.nbytes + batch.reward.nbytes + batch.terminated.nbytes
         if "pixels" in batch.obs:
             size += batch.obs["pixels"].untyped_storage().nbytes()
-        assert size == 32 * bytes_per_sample(spaces)
+        assert size == 32 * (bytes_per_sample(spaces) + bytes_per_look(spaces))
 
 
 def test_an_image_costs_its_pixels_and_one_more_frame_an_episode() -> None:

@@ -12,7 +12,7 @@ from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.clock import Clock, Ratio
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.replay.episodes import EpisodeRing, ReplayCfg
-from puckrl.replay.layout import bytes_per_sample
+from puckrl.replay.layout import bytes_per_look, bytes_per_sample
 from puckrl.train.learner import Learner
 from tests.replay.counting import (
     HORIZON,
@@ -25,6 +25,7 @@ from tests.replay.counting import (
 
 CPU = torch.device("cpu")
 SIZE = 12  # transitions a round
+SEEN = 5  # of them with images
 
 
 @dataclass
@@ -34,6 +35,7 @@ class CountingAgent:
     device: torch.device = CPU
     updates_per_round: int = 2
     transitions_per_round: int = SIZE
+    seen_per_round: int = SIZE
     batches: list[Batch] = field(default_factory=list[Batch])
     observed: list[Obs] = field(default_factory=list[Obs])
 
@@ -76,13 +78,14 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
     room: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner, agent = make_learner(SEEING)
-    size = room * SIZE * bytes_per_sample(SEEING)
+    agent.seen_per_round = SEEN
+    size = room * (SIZE * bytes_per_sample(SEEING) + SEEN * bytes_per_look(SEEING))
     monkeypatch.setattr("puckrl.train.learner._BYTES_AT_ONCE", size)
     rounds, sample = list[int](), learner.replay.sample
 
-    def spy(count: int, rng: torch.Generator) -> Batch:
+    def spy(count: int, rng: torch.Generator, **shown: int) -> Batch:
         rounds.append(count // SIZE)
-        return sample(count, rng)
+        return sample(count, rng, **shown)
 
     monkeypatch.setattr(learner.replay, "sample", spy)
     clock = Clock()
@@ -92,15 +95,17 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
     assert learner.ratio.debt == 1
     assert metrics == {"number": 10.5}  # the mean of 1 ... 20
     assert {len(batch.reward) for batch in agent.batches} == {SIZE}
-    assert {len(batch.obs["pixels"]) for batch in agent.batches} == {SIZE}
+    assert {len(batch.obs["pixels"]) for batch in agent.batches} == {SEEN}
+    for batch in agent.batches:  # the newest frame shows the counter, which is state 0
+        shown = batch.obs["pixels"][:, -3, 0, 0].float()
+        assert torch.equal(shown, batch.obs["state"][-SEEN:, 0] % 256)
 
 
 def test_large_images_are_looked_up_round_by_round() -> None:
-    # two batches of 256 with five frames of 84 x 84 x 3 are 54 MB
-    spaces = Spaces(25, 3, 4, 50)
-    assert 16 * 512 * bytes_per_sample(spaces) < 64 << 20  # without images: all rounds
-    learner, _ = make_learner(SEEING)
-    assert learner._rounds_at_once(10**9) == 1
+    learner, agent = make_learner(SEEING)
+    assert learner._rounds_at_once() == 16
+    agent.seen_per_round = 10**9
+    assert learner._rounds_at_once() == 1
 
 
 @pytest.mark.parametrize("spaces", [SPACES, SEEING], ids=["blind", "seeing"])

@@ -71,6 +71,11 @@ class ActorCritic(ABC):
         self.critic_target = self.critic.vector.clone()
         self.actor_adam = Adam(self.actor.vector, cfg.actor_lr, cfg.max_grad_norm)
         self.critic_adam = Adam(self.critic.vector, cfg.critic_lr)
+        self.networks = {
+            "actor": (self.actor, self.actor_adam),
+            "critic": (self.critic, self.critic_adam),
+        }
+        """Everything that sees vectors and learns, by name."""
         self.round: Callable[[Batch, Tensor, Tensor], Metrics] = self._round
         """One round; whoever builds the agent may replace it by a compiled one."""
 
@@ -107,7 +112,7 @@ class ActorCritic(ABC):
 
     def observe(self, obs: Obs) -> None:
         """Let the input normalisers see observations, (..., dim) each."""
-        for flat in (self.actor, self.critic):
+        for flat, _ in self.networks.values():
             features = flat.module.get_submodule("features")
             assert isinstance(features, VectorInput)
             features.observe(obs)
@@ -126,13 +131,18 @@ class ActorCritic(ABC):
         """Transitions that one round consumes."""
         return self.cfg.actor_delay * self.cfg.batch_size
 
+    @property
+    def seen_per_round(self) -> int:
+        """The last transitions of a round, whose pictures are looked at."""
+        return self.transitions_per_round
+
     def update(self, batch: Batch) -> Metrics:
         """One round on ``transitions_per_round`` transitions; metrics are () tensors."""
         dim, count = self.spaces.action_dim, self.transitions_per_round
         noise = torch.randn(
             2, count, dim, generator=self._learn_rng, device=self.device
         )
-        changes = self.augment.draw(count, self._learn_rng)
+        changes = self.augment.draw(self.seen_per_round, self._learn_rng)
         with torch.no_grad():
             return self.round(batch, noise, changes)
 
@@ -167,7 +177,7 @@ class ActorCritic(ABC):
             return critic_loss(q, target) + extra, (q, metrics)
 
         taught = self.looks.taught_by_critic
-        (value, (q, extra)), norms = _descend(
+        (value, (q, extra)), norms = descend(
             loss, self.critic.vector, self.critic_adam, taught
         )
         return {
@@ -181,6 +191,11 @@ class ActorCritic(ABC):
         }
 
     def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:
+        """What a round does after its critic updates."""
+        return self._improve_actor(obs, noise)
+
+    def _improve_actor(self, obs: Obs, noise: Tensor) -> Metrics:
+        """One step down the actor's loss."""
         eyes = self.eyes
         obs = self.critic_eyes.see(self.critic_eyes.vector, obs)
 
@@ -191,7 +206,7 @@ class ActorCritic(ABC):
             return value + extra, {"train/actor_loss": value, **metrics, **more}
 
         taught = self.looks.taught_by_actor
-        (_, metrics), norms = _descend(loss, self.actor.vector, self.actor_adam, taught)
+        (_, metrics), norms = descend(loss, self.actor.vector, self.actor_adam, taught)
         return {
             "train/actor_grad_norm": norms[0],
             **_encoder_norm("actor", norms),
@@ -213,17 +228,12 @@ class ActorCritic(ABC):
     def tensors(self) -> dict[str, Tensor]:
         """Every live tensor that decides the future, by name."""
         found = {
-            "actor": self.actor.vector,
             "actor_target": self.actor_target,
-            "critic": self.critic.vector,
             "critic_target": self.critic_target,
         }
-        for name, adam in (
-            ("actor_adam", self.actor_adam),
-            ("critic_adam", self.critic_adam),
-        ):
-            found |= {f"{name}.{key}": value for key, value in adam.state().items()}
-        for name, flat in (("actor", self.actor), ("critic", self.critic)):
+        for name, (flat, adam) in self.networks.items():
+            found[name] = flat.vector
+            found |= {f"{name}_adam.{key}": x for key, x in adam.state().items()}
             found |= {f"{name}.{key}": b for key, b in flat.module.named_buffers()}
         for name, sight in self.looks.sights.items():
             found |= {f"{name}.{key}": x for key, x in sight.tensors().items()}
@@ -243,11 +253,11 @@ class ActorCritic(ABC):
         return {"explore": self._explore_rng, "learn": self._learn_rng}
 
 
-def _descend(
+def descend(
     loss: Callable[..., tuple[Tensor, Any]],
     parameters: Tensor,
     adam: Adam,
-    taught: tuple[Sight, ...],
+    taught: tuple[Sight, ...] = (),
 ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
     """One step of a network and of the encoders that its loss teaches.
 

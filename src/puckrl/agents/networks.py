@@ -11,6 +11,7 @@ from puckrl.nets.encoders import Encoder
 from puckrl.nets.inputs import VectorInput
 from puckrl.nets.vision import Vision
 
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _BESIDE_STATE = ("pixels", "achieved_goal", "desired_goal")
 
 
@@ -18,7 +19,7 @@ def make_networks(
     cfg: AgentCfg, spaces: Spaces, outputs_per_action: int, device: torch.device
 ) -> tuple[Actor, Critic, Looks]:
     """Actor, critics and their eyes, on ``device``; weights from torch's global stream."""
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[cfg.precision]
+    dtype = _DTYPES[cfg.precision]
     sensors: tuple[tuple[Network, tuple[str, ...]], ...] = (
         ("actor", cfg.actor_sensors),
         ("critic", cfg.critic_sensors),
@@ -27,13 +28,7 @@ def make_networks(
         name for name, seen in sensors if "pixels" in seen
     )
     looks = look(cfg.sight, sees, lambda: _vision(cfg, spaces, dtype), device)
-    actor = Actor(
-        _input(cfg.actor_sensors, spaces, looks.actor),
-        cfg.hidden,
-        spaces.action_dim,
-        outputs=outputs_per_action,
-        compute_dtype=dtype,
-    )
+    actor = make_actor(cfg, cfg.actor_sensors, spaces, outputs_per_action, looks.actor)
     critic = Critic(
         _input(cfg.critic_sensors, spaces, looks.critic),
         cfg.hidden,
@@ -42,6 +37,23 @@ def make_networks(
         compute_dtype=dtype,
     )
     return actor.to(device), critic.to(device), looks
+
+
+def make_actor(
+    cfg: AgentCfg,
+    sensors: tuple[str, ...],
+    spaces: Spaces,
+    outputs_per_action: int,
+    eyes: Eyes | NoEyes,
+) -> Actor:
+    """A fresh policy of some sensors, on the CPU."""
+    return Actor(
+        _input(sensors, spaces, eyes),
+        cfg.hidden,
+        spaces.action_dim,
+        outputs=outputs_per_action,
+        compute_dtype=_DTYPES[cfg.precision],
+    )
 
 
 def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:

@@ -87,8 +87,7 @@ class Sac(ActorCritic):
 
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
         """R + γ (min_i Q'_i(s', a') - α log π(a'|s')), a' from the online policy."""
-        obs = self.eyes.see(self.eyes.vector, batch.next_obs)
-        outputs = self.actor(self.actor.vector, obs)
+        outputs = self._next_outputs(batch.next_obs)
         action, log_prob = squashed_gaussian(outputs, noise)
         obs = self.critic_eyes.see(self.critic_eyes.target, batch.next_obs)
         next_q = self.critic(self.critic_target, obs, action)
@@ -96,11 +95,21 @@ class Sac(ActorCritic):
         discount = self.cfg.gamma * (1.0 - batch.terminated)
         return td_target(batch.reward, discount, soft_q, self.bounds)
 
+    def _next_outputs(self, obs: Obs) -> Tensor:
+        """What the policy that the critics judge says of next observations, (B, 2 A)."""
+        return self.actor(self.actor.vector, self.eyes.see(self.eyes.vector, obs))
+
     def actor_loss(
         self, parameters: Tensor, obs: Obs, noise: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """Mean α log π(a|s) - min_i Q_i(s, a) + λ mean a²."""
-        action, log_prob = squashed_gaussian(self.actor(parameters, obs), noise)
+        """See ``policy_loss``."""
+        return self.policy_loss(self.actor(parameters, obs), obs, noise)
+
+    def policy_loss(
+        self, outputs: Tensor, obs: Obs, noise: Tensor
+    ) -> tuple[Tensor, Metrics]:
+        """Mean α log π(a|s) - min_i Q_i(s, a) + λ mean a², of a policy's outputs."""
+        action, log_prob = squashed_gaussian(outputs, noise)
         q = self.critic(self.critic.vector, obs, action).amin(dim=0)
         effort = action.square().mean()
         loss = (
@@ -109,14 +118,18 @@ class Sac(ActorCritic):
         return loss, {"train/entropy": -log_prob.mean(), "train/action_effort": effort}
 
     def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:
-        metrics = super()._update_actor(obs, noise)
-        surplus = metrics["train/entropy"] - self.target_entropy
+        metrics = self._improve_actor(obs, noise)
+        return metrics | self._tune(metrics["train/entropy"])
+
+    def _tune(self, entropy: Tensor) -> Metrics:
+        """Move the temperature, if it is tuned."""
+        surplus = entropy - self.target_entropy
 
         def loss(log_alpha: Tensor) -> Tensor:
             return (log_alpha * surplus).sum()
 
         self.alpha_adam.step(self.log_alpha, grad(loss)(self.log_alpha))
-        return metrics | {"train/alpha": self.log_alpha.exp()[0]}
+        return {"train/alpha": self.log_alpha.exp()[0]}
 
     def tensors(self) -> dict[str, Tensor]:
         """Adds the temperature and its optimiser."""

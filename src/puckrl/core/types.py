@@ -12,6 +12,8 @@ Obs = dict[str, Tensor]
 class Batch(NamedTuple):
     """Transitions as the agent sees them, goals already relabelled.
 
+    Pictures may be there for the last transitions only: see ``EpisodeRing.sample``.
+
     ========== ================================================= ============
     field      meaning                                           shape
     ========== ================================================= ============
@@ -38,6 +40,20 @@ class Batch(NamedTuple):
             next_obs={name: value[part] for name, value in self.next_obs.items()},
             terminated=self.terminated[part],
         )
+
+    def split(self, parts: int) -> list["Batch"]:
+        """As many equal parts, in order, as views; every tensor is cut by itself."""
+        cut = [
+            {name: value.chunk(parts) for name, value in obs.items()}
+            for obs in (self.obs, self.next_obs)
+        ]
+        rest = [x.chunk(parts) for x in (self.action, self.reward, self.terminated)]
+        before, after = (
+            [{name: v[i] for name, v in obs.items()} for i in range(parts)]
+            for obs in cut
+        )
+        columns = zip(before, *rest[:2], after, rest[2], strict=True)
+        return [Batch(*column) for column in columns]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.distill import Distill, DistillCfg
 from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.settings import AgentCfg
 from puckrl.agents.td3 import Td3, Td3Cfg
@@ -162,6 +163,8 @@ def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic
     check_sensors(settings.critic_sensors, spaces)
     # A sparse reward lies in [-1, 0]; a dense one has no bound that clipping could use.
     bounds = (-1.0, 0.0) if cfg.reward == "sparse" else None
+    if isinstance(settings, DistillCfg):
+        return Distill(settings, spaces, bounds, cfg.seed, device)
     if isinstance(settings, SacCfg):
         return Sac(settings, spaces, bounds, cfg.seed, device)
     assert isinstance(settings, Td3Cfg), settings

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import yaml
 
+from puckrl.agents.distill import DistillCfg
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import UserError
@@ -21,7 +22,11 @@ from puckrl.replay.episodes import ReplayCfg
 from puckrl.sim.randomise import RandomiseCfg
 from puckrl.tasks.task import Contacts, RewardKind
 
-AGENTS: dict[str, type[Td3Cfg] | type[SacCfg]] = {"td3": Td3Cfg, "sac": SacCfg}
+AGENTS: dict[str, type[Td3Cfg] | type[SacCfg] | type[DistillCfg]] = {
+    "td3": Td3Cfg,
+    "sac": SacCfg,
+    "distill": DistillCfg,
+}
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class RunCfg:
     """Physics."""
     pixels: PixelsCfg = field(default_factory=PixelsCfg)
     """Cameras."""
-    agent: Td3Cfg | SacCfg = field(default_factory=Td3Cfg)
+    agent: Td3Cfg | SacCfg | DistillCfg = field(default_factory=Td3Cfg)
     """Learning rule and networks."""
     replay: ReplayCfg = field(default_factory=ReplayCfg)
     """Memory and hindsight."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from puckrl.agents.augment import SHIFT_PX
+from puckrl.agents.distill import DistillCfg
 from puckrl.agents.settings import AgentCfg
 from puckrl.core.types import Spaces
 from puckrl.lab.config import RunCfg
@@ -105,6 +106,24 @@ def left_out_proprio(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
         )
 
 
+def distracted_teacher(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """A teacher is for a policy that sees less than it, and spares critics the pixels."""
+    if not isinstance(cfg.agent, DistillCfg):
+        return
+    if "pixels" in cfg.agent.critic_sensors:
+        yield Finding(
+            "error",
+            "the critics judge a teacher that sees the state, so pixels are not theirs to "
+            "see; take pixels out of --agent.critic-sensors",
+        )
+    if "state" in cfg.agent.actor_sensors:
+        yield Finding(
+            "warning",
+            "the policy sees the state, as its teacher does: distilling gains nothing; use "
+            "the preset without it",
+        )
+
+
 def honesty(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
     """Which information the policy needs when it is used (lesson 4)."""
     actor, critic = set(cfg.agent.actor_sensors), set(cfg.agent.critic_sensors)
@@ -118,9 +137,11 @@ def honesty(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
             "a robot with a camera does not have it",
         )
     if "pixels" not in critic:
+        distilled = isinstance(cfg.agent, DistillCfg)
+        privileged = "teacher and critics know" if distilled else "the critics know"
         yield Finding(
             "note",
-            "honest and asymmetric: the critics know the state during training and are "
+            f"honest and asymmetric: {privileged} the state during training and are "
             "thrown away; the policy needs the camera only",
         )
 
@@ -197,6 +218,7 @@ RULES: tuple[Rule, ...] = (
     camera_without_eyes,
     untrained_encoder,
     left_out_proprio,
+    distracted_teacher,
     honesty,
     shifted_coordinates,
     coarse_encoder,

@@ -232,7 +232,7 @@ def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
         steps = max(_PROBE_STEPS, env.spaces.horizon) * env.num_worlds
         rate = steps / (time.perf_counter() - begin)
     rng = torch.Generator().manual_seed(0)
-    data = replay.sample(agent.transitions_per_round, rng)
+    data = replay.sample(agent.transitions_per_round, rng, seen=agent.seen_per_round)
     agent.update(data)
     begin = time.perf_counter()
     agent.update(data)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from puckrl.agents.distill import DistillCfg
 from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.settings import MODES
@@ -95,6 +96,23 @@ _PUSH_PIXELS = replace(
     expect=ExpectCfg(success=0.95, train_s=720.0),
 )
 
+# The policy imitates a teacher that learns from the state beside it.
+_PUSH_PIXELS_DISTILLED = replace(
+    _PUSH_PIXELS,
+    preset="push-pixels-distilled",
+    agent=DistillCfg(
+        alpha=0.05,
+        tau=0.02,
+        batch_size=512,
+        hidden=(256, 256),
+        critics=2,
+        max_grad_norm=1.0,
+        actor_sensors=MODES["pixels"],
+        sight=SightCfg(encoder=EncoderCfg(channels=16), lr=1e-3),
+    ),
+    expect=ExpectCfg(success=0.95, train_s=480.0),
+)
+
 _PICK_PLACE_PIXELS = replace(
     _PUSH_PIXELS,
     preset="pick-place-pixels",
@@ -168,6 +186,7 @@ _SEEN = _LESSONS.agent.sight
 _PIXELS = (
     _REACH_PIXELS,
     _PUSH_PIXELS,
+    _PUSH_PIXELS_DISTILLED,
     _PICK_PLACE_PIXELS,
     _SYMMETRIC,
     _LESSONS,

@@ -138,7 +138,13 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/actor_loss",
         "1",
-        "TD3: -mean Q + λ mean a²; SAC: mean α log π - Q",
+        "TD3: -mean Q + λ mean a²; SAC: mean α log π - Q + λ mean a²; distilled: mean squared distance of its action from the teacher's",
+        "follows -Q; distilled: falls",
+    ),
+    Signal(
+        "train/teacher_loss",
+        "1",
+        "distilled policies: SAC's actor loss of the teacher",
         "follows -Q",
     ),
     Signal(

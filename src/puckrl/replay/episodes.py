@@ -172,8 +172,22 @@ class EpisodeRing:
             float((self._moving.eligible[slots] > 0).float().mean()) if newest else 0.0
         )
 
-    def sample(self, count: int, rng: torch.Generator) -> Batch:
+    def sample(
+        self,
+        count: int,
+        rng: torch.Generator,
+        *,
+        parts: int = 1,
+        seen: int | None = None,
+    ) -> Batch:
         """``count`` transitions with relabelled goals and their rewards.
+
+        Args:
+            count: transitions.
+            rng: draws them.
+            parts: the batch will be cut into as many equal parts.
+            seen: the last transitions of each part, whose images are looked up, so
+                many in each part; None: all.
 
         Raises:
             ValueError: if nothing has been stored yet.
@@ -181,7 +195,7 @@ class EpisodeRing:
         if not self.added:
             raise ValueError("the replay is empty: collect before sampling")
         episode, step = self._draw(count, rng)
-        return self._gather(episode, step, rng)
+        return self._gather(episode, step, rng, parts, seen)
 
     def observations(self, number: Tensor, step: Tensor) -> Obs:
         """What the policy saw before ``step`` of episodes, with the goals they had.
@@ -217,7 +231,14 @@ class EpisodeRing:
         step = torch.cat([part[1] for part in parts])
         return episode[order], step[order]
 
-    def _gather(self, episode: Tensor, step: Tensor, rng: torch.Generator) -> Batch:
+    def _gather(
+        self,
+        episode: Tensor,
+        step: Tensor,
+        rng: torch.Generator,
+        parts: int,
+        seen: int | None,
+    ) -> Batch:
         """Look up, relabel, reward."""
         stored, cfg = self.episodes, self.cfg
         unit = torch.rand(2, len(step), generator=rng, device=self.device)
@@ -234,7 +255,9 @@ class EpisodeRing:
             stored["state"][episode, step],
             stored["state"][episode, step + 1],
         )
-        before, after = self._frames.stacks(episode, step)
+        before, after = self._frames.stacks(
+            *(last_of_each(x, parts, seen) for x in (episode, step))
+        )
         return Batch(
             obs={
                 "state": state,
@@ -311,3 +334,11 @@ class EpisodeRing:
         self._elapsed.copy_(snapshot["elapsed"])
         for name, rows in self._staging.items():
             rows.copy_(snapshot[name])
+
+
+def last_of_each(x: Tensor, parts: int, count: int | None) -> Tensor:
+    """The last ``count`` elements of each of ``parts`` equal parts of (B,); None: all."""
+    if count is None:
+        return x
+    rows = x.view(parts, -1)
+    return rows[:, rows.shape[1] - count :].flatten()

@@ -63,9 +63,13 @@ def bytes_per_transition(spaces: Spaces) -> float:
 
 
 def bytes_per_sample(spaces: Spaces) -> int:
-    """Bytes of a transition in a batch, where stacks and next observations exist."""
-    numbers = 2 * spaces.state_dim + 4 * spaces.goal_dim + spaces.action_dim + 2
+    """Bytes of a transition in a batch, where next observations exist; no images."""
+    return 4 * (2 * spaces.state_dim + 4 * spaces.goal_dim + spaces.action_dim + 2)
+
+
+def bytes_per_look(spaces: Spaces) -> int:
+    """Bytes of the images of a transition in a batch: two stacks share their frames."""
     size = spaces.pixels
     if size is None:
-        return 4 * numbers
-    return 4 * numbers + (size.stack + 1) * size.channels * size.height * size.width
+        return 0
+    return (size.stack + 1) * size.channels * size.height * size.width

@@ -10,7 +10,7 @@ from puckrl.agents.scripted import Scripted
 from puckrl.core.clock import Clock, Ratio
 from puckrl.core.runtime import torch_threads
 from puckrl.replay.episodes import EpisodeRing
-from puckrl.replay.layout import bytes_per_sample
+from puckrl.replay.layout import bytes_per_look, bytes_per_sample
 from puckrl.train.rollout import Policy
 
 _ROUNDS_AT_ONCE = 16
@@ -74,28 +74,35 @@ class Learner:
 
     def _rounds(self, rounds: int, clock: Clock) -> dict[str, float]:
         """Some rounds of updates, metrics averaged over them."""
-        device, size = self.agent.device, self.agent.transitions_per_round
-        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
-        at_once = self._rounds_at_once(size)
+        agent, at_once = self.agent, self._rounds_at_once()
+        sums: dict[str, Tensor] = defaultdict(
+            lambda: torch.zeros((), device=agent.device)
+        )
         for first in range(0, rounds, at_once):
             count = min(at_once, rounds - first)
             # Look-ups of a few hundred rows: a second thread only gets in the way.
             with clock.phase("update"), torch_threads(1):
-                batch = self.replay.sample(count * size, self.rng)
-            for i in range(count):
-                part = batch.rows(slice(i * size, (i + 1) * size))
+                batch = self.replay.sample(
+                    count * agent.transitions_per_round,
+                    self.rng,
+                    parts=count,
+                    seen=agent.seen_per_round,
+                )
+            for part in batch.split(count):
                 with clock.phase("update" if self.ready else "compile"):
-                    metrics = self.agent.update(part)
+                    metrics = agent.update(part)
                 self.ready = True
                 for name, value in metrics.items():
                     sums[name] = sums[name] + value
         with clock.phase("update"):  # on CUDA this is where the updates are waited for
             return {name: float(total) / rounds for name, total in sums.items()}
 
-    def _rounds_at_once(self, size: int) -> int:
-        """Rounds of ``size`` transitions that are looked up together; images are large."""
-        fit = _BYTES_AT_ONCE // (size * bytes_per_sample(self.replay.spaces))
-        return max(1, min(_ROUNDS_AT_ONCE, fit))
+    def _rounds_at_once(self) -> int:
+        """Rounds that are looked up together; images are large."""
+        agent, spaces = self.agent, self.replay.spaces
+        size = agent.transitions_per_round * bytes_per_sample(spaces)
+        size += agent.seen_per_round * bytes_per_look(spaces)
+        return max(1, min(_ROUNDS_AT_ONCE, _BYTES_AT_ONCE // size))
 
     def _normalise(self) -> None:
         """Show the newest episodes to the input normalisers, at the beginning of a run."""

@@ -1,0 +1,102 @@
+"""SAC on the state, and a policy that is distilled from it while it learns.
+
+Teacher and critics see the state and are thrown away after training. The policy sees
+what a robot has, and imitates what the teacher would do at the states that both visit:
+the teacher plays in a share of the worlds, the policy in the others. Updates of teacher
+and critics look at no picture, which is what makes this fast: pictures are convolved
+once a round, for the imitation.
+
+Source: Ross, Gordon, Bagnell (2011), "A reduction of imitation learning and structured
+prediction to no-regret online learning" (DAgger), section 3; Chen et al. (2019),
+"Learning by cheating", section 3 (a teacher that knows the state).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from puckrl.agents.actor_critic import Metrics, descend
+from puckrl.agents.adam import Adam
+from puckrl.agents.networks import make_actor
+from puckrl.agents.sac import Sac, SacCfg, squashed_gaussian
+from puckrl.agents.settings import FULL_STATE
+from puckrl.agents.sight import NoEyes
+from puckrl.core.types import Obs, Spaces
+from puckrl.nets.flat import Flat
+
+
+@dataclass(frozen=True)
+class DistillCfg(SacCfg):
+    """Settings of SAC with a distilled policy."""
+
+    teacher_lr: float = 1e-3
+    """Adam's step size for the teacher; ``actor_lr`` is the policy's."""
+    teacher_share: float = 0.5
+    """Share of worlds in which the teacher plays while collecting."""
+    student_batch: int = 256
+    """States of each round at which the policy imitates the teacher."""
+
+
+class Distill(Sac):
+    """``actor`` is the policy that is kept; ``teacher`` is what the critics judge."""
+
+    outputs_per_action = 1
+
+    def __init__(
+        self,
+        cfg: DistillCfg,
+        spaces: Spaces,
+        reward_bounds: tuple[float, float] | None,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        super().__init__(cfg, spaces, reward_bounds, seed, device)
+        self.teacher_share = cfg.teacher_share
+        self._seen = min(cfg.student_batch, cfg.batch_size)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            teacher = make_actor(cfg, FULL_STATE, spaces, 2, NoEyes(device))
+        self.teacher = Flat(teacher.to(device))
+        self.teacher_adam = Adam(self.teacher.vector, cfg.teacher_lr)
+        self.networks["teacher"] = (self.teacher, self.teacher_adam)
+
+    @property
+    def seen_per_round(self) -> int:
+        """The states at which the policy imitates."""
+        return self._seen
+
+    def mean_action(self, obs: Obs) -> Tensor:
+        """Tanh of the policy's output."""
+        return torch.tanh(self.actor.module(obs))
+
+    def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
+        """Of teacher (the last worlds) and policy, both with the teacher's deviation."""
+        mean, log_std = self.teacher.module(obs).chunk(2, dim=-1)
+        students = len(noise) - round(self.teacher_share * len(noise))
+        mean = torch.cat([self.actor.module(obs)[:students], mean[students:]])
+        return squashed_gaussian(torch.cat([mean, log_std], dim=-1), noise)[0]
+
+    def _next_outputs(self, obs: Obs) -> Tensor:
+        return self.teacher(self.teacher.vector, obs)
+
+    def actor_loss(
+        self, parameters: Tensor, obs: Obs, noise: Tensor
+    ) -> tuple[Tensor, Metrics]:
+        """Mean (tanh π(o) - tanh μ(s))², μ the teacher's mean."""
+        wanted = torch.tanh(self._next_outputs(obs).chunk(2, dim=-1)[0])
+        action = torch.tanh(self.actor(parameters, obs))
+        return (action - wanted).square().mean(), {}
+
+    def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:
+        def loss(parameters: Tensor) -> tuple[Tensor, Metrics]:
+            return self.policy_loss(self.teacher(parameters, obs), obs, noise)
+
+        (value, taught), _ = descend(loss, self.teacher.vector, self.teacher_adam)
+        seen = {name: x[-self._seen :] for name, x in obs.items()}
+        return {
+            **self._improve_actor(seen, noise),
+            **taught,
+            **self._tune(taught["train/entropy"]),
+            "train/teacher_loss": value,
+        }

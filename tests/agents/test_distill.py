@@ -1,0 +1,118 @@
+"""A teacher that is SAC number for number, and a policy that imitates it."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from puckrl.agents.distill import Distill
+from puckrl.agents.explore import ExploreCfg
+from puckrl.agents.sac import Sac
+from tests.agents import small
+from tests.agents.test_sight import agent as seeing
+from tests.agents.test_sight import pictures
+
+NOTHING_RANDOM = ExploreCfg(random_share=0.0, explorer_share=0.0)
+
+
+def twins(**settings: Any) -> tuple[Sac, Distill]:
+    """SAC, and a distilled agent whose teacher and critics begin as its networks."""
+    sac, distill = small.sac(**settings), small.distill(**settings)
+    shared = sac.tensors()
+    for name, value in distill.tensors().items():
+        source = name.replace("teacher", "actor", 1)
+        if not name.startswith("actor"):
+            value.copy_(shared[source])
+    return sac, distill
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"critics": 2, "actor_delay": 3}, {"tune_alpha": True, "alpha_lr": 1e-2}],
+)
+def test_teacher_and_critics_are_sac(settings: dict[str, Any]) -> None:
+    sac, distill = twins(**settings)
+    for agent in (sac, distill):
+        small.learn(agent, 5)
+    for name in ("critic", "critic_target", "log_alpha"):
+        assert torch.equal(distill.tensors()[name], sac.tensors()[name]), name
+    assert torch.equal(distill.teacher.vector, sac.actor.vector)
+
+
+def test_the_policy_imitates_at_the_last_transitions_of_a_round(
+    rng: torch.Generator,
+) -> None:
+    agent = small.distill(student_batch=3, actor_lr=0.1)
+    batch = small.batch(16, rng)
+    last = {name: value[-3:] for name, value in batch.obs.items()}
+    wanted = torch.tanh(agent.teacher.module(last).chunk(2, dim=-1)[0])
+    parameters = agent.actor.vector.clone().requires_grad_(True)
+    loss = (torch.tanh(agent.actor(parameters, last)) - wanted).square().mean()
+    (expected,) = torch.autograd.grad(loss, parameters)
+    # Both see the teacher after its own step: a step of nothing keeps it in place.
+    agent.teacher_adam.lr = 0.0
+    metrics = agent.update(batch)
+    torch.testing.assert_close(metrics["train/actor_loss"], loss.detach())
+    torch.testing.assert_close(metrics["train/actor_grad_norm"], expected.norm())
+
+
+def test_imitation_ends_at_the_teacher(rng: torch.Generator) -> None:
+    agent = small.distill(actor_sensors=("state", "achieved_goal", "desired_goal"))
+    agent.teacher_adam.lr, agent.actor_adam.lr = 0.0, 1e-2
+    batch = small.batch(16, rng)
+    first, *_, last = [agent.update(batch)["train/actor_loss"] for _ in range(300)]
+    assert last < first / 100
+    seen = {name: value[-8:] for name, value in batch.obs.items()}
+    wanted = torch.tanh(agent.teacher.module(seen).chunk(2, dim=-1)[0])
+    torch.testing.assert_close(agent.mean_action(seen), wanted, atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize(("share", "students"), [(0.0, 8), (0.25, 6), (1.0, 0)])
+def test_the_teacher_plays_in_the_last_worlds(
+    share: float, students: int, rng: torch.Generator
+) -> None:
+    agent = small.distill(teacher_share=share, explore=NOTHING_RANDOM)
+    obs = small.obs(8, rng)
+    changed = {**obs, "state": obs["state"].clone()}
+    changed["state"][:, 2:] += 1.0  # seen by the teacher only
+    with torch.no_grad():
+        mean, log_std = agent.teacher.module(obs).chunk(2, dim=-1)
+    assert torch.equal(agent.mean_action(obs), agent.mean_action(changed))
+    still = agent.noisy_action(obs, torch.zeros(8, 3))
+    assert torch.equal(still[:students], agent.mean_action(obs)[:students])
+    assert torch.equal(still[students:], torch.tanh(mean)[students:])
+    moved = torch.atanh(agent.noisy_action(obs, torch.ones(8, 3))) - torch.atanh(still)
+    torch.testing.assert_close(moved, log_std.exp(), atol=1e-3, rtol=1e-3)
+
+
+def test_imitation_alone_teaches_the_encoder(rng: torch.Generator) -> None:
+    agent = seeing("distill", student_batch=4, critics=2)
+    assert isinstance(agent, Distill)
+    assert agent.seen_per_round == 4
+    before = {name: value.clone() for name, value in agent.tensors().items()}
+    agent._update_critic(pictures(small.batch(8, rng), rng), torch.zeros(8))
+    assert changed(agent, before) == {"critic"}
+    metrics = agent.update(thrifty(agent, rng))
+    assert changed(agent, before) == {
+        "actor",
+        "critic",
+        "teacher",
+        "actor_sight.online",
+    }
+    assert {"train/aux_error", "train/actor_encoder_grad_norm"} <= set(metrics)
+
+
+def thrifty(agent: Distill, rng: torch.Generator) -> Any:
+    """A batch with pictures of the last transitions only, as the replay gives it."""
+    batch = pictures(small.batch(agent.transitions_per_round, rng), rng)
+
+    def last(obs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {**obs, "pixels": obs["pixels"][-agent.seen_per_round :]}
+
+    return batch._replace(obs=last(batch.obs), next_obs=last(batch.next_obs))
+
+
+def changed(agent: Distill, before: dict[str, Tensor]) -> set[str]:
+    names = ("actor", "critic", "teacher", "actor_sight.online")
+    return {n for n in names if not torch.equal(agent.tensors()[n], before[n])}
