@@ -27,8 +27,8 @@ from puckrl.nets.inputs import VectorInput
 
 Metrics = dict[str, Tensor]
 # Loss and what else it has found; by name, since torch.compile cannot subscript types
-_CriticLoss = tuple[Tensor, tuple[Tensor, Metrics]]
-_ActorLoss = tuple[Tensor, Metrics]
+CriticLoss = tuple[Tensor, tuple[Tensor, Metrics]]
+ActorLoss = tuple[Tensor, Metrics]
 
 
 class ActorCritic(ABC):
@@ -170,7 +170,7 @@ class ActorCritic(ABC):
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
         eyes = self.critic_eyes
 
-        def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> _CriticLoss:
+        def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> CriticLoss:
             obs = eyes.see(sight, batch.obs)
             q = self.critic(parameters, obs, batch.action)
             extra, metrics = eyes.lesson(obs)
@@ -199,7 +199,7 @@ class ActorCritic(ABC):
         eyes = self.eyes
         obs = self.critic_eyes.see(self.critic_eyes.vector, obs)
 
-        def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> _ActorLoss:
+        def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> ActorLoss:
             seen = eyes.see(sight, obs)
             value, metrics = self.actor_loss(parameters, seen, noise)
             extra, more = eyes.lesson(seen)

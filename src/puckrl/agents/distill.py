@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import Metrics, descend
+from puckrl.agents.actor_critic import ActorLoss, Metrics, descend
 from puckrl.agents.adam import Adam
 from puckrl.agents.networks import make_actor
 from puckrl.agents.sac import Sac, SacCfg, squashed_gaussian
@@ -89,7 +89,7 @@ class Distill(Sac):
         return (action - wanted).square().mean(), {}
 
     def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:
-        def loss(parameters: Tensor) -> tuple[Tensor, Metrics]:
+        def loss(parameters: Tensor) -> ActorLoss:
             return self.policy_loss(self.teacher(parameters, obs), obs, noise)
 
         (value, taught), _ = descend(loss, self.teacher.vector, self.teacher_adam)
