@@ -71,9 +71,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("preset", choices=list(PRESETS))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--until", type=float, help="success that ends a run")
     args = parser.parse_args()
 
     base = preset(args.preset)
+    if args.until is not None:
+        base = replace(base, budget=replace(base.budget, until_success=args.until))
     base = replace(
         base,
         eval=EvalCfg(base.eval.every_env_steps, EPISODES, FINAL_EPISODES),
