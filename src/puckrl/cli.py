@@ -110,9 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         command("doctor", _doctor, "which phase a run is in, why, and what to do")
     )
 
-    sub = command("bench", _bench, "speeds of this machine, side by side")
-    sub.add_argument("what", choices=("sim", "replay"))
-    sub.add_argument("--task", default="push", help="task of the simulation benchmark")
+    _bench_options(command("bench", _bench, "speeds of this machine, side by side"))
 
     sub = command("check", _check, "is a task sane: resets, contact, script, camera")
     sub.add_argument("task", help="task, or path/to/task.py:ClassName")
@@ -173,6 +171,19 @@ def _doctor_options(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def _bench_options(sub: argparse.ArgumentParser) -> None:
+    """Options of ``puck bench``."""
+    sub.add_argument("what", choices=("sim", "render", "replay", "update"))
+    sub.add_argument("--task", default="push", help="of sim and render")
+    sub.add_argument("--preset", default="push", help="of update")
+    sub.add_argument(
+        "--sim",
+        choices=("cpu", "warp"),
+        default="cpu",
+        help="warp: sim and render on the GPU, sim over the number of worlds",
+    )
+
+
 def _positive(text: str) -> int:
     """An argument that must be a whole number above 0."""
     number = int(text)
@@ -183,26 +194,9 @@ def _positive(text: str) -> int:
 
 def _list(args: argparse.Namespace, rest: list[str]) -> int:
     """Print the catalogue, or the sensors of a task."""
-    from puckrl.lab.presets import PRESETS
-    from puckrl.lab.sensors import render
+    from puckrl.lab import catalogue, sensors
 
-    if args.sensors:
-        console.print(render(args.sensors))
-        return 0
-    table = Table(title="presets: puck train NAME", title_justify="left", box=None)
-    for heading in ("name", "task", "reward", "budget", "held to, on two cores"):
-        table.add_column(heading)
-    for name, cfg in PRESETS.items():
-        promise = f"success {cfg.expect.success:.2f} in {cfg.expect.train_s:.0f} s"
-        table.add_row(
-            name,
-            cfg.task,
-            cfg.reward,
-            f"{cfg.budget.env_steps:,} env steps",
-            promise if cfg.expect.success else "-",
-        )
-    console.print(table)
-    console.print("your own task: puck train path/to/task.py:ClassName")
+    console.print(sensors.render(args.sensors) if args.sensors else catalogue.render())
     return 0
 
 
@@ -318,21 +312,10 @@ def _doctor(args: argparse.Namespace, rest: list[str]) -> int:
 
 def _bench(args: argparse.Namespace, rest: list[str]) -> int:
     """Race the ways to do the same work."""
-    from puckrl.lab.bench import ReplayBenchCfg, SimBenchCfg, bench_replay, bench_sim
+    from puckrl.lab.benches import measure, render
 
-    simulating = args.what == "sim"
-    rows = (
-        bench_sim(SimBenchCfg(task=args.task))
-        if simulating
-        else bench_replay(ReplayBenchCfg())
-    )
-    unit = "control steps/s" if simulating else "batches/s"
-    table = Table(title=f"{unit}: median, and the ratio to the first", box=None)
-    for heading in rows[0]:
-        table.add_column(heading.replace("_", " "))
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
+    rows = measure(args.what, args.task, args.preset, args.sim)
+    console.print(render(args.what, rows))
     return 0
 
 
