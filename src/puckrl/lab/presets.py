@@ -91,6 +91,8 @@ _PUSH_PIXELS = replace(
         hidden=(256, 256),
         critics=2,
         max_grad_norm=1.0,
+        # 256 saves a tenth of the updates, and makes each of them a third slower.
+        student_batch=128,
         actor_sensors=MODES["pixels"],
         sight=SightCfg(encoder=EncoderCfg(channels=16), lr=1e-3),
     ),

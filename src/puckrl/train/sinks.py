@@ -4,13 +4,10 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from puckrl.monitor.signals import METRICS
 from puckrl.monitor.verdict import PHASES, Verdict
-
-if TYPE_CHECKING:  # its import takes a second; a run without it need not pay
-    pass
 
 Row = dict[str, float]
 """Numbers by name; ``env_steps`` is always among them."""
@@ -66,6 +63,7 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, purge_from: int | None = None) -> None:
+        # Its import takes a second: a run without it need not pay.
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=purge_from)
