@@ -71,10 +71,10 @@ _PICK_PLACE = replace(
     loop=LoopCfg(update_ratio=0.0625),
     budget=BudgetCfg(env_steps=2_000_000, wall_s=1200.0, until_success=0.99),
     eval=EvalCfg(every_env_steps=50_000),
-    expect=ExpectCfg(),
+    expect=ExpectCfg(success=0.95, train_s=900.0, takeoff_updates=5_000),
 )
 
-_SLIDE = replace(_PICK_PLACE, preset="slide", task="slide")
+_SLIDE = replace(_PICK_PLACE, preset="slide", task="slide", expect=ExpectCfg())
 
 
 # Honest: the policy sees a camera, what the robot measures itself, and the goal. Critics
