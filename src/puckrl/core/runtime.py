@@ -1,8 +1,10 @@
 """What the machine offers, and how it is shared between physics and learning."""
 
 import contextlib
+import ctypes
 import os
 import shutil
+import sys
 from collections.abc import Generator
 
 import torch
@@ -42,6 +44,22 @@ def torch_threads(count: int) -> Generator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+
+
+def keep_memory() -> None:
+    """Let this process keep memory that it has freed, where malloc is glibc's.
+
+    A batch of pictures is tens of megabytes. glibc returns such a block to the system
+    at once, and the next batch has to take fresh pages, one fault each. Measured on a
+    virtual machine, 256 stacks of 4 frames of 84 x 84 x 3: 9 ms with, 3 ms without.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 256 << 20)
+        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
 def has_compiler() -> bool:

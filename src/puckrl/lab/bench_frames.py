@@ -11,7 +11,7 @@ import torch
 
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
-from puckrl.core.runtime import torch_threads
+from puckrl.core.runtime import keep_memory
 from puckrl.core.types import Obs, PixelSpace, Spaces
 from puckrl.lab.race import Contender, race
 from puckrl.lab.results import Row
@@ -45,12 +45,13 @@ def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
 
     Shapes of Push plus images. Stable-Baselines3's DictReplayBuffer keeps a stack and
     its next per transition and hands out what it kept; ours rebuilds both, relabels
-    four of five goals and recomputes rewards. One torch thread; torch tensors on the
-    CPU on both sides.
+    four of five goals and recomputes rewards. Torch tensors on the CPU on both sides,
+    and both with memory that the process keeps: see ``keep_memory``.
 
     Raises:
         UserError: if Stable-Baselines3 is not installed.
     """
+    keep_memory()
     task = make_task("push")
     spaces = replace(task.spaces, pixels=cfg.pixels)
     theirs = _filled_sb3(spaces, cfg.episodes)
@@ -69,8 +70,7 @@ def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
     contenders = [
         Contender(n, lambda: None, partial(repeat, w)) for n, w in ways.items()
     ]
-    with torch_threads(1):
-        rows = race(contenders, cfg.repeats)
+    rows = race(contenders, cfg.repeats)
     sizes = [_sb3_bytes(theirs), *[bytes_per_transition(spaces)] * len(places)]
     return [
         {"batch": cfg.batch_size, **row, "bytes_per_transition": round(size, 1)}

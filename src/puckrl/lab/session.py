@@ -11,7 +11,7 @@ from types import FrameType
 
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
-from puckrl.core.runtime import torch_threads
+from puckrl.core.runtime import keep_memory, torch_threads
 from puckrl.lab import runs, state
 from puckrl.lab.analyse import read_rows
 from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build, make_eval_env
@@ -102,6 +102,7 @@ def _last_words(folder: RunFolder, status: str) -> None:
 
 
 def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
+    keep_memory()
     parts = build(cfg)
     runs.sign_in(folder, parts.device)
     parts.env.guard = StateDump(folder.path / "diverged")

@@ -1,0 +1,64 @@
+"""What the machine offers: devices by name, threads, memory that is kept."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from puckrl.core.errors import UserError
+from puckrl.core.runtime import pick_device, torch_threads
+
+KEPT = """
+import resource
+import torch
+from puckrl.core.runtime import keep_memory
+
+{keep}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+for _ in range(3):
+    torch.ones(40 << 20, dtype=torch.uint8)
+before = faults()
+for _ in range(10):
+    torch.ones(40 << 20, dtype=torch.uint8)
+print(faults() - before)
+"""
+
+
+def page_faults(keep: str) -> int:
+    """Faults of ten blocks of 40 MB, one after the other, in a process of their own."""
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT.format(keep=keep)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_freed_blocks_are_used_again_without_page_faults() -> None:
+    kept, returned = page_faults("keep_memory()"), page_faults("")
+    assert kept < 100
+    assert returned > 10 * 100
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    assert pick_device("cpu").type == "cpu"
+    with pytest.raises(UserError, match="no device 'abacus'; legal: auto, cpu"):
+        pick_device("abacus")
+
+
+def test_threads_are_put_back_even_after_an_error() -> None:
+    before = torch.get_num_threads()
+
+    def fail() -> None:
+        with torch_threads(1):
+            assert torch.get_num_threads() == 1
+            raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        fail()
+    assert torch.get_num_threads() == before
