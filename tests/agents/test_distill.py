@@ -58,7 +58,9 @@ def test_the_policy_imitates_at_the_last_transitions_of_a_round(
 
 
 def test_imitation_ends_at_the_teacher(rng: torch.Generator) -> None:
-    agent = small.distill(actor_sensors=("state", "achieved_goal", "desired_goal"))
+    agent = small.distill(
+        actor_sensors=("state", "achieved_goal", "desired_goal"), student_tau=0.1
+    )
     agent.teacher_adam.lr, agent.actor_adam.lr = 0.0, 1e-2
     batch = small.batch(16, rng)
     first, *_, last = [agent.update(batch)["train/actor_loss"] for _ in range(300)]

@@ -67,6 +67,8 @@ class ActorCritic(ABC):
         self.eyes, self.critic_eyes = self.looks.actor, self.looks.critic
         self.augment = augmentation(cfg.sight.augment if self.looks.sights else "none")
         self.actor, self.critic = Flat(actor), Flat(critic)
+        self.actor_tau = cfg.tau
+        """Share of actor and encoders that each round moves into their targets."""
         self.actor_target = self.actor.vector.clone()
         self.critic_target = self.critic.vector.clone()
         self.actor_adam = Adam(self.actor.vector, cfg.actor_lr, cfg.max_grad_norm)
@@ -97,13 +99,17 @@ class ActorCritic(ABC):
             obs: observations, (B, ...) each.
             explore: add noise and random actions.
         """
-        obs = self.eyes.see(self.eyes.vector, obs)
+        obs = self.see(obs)
         if not explore:
             return self.mean_action(obs)
         count, dim = len(obs["desired_goal"]), self.spaces.action_dim
         noise = torch.randn(count, dim, generator=self._explore_rng, device=self.device)
         action = self.noisy_action(obs, noise).clamp(-1.0, 1.0)
         return mix_in_random(self.cfg.explore, action, self._explore_rng)
+
+    def see(self, obs: Obs) -> Obs:
+        """What the acting policy sees: the observation with the features of pictures."""
+        return self.eyes.see(self.eyes.vector, obs)
 
     def random_action(self, obs: Obs) -> Tensor:
         """Actions that ignore the policy, (B, action_dim) float32."""
@@ -161,10 +167,10 @@ class ActorCritic(ABC):
             metrics = self._update_critic(batch.rows(part), targets[part])
         last = batch.rows(slice(-size, None))
         metrics |= self._update_actor(last.obs, noise[1, -size:])
-        self.actor_target.lerp_(self.actor.vector, self.cfg.tau)
+        self.actor_target.lerp_(self.actor.vector, self.actor_tau)
         self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
         for sight in self.looks.sights.values():
-            sight.target.lerp_(sight.vector, self.cfg.tau)
+            sight.target.lerp_(sight.vector, self.actor_tau)
         return metrics
 
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:

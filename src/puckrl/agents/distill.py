@@ -36,10 +36,16 @@ class DistillCfg(SacCfg):
     """Share of worlds in which the teacher plays while collecting."""
     student_batch: int = 256
     """States of each round at which the policy imitates the teacher."""
+    student_tau: float = 0.005
+    """Share of the learning policy that each round moves into the one that acts."""
 
 
 class Distill(Sac):
-    """``actor`` is the policy that is kept; ``teacher`` is what the critics judge."""
+    """``actor`` is the policy that is kept; ``teacher`` is what the critics judge.
+
+    What acts is a running mean of the policy: an imitation of a few pictures at a time
+    is noisy, its mean is not.
+    """
 
     outputs_per_action = 1
 
@@ -52,7 +58,7 @@ class Distill(Sac):
         device: torch.device,
     ) -> None:
         super().__init__(cfg, spaces, reward_bounds, seed, device)
-        self.teacher_share = cfg.teacher_share
+        self.teacher_share, self.actor_tau = cfg.teacher_share, cfg.student_tau
         self._seen = min(cfg.student_batch, cfg.batch_size)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -66,15 +72,20 @@ class Distill(Sac):
         """The states at which the policy imitates."""
         return self._seen
 
+    def see(self, obs: Obs) -> Obs:
+        """Through the eyes of the running mean."""
+        return self.eyes.see(self.eyes.target, obs)
+
     def mean_action(self, obs: Obs) -> Tensor:
-        """Tanh of the policy's output."""
-        return torch.tanh(self.actor.module(obs))
+        """Tanh of the running mean's output."""
+        return torch.tanh(self.actor(self.actor_target, obs))
 
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
         """Of teacher (the last worlds) and policy, both with the teacher's deviation."""
         mean, log_std = self.teacher.module(obs).chunk(2, dim=-1)
         students = len(noise) - round(self.teacher_share * len(noise))
-        mean = torch.cat([self.actor.module(obs)[:students], mean[students:]])
+        own = self.actor(self.actor_target, obs)
+        mean = torch.cat([own[:students], mean[students:]])
         return squashed_gaussian(torch.cat([mean, log_std], dim=-1), noise)[0]
 
     def _next_outputs(self, obs: Obs) -> Tensor:

@@ -208,8 +208,7 @@ class EncoderGauge:
 
 def through_eyes(agent: ActorCritic, obs: Obs) -> Obs:
     """An observation with the features that actor and critic see, without the pixels."""
-    for eyes in (agent.eyes, agent.critic_eyes):
-        obs = eyes.see(eyes.vector, obs)
+    obs = agent.critic_eyes.see(agent.critic_eyes.vector, agent.see(obs))
     return {name: value for name, value in obs.items() if name != "pixels"}
 
 
