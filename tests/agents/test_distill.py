@@ -70,6 +70,16 @@ def test_imitation_ends_at_the_teacher(rng: torch.Generator) -> None:
     torch.testing.assert_close(agent.mean_action(seen), wanted, atol=0.05, rtol=0)
 
 
+def test_what_acts_is_a_running_mean_of_the_policy(rng: torch.Generator) -> None:
+    agent = small.distill(student_tau=0.25, actor_lr=0.1)
+    begin, obs = agent.actor.vector.clone(), small.obs(8, rng)
+    small.learn(agent, 1)
+    mean = 0.75 * begin + 0.25 * agent.actor.vector
+    torch.testing.assert_close(agent.actor_target, mean)
+    expected = torch.tanh(agent.actor(mean, obs))
+    torch.testing.assert_close(agent.act(obs, explore=False), expected)
+
+
 @pytest.mark.parametrize(("share", "students"), [(0.0, 8), (0.25, 6), (1.0, 0)])
 def test_the_teacher_plays_in_the_last_worlds(
     share: float, students: int, rng: torch.Generator
