@@ -117,14 +117,17 @@ def test_the_gaze_is_on_the_only_bright_pixel(kind: Kind) -> None:
         pixels[0, 0, y, x] = 255
         # the middle of that pixel; float32
         expected = torch.tensor([(x + 0.5) / 47, (y + 0.5) / 31]).expand(1, 4, 2)
-        torch.testing.assert_close(encoder.gaze(pixels), expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            encoder.gaze(encoder(pixels)), expected, atol=1e-5, rtol=0
+        )
 
 
 def test_no_channel_looks_anywhere_without_a_spatial_softmax(
     rng: torch.Generator,
 ) -> None:
     encoder = Encoder(EncoderCfg(channels=4, head="flatten-norm"), 6, 16, 16)
-    assert encoder.gaze(_pixels(3, 16, 16, rng)).shape == (3, 0, 2)
+    features = encoder(_pixels(3, 16, 16, rng))
+    assert encoder.gaze(features).shape == (3, 0, 2)
 
 
 @every

@@ -111,6 +111,11 @@ class ActorCritic(ABC):
         """What the acting policy sees: the observation with the features of pictures."""
         return self.eyes.see(self.eyes.vector, obs)
 
+    @torch.no_grad()
+    def gaze(self, obs: Obs) -> Tensor | None:
+        """Where in its pictures each channel looks, (B, channels, 2); None without any."""
+        return self.eyes.gaze(self.see(obs))
+
     def random_action(self, obs: Obs) -> Tensor:
         """Actions that ignore the policy, (B, action_dim) float32."""
         count, dim = len(obs["desired_goal"]), self.spaces.action_dim

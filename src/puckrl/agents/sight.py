@@ -99,9 +99,9 @@ class Eyes:
         features, guess = self.sight.flat(parameters, obs["pixels"])
         return {**obs, self.name: features, f"{self.name}.guess": guess}
 
-    def gaze(self, obs: Obs) -> Tensor:
+    def gaze(self, seen: Obs) -> Tensor:
         """Where in the pictures each channel looks, (B, channels, 2) in [0, 1]."""
-        return self.sight.vision.encoder.gaze(obs["pixels"])
+        return self.sight.vision.encoder.gaze(seen[self.name])
 
     def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Auxiliary loss of a seen observation, weighted, and metrics."""
@@ -123,7 +123,7 @@ class NoEyes:
         """The observation as it is."""
         return obs
 
-    def gaze(self, obs: Obs) -> None:
+    def gaze(self, seen: Obs) -> None:
         """It looks at no picture."""
 
     def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:

@@ -128,7 +128,7 @@ def _success(axes: Axes, rows: Sequence[Row]) -> None:
         ls="--",
         label="episodes in which the goal quantity moved",
     )
-    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.1)  # above 1 stand the names of the phases
     axes.set_ylabel("share of episodes")
     axes.legend(frameon=False, fontsize=8, loc="best")
     _plain(axes)

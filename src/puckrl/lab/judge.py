@@ -71,7 +71,7 @@ def film(
         path,
         episodes=episodes,
         size=(width, height),
-        gaze=agent.eyes.gaze,
+        gaze=agent.gaze,
         device=agent.device,
     )
 

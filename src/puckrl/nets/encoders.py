@@ -163,6 +163,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.compute_dtype = compute_dtype
         last = self._last = layer_table(cfg, height, width)[-1]
+        self._image = (width, height)
         blocks: list[nn.Module] = []
         channels = stacked_channels
         for layer in layers(cfg):
@@ -183,21 +184,24 @@ class Encoder(nn.Module):
             x = cast_pixels(pixels, self.compute_dtype) / 255.0 - 0.5
         return self.head(self.convs(x).float())
 
-    def gaze(self, pixels: Tensor) -> Tensor:
+    def gaze(self, features: Tensor) -> Tensor:
         """Where in the image each channel of a spatial softmax looks.
+
+        Args:
+            features: what ``forward`` gave, (B, size).
 
         Returns:
             (B, channels, 2): x and y as shares of width and height, from the upper left
             corner. No channels with another head.
         """
         if not isinstance(self.head, SpatialSoftmax):
-            return torch.zeros(len(pixels), 0, 2, device=pixels.device)
+            return torch.zeros(len(features), 0, 2, device=features.device)
         last = self._last
         cells, size = (
-            torch.tensor(pair, device=pixels.device)
-            for pair in ((last.width, last.height), (pixels.shape[3], pixels.shape[2]))
+            torch.tensor(pair, device=features.device)
+            for pair in ((last.width, last.height), self._image)
         )
-        cell = (self(pixels).unflatten(1, (-1, 2)) + 1.0) / 2.0 * (cells - 1)
+        cell = (features.unflatten(1, (-1, 2)) + 1.0) / 2.0 * (cells - 1)
         # from centres of pixels to places in the image, which begins half a pixel before
         return (last.first_px + last.jump_px * cell + 0.5) / size
 
