@@ -11,7 +11,7 @@ from puckrl.core.runtime import pick_device, torch_threads
 
 KEPT = """
 import resource
-import torch
+import numpy as np
 from puckrl.core.runtime import keep_memory
 
 {keep}
@@ -19,10 +19,10 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 for _ in range(3):
-    torch.ones(40 << 20, dtype=torch.uint8)
+    np.ones(40 << 20, dtype=np.uint8)
 before = faults()
 for _ in range(10):
-    torch.ones(40 << 20, dtype=torch.uint8)
+    np.ones(40 << 20, dtype=np.uint8)
 print(faults() - before)
 """
 
@@ -41,8 +41,8 @@ def page_faults(keep: str) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
 def test_freed_blocks_are_used_again_without_page_faults() -> None:
     kept, returned = page_faults("keep_memory()"), page_faults("")
-    assert kept < 100
-    assert returned > 10 * 100
+    assert returned >= 10 * 20  # a fault for 4 kB, or for 2 MB
+    assert kept < returned / 4
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:
