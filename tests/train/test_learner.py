@@ -102,6 +102,8 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
 
 
 def test_large_images_are_looked_up_round_by_round() -> None:
+    # without images, batches of Push fit sixteen times
+    assert 16 * 512 * bytes_per_sample(Spaces(25, 3, 4, 50)) < 64 << 20
     learner, agent = make_learner(SEEING)
     assert learner._rounds_at_once() == 16
     agent.seen_per_round = 10**9

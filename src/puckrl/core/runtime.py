@@ -53,8 +53,8 @@ def keep_memory() -> None:
     """Let this process keep memory that it has freed, where malloc is glibc's.
 
     A batch of pictures is tens of megabytes. glibc returns such a block to the system
-    at once, and the next batch has to take fresh pages, one fault each. Measured on a
-    virtual machine, 256 stacks of 4 frames of 84 x 84 x 3: 9 ms with, 3 ms without.
+    at once, and the next batch has to take fresh pages, one fault each: on a virtual
+    machine these took longer than the copying.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(libc, "mallopt"):

@@ -128,7 +128,7 @@ _ASYMMETRIC = replace(
         actor_sensors=MODES["pixels"],
         sight=SightCfg(encoder=EncoderCfg(channels=16)),
     ),
-    expect=ExpectCfg(success=0.95, train_s=840.0, takeoff_updates=10_000),
+    expect=ExpectCfg(success=0.95, train_s=720.0, takeoff_updates=10_000),
 )
 
 # Without proprioception: with it, Reach needs no camera.
