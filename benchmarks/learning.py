@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from puckrl.core.runtime import pick_device
 from puckrl.lab import session
 from puckrl.lab.analyse import read_rows
 from puckrl.lab.config import EvalCfg, RunCfg, SaveCfg, config_hash, to_dict
@@ -83,7 +84,10 @@ def main() -> None:
         save=SaveCfg(every_s=0.0, tensorboard=False, video=False),
     )
     about = manifest(
-        config=to_dict(base), config_hash=config_hash(base), episodes=EPISODES
+        pick_device(base.device),
+        config=to_dict(base),
+        config_hash=config_hash(base),
+        episodes=EPISODES,
     )
     table = RESULTS / f"learning_{args.preset}.csv"
     rows: list[Row] = []

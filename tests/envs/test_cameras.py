@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from puckrl.core.types import PixelSpace
@@ -81,3 +82,22 @@ def test_several_cameras_see_what_each_would_see_alone() -> None:
     alone = [newest(name) for name in names]
     assert torch.equal(newest(*names), torch.cat(alone, dim=-1))
     assert not torch.equal(alone[0], alone[1])
+
+
+@pytest.mark.gpu
+def test_a_gpu_draws_what_the_cpu_draws_of_the_same_physics(
+    device: torch.device,
+) -> None:
+    envs = [
+        make_env("push", SimCfg(num_worlds=3), pixels=TWO, seed=5, device=place)
+        for place in (torch.device("cpu"), device)
+    ]
+    seen = [env.reset() for env in envs]
+    for _ in range(50):  # and into the next episode
+        action = torch.tensor([[0.5, -0.3, -0.2, 0.0]]).expand(3, 4)
+        seen = [env.step(action).obs for env in envs]
+    assert seen[1]["pixels"].device.type == seen[1]["frame"].device.type == device.type
+    assert seen[1]["state"].device.type == "cpu"
+    apart = seen[0]["pixels"].int() - seen[1]["pixels"].cpu().int()
+    # Edges may fall on the pixel beside: not on more than one in a hundred.
+    assert float((apart.abs() > 8).float().mean()) < 0.01

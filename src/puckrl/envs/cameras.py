@@ -39,13 +39,15 @@ class Cameras:
     ) -> None:
         self._cameras = cameras
         self._randomise = Randomiser(randomise, cameras)
-        cfg, sim = cameras[0].cfg, cameras[0]
+        first, cfg = cameras[0], cameras[0].cfg
         self.space: PixelSpace | None = PixelSpace(
             cfg.height, cfg.width, 3 * len(cameras), stack
         )
         """What is seen."""
         shape = (cfg.height, cfg.width, 3 * len(cameras))
-        self._stack = FrameStack(sim.num_worlds, shape, stack, torch.uint8, sim.device)
+        self._stack = FrameStack(
+            first.num_worlds, shape, stack, torch.uint8, first.device
+        )
 
     def begin(self, worlds: Tensor, draws: Draws) -> None:
         """New looks and first pictures of episodes that begin in ``worlds``, (n,)."""

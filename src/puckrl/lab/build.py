@@ -80,15 +80,20 @@ def make_env(
     pixels: PixelsCfg = NO_PIXELS,
     device: torch.device = _CPU,
 ) -> GoalEnv:
-    """A goal environment from names and numbers; ``device`` is for ``warp`` only."""
+    """A goal environment from names and numbers.
+
+    Cameras draw on ``device``, and ``warp`` computes there; MuJoCo stays on the CPU.
+    """
     made = make_task(task, reward)
     worlds = make_sim(made, sim, device)
-    cameras = make_cameras(made, worlds, pixels)
+    cameras = make_cameras(made, worlds, pixels, device)
     return GoalEnv(made, worlds, seed, auto_reset=auto_reset, cameras=cameras)
 
 
-def make_cameras(task: Task, sim: Sim, cfg: PixelsCfg) -> Cameras | NoCameras:
-    """The cameras that look at the worlds of ``sim``.
+def make_cameras(
+    task: Task, sim: Sim, cfg: PixelsCfg, device: torch.device = _CPU
+) -> Cameras | NoCameras:
+    """Cameras that look at the worlds of ``sim`` and draw them on ``device``.
 
     Raises:
         UserError: for an unknown viewpoint, or a number out of range.
@@ -107,6 +112,7 @@ def make_cameras(task: Task, sim: Sim, cfg: PixelsCfg) -> Cameras | NoCameras:
                 viewpoint=view,
                 varied=cfg.randomise.on,
             ),
+            device,
         )
         for view in views
     ]
@@ -133,8 +139,12 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
     return sim
 
 
-def make_eval_env(cfg: RunCfg, worlds: int, seed: int) -> GoalEnv:
+def make_eval_env(
+    cfg: RunCfg, worlds: int, seed: int, device: torch.device = _CPU
+) -> GoalEnv:
     """The environment that judges and is filmed: its own worlds, on the C engine.
+
+    Its cameras draw on ``device``.
 
     Raises:
         UserError: if there is to be no world.
@@ -149,6 +159,7 @@ def make_eval_env(cfg: RunCfg, worlds: int, seed: int) -> GoalEnv:
         seed=seed,
         auto_reset=False,
         pixels=cfg.pixels,
+        device=device,
     )
 
 
@@ -255,6 +266,7 @@ def build(cfg: RunCfg) -> Parts:
         pixels=cfg.pixels,
         device=device,
     )
+    judged = min(EVAL_WORLDS, cfg.eval.episodes)
     agent = make_agent(cfg, env.spaces, device)
     slow_start = _speed_up(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)
@@ -270,7 +282,7 @@ def build(cfg: RunCfg) -> Parts:
     )
     return Parts(
         env=env,
-        eval_env=make_eval_env(cfg, min(EVAL_WORLDS, cfg.eval.episodes), cfg.seed),
+        eval_env=make_eval_env(cfg, judged, cfg.seed, device),
         agent=agent,
         replay=replay,
         collector=Collector(env, replay, device),

@@ -21,10 +21,10 @@ Row = Mapping[str, str | int | float]
 """One line of a table: column -> value."""
 
 
-def manifest(**settings: object) -> dict[str, Any]:
+def manifest(device: torch.device | None = None, **settings: object) -> dict[str, Any]:
     """What it takes to repeat a measurement, and how busy the machine was meanwhile."""
     return {
-        **provenance(),
+        **provenance(device),
         "torch_threads": torch.get_num_threads(),
         "load_average": os.getloadavg(),
         "settings": settings,

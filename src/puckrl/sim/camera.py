@@ -78,6 +78,7 @@ class Camera:
         spec: the scene to draw; the camera is added to it. Its geoms must be those
             of ``sim.model``, in the same order.
         cfg: resolution, viewpoint and so on.
+        device: where images are drawn and stay; the simulation's if None.
 
     Raises:
         ValueError: if the scene has other geoms than the simulation.
@@ -104,8 +105,15 @@ class Camera:
     """Distance along the optical axis of the images last rendered, (n, height, width)
     float32; 0 where nothing was hit. A live buffer; empty unless ``cfg.depth``."""
 
-    def __init__(self, sim: Sim, spec: mujoco.MjSpec, cfg: CameraCfg) -> None:
-        self.cfg, self.num_worlds, self.device = cfg, sim.num_worlds, sim.device
+    def __init__(
+        self,
+        sim: Sim,
+        spec: mujoco.MjSpec,
+        cfg: CameraCfg,
+        device: torch.device | None = None,
+    ) -> None:
+        device = device or sim.device
+        self.cfg, self.num_worlds, self.device = cfg, sim.num_worlds, device
         model = _drawn_model(spec, cfg.viewpoint)
         if not np.array_equal(model.geom_bodyid, sim.model.geom_bodyid):
             raise ValueError(
@@ -119,9 +127,9 @@ class Camera:
             )
         self._geoms, self._carrier = _bound(sim, cfg.viewpoint.body)
         threads = cfg.num_threads or torch.get_num_threads()
-        count = min(threads, sim.num_worlds) if sim.device.type == "cpu" else 1
+        count = min(threads, sim.num_worlds) if device.type == "cpu" else 1
         capacity = -(-sim.num_worlds // count)
-        self._streams = Streams(sim.device)
+        self._streams = Streams(device)
         start_warp()
         with self._streams.shared():
             sizes = dict.fromkeys(MODEL_FIELDS, capacity) if cfg.varied else {}
@@ -132,7 +140,7 @@ class Camera:
                     mujoco_warp.put_model(model, sizes) if cfg.varied else shared,
                     capacity,
                     cfg,
-                    sim.device,
+                    device,
                 )
                 for _ in range(count)
             ]
@@ -142,8 +150,8 @@ class Camera:
         # Alone, a tracer stays on this thread: on CUDA that is where torch's stream is
         self._map = ThreadPoolExecutor(count).map if count > 1 else map
         pixels = (sim.num_worlds, cfg.height, cfg.width)
-        self._rgb = torch.zeros(*pixels, 3, dtype=torch.uint8, device=sim.device)
-        self._depth = torch.zeros(pixels if cfg.depth else (0,), device=sim.device)
+        self._rgb = torch.zeros(*pixels, 3, dtype=torch.uint8, device=device)
+        self._depth = torch.zeros(pixels if cfg.depth else (0,), device=device)
         self.depth_m = self._depth
         self._stand = stand(cfg.viewpoint, sim)
         self.looks = {**first_looks(model, sim), **self._stand} if cfg.varied else {}
