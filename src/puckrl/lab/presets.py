@@ -74,7 +74,12 @@ _PICK_PLACE = replace(
     expect=ExpectCfg(success=0.95, train_s=900.0, takeoff_updates=5_000),
 )
 
-_SLIDE = replace(_PICK_PLACE, preset="slide", task="slide", expect=ExpectCfg())
+_SLIDE = replace(
+    _PICK_PLACE,
+    preset="slide",
+    task="slide",
+    expect=ExpectCfg(takeoff_updates=17_000),
+)
 
 
 # Honest: the policy sees a camera, what the robot measures itself, and the goal. Critics
@@ -99,7 +104,7 @@ _PUSH_PIXELS = replace(
     replay=ReplayCfg(capacity=400_000, sampling=SamplingCfg(moving_share=0.6)),
     eval=EvalCfg(every_env_steps=20_000),
     budget=BudgetCfg(env_steps=400_000, until_success=0.98),
-    expect=ExpectCfg(success=0.95, train_s=720.0),
+    expect=ExpectCfg(success=0.95, train_s=720.0, takeoff_updates=7_000),
 )
 
 # Not measured yet.
@@ -237,7 +242,7 @@ _PUSH_PIXELS_GPU = _on_gpu(
         agent=replace(_PUSH_PIXELS.agent, student_batch=512, sight=SightCfg(lr=1e-3)),
     ),
     batch=1024,
-    expect=ExpectCfg(success=0.99, train_s=60.0),
+    expect=ExpectCfg(success=0.99, train_s=60.0, takeoff_updates=5_000),
 )
 # As it was measured: without a teacher.
 _PICK_PLACE_PIXELS_GPU = _on_gpu(
@@ -249,7 +254,7 @@ _PICK_PLACE_PIXELS_GPU = _on_gpu(
         agent=replace(_ASYMMETRIC.agent, sight=SightCfg()),
     ),
     batch=512,
-    expect=ExpectCfg(success=0.95, train_s=300.0),
+    expect=ExpectCfg(success=0.95, train_s=300.0, takeoff_updates=10_000),
 )
 _PICK_PLACE_PIXELS_GPU = replace(
     _PICK_PLACE_PIXELS_GPU,
@@ -257,8 +262,16 @@ _PICK_PLACE_PIXELS_GPU = replace(
     budget=BudgetCfg(env_steps=4_000_000, until_success=0.99),
 )
 _GPU = (
-    _on_gpu(_PUSH, batch=1024, expect=ExpectCfg(success=0.99, train_s=20.0)),
-    _on_gpu(_PICK_PLACE, batch=1024, expect=ExpectCfg(success=0.99, train_s=60.0)),
+    _on_gpu(
+        _PUSH,
+        batch=1024,
+        expect=ExpectCfg(success=0.99, train_s=20.0, takeoff_updates=5_000),
+    ),
+    _on_gpu(
+        _PICK_PLACE,
+        batch=1024,
+        expect=ExpectCfg(success=0.99, train_s=60.0, takeoff_updates=9_000),
+    ),
     replace(_SLIDE_GPU, budget=BudgetCfg(env_steps=10_000_000, until_success=0.9)),
     _PUSH_PIXELS_GPU,
     _PICK_PLACE_PIXELS_GPU,
