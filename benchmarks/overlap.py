@@ -14,10 +14,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from puckrl.core.clock import Clock
 from puckrl.core.runtime import torch_threads
+from puckrl.lab.bench_parts import learn, warmed_up
 from puckrl.lab.build import Parts, build
 from puckrl.lab.config import RunCfg, config_hash
 from puckrl.lab.presets import preset
@@ -38,28 +39,6 @@ def per_second(work: Callable[[], int]) -> float:
     return done / (time.perf_counter() - start)
 
 
-def ready(cfg: RunCfg) -> Parts:
-    """A run whose replay has seen its warm-up, and whose update is compiled."""
-    parts = build(cfg)
-    with torch_threads(1):
-        while parts.learner.warming_up:
-            parts.collector.collect(parts.learner.policy, parts.env.spaces.horizon)
-    updates(parts)()
-    return parts
-
-
-def updates(parts: Parts) -> Callable[[], int]:
-    """Some updates from the replay; how many."""
-    steps = 32 * parts.agent.updates_per_round / parts.learner.ratio.ratio
-
-    def work() -> int:
-        clock = Clock()
-        parts.learner.learn(int(steps), clock)
-        return clock.updates
-
-    return work
-
-
 def steps(collector: Collector, parts: Parts) -> Callable[[], int]:
     """Some env steps of the present policy; how many."""
     return lambda: collector.collect(parts.agent, STEPS).env_steps
@@ -67,11 +46,12 @@ def steps(collector: Collector, parts: Parts) -> Callable[[], int]:
 
 def measure(cfg: RunCfg) -> list[Row]:
     """Both ways for one preset."""
-    parts, cores = ready(cfg), os.cpu_count() or 1
+    parts, cores = warmed_up(cfg), os.cpu_count() or 1
+    updates = partial(learn, parts, 32 * parts.agent.updates_per_round)
     # Worlds of one physics thread, with a memory of their own: the learner's stands still.
     lone = build(replace(cfg, sim=replace(cfg.sim, num_threads=1))).collector
     with torch_threads(cores):
-        learned = per_second(updates(parts))
+        learned = per_second(updates)
     with torch_threads(1):
         collected = per_second(steps(parts.collector, parts))
         beside, both = threading.Event(), [0]
@@ -83,7 +63,7 @@ def measure(cfg: RunCfg) -> list[Row]:
         thread = threading.Thread(target=collect)
         start = time.perf_counter()
         thread.start()
-        learned_beside = per_second(updates(parts))
+        learned_beside = per_second(updates)
         collected_beside = both[0] / (time.perf_counter() - start)
         beside.set()
         thread.join()

@@ -11,7 +11,7 @@ from puckrl.lab.results import read_table
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import stop_rule
-from puckrl.monitor.table import from_rows
+from puckrl.monitor.table import Table, from_rows
 from puckrl.monitor.verdict import Phase, Verdict
 from tests.monitor.lives import LESSON, PUSH, lesson, life
 
@@ -163,3 +163,28 @@ def test_a_verdict_is_json() -> None:
     text = json.dumps(found, allow_nan=False)
     assert json.loads(text)["phase"] == "converged"
     assert found["spans"][0]["updates"] == [None, None]
+
+
+def test_a_short_log_that_ends_at_the_top_has_converged() -> None:
+    """Evaluations of a run that success ended: no time for a plateau."""
+    success = [0.06, 0.29, 0.80, 0.96, 0.98, 0.99, 1.0]
+    verdict = diagnose(_evaluated(success), PUSH)
+    assert [(s.phase, *s.env_steps) for s in verdict.spans] == [
+        ("flat", 60e3, 90e3),  # take-off lies between two points: half-way
+        ("take-off", 90e3, pytest.approx(240e3, abs=15e3)),
+        ("converging", pytest.approx(240e3, abs=15e3), 270e3),
+        ("converged", 270e3, 420e3),  # 0.97 lies between 0.96 and 0.98
+    ]
+
+
+def test_one_good_evaluation_is_not_the_top() -> None:
+    for success in ([0.06, 0.29, 0.80, 0.9, 0.98], [0.06, 0.3, 0.8, 0.98, 0.98, 0.93]):
+        assert diagnose(_evaluated(success), PUSH).phase == "converging"
+
+
+def _evaluated(success: list[float]) -> Table:
+    """Evaluations of 256 episodes, every 60,000 env steps."""
+    return from_rows(
+        {"env_steps": 60e3 * i, "eval/success": s, "eval/episodes": 256.0}
+        for i, s in enumerate(success, start=1)
+    )

@@ -1,12 +1,11 @@
 """How fast the parts of a run are on its own device: pictures, and updates."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from puckrl.core.clock import Clock
 from puckrl.core.runtime import pick_device, torch_threads
-from puckrl.lab.build import build, make_sim
+from puckrl.lab.build import Parts, build, make_sim
 from puckrl.lab.config import RunCfg, SimCfg
 from puckrl.lab.race import Contender, race
 from puckrl.lab.results import Row
@@ -70,23 +69,28 @@ def bench_update(cfg: RunCfg, *, least_updates: int, repeats: int) -> list[Row]:
         "compiled": replace(cfg, loop=replace(cfg.loop, compile=True)),
     }
     contenders = [
-        Contender(f"{cfg.preset}, {name}", lambda: None, _learner(way, least_updates))
+        Contender(
+            f"{cfg.preset}, {name}",
+            lambda: None,
+            partial(learn, warmed_up(way), least_updates),
+        )
         for name, way in ways.items()
     ]
     return race(contenders, repeats)
 
 
-def _learner(cfg: RunCfg, least_updates: int) -> Callable[[], int]:
-    """Updates from a replay of random play; how many."""
+def warmed_up(cfg: RunCfg) -> Parts:
+    """A run whose replay holds random play enough to learn from."""
     parts = build(cfg)
     with torch_threads(1):
         while parts.learner.warming_up:
             parts.collector.collect(parts.learner.policy, parts.env.spaces.horizon)
+    return parts
 
-    def learn() -> int:
-        clock = Clock()
-        steps = -(-least_updates // cfg.loop.update_ratio)
-        parts.learner.learn(int(steps), clock)
-        return clock.updates
 
-    return learn
+def learn(parts: Parts, least_updates: int) -> int:
+    """At least so many updates from the replay; how many."""
+    clock = Clock()
+    steps = -(-least_updates // parts.learner.ratio.ratio)
+    parts.learner.learn(int(steps), clock)
+    return clock.updates

@@ -157,7 +157,7 @@ def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
     """A first guess of a label from the evaluations alone, for a person to correct.
 
     take_off: half-way between the last evaluation below ``chance`` + 0.1 and the first
-    of two in a row above it. settled: the first within 0.05 of the median of the last
+    of two in a row above it. settled: the first within 0.03 of the median of the last
     fifth, if those stand still.
     """
     judged = [(r["env_steps"], r["eval/success"]) for r in rows if "eval/success" in r]
@@ -175,12 +175,12 @@ def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
     tail = success[-max(3, len(success) // 5) :]
     level = float(np.median(tail))
     still = float(np.ptp(tail)) < 0.1 and level > 0.8
-    arrived = float(steps[np.flatnonzero(success >= level - 0.05)[0]])
+    arrived = float(steps[np.flatnonzero(success >= level - 0.03)[0]])
     return never | {"take_off": take_off, "settled": arrived if still else math.inf}
 
 
 def score(label: Label, rows: Sequence[Row]) -> Score:
-    """Judge a run as it went on, at 20 moments, and compare with the truth.
+    """Judge a run as it went on, at 20 moments after its first row, against the truth.
 
     Phases are read from the whole log; a moment counts if it is further from every true
     change than a tenth of the take-off. Death is asked of what was known at the moment.
@@ -191,7 +191,7 @@ def score(label: Label, rows: Sequence[Row]) -> Score:
     changes = (label.first_update, label.take_off, label.settled, label.collapsed)
     edge = label.take_off if math.isfinite(label.take_off) else table.end
     right = judged = 0
-    for moment in np.linspace(table.end / _MOMENTS, table.end, _MOMENTS):
+    for moment in np.linspace(rows[0]["env_steps"], table.end, _MOMENTS + 1)[1:]:
         if any(abs(moment - change) <= _TOLERANCE * edge for change in changes):
             continue
         judged += 1

@@ -26,6 +26,7 @@ _POINTS = 150
 _HALF_WIDTH = 0.03  # of the run so far
 _LEFT = 0.15  # of the way from floor to ceiling: no chance any more
 _TAIL = 0.1  # of the run so far: what a plateau lasts at least
+_TOP = 0.97  # of all that is possible: no room left to climb
 _FALL = 0.5  # of the way from floor to peak: what a collapse loses at least
 _LEAST_POINTS = 2
 
@@ -157,22 +158,44 @@ def _climb(curve: Curve, of: Progress, *, resumed: bool) -> Starts:
     if slowed is None:
         return starts
     starts.append(("converging", max(slowed, starts[-1][1])))
-    if not settled or level < 0.8:
-        return starts
-    arrived = first_above(curve, level - max(of.sigma_smooth, 0.02), 1)
-    if arrived is not None and curve.x[-1] - arrived >= 0.8 * _tail(curve):
-        starts.append(("converged", max(arrived, starts[-1][1])))
+    ends = [_at_the_top(curve, of)]
+    if settled and level >= 0.8:
+        ends.append(_at_the_plateau(curve, of, level))
+    arrived = [x for x in ends if x is not None]
+    if arrived:
+        starts.append(("converged", max(min(arrived), starts[-1][1])))
     return starts
 
 
 def _onset(curve: Curve, of: Progress, left: float) -> float:
-    """Back from where success has certainly left the floor to where it began to."""
+    """Back from where success has certainly left the floor to where it began to.
+
+    That is between two points, and nobody knows where: half-way.
+    """
     before = curve.upto(left)
     early = before.y[: max(1, int(0.8 * len(before)))]
     floor = min(float(np.median(early)), of.left_level)
     level = floor + max(2 * of.sigma_smooth, 0.03 * (1 - floor))
     found = last_below(before, level) if len(before) else None
-    return left if found is None else min(found, left)
+    if found is None or found >= left:
+        return left
+    after = curve.x[curve.x > found]
+    return (found + float(after[0])) / 2
+
+
+def _at_the_top(curve: Curve, of: Progress) -> float | None:
+    """When two values in a row were as good as can be, and the last still is."""
+    raw = of.raw.upto(float(curve.x[-1])).since(float(curve.x[0]))
+    if not of.sure_scale or not len(raw) or raw.y[-1] < _TOP:
+        return None
+    return first_above(raw, _TOP, 2)
+
+
+def _at_the_plateau(curve: Curve, of: Progress, level: float) -> float | None:
+    """When the curve came within its noise of its last level, if long enough ago."""
+    arrived = first_above(curve, level - max(of.sigma_smooth, 0.02), 1)
+    long_ago = arrived is not None and curve.x[-1] - arrived >= 0.8 * _tail(curve)
+    return arrived if long_ago else None
 
 
 def plateau(curve: Curve, of: Progress) -> tuple[float, bool]:

@@ -101,7 +101,7 @@ class Task(ABC):
         distance = self.distance(achieved, desired)
         if self.reward_kind == "dense":
             return -distance
-        return -(distance > self.goal_tol_m).to(distance.dtype)
+        return (distance <= self.goal_tol_m).to(distance.dtype) - 1.0
 
     def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
         """Whether the goal is reached, (...) bool."""
@@ -109,9 +109,7 @@ class Task(ABC):
 
     def terminated(self, achieved: Tensor, desired: Tensor) -> Tensor:
         """Whether the episode truly ends here (no bootstrap), (...) bool."""
-        return torch.zeros(
-            achieved.shape[:-1], dtype=torch.bool, device=achieved.device
-        )
+        return torch.zeros_like(achieved[..., 0], dtype=torch.bool)
 
     def expert(self, obs: Obs) -> Tensor | None:
         """A scripted action (n, action_dim) for observations, or None if there is none."""
