@@ -141,19 +141,22 @@ _REACH_PIXELS = replace(
     _REACH,
     preset="reach-pixels",
     pixels=_PUSH_PIXELS.pixels,
-    agent=replace(
-        _REACH.agent,
+    agent=DistillCfg(
+        gamma=0.8,
+        action_l2=0.2,
+        batch_size=256,
         hidden=(256, 256),
-        actor_lr=3e-4,
         max_grad_norm=1.0,
+        explore=_REACH.agent.explore,
+        student_batch=128,
         actor_sensors=MODES["pixels-no-proprio"],
-        sight=SightCfg(encoder=EncoderCfg(channels=16)),
+        sight=_PUSH_PIXELS.agent.sight,
     ),
     loop=replace(_REACH.loop, compile=True),
     replay=ReplayCfg(capacity=100_000),
-    budget=BudgetCfg(env_steps=60_000, until_success=0.98),
+    budget=BudgetCfg(env_steps=100_000, until_success=0.95),
     eval=EvalCfg(every_env_steps=4_000),
-    expect=ExpectCfg(success=0.95, train_s=300.0),
+    expect=ExpectCfg(success=0.95, train_s=300.0, takeoff_updates=1_000),
 )
 
 # The critics see what the actor sees, and train the encoder that both share.

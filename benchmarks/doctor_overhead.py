@@ -1,0 +1,78 @@
+"""What the doctor costs a run: gauges and verdicts -> results/doctor_overhead.csv.
+
+    python benchmarks/doctor_overhead.py reach push:60000 push-pixels:40000
+
+A preset, and how many env steps to train it for (its own budget if none are given).
+Gauges look into networks and replay with each evaluation; the run's clock counts them.
+Verdicts are given again afterwards, at each evaluation on the rows until then, and timed.
+The share is of collecting and updating: what a run without doctor and evaluations takes.
+"""
+
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from puckrl.lab import session
+from puckrl.lab.analyse import read_rows
+from puckrl.lab.config import BudgetCfg, RunCfg, SaveCfg, config_hash
+from puckrl.lab.logs.facts import facts_of
+from puckrl.lab.presets import preset
+from puckrl.lab.results import Row, manifest, write_table
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.regime import diagnose
+from puckrl.monitor.table import from_rows
+from puckrl.train.sinks import Row as Logged
+
+
+def verdicts_s(rows: list[Logged], facts: RunFacts) -> float:
+    """Seconds of judging at every evaluation."""
+    took = 0.0
+    for count, row in enumerate(rows, start=1):
+        if "eval/success" in row:
+            start = time.perf_counter()
+            diagnose(from_rows(rows[:count]), facts)
+            took += time.perf_counter() - start
+    return took
+
+
+def measure(cfg: RunCfg) -> Row:
+    """Train, and see where the time went."""
+    quiet = SaveCfg(every_s=0.0, tensorboard=False, video=False)
+    with tempfile.TemporaryDirectory() as root:
+        folder = session.start(replace(cfg, save=quiet), Path(root))
+        rows = read_rows(folder.metrics)
+        seconds = folder.manifest()["clock"]["seconds"]
+    train_s = seconds["collect"] + seconds["update"]
+    judged_s = verdicts_s(rows, facts_of(cfg))
+    return {
+        "preset": cfg.preset,
+        "env_steps": rows[-1]["env_steps"],
+        "evaluations": sum("eval/success" in row for row in rows),
+        "train_s": round(train_s, 2),
+        "gauges_s": round(seconds["diagnose"], 3),
+        "verdicts_s": round(judged_s, 3),
+        "share": round((seconds["diagnose"] + judged_s) / train_s, 4),
+    }
+
+
+def main(wanted: list[str]) -> None:
+    """Measure presets one after the other into one table."""
+    rows: list[Row] = []
+    hashes: dict[str, str] = {}
+    for text in wanted:
+        name, _, steps = text.partition(":")
+        cfg = preset(name)
+        if steps:
+            cfg = replace(cfg, budget=BudgetCfg(env_steps=int(steps)))
+        hashes[name] = config_hash(cfg)
+        rows.append(measure(cfg))
+        print(rows[-1], flush=True)
+    write_table(
+        Path("results/doctor_overhead.csv"), rows, manifest(config_hashes=hashes)
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ["reach", "push:60000", "push-pixels:40000"])
