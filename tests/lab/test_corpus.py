@@ -117,3 +117,11 @@ def test_summary_by_hand() -> None:
     assert found["sick_found"] == 0.0
     assert found["healthy_left_in_peace"] == 1.0
     assert math.isnan(corpus.summary([score])["dead_precision"])
+
+
+def test_success_while_training_stands_in_for_evaluations() -> None:
+    trained = [
+        {("train" + k[4:] if k == "eval/success" else k): v for k, v in row.items()}
+        for row in climb()
+    ]
+    assert corpus.proposed(trained) == corpus.proposed(climb())

@@ -31,6 +31,7 @@ Split = Literal["develop", "held-out"]
 _MOMENTS = 20
 _TOLERANCE = 0.1
 _ROWS = 400
+_MIXED = "contaminated log"  # of two runs: it has no phases
 
 
 @dataclass(frozen=True)
@@ -156,11 +157,15 @@ def write_labels(folder: Path, labels: Sequence[Label]) -> None:
 def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
     """A first guess of a label from the evaluations alone, for a person to correct.
 
+    Where nothing was evaluated, from success while training.
+
     take_off: half-way between the last evaluation below ``chance`` + 0.1 and the first
     of two in a row above it. settled: the first within 0.03 of the median of the last
     fifth, if those stand still.
     """
-    judged = [(r["env_steps"], r["eval/success"]) for r in rows if "eval/success" in r]
+    found = {name for row in rows for name in row}
+    name = "eval/success" if "eval/success" in found else "train/success"
+    judged = [(r["env_steps"], r[name]) for r in rows if name in r]
     first = next((r["env_steps"] for r in rows if r.get("updates", 0) > 0), 0.0)
     never = {"first_update": first, "take_off": math.inf, "settled": math.inf}
     if len(judged) < 3:
@@ -191,7 +196,8 @@ def score(label: Label, rows: Sequence[Row]) -> Score:
     changes = (label.first_update, label.take_off, label.settled, label.collapsed)
     edge = label.take_off if math.isfinite(label.take_off) else table.end
     right = judged = 0
-    for moment in np.linspace(rows[0]["env_steps"], table.end, _MOMENTS + 1)[1:]:
+    moments = np.linspace(rows[0]["env_steps"], table.end, _MOMENTS + 1)[1:]
+    for moment in () if label.sickness == _MIXED else moments:
         if any(abs(moment - change) <= _TOLERANCE * edge for change in changes):
             continue
         judged += 1
