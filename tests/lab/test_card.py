@@ -1,10 +1,12 @@
 """The card's verdict: success and time both count."""
 
+from dataclasses import replace
+
 import pytest
 
 from puckrl.core.maths import Interval
 from puckrl.lab.card import verdict
-from puckrl.lab.config import ExpectCfg, RunCfg
+from puckrl.lab.config import ExpectCfg, RunCfg, SimCfg
 from puckrl.train.rollout import Evaluation
 
 CFG = RunCfg(preset="push", expect=ExpectCfg(success=0.95, train_s=120.0))
@@ -38,3 +40,10 @@ def test_a_bound_is_kept_in_time_and_at_the_end(
 def test_a_preset_without_bounds_says_so() -> None:
     rows = [{"train_s": 9.0}]
     assert "no bounds yet" in verdict(RunCfg(), final(1.0), rows)
+
+
+def test_the_bound_names_the_hardware_it_is_for() -> None:
+    rows = [{"train_s": 9.0}]
+    on_gpu = replace(CFG, sim=SimCfg(backend="warp"))
+    assert "0.95 within 2:00 on two CPU cores" in verdict(CFG, final(1.0), rows)
+    assert "0.95 within 2:00 on one H200" in verdict(on_gpu, final(1.0), rows)
