@@ -108,9 +108,8 @@ def sb3(env_id: str, steps: int, **changes: object) -> Callable[[int], Made]:
             model.set_logger(configure(folder, ["csv"]))
             try:
                 model.learn(steps)
-            except (
-                ValueError
-            ) as error:  # of a policy that is NaN; what it logged counts
+            except ValueError as error:
+                # Of a policy that is NaN: what it logged until then counts
                 print(f"Stable-Baselines3 gave up: {error}"[:100])
             model.logger.close()
             (log,) = read_logs(Path(folder))
@@ -172,9 +171,7 @@ def recipes() -> dict[str, Recipe]:
         ),
         "push-lr-x100": Recipe("lr-x100", ours(hot_push), "saturated actor"),
         "reach-lr-x100": Recipe("lr-x100", ours(hot), "saturated actor"),
-        "push-no-exploration": Recipe(
-            "no-exploration", ours(blind), "entropy collapse"
-        ),
+        "push-no-exploration": Recipe("no-exploration", ours(blind), "broken task"),
         "reach-upside-down": Recipe(
             "upside-down",
             ours(replace(longer, task=f"{BROKEN}:RewardUpsideDown")),

@@ -160,7 +160,7 @@ def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
     Where nothing was evaluated, from success while training.
 
     take_off: half-way between the last evaluation below ``chance`` + 0.1 and the first
-    of two in a row above it. settled: the first within 0.03 of the median of the last
+    of two in a row above it. settled: the first within 0.05 of the median of the last
     fifth, if those stand still.
     """
     found = {name for row in rows for name in row}
@@ -180,7 +180,7 @@ def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
     tail = success[-max(3, len(success) // 5) :]
     level = float(np.median(tail))
     still = float(np.ptp(tail)) < 0.1 and level > 0.8
-    arrived = float(steps[np.flatnonzero(success >= level - 0.03)[0]])
+    arrived = float(steps[np.flatnonzero(success >= level - 0.05)[0]])
     return never | {"take_off": take_off, "settled": arrived if still else math.inf}
 
 
