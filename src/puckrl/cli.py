@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from puckrl.core import team
 from puckrl.core.errors import UserError
 from puckrl.lab.config import RunCfg
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and args.run not in (_train, _plan):
         parser.error(f"unknown argument {rest[0]!r}; see: puck {args.command} --help")
     logging.basicConfig(
-        level=logging.INFO,
+        level=logging.INFO if team.is_first() else logging.ERROR,
         format="%(message)s",
         handlers=[RichHandler(console=console, show_time=False, show_path=False)],
     )
@@ -236,9 +237,9 @@ def _train(args: argparse.Namespace, rest: list[str]) -> int:
         if folder
         else session.start(cfg, args.root, args.out)
     )
-    console.print(
-        f"{folder.manifest()['status']}: {folder.path / 'card.md'}", soft_wrap=True
-    )
+    if team.is_first():
+        status = folder.manifest()["status"]
+        console.print(f"{status}: {folder.path / 'card.md'}", soft_wrap=True)
     return 0
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from puckrl.agents.settings import MODES
 from puckrl.core.errors import UserError
 from puckrl.lab.build import make_env, make_replay
 from puckrl.lab.config import PixelsCfg, RunCfg, SimCfg
@@ -51,6 +52,14 @@ def test_looks_out_of_range_are_refused_before_the_run() -> None:
     pixels = replace(SMALL, randomise=RandomiseCfg(brightness=2.0))
     with pytest.raises(UserError, match=r"randomise\.brightness 2 .* 0 to 1"):
         admit(replace(cfg, pixels=pixels))
+
+
+def test_critics_beside_a_teacher_see_no_pixels() -> None:
+    cfg = _small_pixels()
+    agent = replace(cfg.agent, critic_sensors=MODES["pixels"])
+    for refuse in (admit, plan):
+        with pytest.raises(UserError, match="push-pixels-symmetric"):
+            refuse(replace(cfg, agent=agent))
 
 
 def test_the_footprint_counts_the_object_and_puts_it_back() -> None:

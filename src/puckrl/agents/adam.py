@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from puckrl.core import team
+
 _BETA_1, _BETA_2, _EPS = 0.9, 0.999, 1e-8
 
 
@@ -24,7 +26,11 @@ class Adam:
         self.steps = torch.zeros((), dtype=torch.float64, device=vector.device)
 
     def step(self, vector: Tensor, grad: Tensor) -> Tensor:
-        """Move ``vector`` one step; returns the gradient's norm before clipping, ()."""
+        """Move ``vector`` one step; returns the gradient's norm before clipping, ().
+
+        Of processes that train together, the mean of their gradients counts.
+        """
+        grad = team.mean(grad)
         norm = torch.linalg.vector_norm(grad)
         if self.max_grad_norm > 0:
             grad = grad * (self.max_grad_norm / norm.clamp_min(self.max_grad_norm))

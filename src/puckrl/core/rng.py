@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from puckrl.core import team
+
 _MASK = {shift: (1 << (64 - shift)) - 1 for shift in (11, 27, 30, 31)}
 
 
@@ -67,7 +69,11 @@ class Draws:
 
 
 def generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
-    """A torch generator for one named stream, e.g. ``"replay"`` or ``"explore"``."""
+    """A torch generator for one named stream, e.g. ``"replay"`` or ``"explore"``.
+
+    Each process of a team has streams of its own.
+    """
+    stream = f"{stream}/{team.rank()}" if team.rank() else stream
     digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
     rng = torch.Generator(device=device)
     rng.manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -9,17 +9,22 @@ from collections.abc import Generator
 
 import torch
 
+from puckrl.core import team
 from puckrl.core.errors import UserError
 
 
 def pick_device(name: str) -> torch.device:
     """A torch device by name; "auto" is CUDA where there is one, else the CPU.
 
+    Of the processes that torchrun starts on a machine each takes a GPU of its own.
+
     Raises:
         UserError: if CUDA is asked for and absent, or the name is no device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and team.local_rank():
+        name = f"cuda:{team.local_rank()}"
     try:
         device = torch.device(name)
     except RuntimeError as error:

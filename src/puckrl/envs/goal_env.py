@@ -59,6 +59,7 @@ class GoalEnv:
         seed: decides every reset, per world and episode.
         auto_reset: begin the next episode of a world as soon as one ends.
         cameras: what is seen of the worlds.
+        first_world: number of the first world, where others have those before it.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class GoalEnv:
         *,
         auto_reset: bool = True,
         cameras: Cameras | NoCameras | None = None,
+        first_world: int = 0,
     ) -> None:
         task.bind(sim)
         self.task, self.sim, self.seed = task, sim, seed
@@ -80,6 +82,7 @@ class GoalEnv:
         """Told of worlds whose physics failed, before they are reset."""
         self.control_dt_s = sim.model.opt.timestep * task.substeps
         """Duration of a control step."""
+        self._first_world = first_world
         self._worlds = torch.arange(self.num_worlds, device=sim.device)
         self._begun = torch.zeros_like(self._worlds)
         self._elapsed = torch.zeros_like(self._worlds)
@@ -100,7 +103,8 @@ class GoalEnv:
     def reset(self, worlds: Tensor | None = None) -> Obs:
         """Begin an episode in ``worlds`` (all: None); the observation of all worlds."""
         worlds = self._worlds if worlds is None else worlds
-        draws = Draws(self.seed, worlds, self._begun[worlds])
+        numbers = worlds + self._first_world
+        draws = Draws(self.seed, numbers, self._begun[worlds])
         self._begun[worlds] += 1
         self._elapsed[worlds] = 0
         self._goal[worlds] = self.task.reset(worlds, draws).to(self._goal)

@@ -10,6 +10,7 @@ from puckrl.agents.distill import Distill, DistillCfg
 from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.settings import AgentCfg
 from puckrl.agents.td3 import Td3, Td3Cfg
+from puckrl.core import team
 from puckrl.core.capture import Captured
 from puckrl.core.clock import Ratio
 from puckrl.core.errors import UserError, unknown
@@ -19,6 +20,7 @@ from puckrl.core.types import Spaces
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab.config import PixelsCfg, RunCfg, SimCfg
+from puckrl.lab.share import share
 from puckrl.replay.episodes import EpisodeRing
 from puckrl.sim.backend import Sim
 from puckrl.sim.camera import Camera, CameraCfg
@@ -79,6 +81,7 @@ def make_env(
     auto_reset: bool = True,
     pixels: PixelsCfg = NO_PIXELS,
     device: torch.device = _CPU,
+    first_world: int = 0,
 ) -> GoalEnv:
     """A goal environment from names and numbers.
 
@@ -87,7 +90,14 @@ def make_env(
     made = make_task(task, reward)
     worlds = make_sim(made, sim, device)
     cameras = make_cameras(made, worlds, pixels, device)
-    return GoalEnv(made, worlds, seed, auto_reset=auto_reset, cameras=cameras)
+    return GoalEnv(
+        made,
+        worlds,
+        seed,
+        auto_reset=auto_reset,
+        cameras=cameras,
+        first_world=first_world,
+    )
 
 
 def make_cameras(
@@ -167,11 +177,11 @@ def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic
     """A fresh agent.
 
     Raises:
-        UserError: if it is to see a sensor that is not there, or no goal.
+        UserError: if it is to see a sensor that is not there, no goal, or pixels where
+            nobody looks at them.
     """
     settings = _at_hand(cfg.agent, device)
-    check_sensors(settings.actor_sensors, spaces)
-    check_sensors(settings.critic_sensors, spaces)
+    check_sensors(settings, spaces)
     # A sparse reward lies in [-1, 0]; a dense one has no bound that clipping could use.
     bounds = (-1.0, 0.0) if cfg.reward == "sparse" else None
     if isinstance(settings, DistillCfg):
@@ -182,8 +192,24 @@ def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic
     return Td3(settings, spaces, bounds, cfg.seed, device)
 
 
-def check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
-    """Refuse sensors that are not there, and a network that is not told its goal."""
+def check_sensors(cfg: AgentCfg, spaces: Spaces) -> None:
+    """Refuse what no network could see, or learn from.
+
+    Raises:
+        UserError: for a sensor that is not there, a network that is not told its goal,
+            and critics beside a teacher that would see pixels.
+    """
+    for names in (cfg.actor_sensors, cfg.critic_sensors):
+        _check_sensors(names, spaces)
+    if isinstance(cfg, DistillCfg) and "pixels" in cfg.critic_sensors:
+        raise UserError(
+            "beside a teacher the critics see no pixels; leave them out of "
+            "--agent.critic-sensors, or train without a teacher: push-pixels-symmetric"
+        )
+
+
+def _check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
+    """The list of one network."""
     legal = ["state", *spaces.sensors, "achieved_goal", "desired_goal"]
     legal += ["pixels"] if spaces.pixels else []
     for name in names:
@@ -256,8 +282,8 @@ def make_gauges(
 
 
 def build(cfg: RunCfg) -> Parts:
-    """Everything that a run needs, fresh."""
-    device = pick_device(cfg.device)
+    """Everything that a run needs, fresh; this process's part of it."""
+    device, cfg = pick_device(cfg.device), share(cfg)
     env = make_env(
         cfg.task,
         cfg.sim,
@@ -265,6 +291,7 @@ def build(cfg: RunCfg) -> Parts:
         seed=cfg.seed,
         pixels=cfg.pixels,
         device=device,
+        first_world=team.rank() * cfg.sim.num_worlds,
     )
     judged = min(EVAL_WORLDS, cfg.eval.episodes)
     agent = make_agent(cfg, env.spaces, device)

@@ -111,8 +111,7 @@ def plan(cfg: RunCfg) -> Plan:
     """
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
     env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
-    check_sensors(cfg.agent.actor_sensors, env.spaces)
-    check_sensors(cfg.agent.critic_sensors, env.spaces)
+    check_sensors(cfg.agent, env.spaces)
     memory = memory_of(cfg, env.spaces)
     shown = footprints(env, cfg.pixels, cfg.agent.sight.encoder)
     findings = [
@@ -143,6 +142,7 @@ def admit(cfg: RunCfg) -> None:
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     spaces = make_task(cfg.task, cfg.reward).spaces
     spaces = replace(spaces, pixels=pixels if views else None)
+    check_sensors(cfg.agent, spaces)
     memory = memory_of(cfg, spaces)
     findings = [] if memory.fits else [too_large(memory)]
     for finding in (*findings, *conflicts(cfg, spaces)):

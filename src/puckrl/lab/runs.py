@@ -4,7 +4,7 @@ runs/push-1a2b3c4d-s0/          preset - hash of the configuration - seed
 manifest.json                 status, versions, git revision, device, argv, result
 config.yaml
 metrics.jsonl · tb/           the numbers
-checkpoints/                  two snapshots
+checkpoints/                  two snapshots (checkpoints-1, ...: of further processes)
 curve.png · card.md · policy.mp4
 lock                          held by the living writer
 """
@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,22 +22,15 @@ from typing import IO, Any, Self
 
 import torch
 
+from puckrl.core import team
 from puckrl.core.errors import UserError
 from puckrl.lab.config import RunCfg, config_hash, from_yaml, to_yaml
 from puckrl.lab.provenance import provenance
 
-_OURS = {
-    "manifest.json",
-    "config.yaml",
-    "metrics.jsonl",
-    "tb",
-    "checkpoints",
-    "curve.png",
-    "card.md",
-    "policy.mp4",
-    "lock",
-    "diverged",
-}
+_OURS = re.compile(
+    r"(manifest\.json|config\.yaml|metrics\.jsonl|tb|checkpoints(-\d+)?|curve\.png"
+    r"|card\.md|policy\.mp4|lock|diverged)(\.tmp)?"
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,12 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """The snapshots."""
+        """The snapshots; of processes that train together, those of the first."""
         return self.path / "checkpoints"
+
+    def checkpoints_of(self, rank: int) -> Path:
+        """The snapshots of one of the processes that train together."""
+        return self.path / f"checkpoints-{rank}" if rank else self.checkpoints
 
     def config(self) -> RunCfg:
         """The configuration that the folder holds.
@@ -203,9 +201,7 @@ def find(name: str, root: Path) -> RunFolder:
 
 def foreign_files(folder: RunFolder) -> list[Path]:
     """Files in the folder that this run did not write."""
-    strange = [
-        p for p in folder.path.iterdir() if p.name.removesuffix(".tmp") not in _OURS
-    ]
+    strange = [p for p in folder.path.iterdir() if not _OURS.fullmatch(p.name)]
     if folder.tensorboard.is_dir():
         mine = folder.manifest().get("writers", [])
         strange += [p for p in folder.tensorboard.iterdir() if not _written_by(p, mine)]
@@ -235,7 +231,9 @@ def sign_in(folder: RunFolder, device: torch.device) -> None:
     """Record this process as a writer, with everything that one needs to repeat it."""
     me = f"{platform.node()}.{os.getpid()}"
     writers = [*folder.manifest().get("writers", []), me]
-    folder.update_manifest(**provenance(device), writers=writers, status="running")
+    folder.update_manifest(
+        **provenance(device), writers=writers, processes=team.size(), status="running"
+    )
 
 
 def _names(paths: Iterable[Path]) -> str:

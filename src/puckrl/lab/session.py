@@ -4,14 +4,15 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
+from puckrl.core import team
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
-from puckrl.core.runtime import keep_memory, torch_threads
+from puckrl.core.runtime import keep_memory, pick_device, torch_threads
 from puckrl.lab import runs, state
 from puckrl.lab.analyse import read_rows
 from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build, make_eval_env
@@ -22,13 +23,14 @@ from puckrl.lab.judge import film, filmed_worlds
 from puckrl.lab.logs.facts import facts_of
 from puckrl.lab.plan import admit
 from puckrl.lab.runs import Lock, RunFolder
+from puckrl.lab.share import share
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
 from puckrl.sim.guard import StateDump
 from puckrl.train.checkpoint import Checkpoints
-from puckrl.train.console import Display, make_display
+from puckrl.train.console import make_display
 from puckrl.train.diagnose import measure
-from puckrl.train.loop import Limits, Progress, Stop, train
+from puckrl.train.loop import Doing, Limits, Progress, Stop, train
 from puckrl.train.rollout import Evaluation, evaluate
 from puckrl.train.sinks import Fan, JsonLines, Sink, TensorBoard
 from puckrl.train.watch import Watch
@@ -48,10 +50,13 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
         UserError: if the plan or the folder is refused, or the run fails for a reason
             outside it.
     """
-    admit(cfg)
-    folder = runs.create_at(out, cfg) if out else runs.create(root, cfg)
-    with Lock(folder.path):
-        _go(folder, cfg, resumed=False)
+    with team.together(pick_device(cfg.device)):
+        admit(share(cfg))
+        folder = team.from_first(
+            lambda: runs.create_at(out, cfg) if out else runs.create(root, cfg)
+        )
+        with _only_writer(folder):
+            _go(folder, cfg, resumed=False)
     return folder
 
 
@@ -70,17 +75,36 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
             f"{folder.path} holds another configuration; a resumed run may change only "
             "--budget, --save and --device: start a new run for anything else"
         )
-    with Lock(folder.path):
-        runs.refuse_foreign_files(folder)
-        (folder.path / "config.yaml").write_text(to_yaml(cfg))
-        _go(folder, cfg, resumed=True)
+    with team.together(pick_device(cfg.device)):
+        _refuse_other_team(folder)
+        with _only_writer(folder):
+            team.from_first(lambda: runs.refuse_foreign_files(folder))
+            if team.is_first():
+                (folder.path / "config.yaml").write_text(to_yaml(cfg))
+            _go(folder, cfg, resumed=True)
     return folder
+
+
+def _only_writer(folder: RunFolder) -> AbstractContextManager[object]:
+    """The lock, for the one process of a team that writes."""
+    return Lock(folder.path) if team.is_first() else nullcontext()
+
+
+def _refuse_other_team(folder: RunFolder) -> None:
+    """A run goes on with as many processes as it was begun with."""
+    processes = folder.manifest().get("processes", 1)
+    if processes != team.size():
+        raise UserError(
+            f"{folder.path} was trained by {processes} processes, not {team.size()}; go on "
+            f"with: torchrun --nproc-per-node {processes} -m puckrl train --resume ..."
+        )
 
 
 def _go(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     """Everything that happens while the lock is held."""
+    go = _train_and_tell if team.is_first() else _train_along
     try:
-        _train_and_tell(folder, cfg, resumed=resumed)
+        go(folder, cfg, resumed=resumed)
     except OSError as error:
         reason = f"{error.strerror or error}: {error.filename or folder.path}"
         _last_words(folder, f"failed: {reason}")
@@ -95,6 +119,8 @@ def _go(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
 
 def _last_words(folder: RunFolder, status: str) -> None:
     """Write the status if that is still possible."""
+    if not team.is_first():
+        return
     try:
         folder.update_manifest(status=status)
     except OSError as error:
@@ -106,14 +132,8 @@ def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     parts = build(cfg)
     runs.sign_in(folder, parts.device)
     parts.env.guard = StateDump(folder.path / "diverged")
-    checkpoints = Checkpoints(folder.checkpoints)
-    progress = (
-        state.restore(checkpoints, parts)
-        if resumed
-        else Progress(Clock(), evaluated_at=0, successes=[])
-    )
-    limits = limits_of(cfg)
-    display = make_display(_title(folder, cfg, parts), limits)
+    checkpoints, progress = _begin(folder, parts, resumed=resumed)
+    display = make_display(_title(folder, cfg, parts), limits_of(cfg))
     files = _files(folder, cfg, progress.clock if resumed else None)
     listeners = [*(f for f in files if isinstance(f, TensorBoard)), display]
     before = read_rows(folder.metrics)
@@ -125,12 +145,10 @@ def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
                 cfg,
                 parts,
                 progress,
-                limits,
                 checkpoints,
                 sink,
-                display,
-                watch,
-                interrupted,
+                display.say,
+                lambda: "interrupted" if interrupted() else watch.stop(),
             )
         display.say("saving")
         state.save(checkpoints, parts, progress)
@@ -143,17 +161,15 @@ def _train(
     cfg: RunCfg,
     parts: Parts,
     progress: Progress,
-    limits: Limits,
     checkpoints: Checkpoints,
     sink: Sink,
-    display: Display,
-    watch: Watch,
-    interrupted: Callable[[], bool],
+    say: Callable[[Doing], None],
+    asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
     """The loop with this run's nouns."""
     return train(
         progress=progress,
-        limits=limits,
+        limits=limits_of(cfg),
         steps_per_turn=cfg.loop.turn_steps or parts.env.spaces.horizon,
         collector=parts.collector,
         learner=parts.learner,
@@ -163,9 +179,31 @@ def _train(
         save=lambda: state.save(checkpoints, parts, progress),
         save_every_s=cfg.save.every_s,
         sink=sink,
-        say=display.say,
-        asked_to_stop=lambda: "interrupted" if interrupted() else watch.stop(),
+        say=say,
+        asked_to_stop=asked_to_stop,
     )
+
+
+def _train_along(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
+    """What a process does that is not the first of its team: it has nothing to tell."""
+    parts = build(cfg)
+    parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
+    checkpoints, progress = _begin(folder, parts, resumed=resumed)
+    with _interruptible():  # the first process hears of it, too
+        _train(
+            cfg, parts, progress, checkpoints, Fan([]), lambda doing: None, lambda: None
+        )
+    state.save(checkpoints, parts, progress)
+
+
+def _begin(
+    folder: RunFolder, parts: Parts, *, resumed: bool
+) -> tuple[Checkpoints, Progress]:
+    """This process's snapshots, and where the run stands."""
+    checkpoints = Checkpoints(folder.checkpoints_of(team.rank()))
+    if resumed:
+        return checkpoints, state.restore(checkpoints, parts)
+    return checkpoints, Progress(Clock(), evaluated_at=0, successes=[])
 
 
 def limits_of(cfg: RunCfg) -> Limits:
@@ -198,9 +236,10 @@ def _files(folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None) -> list[Sin
 
 
 def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
+    others = f" · {team.size()} processes" if team.size() > 1 else ""
     return (
         f"{folder.path.name} · {cfg.task}, {cfg.reward} reward · "
-        f"{parts.env.num_worlds} worlds · {parts.device}"
+        f"{cfg.sim.num_worlds} worlds · {parts.device}{others}"
     )
 
 

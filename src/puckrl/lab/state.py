@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic
+from puckrl.core import team
 from puckrl.core.clock import Clock
+from puckrl.core.errors import UserError
 from puckrl.core.types import Spaces
 from puckrl.lab.build import Parts, make_agent
 from puckrl.lab.config import RunCfg
@@ -40,10 +42,17 @@ def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
 def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     """Bring fresh parts into the state of the newest intact snapshot.
 
+    Of processes that train together each has its own; all go back to the same moment.
+
     Raises:
         UserError: if no snapshot can be used.
     """
-    snapshot = checkpoints.load(parts.replay)
+    snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
+    if team.least(checkpoints.serial) != -team.least(-checkpoints.serial):
+        raise UserError(
+            f"snapshots of the processes are of different moments, see "
+            f"{checkpoints.folder.parent}; start the run anew"
+        )
     tensors = snapshot.tensors
     parts.env.restore(_under(_ENV, tensors))
     parts.collector.obs = _under(_OBS, tensors)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from puckrl.core import team
 from puckrl.core.types import Obs
 
 _CLIP = 5.0
@@ -38,11 +39,10 @@ class Normaliser(nn.Module):
 
     @torch.no_grad()
     def note(self, x: Tensor) -> None:
-        """Add vectors (..., size) to the running mean and deviation."""
+        """Add vectors (..., size) of all processes to the running mean and deviation."""
         x = x.double().reshape(-1, self.size)
-        self.moments += torch.stack(
-            [torch.full_like(x[0], len(x)), x.sum(0), x.square().sum(0)]
-        )
+        count = torch.full_like(self.mean, len(x), dtype=torch.float64)
+        self.moments += team.total(torch.stack([count, x.sum(0), x.square().sum(0)]))
         count, total, squares = self.moments
         mean = total / count
         std = (squares / count - mean.square()).clamp_min(0.0).sqrt()

@@ -135,17 +135,27 @@ class Checkpoints:
             if path.name not in needed:
                 path.unlink()
 
-    def load(self, replay: EpisodeRing) -> Snapshot:
+    @property
+    def serial(self) -> int:
+        """Number of the newest snapshot, 0 if there is none."""
+        return self._serial
+
+    def load(self, replay: EpisodeRing, newest: int | None = None) -> Snapshot:
         """The newest intact snapshot; its episodes go into ``replay``.
 
         If none is wholly intact, the newest whose state is intact is used without
         the damaged episodes.
 
+        Args:
+            replay: filled.
+            newest: number of a snapshot; later ones are left out.
+
         Raises:
             UserError: if no snapshot can be used.
         """
+        paths = [p for p in self._manifests() if newest is None or _serial(p) <= newest]
         for lenient in (False, True):
-            for path in reversed(self._manifests()):
+            for path in reversed(paths):
                 try:
                     snapshot = self._load(path, replay, lenient=lenient)
                 except Damaged as error:
@@ -156,10 +166,11 @@ class Checkpoints:
         raise UserError(f"no usable snapshot in {self.folder}; start the run anew")
 
     def _forget_after(self, path: Path) -> None:
-        """Drop damaged snapshots newer than the one in use: they would count as kept."""
+        """Drop snapshots newer than the one in use: they would count as kept."""
         for newer in self._manifests():
             if newer > path:
                 newer.unlink()
+        self._serial = _serial(path)
 
     def _load(self, path: Path, replay: EpisodeRing, *, lenient: bool) -> Snapshot:
         body = _body(path)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.scripted import Scripted
+from puckrl.core import team
 from puckrl.core.clock import Clock, Ratio
 from puckrl.core.runtime import torch_threads
 from puckrl.replay.episodes import EpisodeRing
@@ -53,7 +54,7 @@ class Learner:
     @property
     def warming_up(self) -> bool:
         """Whether the replay still fills with random play."""
-        return self.replay.added < self.warm_up_episodes
+        return team.least(self.replay.added) < self.warm_up_episodes
 
     @property
     def policy(self) -> Policy:
@@ -106,7 +107,7 @@ class Learner:
 
     def _normalise(self) -> None:
         """Show the newest episodes to the input normalisers, at the beginning of a run."""
-        last = min(self.replay.added, self.normalise_episodes)
+        last = min(team.least(self.replay.added), self.normalise_episodes)
         if last <= self.normalised:
             return
         names = ("state", "achieved_goal", "desired_goal")

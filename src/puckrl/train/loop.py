@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from puckrl.core import team
 from puckrl.core.clock import Clock, Every
 from puckrl.core.runtime import torch_threads
 from puckrl.monitor.stopping import Reason
@@ -96,14 +97,14 @@ def train(
         metrics = learner.learn(collected.env_steps, clock)
         sink.write(training_row(clock, collected, metrics, learner))
 
-        stop = limits.reached(clock, progress.successes)
+        stop = team.agreed(limits.reached(clock, progress.successes))
         if should_evaluate(clock.env_steps) or stop == "budget":
             say("evaluating")
             judge(evaluate, diagnose, progress, sink)
             stop = stop or limits.reached(clock, progress.successes)
 
-        stop = stop or asked_to_stop()
-        if should_save(clock.wall_s):
+        stop = team.agreed(stop or asked_to_stop())
+        if team.agreed(should_save(clock.wall_s)):
             say("saving")
             with clock.phase("save"):
                 save()
@@ -119,9 +120,9 @@ def judge(
     """Evaluate the present policy; log and remember the verdict."""
     clock = progress.clock
     with clock.phase("evaluate"), torch_threads(1):
-        judged = evaluate()
+        judged = team.from_first(evaluate)
     with clock.phase("diagnose"), torch_threads(1):
-        probed = diagnose()
+        probed = team.from_first(diagnose)
     sink.write(clocks(clock) | evaluation_row(judged) | probed)
     progress.evaluated_at = clock.env_steps
     progress.successes = [*progress.successes, judged.success][-2:]

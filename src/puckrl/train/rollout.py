@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from puckrl.core import team
 from puckrl.core.maths import Interval, wilson_interval
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
@@ -25,7 +26,7 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class Collected:
-    """What a stretch of collecting gave."""
+    """What a stretch of collecting gave, in the worlds of all processes."""
 
     env_steps: int
     """Control steps, summed over worlds."""
@@ -66,8 +67,11 @@ class Collector:
                 episodes += int(step.done.sum())
                 wins += int((step.success & step.done).sum())
                 diverged += int(step.diverged.sum())
+        played, episodes, wins, diverged = team.totals(
+            steps * self.env.num_worlds, episodes, wins, diverged
+        )
         success = wins / episodes if episodes else float("nan")
-        return Collected(steps * self.env.num_worlds, episodes, success, diverged)
+        return Collected(played, episodes, success, diverged)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,114 @@
+"""Processes that train together: their sums, and that they are one learner."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from puckrl.agents.actor_critic import descend
+from puckrl.agents.adam import Adam
+from puckrl.core import team
+from puckrl.core.errors import UserError
+from puckrl.core.rng import generator
+from puckrl.nets.inputs import Normaliser
+from tests.pair import SIZE, as_pair
+
+CPU = torch.device("cpu")
+
+
+def data() -> tuple[Tensor, Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(6, 3, generator=rng)
+    return x, x.sum(dim=1)
+
+
+def regress(x: Tensor, y: Tensor) -> Tensor:
+    """Weights after five steps of a regression on (x, y)."""
+    weights = torch.zeros(3)
+    adam = Adam(weights, 0.1)
+
+    def loss(w: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return F.mse_loss(x @ w, y), {}
+
+    for _ in range(5):
+        descend(loss, weights, adam)
+    return weights
+
+
+def refuse() -> None:
+    raise UserError("no")
+
+
+def notes_of_a_process(folder: Path) -> None:
+    with team.together(CPU):
+        rank = team.rank()
+        x, y = (part.chunk(SIZE)[rank] for part in data())
+        inputs = Normaliser(3)
+        inputs.note(x[: 3 - rank])  # not as many from each
+        with pytest.raises(UserError, match="no"):
+            team.from_first(refuse)
+        notes = {
+            "rank": rank,
+            "size": team.size(),
+            "totals": team.totals(rank + 1, 10),
+            "least": team.least(5 - rank),
+            "agreed": team.agreed(f"said by {rank}"),
+            "mean": team.mean(torch.tensor([float(rank), 1.0])),
+            "weights": regress(x, y),
+            "moments": inputs.moments,
+            "draw": torch.rand(1, generator=generator(0, "explore", CPU)),
+        }
+    notes["afterwards"] = team.size()
+    torch.save(notes, folder / f"{rank}.pt")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("pair")
+    as_pair(notes_of_a_process, folder)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(SIZE)]
+
+
+def test_every_process_gets_the_same_sums(pair: list[dict[str, Any]]) -> None:
+    for rank, notes in enumerate(pair):
+        assert (notes["rank"], notes["size"], notes["afterwards"]) == (rank, 2, 1)
+        assert notes["totals"] == (3, 20)
+        assert notes["least"] == 4
+        assert notes["agreed"] == "said by 0"
+        assert notes["mean"].tolist() == [0.5, 1.0]
+
+
+def test_two_halves_of_a_batch_are_one_batch(pair: list[dict[str, Any]]) -> None:
+    whole = regress(*data())
+    for notes in pair:
+        torch.testing.assert_close(notes["weights"], whole)
+    assert torch.equal(pair[0]["weights"], pair[1]["weights"])
+
+
+def test_normalisers_see_what_all_processes_see(pair: list[dict[str, Any]]) -> None:
+    alone = Normaliser(3)
+    alone.note(data()[0][[0, 1, 2, 3, 4]])
+    for notes in pair:
+        torch.testing.assert_close(notes["moments"], alone.moments)
+
+
+def test_every_process_draws_for_itself(pair: list[dict[str, Any]]) -> None:
+    alone = torch.rand(1, generator=generator(0, "explore", CPU))
+    assert torch.equal(pair[0]["draw"], alone)
+    assert not torch.equal(pair[1]["draw"], alone)
+
+
+def test_alone_everything_is_what_it_was() -> None:
+    x = torch.ones(2)
+    with team.together(CPU):
+        assert (team.rank(), team.size(), team.is_first()) == (0, 1, True)
+        assert team.total(x) is x
+        assert team.mean(x) is x
+        assert team.totals(1, 2) == (1, 2)
+        assert team.least(3) == 3
+        assert team.agreed(None) is None
+        with pytest.raises(UserError, match="no"):
+            team.from_first(refuse)

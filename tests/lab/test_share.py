@@ -1,0 +1,28 @@
+"""One process's part of a run."""
+
+import pytest
+
+from puckrl.agents.distill import DistillCfg
+from puckrl.core import team
+from puckrl.core.errors import UserError
+from puckrl.lab.presets import preset
+from puckrl.lab.share import share
+
+
+def test_worlds_batches_and_memory_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = preset("push-pixels-gpu")
+    assert share(whole) == whole
+    monkeypatch.setattr(team._team, "size", 4)
+    part = share(whole)
+    assert part.sim.num_worlds == 256
+    assert isinstance(part.agent, DistillCfg)
+    assert (part.agent.batch_size, part.agent.student_batch) == (256, 128)
+    assert part.replay.capacity == 250_000
+    assert (part.loop.warm_up_episodes, part.loop.normalise_episodes) == (100, 200)
+    assert part.loop.update_ratio == whole.loop.update_ratio
+
+
+def test_unequal_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(team._team, "size", 3)
+    with pytest.raises(UserError, match=r"num-worlds 1024 .* multiple of 3"):
+        share(preset("push-gpu"))
