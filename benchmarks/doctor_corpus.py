@@ -2,7 +2,7 @@
 
     python benchmarks/doctor_corpus.py list             recipes: what each makes and why
     python benchmarks/doctor_corpus.py make NAME ...     trains them, stores curve and label
-    python benchmarks/doctor_corpus.py adopt FILE.csv    runs of a table of curves in results/
+    python benchmarks/doctor_corpus.py adopt PATH ...    run folders, or a table of curves
     python benchmarks/doctor_corpus.py label             proposes every label anew, drops corrections
     python benchmarks/doctor_corpus.py table             results/doctor.csv and the summary
 
@@ -28,14 +28,16 @@ from stable_baselines3.common.logger import configure
 
 import puckrl.interop.gym
 from puckrl.interop.sb3 import facts_of as sb3_facts
-from puckrl.lab import corpus, session
+from puckrl.lab import corpus
 from puckrl.lab.analyse import read_rows
-from puckrl.lab.config import BudgetCfg, EvalCfg, RunCfg, SaveCfg
+from puckrl.lab.config import BudgetCfg, EvalCfg, RunCfg
 from puckrl.lab.corpus import Label, Split
 from puckrl.lab.logs.facts import facts_of
 from puckrl.lab.logs.read import read_logs
 from puckrl.lab.presets import preset
 from puckrl.lab.results import manifest, read_table, write_table
+from puckrl.lab.runs import RunFolder
+from puckrl.lab.trial import trial
 from puckrl.monitor.facts import RunFacts
 from puckrl.train.sinks import Row
 
@@ -52,6 +54,12 @@ HELD_OUT = (
     "broken-scene",
     "frozen",
     "contaminated",
+    # made after the last rule was written
+    "slide-gpu",
+    "pick-place-pixels",
+    "push-pixels-changed",
+    "push-pixels-symmetric",
+    "push-pixels-symmetric-gpu",
 )
 """Families that no rule is tuned on."""
 
@@ -77,10 +85,7 @@ def ours(cfg: RunCfg) -> Callable[[int], Made]:
 
     def make(seed: int) -> Made:
         seeded = replace(cfg, seed=seed)
-        quiet = SaveCfg(every_s=0.0, tensorboard=False, video=False)
-        with tempfile.TemporaryDirectory() as root:
-            folder = session.start(replace(seeded, save=quiet), Path(root))
-            return read_rows(folder.metrics), facts_of(seeded)
+        return trial(seeded).rows, facts_of(seeded)
 
     return make
 
@@ -232,7 +237,14 @@ def train(run: tuple[str, int], threads: int) -> Made:
     return recipes()[name].make(seed)
 
 
-def adopt(path: Path) -> None:
+def adopt_run(folder: RunFolder, family: str | None) -> None:
+    """Add a whole run; its preset is its family unless it is told another."""
+    cfg, name = folder.config(), folder.path.name
+    made = read_rows(folder.metrics), facts_of(cfg)
+    add(family or cfg.preset, name, f"whole run {name}", "", made)
+
+
+def adopt_table(path: Path) -> None:
     """Add the runs of a table that has a row for each evaluation."""
     runs: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in read_table(path):
@@ -300,6 +312,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--family", help="of adopted run folders")
     args = parser.parse_args()
     if args.command == "list":
         for name, recipe in recipes().items():
@@ -307,8 +320,11 @@ def main() -> None:
     elif args.command == "make":
         make(args.names, args.seeds, args.jobs)
     elif args.command == "adopt":
-        for name in args.names:
-            adopt(Path(name))
+        for path in map(Path, args.names):
+            if path.is_dir():
+                adopt_run(RunFolder(path), args.family)
+            else:
+                adopt_table(path)
     elif args.command == "label":
         label()
     else:

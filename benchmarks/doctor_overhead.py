@@ -9,17 +9,15 @@ The share is of collecting and updating: what a run without doctor and evaluatio
 """
 
 import sys
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from puckrl.lab import session
-from puckrl.lab.analyse import read_rows
-from puckrl.lab.config import BudgetCfg, RunCfg, SaveCfg, config_hash
+from puckrl.lab.config import BudgetCfg, RunCfg, config_hash
 from puckrl.lab.logs.facts import facts_of
 from puckrl.lab.presets import preset
 from puckrl.lab.results import Row, manifest, write_table
+from puckrl.lab.trial import trial
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
@@ -39,17 +37,14 @@ def verdicts_s(rows: list[Logged], facts: RunFacts) -> float:
 
 def measure(cfg: RunCfg) -> Row:
     """Train, and see where the time went."""
-    quiet = SaveCfg(every_s=0.0, tensorboard=False, video=False)
-    with tempfile.TemporaryDirectory() as root:
-        folder = session.start(replace(cfg, save=quiet), Path(root))
-        rows = read_rows(folder.metrics)
-        seconds = folder.manifest()["clock"]["seconds"]
+    made = trial(cfg)
+    rows, seconds = made.rows, made.manifest["clock"]["seconds"]
     train_s = seconds["collect"] + seconds["update"]
     judged_s = verdicts_s(rows, facts_of(cfg))
     return {
         "preset": cfg.preset,
         "env_steps": rows[-1]["env_steps"],
-        "evaluations": sum("eval/success" in row for row in rows),
+        "evaluations": len(made.evaluations),
         "train_s": round(train_s, 2),
         "gauges_s": round(seconds["diagnose"], 3),
         "verdicts_s": round(judged_s, 3),

@@ -9,29 +9,24 @@ of their own. Success is judged on 200 deterministic episodes at their last step
 
 import argparse
 import statistics
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from puckrl.core.runtime import pick_device
-from puckrl.lab import session
-from puckrl.lab.analyse import read_rows
-from puckrl.lab.config import EvalCfg, RunCfg, SaveCfg, config_hash, to_dict
+from puckrl.lab.config import EvalCfg, RunCfg, config_hash, to_dict
 from puckrl.lab.presets import PRESETS, preset
 from puckrl.lab.results import Row, manifest, read_table, times_to, write_table
+from puckrl.lab.trial import trial
 
 RESULTS = Path("results")
 EPISODES, FINAL_EPISODES = 200, 500
 LEVELS = (0.5, 0.95, 0.98, 0.99)
 
 
-def measure(cfg: RunCfg) -> list[Row]:
+def measure(cfg: RunCfg, keep: Path | None) -> list[Row]:
     """Train once; its evaluations."""
-    with tempfile.TemporaryDirectory() as root:
-        folder = session.start(cfg, Path(root))
-        rows = read_rows(folder.metrics)
-        seconds = folder.manifest()["clock"]["seconds"]
-        final = folder.manifest()["result"]["success"]
+    made = trial(cfg, keep)
+    seconds = made.manifest["clock"]["seconds"]
     return [
         {
             "preset": cfg.preset,
@@ -40,12 +35,11 @@ def measure(cfg: RunCfg) -> list[Row]:
             "env_steps": row["env_steps"],
             "updates": row["updates"],
             "success": row["eval/success"],
-            "final_success": final,
+            "final_success": made.manifest["result"]["success"],
             "compile_s": round(seconds.get("compile", 0.0), 1),
             "evaluate_s": round(seconds.get("evaluate", 0.0), 1),
         }
-        for row in rows
-        if "eval/success" in row
+        for row in made.evaluations
     ]
 
 
@@ -73,16 +67,16 @@ def main() -> None:
     parser.add_argument("preset", choices=list(PRESETS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--until", type=float, help="success that ends a run")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for the runs, without snapshots"
+    )
     args = parser.parse_args()
 
     base = preset(args.preset)
     if args.until is not None:
         base = replace(base, budget=replace(base.budget, until_success=args.until))
-    base = replace(
-        base,
-        eval=EvalCfg(base.eval.every_env_steps, EPISODES, FINAL_EPISODES),
-        save=SaveCfg(every_s=0.0, tensorboard=False, video=False),
-    )
+    judged = EvalCfg(base.eval.every_env_steps, EPISODES, FINAL_EPISODES)
+    base = replace(base, eval=judged)
     about = manifest(
         pick_device(base.device),
         config=to_dict(base),
@@ -92,7 +86,7 @@ def main() -> None:
     table = RESULTS / f"learning_{args.preset}.csv"
     rows: list[Row] = []
     for seed in range(args.seeds):
-        rows += measure(replace(base, seed=seed))
+        rows += measure(replace(base, seed=seed), args.keep)
         write_table(table, rows, about)  # after each: an interrupted series counts
 
     parts = sorted(RESULTS.glob("learning_*.csv"))

@@ -1,0 +1,122 @@
+"""What each part of push-pixels is worth: one thing changed, equal updates.
+
+    python benchmarks/ablations.py --seeds 1 --jobs 2
+
+writes results/ablations.csv, one row per evaluation, and prints the final success of
+every run. Runs that share the cores say nothing about time, so there is
+none in the table.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from puckrl.agents.settings import MODES
+from puckrl.agents.sight import SightCfg
+from puckrl.lab.config import BudgetCfg, EvalCfg, RunCfg, config_hash
+from puckrl.lab.presets import preset
+from puckrl.lab.results import Row, manifest, write_table
+from puckrl.lab.trial import trial
+from puckrl.replay.sampling import SamplingCfg
+
+TABLE = Path("results/ablations.csv")
+EPISODES, FINAL_EPISODES = 200, 500
+_WHOLE = preset("push-pixels")
+
+
+def _seeing(change: Callable[[SightCfg], SightCfg]) -> RunCfg:
+    """Other eyes."""
+    agent = _WHOLE.agent
+    return replace(_WHOLE, agent=replace(agent, sight=change(agent.sight)))
+
+
+def _with_encoder(**changes: str) -> RunCfg:
+    """Another encoder or head."""
+    return _seeing(lambda s: replace(s, encoder=replace(s.encoder, **changes)))
+
+
+CHANGES: dict[str, RunCfg] = {
+    "nothing": _WHOLE,
+    "no auxiliary loss": _seeing(lambda s: replace(s, aux_weight=0.0)),
+    "no proprioception": replace(
+        _WHOLE, agent=replace(_WHOLE.agent, actor_sensors=MODES["pixels-no-proprio"])
+    ),
+    "nature": _with_encoder(kind="nature"),
+    "flatten": _with_encoder(head="flatten"),
+    "random shifts": _seeing(lambda s: replace(s, augment="shift")),
+    "uniform sampling": replace(
+        _WHOLE, replay=replace(_WHOLE.replay, sampling=SamplingCfg(moving_share=0.0))
+    ),
+    "no teacher": preset("push-pixels-asymmetric"),
+    "no teacher, critics see pixels": preset("push-pixels-symmetric"),
+}
+"""One thing changed, by name."""
+
+
+def measure(
+    run: tuple[str, int], env_steps: int, threads: int, keep: Path | None
+) -> list[Row]:
+    """Train one change with one seed for so many env steps; its evaluations."""
+    torch.set_num_threads(threads)
+    change, seed = run
+    cfg = CHANGES[change]
+    cfg = replace(
+        cfg,
+        seed=seed,
+        sim=replace(cfg.sim, num_threads=threads),
+        budget=BudgetCfg(env_steps=env_steps),
+        eval=EvalCfg(20_000, EPISODES, FINAL_EPISODES),
+    )
+    made = trial(cfg, keep)
+    print(
+        f"{change}, seed {seed}: {made.manifest['result']['success']:.3f}", flush=True
+    )
+    return [
+        {
+            "change": change,
+            "seed": seed,
+            "env_steps": row["env_steps"],
+            "updates": row["updates"],
+            "success": row["eval/success"],
+            "final_success": made.manifest["result"]["success"],
+        }
+        for row in made.evaluations
+    ]
+
+
+def main() -> None:
+    """Train every change, some at the same time, into one table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--changes", nargs="+", choices=CHANGES, default=list(CHANGES))
+    parser.add_argument("--env-steps", type=int, default=200_000)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for the runs, without snapshots"
+    )
+    args = parser.parse_args()
+
+    runs = [(change, seed) for seed in range(args.seeds) for change in args.changes]
+    threads = max(1, (os.cpu_count() or 1) // args.jobs)
+    train = partial(measure, env_steps=args.env_steps, threads=threads, keep=args.keep)
+    about = manifest(
+        episodes=FINAL_EPISODES,
+        env_steps=args.env_steps,
+        config_hashes={name: config_hash(CHANGES[name]) for name in args.changes},
+    )
+    rows: list[Row] = []
+    with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
+        for more in pool.map(train, runs):
+            rows += more
+            write_table(TABLE, rows, about)  # after each: an interrupted series counts
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""A run for the sake of its numbers."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from puckrl.lab import session
+from puckrl.lab.analyse import read_rows
+from puckrl.lab.config import RunCfg, SaveCfg
+from puckrl.train.sinks import Row
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a run has left."""
+
+    rows: list[Row]
+    """Everything that it logged."""
+    manifest: dict[str, Any]
+    """How it ended, and its clock."""
+
+    @property
+    def evaluations(self) -> list[Row]:
+        """The rows that say how the policy did."""
+        return [row for row in self.rows if "eval/success" in row]
+
+
+def trial(cfg: RunCfg, keep: Path | None = None) -> Trial:
+    """Train without films, event files and snapshots on the way.
+
+    Args:
+        cfg: the run; its ``save`` is ignored.
+        keep: folder that gets a copy of the run's folder, without its snapshots.
+
+    Raises:
+        UserError: if the run is refused or fails.
+    """
+    quiet = SaveCfg(every_s=0.0, tensorboard=False, video=False)
+    with tempfile.TemporaryDirectory() as root:
+        folder = session.start(replace(cfg, save=quiet), Path(root))
+        if keep:
+            small = shutil.ignore_patterns("checkpoints")
+            shutil.copytree(folder.path, keep / folder.path.name, ignore=small)
+        return Trial(read_rows(folder.metrics), folder.manifest())
