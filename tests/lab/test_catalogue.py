@@ -19,7 +19,7 @@ def test_every_name_can_be_copied_from_eighty_columns() -> None:
 def test_what_a_policy_sees_is_what_it_is_given() -> None:
     assert catalogue.sees(preset("push")) == "state"
     assert catalogue.sees(preset("push-pixels")) == "32 x 32 side, proprio"
-    assert catalogue.sees(preset("reach-pixels")) == "32 x 32 side"
+    assert catalogue.sees(preset("reach-pixels")) == "32 x 32 side + front"
     told = catalogue.sees(preset("push-pixels-lessons"))
     assert told == "84 x 84 reference, proprio, achieved_goal"
 

@@ -107,7 +107,6 @@ _PUSH_PIXELS = replace(
     expect=ExpectCfg(success=0.95, train_s=720.0, takeoff_updates=7_000),
 )
 
-# Not measured yet.
 _PICK_PLACE_PIXELS = replace(
     _PUSH_PIXELS,
     preset="pick-place-pixels",
@@ -115,7 +114,8 @@ _PICK_PLACE_PIXELS = replace(
     agent=replace(_PUSH_PIXELS.agent, hidden=_PICK_PLACE.agent.hidden),
     loop=_PICK_PLACE.loop,
     budget=BudgetCfg(env_steps=2_000_000, until_success=0.98),
-    expect=ExpectCfg(),
+    # One seed, on busy cores: 1232 s.
+    expect=ExpectCfg(success=0.95, train_s=1500.0, takeoff_updates=5_000),
 )
 
 # No teacher: the critics' loss reaches the policy as in plain SAC.
@@ -136,11 +136,12 @@ _ASYMMETRIC = replace(
     expect=ExpectCfg(success=0.95, train_s=720.0, takeoff_updates=10_000),
 )
 
-# Without proprioception: with it, Reach needs no camera.
+# Without proprioception: with it, Reach needs no camera. One view does not tell how far
+# away the gripper is: with it alone the policy stands between 0.90 and 0.97.
 _REACH_PIXELS = replace(
     _REACH,
     preset="reach-pixels",
-    pixels=_PUSH_PIXELS.pixels,
+    pixels=replace(_PUSH_PIXELS.pixels, viewpoints=("side", "front")),
     agent=DistillCfg(
         gamma=0.8,
         action_l2=0.2,
@@ -154,7 +155,7 @@ _REACH_PIXELS = replace(
     ),
     loop=replace(_REACH.loop, compile=True),
     replay=ReplayCfg(capacity=100_000),
-    budget=BudgetCfg(env_steps=100_000, until_success=0.95),
+    budget=BudgetCfg(env_steps=100_000, until_success=0.99),
     eval=EvalCfg(every_env_steps=4_000),
     expect=ExpectCfg(success=0.95, train_s=300.0, takeoff_updates=1_000),
 )
@@ -237,7 +238,16 @@ def _on_gpu(cfg: RunCfg, *, batch: int, expect: ExpectCfg) -> RunCfg:
 
 
 _PIXELS_GPU = replace(_PUSH_PIXELS.pixels, height=64, width=64)
-_SLIDE_GPU = _on_gpu(_SLIDE, batch=1024, expect=ExpectCfg())
+# A hit decides everything, so what is learned of it must be precise: wider networks,
+# larger batches, less noise, and a discount that sees the end from the hit.
+_SLIDE_GPU = _on_gpu(_SLIDE, batch=2048, expect=ExpectCfg(takeoff_updates=15_000))
+_SLIDE_GPU = replace(
+    _SLIDE_GPU,
+    sim=replace(_SLIDE_GPU.sim, num_worlds=2048),
+    agent=replace(_SLIDE_GPU.agent, gamma=0.97, alpha=0.02, hidden=(512, 512, 512)),
+    eval=replace(_SLIDE_GPU.eval, every_env_steps=200_000),
+    budget=BudgetCfg(env_steps=10_000_000, until_success=0.9),
+)
 _PUSH_PIXELS_GPU = _on_gpu(
     replace(
         _PUSH_PIXELS,
@@ -247,22 +257,23 @@ _PUSH_PIXELS_GPU = _on_gpu(
     batch=1024,
     expect=ExpectCfg(success=0.99, train_s=60.0, takeoff_updates=5_000),
 )
-# As it was measured: without a teacher.
 _PICK_PLACE_PIXELS_GPU = _on_gpu(
     replace(
-        _ASYMMETRIC,
-        preset="pick-place-pixels",
-        task="pick-place",
+        _PICK_PLACE_PIXELS,
         pixels=_PIXELS_GPU,
-        agent=replace(_ASYMMETRIC.agent, sight=SightCfg()),
+        agent=_PUSH_PIXELS_GPU.agent,
+    ),
+    batch=1024,
+    expect=ExpectCfg(success=0.95, train_s=300.0, takeoff_updates=9_000),
+)
+_SYMMETRIC_GPU = _on_gpu(
+    replace(
+        _SYMMETRIC,
+        pixels=_PIXELS_GPU,
+        agent=replace(_SYMMETRIC.agent, sight=SightCfg(encoder_gradient="critic")),
     ),
     batch=512,
-    expect=ExpectCfg(success=0.95, train_s=300.0, takeoff_updates=10_000),
-)
-_PICK_PLACE_PIXELS_GPU = replace(
-    _PICK_PLACE_PIXELS_GPU,
-    loop=replace(_PICK_PLACE_PIXELS_GPU.loop, update_ratio=0.125),
-    budget=BudgetCfg(env_steps=4_000_000, until_success=0.99),
+    expect=ExpectCfg(success=0.95, train_s=1200.0, takeoff_updates=15_000),
 )
 _GPU = (
     _on_gpu(
@@ -275,9 +286,10 @@ _GPU = (
         batch=1024,
         expect=ExpectCfg(success=0.99, train_s=60.0, takeoff_updates=9_000),
     ),
-    replace(_SLIDE_GPU, budget=BudgetCfg(env_steps=10_000_000, until_success=0.9)),
+    _SLIDE_GPU,
     _PUSH_PIXELS_GPU,
     _PICK_PLACE_PIXELS_GPU,
+    _SYMMETRIC_GPU,
 )
 
 
