@@ -21,6 +21,7 @@ import torch
 from puckrl.agents.settings import MODES
 from puckrl.agents.sight import SightCfg
 from puckrl.lab.config import BudgetCfg, EvalCfg, RunCfg, config_hash
+from puckrl.lab.plan import admit
 from puckrl.lab.presets import preset
 from puckrl.lab.results import Row, manifest, write_table
 from puckrl.lab.trial import trial
@@ -48,7 +49,11 @@ CHANGES: dict[str, RunCfg] = {
     "no proprioception": replace(
         _WHOLE, agent=replace(_WHOLE.agent, actor_sensors=MODES["pixels-no-proprio"])
     ),
-    "nature": _with_encoder(kind="nature"),
+    # of 32 x 32 pixels its strides would leave nothing
+    "nature, 64 x 64 pixels": replace(
+        _with_encoder(kind="nature"),
+        pixels=replace(_WHOLE.pixels, height=64, width=64),
+    ),
     "flatten": _with_encoder(head="flatten"),
     "random shifts": _seeing(lambda s: replace(s, augment="shift")),
     "uniform sampling": replace(
@@ -111,6 +116,8 @@ def main() -> None:
         env_steps=args.env_steps,
         config_hashes={name: config_hash(CHANGES[name]) for name in args.changes},
     )
+    for name in args.changes:
+        admit(CHANGES[name])  # before hours are spent on the others
     rows: list[Row] = []
     with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
         for more in pool.map(train, runs):

@@ -4,7 +4,7 @@
     python benchmarks/doctor_corpus.py make NAME ...     trains them, stores curve and label
     python benchmarks/doctor_corpus.py adopt PATH ...    run folders, or a table of curves
     python benchmarks/doctor_corpus.py label             proposes every label anew, drops corrections
-    python benchmarks/doctor_corpus.py table             results/doctor.csv and the summary
+    python benchmarks/doctor_corpus.py table             results/doctor.csv; the rows of docs/doctor.md
 
 Runs are real; nothing in the corpus is drawn by hand. A recipe knows what is the matter
 with its run because it made it so. Take-off and plateau are proposed from the
@@ -31,7 +31,7 @@ from puckrl.interop.sb3 import facts_of as sb3_facts
 from puckrl.lab import corpus
 from puckrl.lab.analyse import read_rows
 from puckrl.lab.config import BudgetCfg, EvalCfg, RunCfg
-from puckrl.lab.corpus import Label, Split
+from puckrl.lab.corpus import Label, Score, Split
 from puckrl.lab.logs.facts import facts_of
 from puckrl.lab.logs.read import read_logs
 from puckrl.lab.presets import preset
@@ -298,11 +298,29 @@ def table() -> None:
         for s in scores
     ]  # fmt: skip
     write_table(RESULTS / "doctor.csv", rows, manifest(corpus=str(CORPUS)))
-    for row in rows:
-        print(*row.values(), sep=" | ")
+    for line in by_family(scores):
+        print(line)
     for split in ("develop", "held-out"):
         chosen = [s for s in scores if s.label.split == split]
         print(split, corpus.summary(chosen))
+
+
+def by_family(scores: list[Score]) -> list[str]:
+    """Rows of the table in docs/doctor.md; what had to be found: of the sick, if any are."""
+    families: dict[tuple[str, str], list[Score]] = {}
+    for s in scores:
+        families.setdefault((s.label.split, s.label.family), []).append(s)
+    lines: list[str] = []
+    for (split, family), group in sorted(families.items()):
+        sick = [s for s in group if s.label.sickness]
+        asked = sick or group
+        what = sick[0].label.sickness if sick else "nothing"
+        lines.append(
+            f"| {split} | {family} | {len(group)} | {sum(s.right for s in group)} of "
+            f"{sum(s.judged for s in group)} | {sum(s.called_dead for s in group)} | "
+            f"{what}: {sum(s.found for s in asked)} of {len(asked)} |"
+        )
+    return lines
 
 
 def main() -> None:
