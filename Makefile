@@ -21,7 +21,7 @@ demo: $(READY)  ## FetchPush from sparse rewards, live, with a video at the end
 	$(BIN)/puck train push --budget.until-success 0.95
 
 demo-pixels: $(READY)  ## the same from a camera, with what it sees; a quarter of an hour
-	$(BIN)/puck train push-pixels --budget.until-success 0.97
+	$(BIN)/puck train push-pixels --stop auto
 
 test: $(READY)
 	$(BIN)/pytest
