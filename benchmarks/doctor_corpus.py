@@ -157,6 +157,12 @@ def recipes() -> dict[str, Recipe]:
         "push": Recipe("push", ours(push)),
         "pick-place": Recipe("pick-place", ours(preset("pick-place"))),
         "slide": Recipe("slide", ours(preset("slide"))),
+        **{
+            name: Recipe(
+                name, ours(replace(preset(name), budget=brief.budget, eval=often))
+            )
+            for name in ("pick-place-dense", "slide-dense")
+        },
         "push-dense": Recipe("push-dense", ours(preset("push-dense"))),
         "push-no-her": Recipe(
             "no-her", ours(replace(brief, replay=replace(push.replay, her_ratio=0.0)))
