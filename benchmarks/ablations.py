@@ -71,11 +71,10 @@ def measure(
     """Train one change with one seed for so many env steps; its evaluations."""
     torch.set_num_threads(threads)
     change, seed = run
-    cfg = CHANGES[change]
     cfg = replace(
-        cfg,
+        CHANGES[change],
         seed=seed,
-        sim=replace(cfg.sim, num_threads=threads),
+        sim=replace(CHANGES[change].sim, num_threads=threads),
         budget=BudgetCfg(env_steps=env_steps),
         eval=EvalCfg(20_000, EPISODES, FINAL_EPISODES),
     )

@@ -23,6 +23,14 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert {"versions", "machine", "git", "argv", "torch_threads"} <= about.keys()
 
 
+def test_a_manifest_names_no_folder_of_a_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["/home/me/bench.py", "--keep", "/home/me/runs", "--task", "push"]
+    monkeypatch.setattr("sys.argv", words)
+    assert manifest()["argv"] == ["bench.py", "--keep", "runs", "--task", "push"]
+
+
 @pytest.mark.parametrize("rows", [[], [{"a": 1}, {"b": 1}]])
 def test_ragged_or_empty_tables_are_refused(
     tmp_path: Path, rows: list[dict[str, int]]

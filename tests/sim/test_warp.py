@@ -55,15 +55,15 @@ def _small(num_worlds: int, varied: tuple[str, ...] = ()) -> WarpSim:
 # -- parity --------------------------------------------------------------------
 
 
-def _compare(name: str, num_worlds: int, device: torch.device) -> None:
-    """The same trajectories where the hand touches nothing: contact is chaotic."""
+def _compare(name: str, num_worlds: int, device: torch.device, *, rising: bool) -> None:
+    """The same trajectories."""
     c, w = _env(name, num_worlds, "cpu"), _env(name, num_worlds, device=device)
     begin = c.reset()["state"]
     torch.testing.assert_close(
         w.reset()["state"].cpu().double(), begin, rtol=0, atol=1e-6
     )
-    theirs = _play(c, 10, rising=True)
-    for a, b in zip(theirs, _play(w, 10, rising=True), strict=True):
+    theirs = _play(c, 10, rising=rising)
+    for a, b in zip(theirs, _play(w, 10, rising=rising), strict=True):
         assert b.obs["state"].dtype == torch.float32
         for key in a.obs:
             torch.testing.assert_close(
@@ -74,15 +74,19 @@ def _compare(name: str, num_worlds: int, device: torch.device) -> None:
     assert bool((moved > 0.01).all()), moved
 
 
+@pytest.mark.parametrize(("num_worlds", "rising"), [(4, False), (64, True)])
 @pytest.mark.parametrize("name", TASKS)
-def test_ten_control_steps_agree_with_the_c_engine(name: str) -> None:
-    _compare(name, 16, CPU)
+def test_ten_control_steps_agree_with_the_c_engine(
+    name: str, num_worlds: int, rising: bool
+) -> None:
+    _compare(name, num_worlds, CPU, rising=rising)
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", TASKS)
 def test_ten_control_steps_agree_on_a_gpu(name: str, device: torch.device) -> None:
-    _compare(name, 64, device)
+    # Of so many worlds some touch something, and contact is chaotic.
+    _compare(name, 64, device, rising=True)
 
 
 def _expert_wins(env: GoalEnv) -> int:

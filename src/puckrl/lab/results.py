@@ -22,9 +22,15 @@ Row = Mapping[str, str | int | float]
 
 
 def manifest(device: torch.device | None = None, **settings: object) -> dict[str, Any]:
-    """What it takes to repeat a measurement, and how busy the machine was meanwhile."""
+    """What it takes to repeat a measurement, and how busy the machine was meanwhile.
+
+    Tables are published: of absolute paths on the command line only the name stays.
+    """
+    about = provenance(device)
+    argv = [Path(word).name if word.startswith("/") else word for word in about["argv"]]
     return {
-        **provenance(device),
+        **about,
+        "argv": argv,
         "torch_threads": torch.get_num_threads(),
         "load_average": os.getloadavg(),
         "settings": settings,

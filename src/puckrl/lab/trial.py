@@ -32,7 +32,8 @@ def trial(cfg: RunCfg, keep: Path | None = None) -> Trial:
 
     Args:
         cfg: the run; its ``save`` is ignored.
-        keep: folder that gets a copy of the run's folder, without its snapshots.
+        keep: folder that gets a copy of the run's folder, without its snapshots; an
+            earlier copy of the same run is written over.
 
     Raises:
         UserError: if the run is refused or fails.
@@ -42,5 +43,6 @@ def trial(cfg: RunCfg, keep: Path | None = None) -> Trial:
         folder = session.start(replace(cfg, save=quiet), Path(root))
         if keep:
             small = shutil.ignore_patterns("checkpoints")
-            shutil.copytree(folder.path, keep / folder.path.name, ignore=small)
+            copy = keep / folder.path.name
+            shutil.copytree(folder.path, copy, ignore=small, dirs_exist_ok=True)
         return Trial(read_rows(folder.metrics), folder.manifest())

@@ -148,7 +148,7 @@ def wasting_time(reading: Reading) -> Finding | None:
         "wasting time",
         "yellow",
         f"nothing has changed over the last {share:.0%} of the run",
-        "stop here; --stop auto would have",
+        "stop here, as --stop auto does",
         (Number("share of the run since converged", share),),
     )
 
