@@ -1,5 +1,6 @@
 """Processes that train together: their sums, and that they are one learner."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,9 @@ def notes_of_a_process(folder: Path) -> None:
             "draw": torch.rand(1, generator=generator(0, "explore", CPU)),
         }
     notes["afterwards"] = team.size()
+    notes["threads"] = [
+        thread.read_text().strip() for thread in Path("/proc/self/task").glob("*/comm")
+    ]
     torch.save(notes, folder / f"{rank}.pt")
 
 
@@ -99,6 +103,14 @@ def test_every_process_draws_for_itself(pair: list[dict[str, Any]]) -> None:
     alone = torch.rand(1, generator=generator(0, "explore", CPU))
     assert torch.equal(pair[0]["draw"], alone)
     assert not torch.equal(pair[1]["draw"], alone)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux names threads here")
+def test_no_thread_outlives_the_team(pair: list[dict[str, Any]]) -> None:
+    """One that still lets go of a tensor aborts the process at its end, now and then."""
+    for notes in pair:
+        assert notes["threads"]
+        assert not [name for name in notes["threads"] if "gloo" in name]
 
 
 def test_alone_everything_is_what_it_was() -> None:

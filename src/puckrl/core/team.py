@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
+
+# Imported while a team stands, as compiling does, it would keep the team's threads in its
+# default arguments until the interpreter ends, and they would abort the process there.
+import torch.distributed.nn.functional  # pyright: ignore[reportUnusedImport]
 from torch import Tensor
 from torch import distributed as dist
 
