@@ -47,17 +47,21 @@ def test_every_counts_the_periods_that_a_loop_counts(strides: list[int]) -> None
 @pytest.mark.parametrize("ratio", [0.15, 1.0, 2.5, 1 / 3, 0.0])
 @pytest.mark.parametrize("worlds", [1, 32])
 def test_ratio_is_exact_in_the_long_run(ratio: float, worlds: int) -> None:
-    due, steps, updates = Ratio(ratio), 0, 0
+    owed, steps, updates = Ratio(ratio), 0, 0
     for _ in range(3000):
         steps += worlds
-        updates += due(worlds)
+        owed.earn(worlds)
+        updates += owed.due()
         # never ahead, and never a whole update behind (up to the float's rounding)
         assert -1e-6 <= steps * ratio - updates < 1 + 1e-6
 
 
 def test_ratio_carries_the_fraction() -> None:
-    due = Ratio(0.75)
-    assert [due(1) for _ in range(8)] == [0, 1, 1, 1, 0, 1, 1, 1]
+    owed, due = Ratio(0.75), list[int]()
+    for _ in range(8):
+        owed.earn(1)
+        due.append(owed.due())
+    assert due == [0, 1, 1, 1, 0, 1, 1, 1]
 
 
 def test_seconds_are_counted_by_phase(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,11 @@ SYMMETRIC = preset("push-pixels-symmetric")
             "waste a GPU",
         ),
         (
+            replace(preset("push"), loop=replace(preset("push").loop, overlap=True)),
+            "warning",
+            "overlap gains nothing",
+        ),
+        (
             replace(
                 preset("push"), budget=replace(preset("push").budget, env_steps=100)
             ),

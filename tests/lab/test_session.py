@@ -63,14 +63,19 @@ def rows(folder: runs.RunFolder) -> list[dict[str, float]]:
     return [{k: v for k, v in row.items() if k not in timed} for row in found]
 
 
+@pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize(
     "backend", ["cpu", pytest.param("warp", marks=pytest.mark.slow)]
 )
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
-    tmp_path: Path, backend: Literal["cpu", "warp"]
+    tmp_path: Path, backend: Literal["cpu", "warp"], overlap: bool
 ) -> None:
     def on_backend(env_steps: int) -> RunCfg:
-        return replace(limited(env_steps), sim=replace(TINY.sim, backend=backend))
+        return replace(
+            limited(env_steps),
+            sim=replace(TINY.sim, backend=backend),
+            loop=replace(TINY.loop, overlap=overlap),
+        )
 
     whole = session.start(on_backend(1000), tmp_path / "whole")
     parted = session.start(on_backend(400), tmp_path / "parted")

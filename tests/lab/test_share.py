@@ -1,5 +1,7 @@
 """One process's part of a run."""
 
+from dataclasses import replace
+
 import pytest
 
 from puckrl.agents.distill import DistillCfg
@@ -20,6 +22,15 @@ def test_worlds_batches_and_memory_are_split(monkeypatch: pytest.MonkeyPatch) ->
     assert part.replay.capacity == 250_000
     assert (part.loop.warm_up_episodes, part.loop.normalise_episodes) == (100, 200)
     assert part.loop.update_ratio == whole.loop.update_ratio
+
+
+def test_several_processes_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = preset("push-gpu")
+    cfg = replace(cfg, loop=replace(cfg.loop, overlap=True))
+    assert share(cfg) == cfg
+    monkeypatch.setattr(team._team, "size", 2)
+    with pytest.raises(UserError, match="overlap is for one process"):
+        share(cfg)
 
 
 def test_unequal_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

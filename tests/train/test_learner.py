@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.core.clock import Clock, Ratio
+from puckrl.core.clock import Ratio
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.replay.episodes import EpisodeRing, ReplayCfg
 from puckrl.replay.layout import bytes_per_look, bytes_per_sample
@@ -88,10 +88,13 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
         return sample(count, rng, **shown)
 
     monkeypatch.setattr(learner.replay, "sample", spy)
-    clock = Clock()
-    metrics = learner.learn(41, clock)
+    learner.earn(41)
+    lessons = learner.lessons()
+    for some in (3, 0, 17):
+        lessons.go_on(some)
+    metrics = lessons.means()
     assert rounds == expected
-    assert clock.updates == 40
+    assert (lessons.updates, lessons.left) == (40, 0)
     assert learner.ratio.debt == 1
     assert metrics == {"number": 10.5}  # the mean of 1 ... 20
     assert {len(batch.reward) for batch in agent.batches} == {SIZE}
@@ -125,8 +128,8 @@ def test_normalisers_see_every_valid_observation_once_and_no_image(
         return rows
 
     monkeypatch.setattr(learner.replay, "export", spy)
-    learner.learn(0, Clock())
-    learner.learn(0, Clock())  # nothing new within the first ten episodes
+    learner.earn(0)
+    learner.earn(0)  # nothing new within the first ten episodes
     [obs] = agent.observed
     assert "frame" not in asked
     length = learner.replay.export(0, 10)["length"]

@@ -263,6 +263,10 @@ class ActorCritic(ABC):
         """The random streams, by name."""
         return {"explore": self._explore_rng, "learn": self._learn_rng}
 
+    def explore_like(self, other: "ActorCritic") -> None:
+        """Draw exploration from the stream of another agent from now on."""
+        self._explore_rng = other._explore_rng
+
 
 def descend(
     loss: Callable[..., tuple[Tensor, Any]],

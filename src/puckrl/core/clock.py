@@ -36,15 +36,20 @@ class Ratio:
     ratio: float
     debt: float = 0.0
 
-    def __call__(self, new_steps: int) -> int:
-        """Whole updates that ``new_steps`` further env steps have earned."""
+    def earn(self, new_steps: int) -> None:
+        """Owe the updates of ``new_steps`` further env steps."""
         self.debt += new_steps * self.ratio
+
+    def due(self) -> int:
+        """Whole updates that are owed; they are not owed any more."""
         due = int(self.debt)
         self.debt -= due
         return due
 
 
-Phase = Literal["collect", "update", "evaluate", "compile", "save", "diagnose"]
+Phase = Literal[
+    "collect", "update", "overlap", "evaluate", "compile", "save", "diagnose"
+]
 
 
 @dataclass
@@ -76,7 +81,11 @@ class Clock:
     @property
     def train_s(self) -> float:
         """Seconds of collecting and updating: the clock that results quote."""
-        return self.seconds.get("collect", 0.0) + self.seconds.get("update", 0.0)
+        return self.spent("collect", "update", "overlap")
+
+    def spent(self, *phases: Phase) -> float:
+        """Seconds of these phases."""
+        return sum(self.seconds.get(phase, 0.0) for phase in phases)
 
     @property
     def wall_s(self) -> float:

@@ -89,6 +89,7 @@ class GoalEnv:
         goals = torch.zeros(self.num_worlds, self.spaces.goal_dim, dtype=torch.float64)
         self._goal = goals.to(sim.device)
         self._advance = sim.captured(self._control_step)
+        self._launched: Step
 
     @property
     def goal(self) -> Tensor:
@@ -129,10 +130,19 @@ class GoalEnv:
         Args:
             action: (num_worlds, action_dim); clipped to [-1, 1].
         """
+        self.step_async(action)
+        return self.step_wait()
+
+    def step_async(self, action: Tensor) -> None:
+        """Launch a control step; on a GPU it goes on by itself. See ``step``."""
         step: Step = self._advance(action)
         self._cameras.advance()
         obs = {**step.obs, **self._cameras.observe()}
-        step = step._replace(obs=obs, final_obs=obs)
+        self._launched = step._replace(obs=obs, final_obs=obs)
+
+    def step_wait(self) -> Step:
+        """The launched control step; worlds whose episode is over begin anew."""
+        step = self._launched
         # The only look at the GPU: nothing else is asked before an episode ends
         if not bool(step.done.any()):
             return step

@@ -1,9 +1,9 @@
 """How fast the parts of a run are on its own device: pictures, and updates."""
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from puckrl.core.clock import Clock
 from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.lab.build import Parts, build, make_sim
 from puckrl.lab.config import RunCfg, SimCfg
@@ -90,7 +90,9 @@ def warmed_up(cfg: RunCfg) -> Parts:
 
 def learn(parts: Parts, least_updates: int) -> int:
     """At least so many updates from the replay; how many."""
-    clock = Clock()
-    steps = -(-least_updates // parts.learner.ratio.ratio)
-    parts.learner.learn(int(steps), clock)
-    return clock.updates
+    learner = parts.learner
+    learner.earn(math.ceil(least_updates / learner.ratio.ratio))
+    lessons = learner.lessons()
+    lessons.go_on(lessons.left)
+    lessons.means()  # waits for them on CUDA
+    return lessons.updates

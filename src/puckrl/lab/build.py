@@ -38,6 +38,7 @@ from puckrl.train.diagnose import (
 )
 from puckrl.train.learner import Learner
 from puckrl.train.rollout import Collector
+from puckrl.train.turns import InTurn, Overlapped, Turn
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class Parts:
     """Plays the agent into the replay."""
     learner: Learner
     """Updates the agent from the replay."""
+    turn: Turn
+    """Collects and learns, in turn or overlapped."""
     gauges: list[Gauge]
     """Look into networks and replay at evaluation times."""
     replay_rng: torch.Generator
@@ -281,6 +284,17 @@ def make_gauges(
     ]
 
 
+def make_turn(cfg: RunCfg, collector: Collector, learner: Learner) -> Turn:
+    """How collecting and learning take turns."""
+    spaces, agent = collector.env.spaces, learner.agent
+    steps = cfg.loop.turn_steps or spaces.horizon
+    if not cfg.loop.overlap:
+        return InTurn(collector, learner, steps)
+    stand_in = make_agent(cfg, spaces, agent.device)
+    stand_in.explore_like(agent)
+    return Overlapped(collector, learner, stand_in, steps)
+
+
 def build(cfg: RunCfg) -> Parts:
     """Everything that a run needs, fresh; this process's part of it."""
     device, cfg = pick_device(cfg.device), share(cfg)
@@ -307,13 +321,15 @@ def build(cfg: RunCfg) -> Parts:
         normalise_episodes=cfg.loop.normalise_episodes,
         slow_start=slow_start,
     )
+    collector = Collector(env, replay, device)
     return Parts(
         env=env,
         eval_env=make_eval_env(cfg, judged, cfg.seed, device),
         agent=agent,
         replay=replay,
-        collector=Collector(env, replay, device),
+        collector=collector,
         learner=learner,
+        turn=make_turn(cfg, collector, learner),
         gauges=make_gauges(cfg, env.task, agent, replay),
         replay_rng=rng,
         device=device,

@@ -69,6 +69,8 @@ class LoopCfg:
     """Critic updates per env step (UTD)."""
     turn_steps: int = 0
     """Control steps of every world between two stretches of updates; 0: an episode."""
+    overlap: bool = False
+    """Make a turn's updates while the next is collected, on a CUDA stream of their own."""
     warm_up_episodes: int = 400
     """Episodes of random play before the first update; they earn no updates."""
     normalise_episodes: int = 800

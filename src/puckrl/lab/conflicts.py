@@ -202,6 +202,16 @@ def rhythm(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
         )
 
 
+def idle_overlap(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """Nothing goes on beside physics that the CPU computes."""
+    if cfg.loop.overlap and cfg.sim.backend == "cpu":
+        yield Finding(
+            "warning",
+            "--loop.overlap gains nothing where the CPU computes the physics: updates wait "
+            "for it all the same, and come a turn later; leave it out",
+        )
+
+
 def random_start(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
     """The run would end before its first update."""
     warm_up = cfg.loop.warm_up_episodes * spaces.horizon
@@ -223,6 +233,7 @@ RULES: tuple[Rule, ...] = (
     shifted_coordinates,
     coarse_encoder,
     rhythm,
+    idle_overlap,
     random_start,
 )
 """Every rule, in the order of the run."""

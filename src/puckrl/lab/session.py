@@ -30,9 +30,10 @@ from puckrl.sim.guard import StateDump
 from puckrl.train.checkpoint import Checkpoints
 from puckrl.train.console import make_display
 from puckrl.train.diagnose import measure
-from puckrl.train.loop import Doing, Limits, Progress, Stop, train
+from puckrl.train.loop import Limits, Progress, Stop, train
 from puckrl.train.rollout import Evaluation, evaluate
 from puckrl.train.sinks import Fan, JsonLines, Sink, TensorBoard
+from puckrl.train.turns import Say
 from puckrl.train.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -163,16 +164,15 @@ def _train(
     progress: Progress,
     checkpoints: Checkpoints,
     sink: Sink,
-    say: Callable[[Doing], None],
+    say: Say,
     asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
     """The loop with this run's nouns."""
     return train(
         progress=progress,
         limits=limits_of(cfg),
-        steps_per_turn=cfg.loop.turn_steps or parts.env.spaces.horizon,
-        collector=parts.collector,
-        learner=parts.learner,
+        turn=parts.turn,
+        replay=parts.replay,
         evaluate=lambda: judge(parts, cfg.eval.episodes, progress.clock.env_steps),
         diagnose=lambda: measure(parts.gauges),
         evaluate_every=cfg.eval.every_env_steps,

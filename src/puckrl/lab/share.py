@@ -19,8 +19,11 @@ def share(cfg: RunCfg) -> RunCfg:
     """What this process does of a run: its part of worlds, batches and replay.
 
     Raises:
-        UserError: if the processes cannot have equal parts.
+        UserError: if the processes cannot have equal parts, or would overlap: their
+            gradients meet in an order that two streams do not keep.
     """
+    if team.size() > 1 and cfg.loop.overlap:
+        raise UserError("--loop.overlap is for one process; leave it out with torchrun")
     return replace(cfg, **{name: _part(cfg, name) for name in _SPLIT})
 
 

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from puckrl.monitor.verdict import Verdict
-from puckrl.train.loop import Doing, Limits
+from puckrl.train.loop import Limits
 from puckrl.train.sinks import Row
+from puckrl.train.turns import Doing
 
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_EVERY_S = 10.0

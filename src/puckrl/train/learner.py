@@ -1,6 +1,7 @@
 """Turning collected steps into updates, at the ratio that was asked for."""
 
-from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -8,8 +9,9 @@ from torch import Tensor
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.scripted import Scripted
 from puckrl.core import team
-from puckrl.core.clock import Clock, Ratio
+from puckrl.core.clock import Ratio
 from puckrl.core.runtime import torch_threads
+from puckrl.core.types import Batch
 from puckrl.replay.episodes import EpisodeRing
 from puckrl.replay.layout import bytes_per_look, bytes_per_sample
 from puckrl.train.rollout import Policy
@@ -61,42 +63,32 @@ class Learner:
         """Who collects: chance while warming up, then the agent."""
         return self._chance if self.warming_up else self.agent
 
-    def learn(self, new_steps: int, clock: Clock) -> dict[str, float]:
-        """The updates that ``new_steps`` env steps have earned; their mean metrics."""
+    def earn(self, new_steps: int) -> None:
+        """Owe the updates of ``new_steps`` env steps; random play earns none."""
         self._normalise()
-        if self.warming_up:
-            return {}
-        due = self.ratio(new_steps)
-        rounds, rest = divmod(due, self.agent.updates_per_round)
-        self.ratio.debt += rest
-        metrics = self._rounds(rounds, clock)
-        clock.updates += rounds * self.agent.updates_per_round
-        return metrics
+        if not self.warming_up:
+            self.ratio.earn(new_steps)
 
-    def _rounds(self, rounds: int, clock: Clock) -> dict[str, float]:
-        """Some rounds of updates, metrics averaged over them."""
+    def lessons(self) -> "Lessons":
+        """The rounds of updates that are owed now, to be made one by one."""
+        rounds, rest = divmod(self.ratio.due(), self.agent.updates_per_round)
+        self.ratio.debt += rest
+        return Lessons(self.agent, self._batches(rounds), rounds)
+
+    def _batches(self, rounds: int) -> Iterator[Batch]:
+        """What so many rounds learn from; several are looked up at once."""
         agent, at_once = self.agent, self._rounds_at_once()
-        sums: dict[str, Tensor] = defaultdict(
-            lambda: torch.zeros((), device=agent.device)
-        )
         for first in range(0, rounds, at_once):
             count = min(at_once, rounds - first)
             # Look-ups of a few hundred rows: a second thread only gets in the way.
-            with clock.phase("update"), torch_threads(1):
+            with torch_threads(1):
                 batch = self.replay.sample(
                     count * agent.transitions_per_round,
                     self.rng,
                     parts=count,
                     seen=agent.seen_per_round,
                 )
-            for part in batch.split(count):
-                with clock.phase("update" if self.ready else "compile"):
-                    metrics = agent.update(part)
-                self.ready = True
-                for name, value in metrics.items():
-                    sums[name] = sums[name] + value
-        with clock.phase("update"):  # on CUDA this is where the updates are waited for
-            return {name: float(total) / rounds for name, total in sums.items()}
+            yield from batch.split(count)
 
     def _rounds_at_once(self) -> int:
         """Rounds that are looked up together; images are large."""
@@ -124,3 +116,44 @@ class Learner:
             }
         )
         self.normalised = last
+
+
+class Lessons:
+    """Rounds of updates on their way.
+
+    Args:
+        agent: learns.
+        batches: one for each round.
+        rounds: how many.
+    """
+
+    def __init__(
+        self, agent: ActorCritic, batches: Iterator[Batch], rounds: int
+    ) -> None:
+        self._agent, self._batches = agent, batches
+        self._rounds, self.left = rounds, rounds
+        """Rounds that are still to be made."""
+        self._names: list[str] = []
+        self._sums: Tensor | None = None
+
+    @property
+    def updates(self) -> int:
+        """Updates that were made so far."""
+        return (self._rounds - self.left) * self._agent.updates_per_round
+
+    def go_on(self, rounds: int) -> None:
+        """Make the next so many rounds; on CUDA they are launched, not waited for."""
+        for batch in islice(self._batches, rounds):
+            metrics = self._agent.update(batch)
+            self._names = list(metrics)
+            # One tensor: a sum for each metric would be a kernel for each
+            values = torch.stack(list(metrics.values()))
+            self._sums = values if self._sums is None else self._sums + values
+            self.left -= 1
+
+    def means(self) -> dict[str, float]:
+        """Metrics averaged over the rounds made; on CUDA this waits for them."""
+        if self._sums is None:
+            return {}
+        means = (self._sums / (self._rounds - self.left)).tolist()
+        return dict(zip(self._names, means, strict=True))

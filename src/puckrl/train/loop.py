@@ -8,13 +8,11 @@ from puckrl.core import team
 from puckrl.core.clock import Clock, Every
 from puckrl.core.runtime import torch_threads
 from puckrl.monitor.stopping import Reason
-from puckrl.train.learner import Learner
-from puckrl.train.rollout import Collected, Collector, Evaluation
+from puckrl.replay.episodes import EpisodeRing
+from puckrl.train.rollout import Collected, Evaluation
 from puckrl.train.sinks import Row, Sink
+from puckrl.train.turns import Say, Turn
 
-Doing = Literal[
-    "warming up", "collecting", "compiling", "learning", "evaluating", "saving"
-]
 Stop = Literal["budget", "success", "interrupted"] | Reason
 
 
@@ -53,16 +51,15 @@ def train(
     *,
     progress: Progress,
     limits: Limits,
-    steps_per_turn: int,
-    collector: Collector,
-    learner: Learner,
+    turn: Turn,
+    replay: EpisodeRing,
     evaluate: Callable[[], Evaluation],
     diagnose: Callable[[], Row],
     evaluate_every: int,
     save: Callable[[], None],
     save_every_s: float,
     sink: Sink,
-    say: Callable[[Doing], None],
+    say: Say,
     asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
     """Collect, learn, judge, save, until a limit is reached; returns which.
@@ -70,9 +67,8 @@ def train(
     Args:
         progress: counters, advanced in place.
         limits: when to stop.
-        steps_per_turn: control steps per world between updates.
-        collector: plays into the replay.
-        learner: updates the agent from the replay, and says who plays.
+        turn: collects into the replay, and learns from it.
+        replay: looked at by the log.
         evaluate: judges the present policy.
         diagnose: looks into networks and replay, with each evaluation.
         evaluate_every: env steps between evaluations.
@@ -87,15 +83,9 @@ def train(
     should_save = Every(save_every_s, last=clock.wall_s)
     stop: Stop | None = None
     while stop is None:
-        say("warming up" if learner.warming_up else "collecting")
-        with clock.phase("collect"), torch_threads(1):
-            collected = collector.collect(learner.policy, steps_per_turn)
+        collected, metrics = turn(clock, say)
         count(collected, clock)
-
-        if not learner.warming_up:
-            say("learning" if learner.ready else "compiling")
-        metrics = learner.learn(collected.env_steps, clock)
-        sink.write(training_row(clock, collected, metrics, learner))
+        sink.write(training_row(clock, collected, metrics, replay))
 
         stop = team.agreed(limits.reached(clock, progress.successes))
         if should_evaluate(clock.env_steps) or stop == "budget":
@@ -147,14 +137,16 @@ def clocks(clock: Clock) -> Row:
 
 
 def training_row(
-    clock: Clock, collected: Collected, metrics: Row, learner: Learner
+    clock: Clock, collected: Collected, metrics: Row, replay: EpisodeRing
 ) -> Row:
     """The numbers of one turn."""
-    replay, seconds = learner.replay, clock.seconds
+    collecting, updating = (
+        max(clock.spent(name, "overlap"), 1e-9) for name in ("collect", "update")
+    )
     return clocks(clock) | {
         "train/success": collected.success,
-        "rate/env_steps_per_s": clock.env_steps / max(seconds["collect"], 1e-9),
-        "rate/updates_per_s": clock.updates / max(seconds.get("update", 0.0), 1e-9),
+        "rate/env_steps_per_s": clock.env_steps / collecting,
+        "rate/updates_per_s": clock.updates / updating,
         "rate/update_ratio": clock.updates / clock.env_steps,
         "replay/transitions": len(replay),
         "replay/moving_share": replay.moving_share,

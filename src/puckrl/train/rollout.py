@@ -1,5 +1,6 @@
 """Playing episodes: to learn from, and to judge."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +39,18 @@ class Collected:
     """Worlds whose physics failed and were reset."""
 
 
+class Beside(Protocol):
+    """Work that goes on while worlds play."""
+
+    def meanwhile(self) -> None:
+        """Launch some of it: a control step is under way."""
+        ...
+
+    def standing(self) -> AbstractContextManager[None]:
+        """It stands still inside: the replay changes."""
+        ...
+
+
 class Collector:
     """Worlds that play on and on into a replay.
 
@@ -51,8 +64,16 @@ class Collector:
         self.env, self.replay, self.device = env, replay, device
         self.obs: Obs | None = None
 
-    def collect(self, policy: Policy, steps: int) -> Collected:
-        """Play ``steps`` control steps in every world, exploring."""
+    def collect(
+        self, policy: Policy, steps: int, beside: Beside | None = None
+    ) -> Collected:
+        """Play ``steps`` control steps in every world, exploring.
+
+        Args:
+            policy: plays.
+            steps: control steps of every world.
+            beside: goes on meanwhile.
+        """
         if self.obs is None:
             self.obs = self.env.reset()
             self.replay.begin(self.obs)
@@ -60,10 +81,17 @@ class Collector:
         for _ in range(steps):
             action = policy.act(to_device(self.obs, self.device), explore=True)
             action = action.to(self.env.sim.device)
-            step = self.env.step(action)
-            self.replay.add(action, step.final_obs, step.done, step.diverged, step.obs)
+            self.env.step_async(action)
+            if beside is not None:
+                beside.meanwhile()
+            step = self.env.step_wait()
+            ended = bool(step.done.any())
+            with beside.standing() if beside and ended else nullcontext():
+                self.replay.add(
+                    action, step.final_obs, step.done, step.diverged, step.obs
+                )
             self.obs = step.obs
-            if bool(step.done.any()):
+            if ended:
                 episodes += int(step.done.sum())
                 wins += int((step.success & step.done).sum())
                 diverged += int(step.diverged.sum())
