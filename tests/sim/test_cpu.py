@@ -1,5 +1,7 @@
 """Physics on C threads against a plain loop over MjData."""
 
+from pathlib import Path
+
 import mujoco
 import numpy as np
 import pytest
@@ -85,6 +87,34 @@ def test_reset_touches_only_its_worlds() -> None:
     sim.reset(torch.tensor([0, 2]))
     assert torch.equal(qpos[[0, 2]], start[[0, 2]])
     assert torch.equal(qpos[1], moved[1])
+
+
+# A cart on a rail; a control of 1 gives it 1e12 m/s², which MuJoCo calls divergence.
+CART = """
+<mujoco>
+  <worldbody><body><joint name="rail" type="slide" axis="1 0 0"/><geom size="0.1" mass="1"/></body></worldbody>
+  <actuator><motor joint="rail" gear="1e12"/></actuator>
+</mujoco>
+"""
+
+
+def test_failed_worlds_keep_their_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes its warnings into a log file
+    sim = CpuSim(mujoco.MjModel.from_xml_string(CART), 3)
+    names = ("qpos", "qvel", "time", "ctrl")
+    sim.field("qvel")[:, 0] = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    assert not sim.step(10).any()
+    sim.field("ctrl")[1] = 1.0
+    before = {name: sim.field(name).clone() for name in names}
+    assert sim.step(10).tolist() == [False, True, False]
+    for name in names:
+        assert torch.equal(sim.field(name)[1], before[name][1]), name
+    dt_s = 10 * sim.model.opt.timestep
+    moved = sim.field("qpos")[:, 0] - before["qpos"][:, 0]
+    assert moved.tolist() == pytest.approx([dt_s * 1.0, 0.0, dt_s * 3.0])
+    assert sim.field("time").tolist() == pytest.approx([2 * dt_s, dt_s, 2 * dt_s])
 
 
 def test_unknown_fields_are_refused() -> None:

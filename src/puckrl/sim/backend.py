@@ -28,7 +28,8 @@ class Sim(Protocol):
 
         Returns:
             (num_worlds,) bool: worlds whose physics failed (NaN, divergence). They
-            keep the state from before the call and must be reset.
+            keep the state from before the call, their derived fields mean nothing,
+            and they must be reset.
         """
         ...
 

@@ -67,15 +67,17 @@ class CpuSim:
 
     def step(self, nstep: int) -> Tensor:
         """Advance every world; see ``Sim.step``."""
-        before = self._divergences.copy()
+        before, kept = self._divergences.copy(), self._state.clone()
         failed = np.zeros(self.num_worlds, dtype=bool)
         try:
             self.batch.step(nstep=nstep)
         except SimulationError as error:
             log.warning("%s", error)
             failed[error.ids] = True
-        diverged = (self._divergences > before).any(axis=1)
-        return torch.from_numpy(failed | diverged)
+        failed |= (self._divergences > before).any(axis=1)
+        if failed.any():  # mj_step integrates what diverges
+            self._state[failed] = kept[failed]
+        return torch.from_numpy(failed)
 
     def failure(self, worlds: Tensor) -> str:
         """MuJoCo's only reason; see ``Sim.failure``."""
