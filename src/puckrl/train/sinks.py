@@ -26,7 +26,7 @@ class Sink(Protocol):
 
 
 class JsonLines:
-    """One JSON object a line; NaN is left out, since JSON has none.
+    """One JSON object a line; NaN and inf are null, since JSON has neither.
 
     Args:
         path: the file; appended to.
@@ -43,10 +43,8 @@ class JsonLines:
         """Append the row, at once visible to readers."""
         strange = sorted(set(row) - set(METRICS))
         assert not strange, f"not in monitor/signals.py: {strange}"
-        finite = {
-            key: _short(value) for key, value in row.items() if math.isfinite(value)
-        }
-        self._file.write(json.dumps(finite) + "\n")
+        plain = {key: _short(value) for key, value in row.items()}
+        self._file.write(json.dumps(plain, allow_nan=False) + "\n")
         self._file.flush()
 
     def close(self) -> None:
@@ -106,8 +104,10 @@ class Fan:
             sink.close()
 
 
-def _short(value: float) -> float | int:
-    """Six significant digits: what a curve needs."""
+def _short(value: float) -> float | int | None:
+    """Six significant digits: what a curve needs; None for NaN and inf."""
+    if not math.isfinite(value):
+        return None
     return value if isinstance(value, int) else float(f"{value:.6g}")
 
 
