@@ -54,7 +54,7 @@ class PlainDisplay:
     def __init__(self, title: str, limits: Limits, console: Console) -> None:
         self._console, self._limits = console, limits
         self._spoken = time.monotonic()
-        self._told = ""
+        self._told, self._trained = "", "-"
         self._print(title)
 
     def say(self, doing: Doing) -> None:
@@ -64,11 +64,12 @@ class PlainDisplay:
 
     def write(self, row: Row) -> None:
         """Evaluations always, training now and then."""
+        self._trained = _trained(row, self._trained)
         if "eval/success" in row:
             self._print(f"{_clocks(row)}  success {_judged(row)}")
         elif time.monotonic() - self._spoken > _PLAIN_EVERY_S:
             self._print(
-                f"{_clocks(row)}  training success {row['train/success']:.2f}  {_rates(row)}"
+                f"{_clocks(row)}  training success {self._trained}  {_rates(row)}"
             )
 
     def tell(self, verdict: Verdict, env_steps: int) -> None:
@@ -93,6 +94,7 @@ class LiveDisplay:
         self._title, self._limits = title, limits
         self._doing: Doing = "collecting"
         self._row: Row = {}
+        self._trained = "-"
         self._judged: Row = {}
         self._curve: list[float] = []
         self._verdict: Verdict | None = None
@@ -105,6 +107,7 @@ class LiveDisplay:
 
     def write(self, row: Row) -> None:
         """Keep the newest numbers."""
+        self._trained = _trained(row, self._trained)
         if "eval/success" in row:
             self._judged = row
             self._curve.append(row["eval/success"])
@@ -151,7 +154,7 @@ class LiveDisplay:
             lines.append(
                 (
                     "training",
-                    f"success {row['train/success']:.2f} with noise, moving {moved:.2f}",
+                    f"success {self._trained} with noise, moving {moved:.2f}",
                 )
             )
             lines.append(("clocks", _clocks(row)))
@@ -204,6 +207,11 @@ def _clocks(row: Row) -> str:
 def _rates(row: Row) -> str:
     steps, updates = row["rate/env_steps_per_s"], row["rate/updates_per_s"]
     return f"{steps:,.0f} env steps/s collecting, {updates:,.0f} updates/s learning"
+
+
+def _trained(row: Row, before: str) -> str:
+    """Success while exploring; the last known where no episode has ended since."""
+    return f"{row['train/success']:.2f}" if "train/success" in row else before
 
 
 def _judged(row: Row) -> str:

@@ -139,12 +139,14 @@ def clocks(clock: Clock) -> Row:
 def training_row(
     clock: Clock, collected: Collected, metrics: Row, replay: EpisodeRing
 ) -> Row:
-    """The numbers of one turn."""
+    """The numbers of one turn; of success only where an episode ended."""
     collecting, updating = (
         max(clock.spent(name, "overlap"), 1e-9) for name in ("collect", "update")
     )
-    return clocks(clock) | {
-        "train/success": collected.success,
+    success = {"train/success": collected.success} if collected.episodes else {}
+    return {
+        **clocks(clock),
+        **success,
         "rate/env_steps_per_s": clock.env_steps / collecting,
         "rate/updates_per_s": clock.updates / updating,
         "rate/update_ratio": clock.updates / clock.env_steps,
