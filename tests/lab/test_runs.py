@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from puckrl.core.errors import UserError
+from puckrl.core.types import Spaces
 from puckrl.lab import runs
 from puckrl.lab.config import config_hash
 from puckrl.lab.presets import preset
@@ -41,7 +42,7 @@ def test_a_folder_with_foreign_files_is_refused(tmp_path: Path) -> None:
 
 def test_foreign_event_files_in_a_run_are_refused(tmp_path: Path) -> None:
     folder = runs.create(tmp_path, CFG)
-    runs.sign_in(folder, CPU)
+    runs.sign_in(folder, CPU, Spaces(25, 3, 4, 50))
     me = folder.manifest()["writers"][0]
     folder.tensorboard.mkdir()
     (folder.tensorboard / f"events.out.tfevents.1.{me}.0").write_text("")
@@ -49,6 +50,75 @@ def test_foreign_event_files_in_a_run_are_refused(tmp_path: Path) -> None:
     (folder.tensorboard / "events.out.tfevents.1.elsewhere.77.0").write_text("")
     with pytest.raises(UserError, match="did not write"):
         runs.refuse_foreign_files(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "alien"),
+    [
+        ("policy.part.mp4", False),  # left by a kill in the middle of filming
+        ("metrics.tmp", False),
+        ("config.yaml.tmp", False),
+        ("look.gif", False),
+        ("notes.txt", False),
+        ("result.json", False),
+        ("metrics-2.jsonl", True),
+        ("progress.csv", True),
+        ("events.out.tfevents.1.elsewhere.77.0", True),
+    ],
+)
+def test_what_a_run_and_its_user_leave_is_no_second_log(
+    tmp_path: Path, name: str, alien: bool
+) -> None:
+    folder = runs.create(tmp_path, CFG)
+    (folder.path / "metrics.jsonl").touch()
+    (folder.path / name).touch()
+    assert runs.foreign_files(folder) == ([folder.path / name] if alien else [])
+
+
+def test_a_folder_within_a_run_is_foreign(tmp_path: Path) -> None:
+    folder = runs.create(tmp_path, CFG)
+    for name in ("tb", "checkpoints", "checkpoints-1", "diverged", "reach-1a2b3c4d-s0"):
+        (folder.path / name).mkdir()
+    assert runs.foreign_files(folder) == [folder.path / "reach-1a2b3c4d-s0"]
+
+
+def test_a_lock_that_its_owner_took_away_is_no_lock(tmp_path: Path) -> None:
+    """Whoever waited on the old file must not own it beside one who made a new one."""
+    one = runs.Lock(tmp_path)
+    one.__enter__()
+    waiting = (tmp_path / "lock").open("a+")  # opened before, locked after
+    one.__exit__(None, None, None)
+    with runs.Lock(tmp_path) as owner:
+        assert not owner._locked(waiting)
+        with pytest.raises(UserError, match="is being written"), runs.Lock(tmp_path):
+            pass
+    waiting.close()
+
+
+@pytest.mark.parametrize("text", ["", "preset: [", "5", "sim: {}\nnope: 1"])
+def test_a_broken_configuration_is_one_line(tmp_path: Path, text: str) -> None:
+    folder = runs.create(tmp_path, CFG)
+    (folder.path / "config.yaml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        folder.config()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file"):
+        runs.create_at(tmp_path / "file", CFG)
+
+
+def test_a_changed_task_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("one = 1\n")
+    folder = runs.create(tmp_path / "runs", replace(CFG, task=f"{file}:Task"))
+    runs.sign_in(folder, CPU, Spaces(25, 3, 4, 50))
+    runs.refuse_other_task(folder)
+    file.write_text("one = 2\n")
+    with pytest.raises(UserError, match="has changed since"):
+        runs.refuse_other_task(folder)
 
 
 def test_a_second_living_writer_is_refused_by_name(tmp_path: Path) -> None:

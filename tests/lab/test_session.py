@@ -112,6 +112,19 @@ def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
         session.resume(folder, changed)
 
 
+def test_a_finished_run_goes_on_only_if_its_limits_allow(tmp_path: Path) -> None:
+    folder = session.start(limited(200), tmp_path)
+    with pytest.raises(UserError, match="spent its budget; to go on raise"):
+        session.resume(folder, limited(200))
+    assert folder.manifest()["status"] == "finished"
+    folder.update_manifest(stop="success", stopped_at=0.9)
+    asked = replace(TINY, budget=BudgetCfg(env_steps=1000, until_success=0.9))
+    with pytest.raises(UserError, match="twice in a row; to go on raise"):
+        session.resume(folder, asked)
+    session.resume(folder, limited(300))
+    assert folder.manifest()["clock"]["env_steps"] == 300
+
+
 def test_an_interrupted_run_ends_with_a_snapshot_and_says_so(tmp_path: Path) -> None:
     timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()

@@ -27,10 +27,10 @@ def pick_device(name: str) -> torch.device:
         name = f"cuda:{team.local_rank()}"
     try:
         device = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(
-            f"no device {name!r}; legal: auto, cpu, cuda, cuda:N"
-        ) from error
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"no device {name!r}; legal: auto, cpu, cuda, cuda:N")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UserError("no CUDA device here; use --device cpu or auto")
     return device

@@ -7,7 +7,6 @@ worlds and one uncompiled update, pictures are taken of a handful of worlds.
 import logging
 import os
 import shutil
-import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +25,9 @@ from puckrl.lab.build import check_sensors, make_agent, make_env, make_replay
 from puckrl.lab.config import RunCfg, config_hash
 from puckrl.lab.conflicts import Finding, conflicts
 from puckrl.lab.footprint import Footprint, footprints
+from puckrl.lab.limits import check_limits
 from puckrl.lab.sensors import seen_text, sensor_rows
+from puckrl.replay.frames import frames_folder
 from puckrl.replay.layout import bytes_per_transition
 from puckrl.tasks.catalog import make_task
 from puckrl.train.rollout import Collector
@@ -107,8 +108,10 @@ def plan(cfg: RunCfg) -> Plan:
     """Look ahead.
 
     Raises:
-        UserError: if a network is to see a sensor that is not there.
+        UserError: for a number out of range, or a network that is to see a sensor that
+            is not there.
     """
+    check_limits(cfg)
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
     env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
     check_sensors(cfg.agent, env.spaces)
@@ -137,7 +140,7 @@ def admit(cfg: RunCfg) -> None:
     Raises:
         UserError: for the first error.
     """
-    cfg.pixels.randomise.check()
+    check_limits(cfg)
     size, views = cfg.pixels, len(cfg.pixels.viewpoints)
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     spaces = make_task(cfg.task, cfg.reward).spaces
@@ -164,8 +167,7 @@ def _free(cfg: RunCfg, *, pictures: bool) -> tuple[str, int]:
     """Where the bulk of the replay lies, and the bytes that are free there."""
     device = pick_device(cfg.device)
     if pictures and cfg.replay.frames_on == "disk":
-        folder = Path(cfg.replay.frames_folder or tempfile.gettempdir())
-        return "disk", shutil.disk_usage(folder).free
+        return "disk", shutil.disk_usage(frames_folder(cfg.replay.frames_folder)).free
     if device.type == "cuda" and not (pictures and cfg.replay.frames_on == "cpu"):
         return "GPU", torch.cuda.mem_get_info(device)[0]
     return "RAM", _free_ram()

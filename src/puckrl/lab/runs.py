@@ -10,6 +10,7 @@ lock                          held by the living writer
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import platform
@@ -21,16 +22,17 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import torch
+import yaml
 
 from puckrl.core import team
 from puckrl.core.errors import UserError
+from puckrl.core.types import Spaces
 from puckrl.lab.config import RunCfg, config_hash, from_yaml, to_yaml
 from puckrl.lab.provenance import provenance
 
-_OURS = re.compile(
-    r"(manifest\.json|config\.yaml|metrics\.jsonl|tb|checkpoints(-\d+)?|curve\.png"
-    r"|card\.md|policy\.mp4|lock|diverged)(\.tmp)?"
-)
+# Pictures and notes do no harm in a run's folder, other people's numbers do
+_LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
+_FOLDERS = re.compile(r"tb|checkpoints(-\d+)?|diverged")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,19 @@ class RunFolder:
         file = self.path / "config.yaml"
         if not file.is_file():
             raise UserError(f"{self.path} is no run folder (it has no config.yaml)")
-        return from_yaml(file.read_text())
+        try:
+            return from_yaml(file.read_text())
+        except (yaml.YAMLError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{file} is no configuration: {str(error).splitlines()[0]}; "
+                "start a new run"
+            ) from error
+
+    def write_config(self, cfg: RunCfg) -> None:
+        """Replace the configuration, atomically."""
+        temporary = self.path / "config.yaml.tmp"
+        temporary.write_text(to_yaml(cfg))
+        temporary.replace(self.path / "config.yaml")
 
     def manifest(self) -> dict[str, Any]:
         """What the run says of itself; empty if it has not said anything yet."""
@@ -96,6 +110,17 @@ class Lock:
             UserError: if another living process has it.
         """
         file = self._path.open("a+")
+        while not self._locked(file):  # its last owner took the name away meanwhile
+            file.close()
+            file = self._path.open("a+")
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+        self._file = file
+        return self
+
+    def _locked(self, file: IO[str]) -> bool:
+        """Lock an open file; whether it is the one that still has the name."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -105,11 +130,10 @@ class Lock:
             raise UserError(
                 f"{self._path.parent} is being written by {owner}; wait for it, or stop it"
             ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {platform.node()}\n")
-        file.flush()
-        self._file = file
-        return self
+        try:
+            return self._path.stat().st_ino == os.fstat(file.fileno()).st_ino
+        except FileNotFoundError:
+            return False
 
     def __exit__(
         self,
@@ -119,8 +143,8 @@ class Lock:
     ) -> None:
         """Give it back."""
         assert self._file is not None
+        self._path.unlink(missing_ok=True)  # while it is ours: afterwards it may not be
         self._file.close()
-        self._path.unlink(missing_ok=True)
 
 
 def create(root: Path, cfg: RunCfg) -> RunFolder:
@@ -160,6 +184,10 @@ def create_at(path: Path, cfg: RunCfg) -> RunFolder:
                 "choose another folder: one folder, one configuration"
             )
         raise UserError(f"{path} holds this very run; go on with --resume {path}")
+    if path.is_file():
+        raise UserError(
+            f"{path} is a file; --out wants a folder that is empty or absent"
+        )
     if path.exists() and any(path.iterdir()):
         raise UserError(
             f"{path} holds foreign files ({_names(path.iterdir())}); a run wants a folder of "
@@ -174,7 +202,7 @@ def create_at(path: Path, cfg: RunCfg) -> RunFolder:
 
 def _write_identity(folder: RunFolder, cfg: RunCfg) -> RunFolder:
     """Configuration and manifest: from here on the folder is this run's."""
-    (folder.path / "config.yaml").write_text(to_yaml(cfg))
+    folder.write_config(cfg)
     folder.update_manifest(
         status="starting",
         preset=cfg.preset,
@@ -200,12 +228,19 @@ def find(name: str, root: Path) -> RunFolder:
 
 
 def foreign_files(folder: RunFolder) -> list[Path]:
-    """Files in the folder that this run did not write."""
-    strange = [p for p in folder.path.iterdir() if not _OURS.fullmatch(p.name)]
+    """Logs and folders in a run's folder that this run did not write."""
+    strange = [p for p in folder.path.iterdir() if p != folder.metrics and _alien(p)]
     if folder.tensorboard.is_dir():
         mine = folder.manifest().get("writers", [])
         strange += [p for p in folder.tensorboard.iterdir() if not _written_by(p, mine)]
     return strange
+
+
+def _alien(path: Path) -> bool:
+    """Whether a name is that of a log, or of a folder that no run makes."""
+    if path.is_dir():
+        return _FOLDERS.fullmatch(path.name) is None
+    return _LOG.fullmatch(path.name) is not None
 
 
 def refuse_foreign_files(folder: RunFolder) -> None:
@@ -227,13 +262,38 @@ def _written_by(event_file: Path, writers: list[str]) -> bool:
     return any(f".{writer}." in event_file.name for writer in writers)
 
 
-def sign_in(folder: RunFolder, device: torch.device) -> None:
+def sign_in(folder: RunFolder, device: torch.device, spaces: Spaces) -> None:
     """Record this process as a writer, with everything that one needs to repeat it."""
     me = f"{platform.node()}.{os.getpid()}"
     writers = [*folder.manifest().get("writers", []), me]
     folder.update_manifest(
-        **provenance(device), writers=writers, processes=team.size(), status="running"
+        **provenance(device),
+        writers=writers,
+        processes=team.size(),
+        spaces={"horizon": spaces.horizon, "action_dim": spaces.action_dim},
+        task_sha256=task_sha256(folder.config().task),
+        status="running",
     )
+
+
+def refuse_other_task(folder: RunFolder) -> None:
+    """Check that the file of a user's task is the one that the run began with.
+
+    Raises:
+        UserError: if it has changed since.
+    """
+    task, known = folder.config().task, folder.manifest().get("task_sha256")
+    if known is not None and task_sha256(task) != known:
+        raise UserError(
+            f"{task} has changed since {folder.path} was begun; put it back, or start a "
+            "new run: one folder, one task"
+        )
+
+
+def task_sha256(task: str) -> str | None:
+    """Hash of the file that holds a task; None for one of ours."""
+    path = Path(task.rpartition(":")[0])
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _names(paths: Iterable[Path]) -> str:

@@ -17,9 +17,10 @@ from puckrl.lab import runs, state
 from puckrl.lab.analyse import read_rows
 from puckrl.lab.build import EVAL_SEED_OFFSET, Parts, build, make_eval_env
 from puckrl.lab.card import card, verdict, without_nan
-from puckrl.lab.config import RunCfg, config_hash, to_yaml
+from puckrl.lab.config import RunCfg, config_hash
 from puckrl.lab.figures import curve
 from puckrl.lab.judge import film, filmed_worlds
+from puckrl.lab.limits import check_limits
 from puckrl.lab.logs.facts import facts_of
 from puckrl.lab.plan import admit
 from puckrl.lab.runs import Lock, RunFolder
@@ -65,8 +66,9 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
     """Go on where a run stopped; only its limits may have changed.
 
     Raises:
-        UserError: if another process writes it, the configuration differs, the folder
-            holds foreign files, or no snapshot can be used.
+        UserError: if another process writes it, the configuration or the task's file
+            differs, its limits are reached, the folder holds foreign files, or no
+            snapshot can be used.
     """
     if (
         config_hash(cfg) != config_hash(folder.config())
@@ -76,12 +78,15 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
             f"{folder.path} holds another configuration; a resumed run may change only "
             "--budget, --save and --device: start a new run for anything else"
         )
+    check_limits(cfg)
+    _refuse_nothing_to_do(folder, cfg)
     with team.together(pick_device(cfg.device)):
         _refuse_other_team(folder)
         with _only_writer(folder):
             team.from_first(lambda: runs.refuse_foreign_files(folder))
+            team.from_first(lambda: runs.refuse_other_task(folder))
             if team.is_first():
-                (folder.path / "config.yaml").write_text(to_yaml(cfg))
+                folder.write_config(cfg)
             _go(folder, cfg, resumed=True)
     return folder
 
@@ -98,6 +103,23 @@ def _refuse_other_team(folder: RunFolder) -> None:
         raise UserError(
             f"{folder.path} was trained by {processes} processes, not {team.size()}; go on "
             f"with: torchrun --nproc-per-node {processes} -m puckrl train --resume ..."
+        )
+
+
+def _refuse_nothing_to_do(folder: RunFolder, cfg: RunCfg) -> None:
+    """A run that ended by itself goes on only if its limits allow more."""
+    told, limits = folder.manifest(), limits_of(cfg)
+    if told.get("status") != "finished":
+        return
+    if told["stop"] == "success" and 0 < limits.success <= told.get("stopped_at", 0):
+        raise UserError(
+            f"{folder.path} is done: success {told['stopped_at']:g} twice in a row; to go "
+            "on raise --budget.until-success, or set it to 0"
+        )
+    if limits.reached(Clock(**told["clock"]), []):
+        raise UserError(
+            f"{folder.path} has spent its budget; to go on raise --budget.env-steps or "
+            "--budget.wall-s"
         )
 
 
@@ -131,7 +153,7 @@ def _last_words(folder: RunFolder, status: str) -> None:
 def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     keep_memory()
     parts = build(cfg)
-    runs.sign_in(folder, parts.device)
+    runs.sign_in(folder, parts.device, parts.env.spaces)
     parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, parts, resumed=resumed)
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
@@ -277,9 +299,13 @@ def _tell(
     status = "interrupted" if stop == "interrupted" else "finished"
     clock = progress.clock
     folder.update_manifest(
-        status=status, stop=stop, result=without_nan(asdict(final)), clock=asdict(clock)
+        status=status,
+        stop=stop,
+        stopped_at=cfg.budget.until_success,
+        result=without_nan(asdict(final)),
+        clock=asdict(clock),
     )
     if cfg.save.video and stop != "interrupted":
-        stage = make_eval_env(cfg, filmed_worlds(cfg), cfg.seed)
+        stage = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
         film(cfg, parts.agent, stage, folder.path / "policy.mp4", episodes=1)
     log.info("%s", verdict(cfg, final, rows))

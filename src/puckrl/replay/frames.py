@@ -133,12 +133,21 @@ def make_frames(
     return FrameStore(spaces.pixels, rows, device)
 
 
+def frames_folder(name: str) -> Path:
+    """Where a file of images lies; empty: where the system keeps temporary files.
+
+    Raises:
+        UserError: if it does not exist.
+    """
+    folder = Path(name or tempfile.gettempdir())
+    if not folder.is_dir():
+        raise UserError(f"replay.frames_folder {folder} is no folder; create it first")
+    return folder
+
+
 def _on_disk(shape: tuple[int, ...], folder: str) -> Tensor:
     """Zeros in a sparse file that is gone as soon as nobody maps it, even if killed."""
-    size = int(torch.Size(shape).numel())
-    parent = Path(folder or tempfile.gettempdir())
-    if not parent.is_dir():
-        raise UserError(f"replay.frames_folder {parent} is no folder; create it first")
+    size, parent = int(torch.Size(shape).numel()), frames_folder(folder)
     # Checked now: a mapped file on a full disk ends the process without a word
     free = shutil.disk_usage(parent).free
     if free < size:

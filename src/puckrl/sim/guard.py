@@ -39,7 +39,7 @@ class StateDump:
 
     def __call__(self, sim: Sim, worlds: Tensor) -> None:
         """One safetensors file with the state of these worlds."""
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         number = len(list(self.folder.iterdir())) + 1
         if number > self.most:
             return
