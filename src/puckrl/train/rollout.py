@@ -93,7 +93,7 @@ class Collector:
             self.obs = step.obs
             if ended:
                 episodes += int(step.done.sum())
-                wins += int((step.success & step.done).sum())
+                wins += int((step.success & step.done & ~step.diverged).sum())
                 diverged += int(step.diverged.sum())
         played, episodes, wins, diverged = team.totals(
             steps * self.env.num_worlds, episodes, wins, diverged
@@ -115,9 +115,11 @@ class Evaluation:
     mean_return: float
     """Undiscounted sum of rewards, mean over episodes."""
     time_to_success_s: float
-    """Median time until the goal was first reached, over successful episodes; seconds."""
+    """Median time until the goal was first reached, over successful episodes; seconds.
+    Of an even number of them, the mean of the middle two."""
     action_change: float
-    """Mean absolute change of an action component from one step to the next, in [0, 2]."""
+    """Mean absolute change of an action component from one step to the next of the same
+    episode, over all such steps, in [0, 2]; NaN without any."""
     success_near: float
     """Success over the half of the goals that began nearer."""
     success_far: float
@@ -133,7 +135,8 @@ def evaluate(
     """Play whole episodes with the deterministic policy.
 
     Worlds play together, so ``episodes`` is rounded up to a multiple of their
-    number; an episode that ends early keeps the verdict of its last step.
+    number; an episode that ends early keeps the verdict of its last step, and one
+    whose physics failed is lost.
 
     Args:
         env: must not reset by itself (``auto_reset=False``).
@@ -142,10 +145,11 @@ def evaluate(
         device: where the policy lives.
     """
     parts = [_play(env, policy, device) for _ in range(-(-episodes // env.num_worlds))]
-    wins, returns, first, change, distance = (
+    wins, returns, first, change, changes, distance = (
         torch.cat(column) for column in zip(*parts, strict=True)
     )
     reached = first[wins]
+    median_s = float(reached.quantile(0.5)) if len(reached) else float("nan")
     nearer = wins.double()[distance.argsort(stable=True)]
     half = len(nearer) // 2
     return Evaluation(
@@ -153,8 +157,8 @@ def evaluate(
         success=float(wins.double().mean()),
         interval=wilson_interval(int(wins.sum()), len(wins)),
         mean_return=float(returns.mean()),
-        time_to_success_s=float(reached.median()) if len(reached) else float("nan"),
-        action_change=float(change.mean()),
+        time_to_success_s=median_s,
+        action_change=float(change.sum() / changes.sum()),
         success_near=float(nearer[:half].mean()),
         success_far=float(nearer[half:].mean()),
         competence_radius_m=competence_radius(
@@ -167,29 +171,31 @@ def _play(env: GoalEnv, policy: Policy, device: torch.device) -> tuple[Tensor, .
     """One episode in every world, (num_worlds,) each.
 
     Returns:
-        Success, return, first time at the goal, action change, distance of the goal.
+        Success, return, first time at the goal, sum of the action's changes, their
+        number, distance of the goal.
     """
     obs = env.reset()
     distance = (obs["desired_goal"] - obs["achieved_goal"]).norm(dim=-1)
     alive = torch.ones(env.num_worlds, dtype=torch.bool, device=env.sim.device)
     won, change = torch.zeros_like(alive), alive.double() * 0
-    total, first = change.clone(), torch.full_like(change, torch.inf)
+    total, changes = change.clone(), change.clone()
+    first = torch.full_like(change, torch.inf)
     previous: Tensor | None = None
     for index in range(env.spaces.horizon):
         action = policy.act(to_device(obs, device), explore=False).to(env.sim.device)
         step = env.step(action)
         obs = step.obs
         total += torch.where(alive, step.reward, 0.0)
-        won = torch.where(alive, step.success, won)
+        won = torch.where(alive, step.success & ~step.diverged, won)
         now_s = (index + 1) * env.control_dt_s
         first = torch.where(alive & step.success & first.isinf(), now_s, first)
         if previous is not None:
-            change += (action - previous).abs().mean(dim=1).double() / (
-                env.spaces.horizon - 1
-            )
+            changed = (action - previous).abs().mean(dim=1).double()
+            change += torch.where(alive, changed, 0.0)
+            changes += alive
         previous = action
         alive &= ~step.done
-    return won, total, first, change, distance
+    return won, total, first, change, changes, distance
 
 
 def to_device(obs: Obs, device: torch.device) -> Obs:
