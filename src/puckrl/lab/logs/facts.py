@@ -3,35 +3,59 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from puckrl.core.errors import UserError
-from puckrl.lab.config import RunCfg, to_dict
+from puckrl.lab.config import RunCfg, config_hash, to_dict
 from puckrl.lab.logs.log import RunLog
+from puckrl.lab.presets import PRESETS
 from puckrl.monitor.facts import RunFacts
 from puckrl.tasks.catalog import make_task
 
 
-def facts_of(cfg: RunCfg) -> RunFacts:
-    """What one of our configurations says."""
-    spaces = make_task(cfg.task, cfg.reward).spaces
+def facts_of(cfg: RunCfg, spaces: Mapping[str, int] | None = None) -> RunFacts:
+    """What one of our configurations says.
+
+    Args:
+        cfg: of the run.
+        spaces: ``horizon`` and ``action_dim``, as far as known; None: the task is asked.
+
+    Raises:
+        UserError: if the task is asked and cannot be made.
+    """
+    known = _spaces(cfg) if spaces is None else spaces
     return RunFacts(
         modality="pixels" if "pixels" in cfg.agent.actor_sensors else "state",
         sparse=cfg.reward == "sparse",
         gamma=cfg.agent.gamma,
-        horizon=spaces.horizon,
+        horizon=known.get("horizon"),
         update_ratio=cfg.loop.update_ratio,
         her=cfg.replay.her_ratio > 0,
-        action_dim=spaces.action_dim,
+        action_dim=known.get("action_dim"),
         clipped=cfg.reward == "sparse",
         success_asked=cfg.expect.success or 0.9,
         budget_env_steps=cfg.budget.env_steps or None,
-        usual_takeoff_updates=cfg.expect.takeoff_updates or None,
+        usual_takeoff_updates=_usual_takeoff(cfg),
     )
+
+
+def _spaces(cfg: RunCfg) -> dict[str, int]:
+    """What the task says; one in a file of the user's is run for it."""
+    spaces = make_task(cfg.task, cfg.reward).spaces
+    return {"horizon": spaces.horizon, "action_dim": spaces.action_dim}
+
+
+def _usual_takeoff(cfg: RunCfg) -> float | None:
+    """Updates to the take-off: what the user says, or the preset of this very recipe."""
+    told, base = cfg.expect.takeoff_updates, PRESETS.get(cfg.preset)
+    if base is None or told != base.expect.takeoff_updates:
+        return told or None
+    same = config_hash(replace(cfg, eval=base.eval)) == config_hash(base)
+    return told if told and same else None
 
 
 def flat_settings(cfg: RunCfg) -> dict[str, Any]:
