@@ -65,6 +65,10 @@ def ring(moves: float) -> EpisodeRing:
     return replay
 
 
+def tenfold(achieved: Tensor, desired: Tensor) -> Tensor:
+    return 10 * (achieved - desired).norm(dim=-1)
+
+
 def agent() -> Td3:
     cfg = Td3Cfg(hidden=(32, 16), batch_size=8, precision="fp32")
     return Td3(cfg, SPACES, (-1.0, 0.0), 0, CPU)
@@ -78,6 +82,16 @@ def test_displacement_and_trivial_rewards(moves: float) -> None:
     # unmoved: every relabelled goal is already reached; moved 0.2 m a step: none is
     assert found["replay/trivial_share"] == pytest.approx(1.0 if moves == 0 else 0.0)
     assert displacement_m(newest(replay)).shape == (EPISODES,)
+
+
+def test_displacement_is_the_tasks_distance() -> None:
+    replay, made = ring(0.01), agent()
+    found = ReplayGauge(replay, sparse, 0.0, tenfold).measure()
+    assert found["replay/displacement_m"] == pytest.approx(0.1, abs=1e-5)
+    still = ValueGauge(made, replay).measure()["probe/hindsight_gap"]
+    assert still != still  # 1 cm is no movement
+    gap = ValueGauge(made, replay, tenfold).measure()["probe/hindsight_gap"]
+    assert gap == gap
 
 
 def test_a_constant_critic_sees_no_difference() -> None:

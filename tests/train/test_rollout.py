@@ -55,6 +55,20 @@ class Scripted(CountingTask):
         super().apply(action[:, :1])
 
 
+class Shortcut(Scripted):
+    """The same with a distance of its own: between 3 and 7 it is a tenth."""
+
+    def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        away = super().distance(achieved, desired)
+        return torch.where((away > 3) & (away < 7), away / 10, away)
+
+    def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        return self.success(achieved, desired).double() - 1.0
+
+    def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        return (achieved - desired)[:, 0].abs() < self.goal_tol_m
+
+
 class Player:
     """Plays what the list says."""
 
@@ -94,6 +108,15 @@ def test_an_odd_number_of_successes_has_one_in_the_middle() -> None:
     assert found.success == pytest.approx(2 / 3)
     assert found.time_to_success_s == pytest.approx(1.5 * DT_S)
     assert found.competence_radius_m == 0.0  # of fewer than 8 goals none is told
+
+
+def test_distances_are_the_tasks() -> None:
+    found = judged(Shortcut(), 9)
+    assert found.success == pytest.approx(4 / 9)
+    # by distance 6+ 4+ 4- 1+ | 1+ 2- 3- 8- 9-
+    assert found.success_near == pytest.approx(3 / 4)
+    assert found.success_far == pytest.approx(1 / 5)
+    assert found.competence_radius_m == 8.0
 
 
 def test_without_success_there_is_no_time_to_it() -> None:

@@ -6,7 +6,7 @@ run without, number for number.
 Which gauges a run has is decided in lab/build.py: one ``EncoderGauge`` for each encoder.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
 from puckrl.nets.vision import Vision
-from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.episodes import EpisodeRing, GoalFn
 from puckrl.train.sinks import Row
 
 _EPISODES = 128
@@ -45,6 +45,11 @@ def measure(gauges: Sequence[Gauge]) -> Row:
     return {name: value for g in gauges for name, value in g.measure().items()}
 
 
+def straight_m(achieved: Tensor, desired: Tensor) -> Tensor:
+    """Distance of goals that are points, (n, goal_dim) x 2 -> (n,); metres."""
+    return (achieved - desired).norm(dim=-1)
+
+
 class ReplayGauge:
     """What the newest episodes did.
 
@@ -52,23 +57,26 @@ class ReplayGauge:
         replay: where they are.
         reward_fn: reward of (achieved, desired) goals, to tell trivial rewards.
         success_reward: reward at the goal; None: dense, nothing is trivial.
+        distance_fn: the task's distance of (achieved, desired) goals.
     """
 
     def __init__(
         self,
         replay: EpisodeRing,
-        reward_fn: Callable[[Tensor, Tensor], Tensor],
+        reward_fn: GoalFn,
         success_reward: float | None,
+        distance_fn: GoalFn = straight_m,
     ) -> None:
         self._replay, self._reward = replay, reward_fn
-        self._best = success_reward
+        self._best, self._distance = success_reward, distance_fn
 
     def measure(self) -> Row:
         """Displacement, and the share of rewards that nobody earned."""
         if not self._replay.added:
             return {}
+        moved_m = displacement_m(newest(self._replay), self._distance)
         return {
-            "replay/displacement_m": float(displacement_m(newest(self._replay)).mean()),
+            "replay/displacement_m": float(moved_m.mean()),
             "replay/trivial_share": self._trivial(),
         }
 
@@ -90,10 +98,14 @@ class ValueGauge:
     Args:
         agent: its critic and policy.
         replay: states to ask about.
+        distance_fn: the task's distance of (achieved, desired) goals.
     """
 
-    def __init__(self, agent: ActorCritic, replay: EpisodeRing) -> None:
+    def __init__(
+        self, agent: ActorCritic, replay: EpisodeRing, distance_fn: GoalFn = straight_m
+    ) -> None:
         self._agent, self._replay = agent, replay
+        self._distance = distance_fn
 
     def measure(self) -> Row:
         """Value at the start, spread over actions, reached against unreached goals."""
@@ -135,7 +147,7 @@ class ValueGauge:
 
         Over episodes in which the achieved goal moved; NaN if there are fewer than 8.
         """
-        moved = (displacement_m(rows) > _MOVED_M).nonzero()[:, 0]
+        moved = (displacement_m(rows, self._distance) > _MOVED_M).nonzero()[:, 0]
         if len(moved) < 8:
             return float("nan")
         obs = {name: value[moved] for name, value in seen.items()}
@@ -226,11 +238,11 @@ def random_step(rows: Obs, rng: torch.Generator) -> Tensor:
     return (unit * rows["length"]).long()
 
 
-def displacement_m(rows: Obs) -> Tensor:
+def displacement_m(rows: Obs, distance_fn: GoalFn = straight_m) -> Tensor:
     """How far the achieved goal got in each episode, metres, (n,)."""
     index = torch.arange(len(rows["length"]), device=rows["length"].device)
     achieved = rows["achieved_goal"]
-    return (achieved[index, rows["length"]] - achieved[:, 0]).norm(dim=-1)
+    return distance_fn(achieved[index, rows["length"]], achieved[:, 0])
 
 
 @contextmanager

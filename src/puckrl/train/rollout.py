@@ -136,7 +136,7 @@ def evaluate(
 
     Worlds play together, so ``episodes`` is rounded up to a multiple of their
     number; an episode that ends early keeps the verdict of its last step, and one
-    whose physics failed is lost.
+    whose physics failed is lost. How near a goal began is the task's ``distance``.
 
     Args:
         env: must not reset by itself (``auto_reset=False``).
@@ -175,7 +175,7 @@ def _play(env: GoalEnv, policy: Policy, device: torch.device) -> tuple[Tensor, .
         number, distance of the goal.
     """
     obs = env.reset()
-    distance = (obs["desired_goal"] - obs["achieved_goal"]).norm(dim=-1)
+    distance = env.task.distance(obs["achieved_goal"], obs["desired_goal"])
     alive = torch.ones(env.num_worlds, dtype=torch.bool, device=env.sim.device)
     won, change = torch.zeros_like(alive), alive.double() * 0
     total, changes = change.clone(), change.clone()
