@@ -75,6 +75,65 @@ def test_a_log_without_success_is_unreadable(tmp_path: Path) -> None:
         consult([path])
 
 
+def test_one_unreadable_run_does_not_silence_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = run(tmp_path, preset("push"))
+    broken = run(tmp_path, replace(preset("push"), seed=1))
+    (broken / "metrics.jsonl").write_text("no JSON\n{}\n")
+    young = run(tmp_path, replace(preset("push"), seed=2))
+    (young / "metrics.jsonl").write_text("")
+    found = consult([tmp_path])
+    said = {p.log.name: p.verdict for p in found.patients}
+    assert said[good.name].phase == "converged"
+    for path in (broken, young):
+        assert said[path.name].phase == "unknown"
+        assert said[path.name].finding("unreadable log") is not None
+    assert found.exit_code == 0
+    assert found.comparable is None  # of those that were read there is one
+    assert main(["doctor", str(tmp_path), "--plot", str(tmp_path / "a.png")]) == 0
+    shown = capsys.readouterr().out
+    assert "line 1 is no JSON object" in " ".join(shown.split())
+
+
+def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        path = run(tmp_path, replace(preset("push"), seed=seed))
+        (path / "metrics.jsonl").write_text("no JSON\n{}\n")
+    assert main(["doctor", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "preset: push\nagent:\n", "preset: [push", "preset: push\nsim: {a"]
+)
+def test_a_broken_configuration_is_one_line(tmp_path: Path, text: str) -> None:
+    path = run(tmp_path, preset("push"))
+    (path / "config.yaml").write_text(text)
+    with pytest.raises(
+        UserError, match=r"config\.yaml .*judge the numbers alone"
+    ) as info:
+        consult([path])
+    assert "\n" not in str(info.value)
+    (path / "config.yaml").unlink()
+    assert consult([path]).patients[0].verdict.phase == "converged"
+
+
+def test_a_log_is_read_without_its_task_file(tmp_path: Path) -> None:
+    path = run(tmp_path, preset("moved/away.py:Task"))
+    assert consult([path]).patients[0].facts.horizon is None
+    folder = runs.RunFolder(path)
+    folder.update_manifest(spaces={"horizon": 80, "action_dim": 3})
+    facts = consult([path]).patients[0].facts
+    assert (facts.horizon, facts.action_dim) == (80, 3)
+
+
+def test_reading_a_log_runs_no_foreign_code(tmp_path: Path) -> None:
+    task = tmp_path / "mine.py"
+    task.write_text("raise SystemExit('I was run')")
+    path = run(tmp_path, preset(f"{task}:Mine"))
+    assert consult([path]).patients[0].verdict.phase == "converged"
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = run(tmp_path / "good", preset("push"))
     ill = run(tmp_path / "ill", preset("push"), level=0.05, **{"train/q_mean": -90.0})

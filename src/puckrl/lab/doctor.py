@@ -1,7 +1,7 @@
 """puck doctor: from paths to verdicts, one run or several side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from rich.text import Text
 
 from puckrl.core.errors import UserError
 from puckrl.lab.logs.facts import with_facts
-from puckrl.lab.logs.log import RunLog
+from puckrl.lab.logs.log import RunLog, unreadable
 from puckrl.lab.logs.names import parse_map
-from puckrl.lab.logs.read import read_logs
+from puckrl.lab.logs.read import read_or_excuse
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import Table
@@ -40,6 +40,12 @@ class Patient:
     """The numbers."""
     verdict: Verdict
     """What is said."""
+
+    @property
+    def excuse(self) -> str | None:
+        """Why it could not be read, if so."""
+        found = self.verdict.finding("unreadable log")
+        return None if found is None else found.reason
 
 
 @dataclass(frozen=True)
@@ -87,11 +93,16 @@ def consult(
         facts: ``name=value`` facts that the logs do not tell.
 
     Raises:
-        UserError: if a path holds nothing that can be read.
+        UserError: if nothing can be read; a run that cannot beside others that can is
+            a patient with an excuse.
     """
     names = parse_map(mapping)
-    logs = [log for path in paths for log in read_logs(path, names)]
-    patients = tuple(_examine(log, facts) for log in logs)
+    read = [log for path in paths for log in read_or_excuse(path, names)]
+    patients = tuple(_examine(log, facts) for log in read)
+    excuses = [p.excuse for p in patients if p.excuse is not None]
+    if len(excuses) == len(patients):
+        raise UserError(excuses[0])
+    logs = [p.log for p in patients if p.excuse is None]
     differences = differing([log.settings for log in logs])
     known = len(logs) > 1 and all(log.settings is not None for log in logs)
     return Consultation(patients, differences, len(differences) <= 1 if known else None)
@@ -101,10 +112,11 @@ def _examine(log: RunLog, items: Sequence[str]) -> Patient:
     table, facts = log.table, with_facts(log.facts, items)
     if not any(name in table for name in _GOALS) and not log.problems:
         known = ", ".join(table.columns)
-        raise UserError(
+        why = (
             f"{log.path} holds neither success nor return (it has {known}); say which is "
             "which with --map NAME=eval/success"
         )
+        log = replace(log, problems=(unreadable(why),))
     return Patient(log, facts, table, diagnose(table, facts, log.problems))
 
 

@@ -45,6 +45,8 @@ def diagnose(table: Table, facts: RunFacts, found: Sequence[Finding] = ()) -> Ve
     """
     if any(f.name == "contaminated log" for f in found):
         return _undecided(table, found, "the log mixes several writers")
+    if any(f.name == "unreadable log" for f in found):
+        return _undecided(table, found, "the log cannot be read")
     of = progress(table, facts)
     if of is None:
         return _undecided(table, found, "fewer than 2 values of success or return")

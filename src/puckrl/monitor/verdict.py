@@ -33,6 +33,7 @@ FindingName = Literal[
     "wasting time",
     "contaminated log",
     "resumed log",
+    "unreadable log",
 ]
 
 

@@ -175,6 +175,17 @@ def test_what_cannot_be_read(
         read_logs(path)
 
 
+def test_a_map_counts_for_json_lines_too(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 5, "acc": 0.5, "x": 1}\n{"step": 9, "acc": null}\n')
+    (log,) = read_logs(path, parse_map(["acc=eval/success", "step=env_steps"]))
+    assert log.table.columns["env_steps"].tolist() == [5, 9]
+    assert log.table.curve("eval/success").y.tolist() == [0.5]
+    assert log.unmapped == ("x",)
+    with pytest.raises(UserError, match=r"--map NAME=env_steps; it has: step, acc, x"):
+        read_logs(path)
+
+
 @pytest.mark.parametrize("pair", ["acc", "=eval/success", "acc=eval/achievement"])
 def test_bad_maps(pair: str) -> None:
     with pytest.raises(UserError, match="--map"):

@@ -43,6 +43,11 @@ class RunLog:
         return from_rows(self.rows)
 
 
+def unreadable(reason: str) -> Finding:
+    """Why nothing can be said of a run."""
+    return Finding("unreadable log", "yellow", reason, "mend the log, or leave it out")
+
+
 def merged(parts: Iterable[Iterable[Row]]) -> list[Row]:
     """Rows of several sources as one row per step; of two values the later one counts.
 

@@ -1,14 +1,26 @@
 """Any path -> the runs that it holds."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
 
 from puckrl.core.errors import UserError
 from puckrl.lab.analyse import read_rows
 from puckrl.lab.logs.events import EventFile, is_event_file, read_events
 from puckrl.lab.logs.facts import facts_of, flat_settings, inferred
-from puckrl.lab.logs.log import Kind, RunLog, merged, stream, without_overwritten
+from puckrl.lab.logs.log import (
+    Kind,
+    RunLog,
+    merged,
+    stream,
+    unreadable,
+    without_overwritten,
+)
+from puckrl.lab.logs.names import ours
 from puckrl.lab.logs.tables import (
     is_monitor,
     monitor_goes_back,
@@ -18,6 +30,7 @@ from puckrl.lab.logs.tables import (
     wandb_runs,
 )
 from puckrl.lab.runs import RunFolder, foreign_files
+from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.hygiene import Stream, examine
 from puckrl.monitor.verdict import Finding, Number
 from puckrl.train.sinks import Row
@@ -26,6 +39,9 @@ _LEGAL = (
     "a run folder, metrics.jsonl, TensorBoard event files, SB3's progress.csv or "
     "monitor.csv, or a W&B export (.csv)"
 )
+
+
+_TORN = (AttributeError, StopIteration, TypeError, ValueError)  # of a half-written file
 
 
 def read_logs(path: Path, mapping: Mapping[str, str] | None = None) -> list[RunLog]:
@@ -44,7 +60,7 @@ def read_logs(path: Path, mapping: Mapping[str, str] | None = None) -> list[RunL
     if not path.is_dir():
         raise UserError(f"no log at {path}; legal: {_LEGAL}")
     if (path / "metrics.jsonl").is_file():
-        return [_ours(path)]
+        return [_ours(path, names)]
     if _logs_in(path):
         return [_folder(path, names)]
     inner = sorted({p.parent for p in path.rglob("*") if p.is_file() and _is_log(p)})
@@ -52,12 +68,23 @@ def read_logs(path: Path, mapping: Mapping[str, str] | None = None) -> list[RunL
     runs = [p for p in inner if not any(q in inner for q in p.parents)]
     if not runs:
         raise UserError(f"nothing to read in {path}; legal: {_LEGAL}")
-    return [log for run in runs for log in read_logs(run, names)]
+    return [log for run in runs for log in read_or_excuse(run, names)]
+
+
+def read_or_excuse(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
+    """The runs at a path, or one that only says why it cannot be read."""
+    try:
+        return read_logs(path, mapping)
+    except (UserError, OSError) as error:
+        finding = unreadable(str(error))
+        return [RunLog(path.resolve().name, path, (), (), (finding,))]
 
 
 def _file(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
     if path.name.endswith(".jsonl"):
-        return [_ours(path.parent) if path.name == "metrics.jsonl" else _rows(path)]
+        if path.name == "metrics.jsonl":
+            return [_ours(path.parent, mapping)]
+        return [_rows(path, mapping)]
     if is_event_file(path):
         return [_assemble(path, [path], mapping)]
     if path.suffix != ".csv":
@@ -70,38 +97,51 @@ def _file(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
         for run, (rows, unmapped) in wandb_runs(header, lines, mapping).items()
     ]
     if not any(log.rows for log in logs):
-        shown = ", ".join(header[:6])
-        raise UserError(
-            f"{path} has no column of env steps; say which with --map NAME=env_steps; "
-            f"it has: {shown}"
-        )
+        raise _no_clock(path, header)
     return logs
 
 
-def _rows(path: Path) -> RunLog:
+def _no_clock(path: Path, names: Iterable[str]) -> UserError:
+    shown = ", ".join([*names][:6])
+    return UserError(
+        f"{path} has no column of env steps; say which with --map NAME=env_steps; "
+        f"it has: {shown}"
+    )
+
+
+def _rows(path: Path, mapping: Mapping[str, str]) -> RunLog:
     """A metrics.jsonl by itself."""
-    rows = [row for row in read_rows(path) if "env_steps" in row]
-    problems = examine([stream(path.name, rows)])
+    lines = read_rows(path)
+    names = {theirs: ours(theirs, mapping) for line in lines for theirs in line}
+    renamed = [
+        {name: value for theirs, value in line.items() if (name := names[theirs])}
+        for line in lines
+    ]
+    rows = [row for row in renamed if np.isfinite(row.get("env_steps", np.nan))]
+    if lines and not rows:
+        raise _no_clock(path, names)
     return inferred(
         RunLog(
             path.parent.name,
             path,
             ("puckrl",),
             without_overwritten(rows),
-            tuple(problems),
+            tuple(examine([stream(path.name, rows)])),
+            tuple(theirs for theirs, name in names.items() if name is None),
         )
     )
 
 
-def _ours(folder: Path) -> RunLog:
+def _ours(folder: Path, mapping: Mapping[str, str]) -> RunLog:
     """A run folder, with what it says of itself."""
     log = dataclasses.replace(
-        _rows(folder / "metrics.jsonl"), path=folder, name=folder.resolve().name
+        _rows(folder / "metrics.jsonl", mapping),
+        path=folder,
+        name=folder.resolve().name,
     )
-    run = RunFolder(folder)
     if not (folder / "config.yaml").is_file():
         return log
-    cfg, strange = run.config(), foreign_files(run)
+    facts, settings, strange = _told(RunFolder(folder))
     problems = log.problems
     if strange:
         names = ", ".join(sorted(p.name for p in strange)[:3])
@@ -113,10 +153,30 @@ def _ours(folder: Path) -> RunLog:
             (Number("foreign files", float(len(strange))),),
         )
         problems = (finding, *problems)
-    facts, settings = facts_of(cfg), flat_settings(cfg)
     return inferred(
         dataclasses.replace(log, problems=problems, facts=facts, settings=settings)
     )
+
+
+def _told(run: RunFolder) -> tuple[RunFacts, dict[str, Any], list[Path]]:
+    """Facts and settings of a run of ours, and files that are not its own.
+
+    A task in a file of the user's is not run for it.
+
+    Raises:
+        UserError: if configuration or manifest cannot be read.
+    """
+    try:
+        cfg, spaces = run.config(), run.manifest().get("spaces")
+        if spaces is None and ":" in cfg.task:
+            spaces = {}
+        return facts_of(cfg, spaces), flat_settings(cfg), foreign_files(run)
+    except (UserError, yaml.YAMLError, LookupError, *_TORN) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{run.path}: config.yaml or manifest.json is broken ({reason}); "
+            "move config.yaml away to judge the numbers alone"
+        ) from error
 
 
 def _logs_in(folder: Path) -> list[Path]:
