@@ -148,3 +148,22 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["doctor", str(tmp_path / "none")]) == 2
     assert "no log at" in capsys.readouterr().err
     assert main(["doctor", str(good), "--fact", "modality=smell"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("plot", "words"),
+    [
+        ("a.xyz", "legal endings: "),
+        ("no/folder/a.png", "No such file or directory"),
+        ("taken.png", "Is a directory"),
+    ],
+)
+def test_where_nothing_can_be_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], plot: str, words: str
+) -> None:
+    good = run(tmp_path / "good", preset("push"))
+    (tmp_path / "taken.png").mkdir()
+    assert main(["doctor", str(good), "--plot", str(tmp_path / plot)]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1

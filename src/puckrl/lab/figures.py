@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from puckrl.core.errors import UserError
 from puckrl.lab.analyse import column
 from puckrl.monitor.verdict import Phase, Span, Verdict
 from puckrl.train.sinks import Row
@@ -54,7 +55,22 @@ def comparison(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -
     Args:
         runs: name, rows and verdict of each.
         path: a PNG file, overwritten.
+
+    Raises:
+        UserError: if the file cannot be written, or its ending is no picture's.
     """
+    legal = Figure().canvas.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in legal:
+        raise UserError(
+            f"cannot draw {path}; legal endings: {', '.join(sorted(legal))}"
+        )
+    try:
+        _compare(runs, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> None:
     if len(runs) == 1:
         name, rows, verdict = runs[0]
         curve(rows, name, path, verdict)
