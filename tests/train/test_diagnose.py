@@ -1,5 +1,6 @@
 """Gauges: what they measure, and that they change nothing."""
 
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -110,6 +111,83 @@ def test_a_constant_critic_sees_no_difference() -> None:
 def test_the_gap_needs_goals_that_moved() -> None:
     gap = ValueGauge(agent(), ring(0.0)).measure()["probe/hindsight_gap"]
     assert gap != gap
+
+
+class Judge(torch.nn.Module):
+    """Two critics, the better one by 1 everywhere; keeps what it was asked.
+
+    -|goal - what the episode achieved| * first component of the action, if the second
+    is that of the same step, and 10 times the episode's number.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, obs: Obs, action: Tensor) -> Tensor:
+        self.asked.append((obs["state"], action))
+        episode, step = obs["state"][:, 0], obs["state"][:, 1]
+        miss = (obs["desired_goal"][:, 0] - episode / 10).abs()
+        same_step = (action[:, 1] - step / 10).abs() < 1e-6
+        q = 10 * episode - miss * action[:, 0] * same_step
+        return torch.stack([q + 1, q])
+
+
+def numbered() -> EpisodeRing:
+    """Ten episodes: number i ends i / 10 m from where it began, with the action i / 10.
+
+    The state is (episode, step, ...), the second component of an action step / 10.
+    """
+    replay = EpisodeRing(
+        ReplayCfg(), SPACES, 10, sparse, lambda a, d: torch.zeros(len(a)), CPU, CPU
+    )
+    number = torch.arange(10.0)
+
+    def obs(step: int) -> Obs:
+        state, achieved = torch.zeros(10, 5), torch.zeros(10, 3)
+        state[:, 0], state[:, 1] = number, step
+        achieved[:, 0] = number / 10 * step / 4
+        return {
+            "state": state,
+            "achieved_goal": achieved,
+            "desired_goal": torch.full((10, 3), 7.0),
+        }
+
+    replay.begin(obs(0))
+    for step in range(1, 5):
+        action = torch.stack([number / 10, torch.full((10,), (step - 1) / 10)], dim=1)
+        done = torch.full((10,), step == 4)
+        seen = obs(step)
+        replay.add(action, seen, done, torch.zeros(10, dtype=torch.bool), seen)
+    return replay
+
+
+def test_values_are_compared_as_worked_out_by_hand() -> None:
+    made, judge = agent(), Judge()
+    made.critic.module = judge
+    found = ValueGauge(made, numbered()).measure()
+    # Episode 0 did not move. The others' own goals are met; the other goal is that of
+    # the one before: 0.1 m off with the actions 0.2 ... 0.9, and for 1 that of 9:
+    # 0.8 m off with the action 0.1.
+    gap = (0.1 * sum(i / 10 for i in range(2, 10)) + 0.8 * 0.1) / 9
+    assert found["probe/hindsight_gap"] == pytest.approx(gap, abs=1e-4)
+
+    (start, _), (states, actions), *_ = judge.asked
+    assert start[:, :2].tolist() == [[i, 0] for i in range(10)]  # at each first step
+    assert found["probe/q_start"] == pytest.approx(10 * 4.5)
+    # eight actions in [-1, 1] for each state; that states differ by 10 does not count
+    assert len(actions.unique(dim=0)) == 80
+    assert float(actions.abs().max()) <= 1.0
+    deviations: list[float] = []
+    for i in range(10):
+        asked = states[:, 0] == i
+        value = judge(
+            {"state": states, "desired_goal": torch.full((80, 3), 7.0)}, actions
+        )
+        deviations.append(statistics.stdev(value[1][asked].tolist()))
+        assert len(value[1][asked]) == 8
+    spread = statistics.mean(deviations)
+    assert found["probe/q_action_spread"] == pytest.approx(spread, abs=1e-4)
 
 
 def test_recorded_activations_are_those_of_the_network() -> None:
