@@ -9,6 +9,7 @@ from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.fetch.motion import at_height, first, interpolate, move, read
+from puckrl.tasks.fetch.slide import _throw  # pyright: ignore[reportPrivateUsage]
 from puckrl.train.rollout import evaluate
 
 CPU = torch.device("cpu")
@@ -103,3 +104,44 @@ def test_interpolate_is_linear_between_and_constant_outside() -> None:
     x = torch.tensor([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0])
     y = interpolate(x, (0.0, 1.0, 3.0), (5.0, 7.0, 3.0))
     assert y.tolist() == [5.0, 5.0, 6.0, 7.0, 5.0, 3.0, 3.0]
+
+
+def test_a_throw_as_worked_out_by_hand() -> None:
+    # sqrt(0.5 +- 0.3) = 2 and 1 times sqrt(0.2): the axes' speeds are as 3 to 1
+    throw = _throw(
+        torch.tensor([[0.5, 0.3], [-0.3, 0.5], [0.1, -0.1], [-0.05475, 0.0]])
+    )
+    side, ten = 0.5**0.5, 10**0.5
+    torch.testing.assert_close(
+        throw.direction,
+        torch.tensor([[3 / ten, 1 / ten], [-1 / ten, 3 / ten], [side, -side], [-1, 0]]),
+    )
+    assert throw.distance_m.tolist() == pytest.approx([0.5, 0.5, 0.1, 0.05475])
+    # 0.133 c^2 + 0.043 c is 0.05475 for c = 1/2, and 0.176 at full speed
+    c = float(throw.drive[2])
+    assert 0.133 * c**2 + 0.043 * c == pytest.approx(0.1)
+    assert throw.drive[[0, 1, 3]].tolist() == pytest.approx([1.0, 1.0, 0.5])
+
+
+def test_a_puck_thrown_so_stops_where_it_should() -> None:
+    """On the scene's own table, with v^2 = 2 a x along the axis on which it is farther."""
+    env = make_env("slide")
+    env.reset()
+    model = env.sim.model
+    joint = model.joint("object0:joint")
+    at, dof = int(joint.qposadr[0]), int(joint.dofadr[0])
+    qpos, qvel = env.sim.field("qpos"), env.sim.field("qvel")
+    qpos[:, at : at + 2] = torch.tensor([1.4, 0.75], dtype=torch.float64)
+    env.sim.step(100)  # at rest on the table, out of the hand's way
+    start = qpos[:, at : at + 2].clone()
+
+    rng = torch.Generator().manual_seed(0)
+    way = 0.24 * torch.rand(WORLDS, 2, generator=rng, dtype=torch.float64) - 0.12
+    braking_m_s2 = float(model.geom("object0").friction[0]) * -model.opt.gravity[2]
+    throw = _throw(way)
+    speed = (2 * braking_m_s2 * throw.distance_m).sqrt()
+    qvel[:, dof : dof + 2] = speed[:, None] * throw.direction
+    env.sim.step(500)
+    assert float(qvel[:, dof : dof + 2].abs().max()) < 1e-3
+    went = qpos[:, at : at + 2] - start
+    assert float((went - way).norm(dim=1).max()) < 0.003  # contacts are a little soft
