@@ -58,8 +58,14 @@ def binned(curve: Curve, bins: int) -> Curve:
     return Curve(x, y)
 
 
+def triangle(curve: Curve, half_width: float) -> Array:
+    """Weights 1 - |x_i - x_j| / h of each point's neighbours, (n, n)."""
+    away = np.abs(curve.x[:, None] - curve.x[None, :])
+    return np.clip(1.0 - away / half_width, 0.0, None)
+
+
 def smoothed(curve: Curve, half_width: float) -> Curve:
-    """Local mean with triangular weights 1 - |x - x_i| / h, h the half width.
+    """Local mean with triangular weights.
 
     Args:
         curve: (n,) points.
@@ -67,8 +73,7 @@ def smoothed(curve: Curve, half_width: float) -> Curve:
     """
     if len(curve) < 2 or half_width <= 0:
         return curve
-    away = np.abs(curve.x[:, None] - curve.x[None, :])
-    weight = np.clip(1.0 - away / half_width, 0.0, None)
+    weight = triangle(curve, half_width)
     return Curve(curve.x, weight @ curve.y / weight.sum(axis=1))
 
 

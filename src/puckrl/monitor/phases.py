@@ -16,7 +16,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from puckrl.monitor.curves import binned, first_above, last_below, noise, smoothed
+from puckrl.monitor.curves import (
+    binned,
+    first_above,
+    last_below,
+    noise,
+    smoothed,
+    triangle,
+)
 from puckrl.monitor.curves import trend as trend_of
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.table import Curve, Table
@@ -52,10 +59,10 @@ class Progress:
 
     @property
     def sigma_smooth(self) -> float:
-        """Noise of a smoothed point."""
-        width = _half_width(self.raw)
-        near = (np.abs(self.raw.x[:, None] - self.raw.x) < width).sum(axis=1)
-        return self.sigma / float(np.sqrt(np.median(near)))
+        """Noise of a smoothed point: σ √Σw² / Σw, w the weights of its neighbours."""
+        weight = triangle(self.raw, _half_width(self.raw))
+        shares = np.sqrt((weight**2).sum(axis=1)) / weight.sum(axis=1)
+        return self.sigma * float(np.median(shares))
 
     @property
     def now(self) -> float:
