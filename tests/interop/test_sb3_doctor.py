@@ -5,6 +5,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 from stable_baselines3 import SAC, HerReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 
 import puckrl.interop.gym  # registers the ids
@@ -60,6 +61,34 @@ def test_it_judges_what_is_logged_and_adds_its_verdict(
     assert table.curve("train/critic_loss").y[-1] == pytest.approx(
         doctor.rows[-1]["train/critic_loss"], rel=1e-5
     )
+
+
+class Failing(BaseCallback):
+    """A training that ends in an error, and is not told."""
+
+    def _on_step(self) -> bool:
+        raise RuntimeError
+
+
+def test_a_second_doctor_hears_what_the_first_no_longer_does(
+    model: SAC, tmp_path: Path
+) -> None:
+    model.set_logger(configure(str(tmp_path), ["csv"]))
+    torn, first, second = (DoctorCallback(verbose=0) for _ in range(3))
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            model.learn(600, callback=[torn, Failing()])
+    assert sum("_Tap" in str(f) for f in model.logger.output_formats) == 1
+    model.learn(600, callback=first)
+    assert not any("_Tap" in str(f) for f in model.logger.output_formats)
+    heard = len(first.rows)
+    beside = DoctorCallback(verbose=0)
+    model.learn(600, callback=[second, beside], reset_num_timesteps=False)
+    model.logger.close()
+    assert [len(d.rows) for d in (torn, first)] == [0, heard]
+    assert heard
+    assert second.rows
+    assert len(beside.rows) == len(second.rows)
 
 
 def rows(levels: list[float]) -> list[dict[str, float]]:

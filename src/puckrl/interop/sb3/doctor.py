@@ -11,6 +11,7 @@ run only where ``stop="auto"`` asks for it.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,19 @@ class DoctorCallback(BaseCallback):
     def _on_training_start(self) -> None:
         if not self._known:
             self.facts = facts_of(self.model)
+        # A training that failed was not ended: its taps are still there
+        now = self.locals
+        self._take_out(lambda tap: tap.doctor is self or tap.doctor.locals is not now)
+        # First: what it adds reaches the others
+        self.model.logger.output_formats.insert(0, _Tap(self))
+
+    def _on_training_end(self) -> None:
+        self._take_out(lambda tap: tap.doctor is self)
+
+    def _take_out(self, which: "Callable[[_Tap], bool]") -> None:
+        """Remove taps from the logger."""
         formats = self.model.logger.output_formats
-        if not any(isinstance(f, _Tap) for f in formats):
-            formats.insert(0, _Tap(self))  # first: what it adds reaches the others
+        formats[:] = [f for f in formats if not (isinstance(f, _Tap) and which(f))]
 
     def _on_step(self) -> bool:
         return self.rule is None
@@ -92,7 +103,7 @@ class _Tap(KVWriter):
     """Sits among the logger's outputs, before those that write."""
 
     def __init__(self, doctor: DoctorCallback) -> None:
-        self._doctor = doctor
+        self.doctor = doctor
 
     def write(
         self,
@@ -101,7 +112,7 @@ class _Tap(KVWriter):
         step: int = 0,
     ) -> None:
         """Listen, and add the verdict to what the others will write."""
-        verdict = self._doctor.hear(key_values, step)
+        verdict = self.doctor.hear(key_values, step)
         more = {
             "doctor/phase": float(PHASES.index(verdict.phase)),
             "doctor/confidence": verdict.confidence,
