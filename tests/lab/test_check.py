@@ -9,6 +9,9 @@ from rich.console import Console
 from puckrl.core.errors import UserError
 from puckrl.lab.check import CheckReport, Row, check_task, render
 
+ROOT = Path(__file__).parent.parent.parent
+PUSHER = (ROOT / "examples/planar_pusher.py").read_text()
+
 BROKEN = '''
 import torch
 from puckrl.sim.viewpoints import Viewpoint
@@ -105,6 +108,7 @@ def test_our_tasks_are_sane(name: str) -> None:
     assert report.ok
     assert report.verdict == "sane"
     assert {row.name.partition(":")[0] for row in report.rows} == {
+        "spaces",
         "reset",
         "goals",
         "rest",
@@ -122,6 +126,66 @@ def test_a_broken_task_from_a_file_is_caught(name: str, tmp_path: Path) -> None:
     assert set(CASES[name]) <= set(broken(report)), report.rows
     assert not report.ok
     assert CASES[name][0] in report.verdict
+
+
+SIZES = """
+from dataclasses import replace
+from puckrl.core.types import Sensor, Spaces
+
+
+class Sized(PlanarPusher):
+    spaces = replace(PlanarPusher.spaces, {change})
+
+    def achieved_goal(self):
+        return super().achieved_goal(){cut}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "cut", "row", "value"),
+    [
+        ("state_dim=12", "", "spaces: columns of state()", 10),
+        (
+            "state_dim=9, sensors={'fingers': Sensor((0, 1), '', '')}",
+            "",
+            "spaces: columns of state()",
+            10,
+        ),
+        ("goal_dim=3", "", "spaces: columns of goals from reset()", 2),
+        ("goal_dim=1", "[:, :1]", "spaces: columns of goals from reset()", 2),
+        ("goal_dim=2", "[:, :1]", "spaces: columns of achieved_goal()", 1),
+        ("action_dim=3", "", "spaces: columns of expert()", 2),
+        (
+            "sensors={'far': Sensor((0, 10), '', '')}",
+            "",
+            "spaces: farthest column of sensor 'far'",
+            10,
+        ),
+        (
+            "sensors={'last': Sensor((-1, 3), '', '')}",
+            "",
+            "spaces: farthest column of sensor 'last'",
+            -1,
+        ),
+        (
+            "goal_dim=2",
+            "[:, 0]",
+            "spaces: achieved_goal() is (2,), not (2 worlds, 2)",
+            math.nan,
+        ),
+    ],
+)
+def test_spaces_that_do_not_fit_the_task_are_told_before_all_else(
+    change: str, cut: str, row: str, value: float, tmp_path: Path
+) -> None:
+    file = tmp_path / "sized.py"
+    file.write_text(PUSHER + SIZES.format(change=change, cut=cut))
+    report = check_task(f"{file}:Sized", num_worlds=4, random_episodes=4)
+    found = {r.name: r.value for r in report.rows if not r.ok}
+    assert found[row] == pytest.approx(value, nan_ok=True)
+    assert row in report.verdict
+    # what would only stumble over it is not measured
+    assert all(r.name.startswith("spaces: ") for r in report.rows)
 
 
 def test_an_unknown_task_lists_the_legal_ones() -> None:

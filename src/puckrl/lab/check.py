@@ -4,6 +4,7 @@ A task can be broken so that nothing crashes: the arm stands a metre away, the o
 falls off the table, hindsight still finds successes, the losses still fall, and no
 policy ever learns. Each row measures one thing that must hold before training.
 
+    spaces    states, goals and actions have the sizes that the task tells
     reset     numbers finite, the same for the same seed, landmarks in their boxes
     rest      doing nothing, the achieved goal stays
     random    random play moves something, and seldom succeeds
@@ -22,6 +23,7 @@ from rich.table import Table
 from torch import Tensor
 
 from puckrl.agents.scripted import Random, Scripted, Zero
+from puckrl.core.rng import Draws
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
@@ -101,13 +103,13 @@ def check_task(
     env = _make_env(make_task(name), num_worlds, seed)
     twin = _make_env(make_task(name), min(_TWIN_WORLDS, num_worlds), seed)
     with torch_threads(1):
-        rows = [
-            *_reset_rows(env, twin),
-            *_rest_rows(env),
-            *_random_rows(env, random_episodes),
-            *_expert_rows(env),
-            *_camera_rows(env),
-        ]
+        rows = list(_spaces_rows(twin))
+        if all(row.ok for row in rows):  # else the others would only stumble
+            rows += _reset_rows(env, twin)
+            rows += _rest_rows(env)
+            rows += _random_rows(env, random_episodes)
+            rows += _expert_rows(env)
+            rows += _camera_rows(env)
     return CheckReport(name, tuple(rows))
 
 
@@ -135,6 +137,40 @@ def _make_env(task: Task, num_worlds: int, seed: int) -> GoalEnv:
     """An environment that does not reset by itself."""
     sim = CpuSim(task.scene().compile(), num_worlds)
     return GoalEnv(task, sim, seed, auto_reset=False)
+
+
+def _spaces_rows(env: GoalEnv) -> Iterator[Row]:
+    """What the task emits is as wide as its spaces say; asked before any environment."""
+    task, spaces = env.task, env.spaces
+    worlds = torch.arange(env.num_worlds)
+    goal = task.reset(worlds, Draws(env.seed, worlds, torch.zeros_like(worlds)))
+    state, achieved = task.state(), task.achieved_goal()
+    rows = [
+        _width_row("state()", state, len(worlds), spaces.state_dim),
+        _width_row("achieved_goal()", achieved, len(worlds), spaces.goal_dim),
+        _width_row("goals from reset()", goal, len(worlds), spaces.goal_dim),
+    ]
+    for name, sensor in spaces.sensors.items():
+        first, last = min(sensor.columns, default=0), max(sensor.columns, default=0)
+        farthest = first if first < 0 else last
+        title = f"spaces: farthest column of sensor {name!r}"
+        rows.append(Row(title, farthest, "", 0, spaces.state_dim - 1))
+    yield from rows
+    if not all(row.ok for row in rows):  # a script would read what is not there
+        return
+    obs = {"state": state, "achieved_goal": achieved, "desired_goal": goal}
+    action = task.expert(to_device(obs, _CPU))
+    if action is not None:
+        yield _width_row("expert()", action, len(worlds), spaces.action_dim)
+
+
+def _width_row(name: str, emitted: Tensor, worlds: int, width: int) -> Row:
+    """How many columns there are; NaN if there is not one row a world."""
+    shape = tuple(emitted.shape)
+    if len(shape) != 2 or shape[0] != worlds:
+        title = f"spaces: {name} is {shape}, not ({worlds} worlds, {width})"
+        return Row(title, float("nan"), "", width, width)
+    return Row(f"spaces: columns of {name}", shape[1], "", width, width)
 
 
 def _reset_rows(env: GoalEnv, twin: GoalEnv) -> Iterator[Row]:
