@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stable_baselines3.common.logger import configure
 from torch.utils.tensorboard.writer import SummaryWriter
@@ -39,8 +40,8 @@ def write_events(folder: Path, steps: range, tag: str = "train/critic_loss") -> 
     writer.close()
 
 
-def write_monitor(path: Path, times: list[float]) -> None:
-    lines = ['#{"t_start": 1.0, "env_id": "FetchPush-v4"}', "r,l,t,is_success"]
+def write_monitor(path: Path, times: list[float], begun: float = 1.0) -> None:
+    lines = [f'#{{"t_start": {begun}, "env_id": "FetchPush-v4"}}', "r,l,t,is_success"]
     lines += [f"{-40 - i % 2},50,{t},{i % 2 == 0}" for i, t in enumerate(times)]
     path.write_text("\n".join(lines) + "\n")
 
@@ -109,6 +110,31 @@ def test_monitor_files_of_two_worlds(tmp_path: Path) -> None:
     assert table.curve("train/return").y.tolist() == pytest.approx([-40.5] * 8)
 
 
+def test_a_world_that_begins_later_is_in_its_place(tmp_path: Path) -> None:
+    early, late = [float(t) for t in range(10, 410)], [float(t) for t in range(10, 210)]
+    write_monitor(tmp_path / "0.monitor.csv", early, begun=1000.0)
+    write_monitor(tmp_path / "1.monitor.csv", late, begun=1200.5)
+    write_monitor(tmp_path / "2.monitor.csv", [], begun=999.0)
+    (log,) = read_logs(tmp_path)
+    wall = log.table.curve("wall_s")
+    assert log.problems == ()
+    # 75 episodes a row; until 1210.5 the first world plays alone
+    assert wall.y[0] == 84.0 + 1.0
+    assert wall.y[-1] == 409.5 + 1.0
+    assert (np.diff(wall.y) > 0).all()
+
+
+def test_monitor_files_of_two_runs_are_contaminated(tmp_path: Path) -> None:
+    times = [float(t) for t in range(10, 210)]
+    for i, begun in enumerate((1000.0, 1000.1, 5000.0, 5000.1)):
+        write_monitor(tmp_path / f"{i}.monitor.csv", times, begun=begun)
+    (log,) = read_logs(tmp_path)
+    (finding,) = log.problems
+    assert finding.name == "contaminated log"
+    assert "2.monitor.csv begins afresh after the others had ended" in finding.reason
+    assert finding.numbers[0].value == 2
+
+
 def test_an_appended_monitor_file_is_contaminated(tmp_path: Path) -> None:
     path = tmp_path / "run.monitor.csv"
     write_monitor(path, [*map(float, range(200)), *map(float, range(150))])
@@ -162,6 +188,7 @@ def test_rows_written_again_after_a_resume_count_once(tmp_path: Path) -> None:
         ("picture.png", "x", "is not readable; legal:"),
         ("some.csv", "a,b\n1,2\n", "--map NAME=env_steps"),
         ("empty.csv", "", "is empty"),
+        ("five.csv", "#5\na,b\n1,2\n", "--map NAME=env_steps"),
         ("x.tfevents.1", "no events at all, but long enough", "no event file"),
     ],
 )

@@ -22,11 +22,12 @@ from puckrl.lab.logs.log import (
 )
 from puckrl.lab.logs.names import ours
 from puckrl.lab.logs.tables import (
-    is_monitor,
+    later_runs,
     monitor_goes_back,
     monitor_rows,
     read_csv,
     renamed,
+    started,
     wandb_runs,
 )
 from puckrl.lab.runs import RunFolder, foreign_files
@@ -90,7 +91,7 @@ def _file(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
     if path.suffix != ".csv":
         raise UserError(f"{path} is not readable; legal: {_LEGAL}")
     header, lines = read_csv(path)
-    if is_monitor(path) or "time/total_timesteps" in header:
+    if started(path) is not None or "time/total_timesteps" in header:
         return [_assemble(path, [path], mapping)]
     logs = [
         inferred(RunLog(run or path.stem, path, ("wandb",), rows, (), tuple(unmapped)))
@@ -209,7 +210,7 @@ def _assemble(path: Path, files: list[Path], mapping: Mapping[str, str]) -> RunL
     if monitors:
         parts.append(monitor_rows(monitors))
         kinds.append("sb3 monitor")
-        problems += _appended(monitors)
+        problems += _several(monitors)
     for file in (p for p in files if p.suffix == ".csv" and p not in monitors):
         header, lines = read_csv(file)
         rows, strange = renamed(header, lines, mapping)
@@ -242,7 +243,7 @@ def _assemble(path: Path, files: list[Path], mapping: Mapping[str, str]) -> RunL
 
 
 def _csv_monitor(path: Path) -> bool:
-    return path.suffix == ".csv" and is_monitor(path)
+    return path.suffix == ".csv" and started(path) is not None
 
 
 def _in_time(events: list[EventFile]) -> list[Row]:
@@ -269,12 +270,16 @@ def _one_success(parts: list[list[Row]], kinds: list[Kind]) -> list[Row]:
     return merged(parts)
 
 
-def _appended(monitors: list[Path]) -> list[Finding]:
-    """Monitor files into which more than one run wrote."""
-    bad = [p for p in monitors if monitor_goes_back(p)]
-    if not bad:
-        return []
-    text = f"more than one run was appended to {bad[0].name}"
-    number = Number("monitor files whose time goes back", float(len(bad)))
-    advice = "separate the runs; Monitor(override_existing=True) starts a file anew"
-    return [Finding("contaminated log", "red", text, advice, (number,))]
+def _several(monitors: list[Path]) -> list[Finding]:
+    """Monitor files of more than one run: appended to one another, or side by side."""
+    name, advice = "contaminated log", "separate the runs; each wants its own folder"
+    if bad := [p for p in monitors if monitor_goes_back(p)]:
+        text = f"more than one run was appended to {bad[0].name}"
+        number = Number("monitor files whose time goes back", float(len(bad)))
+        advice = "separate the runs; Monitor(override_existing=True) starts a file anew"
+        return [Finding(name, "red", text, advice, (number,))]
+    if later := later_runs(monitors):
+        text = f"{later[0].name} begins afresh after the others had ended: another run"
+        number = Number("runs by their times", float(len(later) + 1))
+        return [Finding(name, "red", text, advice, (number,))]
+    return []

@@ -9,6 +9,7 @@ import numpy as np
 
 from puckrl.core.errors import UserError
 from puckrl.lab.logs.names import WANDB, ours
+from puckrl.monitor.table import Array
 from puckrl.train.sinks import Row
 
 _EPISODES = 100  # Stable-Baselines3 averages over as many
@@ -89,15 +90,9 @@ def monitor_rows(paths: Sequence[Path]) -> list[Row]:
     Env steps are the lengths summed over all worlds, in the order in which the
     episodes ended.
     """
-    episodes: list[tuple[float, float, float, float]] = []
-    for path in paths:
-        for line in read_csv(path)[1]:
-            numbers = [_number(line.get(key)) for key in ("t", "l", "r", "is_success")]
-            if None not in numbers[:3]:
-                t, length, ret, won = (np.nan if n is None else n for n in numbers)
-                episodes.append((t, length, ret, won))
-    episodes.sort(key=lambda e: e[0])
-    table = np.array(episodes, dtype=np.float64).reshape(-1, 4)
+    parts = [_episodes(p, t) for p, t in zip(paths, _starts(paths), strict=True)]
+    table = np.concatenate([*parts, np.empty((0, 4))])
+    table = table[table[:, 0].argsort(kind="stable")]
     steps = np.cumsum(table[:, 1])
     size = min(max(_EPISODES, len(table) // _ROWS), max(len(table) // 8, 1))
     rows: list[Row] = []
@@ -116,6 +111,46 @@ def monitor_rows(paths: Sequence[Path]) -> list[Row]:
     return rows
 
 
+def _episodes(path: Path, begun: float) -> Array:
+    """Time, length, return and success of a monitor file's episodes, (n, 4)."""
+    episodes: list[tuple[float, ...]] = []
+    for line in read_csv(path)[1]:
+        t, *rest = (_number(line.get(key)) for key in ("t", "l", "r", "is_success"))
+        if t is not None and None not in rest[:2]:
+            episodes.append((begun + t, *(np.nan if n is None else n for n in rest)))
+    return np.array(episodes, dtype=np.float64).reshape(-1, 4)
+
+
+def _starts(paths: Sequence[Path]) -> list[float]:
+    """When each monitor file was begun, seconds after the first.
+
+    At once, where one of them does not say.
+    """
+    begun = [started(path) for path in paths]
+    known = [t for t in begun if t is not None]
+    if len(known) < len(begun):
+        return [0.0] * len(begun)
+    return [t - min(known) for t in known]
+
+
+def later_runs(paths: Sequence[Path]) -> list[Path]:
+    """Monitor files that were begun after all before them had ended.
+
+    The worlds of one run are watched at the same time, so each begins another run.
+    """
+    lives = sorted(
+        (begun, float(episodes[-1, 0]), path)
+        for path, begun in zip(paths, _starts(paths), strict=True)
+        if len(episodes := _episodes(path, begun))
+    )
+    ends = np.maximum.accumulate([end for _, end, _ in lives]) if lives else np.empty(0)
+    return [
+        path
+        for (begun, _, path), end in zip(lives[1:], ends, strict=False)
+        if begun > end
+    ]
+
+
 def monitor_goes_back(path: Path) -> int:
     """How often the time of a monitor file jumps back: runs appended to one another."""
     times = [_number(line.get("t")) for line in read_csv(path)[1]]
@@ -123,14 +158,16 @@ def monitor_goes_back(path: Path) -> int:
     return int((np.diff(known) < -1.0).sum())
 
 
-def is_monitor(path: Path) -> bool:
-    """Whether a file begins as SB3's monitor files do."""
-    with path.open() as file:
+def started(path: Path) -> float | None:
+    """When an SB3 monitor file was begun, seconds since the epoch; None: it is none."""
+    with path.open(errors="replace") as file:
         head = file.readline()
     try:
-        return head.startswith("#") and "t_start" in json.loads(head[1:])
+        header = json.loads(head[1:]) if head.startswith("#") else None
     except ValueError:
-        return False
+        return None
+    begun = header.get("t_start") if isinstance(header, dict) else None
+    return float(begun) if isinstance(begun, int | float) else None
 
 
 def _number(text: str | None) -> float | None:
