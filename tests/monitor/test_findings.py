@@ -135,6 +135,26 @@ def test_entropy_may_lift_soft_values() -> None:
     assert "divergence" in names(flat({"train/q_mean": [0, 6]}, facts=facts))
 
 
+def test_clipped_targets_leave_entropy_no_room() -> None:
+    hot = {"train/alpha": [0.2, 0.2], "train/entropy": [2.0, 2.0]}
+    found = flat({**hot, "train/q_mean": [0, 6]}).finding("divergence")
+    assert found is not None
+    assert "clip" not in found.advice
+    free = flat({"train/q_mean": [0, 6]}, facts=replace(PUSH, clipped=False))
+    assert "clip the targets" in free.findings[0].advice
+
+
+@pytest.mark.parametrize("end", [30_000, 1.1 * LONG])
+def test_without_hindsight_it_is_the_first_advice(end: float) -> None:
+    still = {
+        "train/critic_loss": [0.3, 0.1, 0.07, 0.07],
+        "train/q_mean": [-18.5, -18.5],
+    }
+    without = flat(still, end=end, facts=replace(PUSH, her=False)).advice
+    assert "relabel goals in hindsight" in without
+    assert "relabel" not in flat(still, end=end).advice
+
+
 @pytest.mark.parametrize("warm", [1, 10])
 def test_random_play_that_succeeds(warm: int) -> None:
     """``warm`` rows until updates begin; the first such row was still played at random."""

@@ -88,7 +88,9 @@ def _reward_out_of_range(reading: Reading) -> tuple[str, Number | None]:
 
 def divergence(reading: Reading) -> Finding | None:
     """Numbers beyond what the reward allows, or beyond numbers."""
-    advice = "stop; lower the learning rate, clip the targets to what the reward allows"
+    advice = "stop; lower the learning rate"
+    if not reading.facts.clipped:
+        advice += ", clip the targets to what the reward allows"
     for name, count in reading.table.not_finite.items():
         if name in ("train/critic_loss", "train/actor_loss", "train/q_mean"):
             reason = f"{name} was NaN or infinite {count} times"
@@ -112,10 +114,10 @@ def divergence(reading: Reading) -> Finding | None:
 
 
 def _entropy_bonus(reading: Reading) -> float:
-    """What entropy can add to soft values: α H / (1 - γ)."""
+    """What entropy can add to soft values: α H / (1 - γ); nothing to clipped targets."""
     alpha, entropy = reading.level("train/alpha"), reading.level("train/entropy")
     gamma = reading.facts.gamma
-    if gamma is None or gamma >= 1 or not np.isfinite(alpha):
+    if reading.facts.clipped or gamma is None or gamma >= 1 or not np.isfinite(alpha):
         return 0.0
     dim = reading.facts.action_dim or 4
     most = entropy if np.isfinite(entropy) else dim * float(np.log(2.0))

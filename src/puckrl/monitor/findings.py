@@ -3,6 +3,7 @@
 import numpy as np
 
 from puckrl.monitor.curves import noise, trend
+from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.faults import (
     broken_task,
     divergence,
@@ -61,7 +62,8 @@ def _lifeless(reading: Reading) -> Finding | None:
             f"success is at its floor after {spent:,.0f} updates ({patience:,.0f} is patience), and {why}",
             "log a probe of the features before giving up"
             if blind
-            else "stop; check task and goals (puck check), the sensors, and the exploration",
+            else f"stop; {_hindsight(facts)}check task and goals (puck check), the sensors, "
+            "and the exploration",
             (Number("updates", spent, f"patience {patience:,.0f}"), *numbers),
         )
     if stuck or loss.falls:
@@ -71,7 +73,8 @@ def _lifeless(reading: Reading) -> Finding | None:
             "memorising failure",
             "yellow",
             f"{what} while success is flat: the critic learns that everything fails",
-            f"not dead yet ({left} left): look at exploration and hindsight, not at the loss",
+            f"not dead yet ({left} left): {_hindsight(facts)}look at exploration and "
+            "hindsight, not at the loss",
             (
                 Number(
                     "critic loss",
@@ -82,6 +85,12 @@ def _lifeless(reading: Reading) -> Finding | None:
             ),
         )
     return None
+
+
+def _hindsight(facts: RunFacts) -> str:
+    """What to do first where a sparse reward is hardly ever seen."""
+    lacks = facts.her is False and facts.sparse is not False
+    return "relabel goals in hindsight; " if lacks else ""
 
 
 def forgetting(reading: Reading) -> Finding | None:
