@@ -8,7 +8,7 @@ import pytest
 from puckrl.agents.settings import MODES
 from puckrl.core.types import PixelSpace, Spaces
 from puckrl.lab.config import RunCfg
-from puckrl.lab.conflicts import conflicts
+from puckrl.lab.conflicts import Finding, Level, conflicts
 from puckrl.lab.presets import PRESETS, preset
 from puckrl.tasks.catalog import make_task
 
@@ -84,7 +84,7 @@ SYMMETRIC = preset("push-pixels-symmetric")
         (
             replace(PIXELS, budget=replace(PIXELS.budget, env_steps=100_000)),
             "warning",
-            "pixel runs have taken off",
+            "takes off after about 7,000: plan for 14,000",
         ),
         (
             replace(
@@ -93,6 +93,14 @@ SYMMETRIC = preset("push-pixels-symmetric")
             ),
             "warning",
             "waste a GPU",
+        ),
+        (replace(preset("push"), device="cuda"), "warning", "waste a GPU"),
+        (
+            replace(
+                preset("push"), budget=replace(preset("push").budget, env_steps=60_000)
+            ),
+            "warning",
+            "plan for 14,000",
         ),
         (
             replace(preset("push"), loop=replace(preset("push").loop, overlap=True)),
@@ -116,6 +124,12 @@ def test_each_rule_names_its_conflict(cfg: RunCfg, level: str, words: str) -> No
 @pytest.mark.parametrize("name", ["reach", "push", "push-pixels", "push-gpu"])
 def test_healthy_presets_have_no_conflict(name: str) -> None:
     assert set(levels(preset(name)).values()) <= {"note"}
+
+
+def test_the_gravest_comes_first() -> None:
+    levels: tuple[Level, ...] = ("note", "error", "warning", "note")
+    found = sorted((Finding(level, "") for level in levels), key=Finding.rank)
+    assert [f.level for f in found] == ["error", "warning", "note", "note"]
 
 
 def test_no_preset_is_refused() -> None:

@@ -2,16 +2,20 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 import torch
+from rich.console import Console
 
+from puckrl.agents.distill import DistillCfg
 from puckrl.agents.settings import MODES
 from puckrl.core.errors import UserError
 from puckrl.lab.build import make_env, make_replay
-from puckrl.lab.config import PixelsCfg, RunCfg, SimCfg
+from puckrl.lab.config import BudgetCfg, PixelsCfg, RunCfg, SimCfg
 from puckrl.lab.footprint import footprints
-from puckrl.lab.plan import admit, memory_of, plan
+from puckrl.lab.memory import memory_of
+from puckrl.lab.plan import _lighter, admit, plan, render
 from puckrl.lab.presets import preset
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.sim.randomise import RandomiseCfg
@@ -45,6 +49,40 @@ def test_a_replay_that_does_not_fit_is_refused_with_the_largest_that_does() -> N
         admit(cfg)
     largest = int(str(refused.value).rsplit(" ", 1)[1])
     admit(replace(cfg, replay=replace(cfg.replay, capacity=largest // 2)))
+
+
+def test_a_folder_for_frames_must_exist() -> None:
+    cfg = _small_pixels()
+    replay = replace(cfg.replay, frames_on="disk", frames_folder="/nowhere/at/all")
+    for look in (admit, plan):
+        with pytest.raises(UserError, match="/nowhere/at/all is no folder"):
+            look(replace(cfg, replay=replay))
+
+
+def test_the_probe_shrinks_every_batch_of_pictures_alike() -> None:
+    cfg = preset("push-pixels")
+    few, times = _lighter(cfg)
+    assert isinstance(cfg.agent, DistillCfg)
+    assert isinstance(few.agent, DistillCfg)
+    assert (cfg.agent.batch_size, cfg.agent.student_batch) == (512, 128)
+    assert (few.agent.batch_size, few.agent.student_batch, times) == (64, 16, 8)
+    assert _lighter(preset("push"))[1] == 1
+
+
+def test_no_budget_is_said_and_not_zero_minutes() -> None:
+    cfg = replace(_small_pixels(), budget=BudgetCfg(env_steps=0))
+    made = plan(cfg)
+    assert (
+        json.loads(json.dumps(made.as_dict(), allow_nan=False))["speed"]["budget_s"]
+        is None
+    )
+    timed = plan(replace(cfg, budget=BudgetCfg(env_steps=0, wall_s=600.0)))
+    assert timed.speed.budget_s == 600.0
+    out = Console(width=200, record=True, file=StringIO())
+    out.print(render(made), render(timed))
+    told = out.export_text()
+    assert "there is no budget" in told
+    assert "at most 10 min" in told
 
 
 def test_looks_out_of_range_are_refused_before_the_run() -> None:

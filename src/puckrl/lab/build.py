@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 EVAL_WORLDS = 64
 _CPU = torch.device("cpu")
 NO_PIXELS = PixelsCfg()
-_FEW_WORLDS = 512  # below, one H200 is bound by launches: as slow as with 512
 EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
 
@@ -140,12 +139,9 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
     assert cfg.backend == "warp", cfg.backend
     if device.type == "cpu":
         log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")
-    elif cfg.num_worlds < _FEW_WORLDS:
-        log.warning(
-            "a step of %d worlds takes a GPU about as long as one of %d; "
-            "use more --sim.num-worlds, or --sim.backend cpu",
-            cfg.num_worlds,
-            _FEW_WORLDS,
+    else:
+        log.info(
+            "physics kernels: compiling, or loading from ~/.cache/warp; minutes once"
         )
     sim = WarpSim(task.limited_scene(cfg.contacts).compile(), cfg.num_worlds, device)
     log.info("physics kernels are ready after %.1f s", sim.compile_s)

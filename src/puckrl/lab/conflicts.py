@@ -6,19 +6,22 @@ no flag. Rules read the configuration and the task's sizes, never a simulation.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from puckrl.agents.augment import SHIFT_PX
 from puckrl.agents.distill import DistillCfg
 from puckrl.agents.settings import AgentCfg
 from puckrl.core.types import Spaces
 from puckrl.lab.config import RunCfg
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.stopping import budget_updates
 from puckrl.nets.encoders import layer_table
 
 Level = Literal["error", "warning", "note"]
 
 _LOW_RATIO = 0.02
-_PIXEL_UPDATES = 20_000
+_PIXEL_TAKEOFF = 10_000  # updates, where a preset has none of its own
+_FEW_WORLDS = 512  # up to here one H200 is bound by launches: a step takes as long
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class Finding:
     text: str
     """What is so, and what to do."""
 
+    def rank(self) -> int:
+        """0 for the gravest level."""
+        return get_args(Level).index(self.level)
+
 
 Rule = Callable[[RunCfg, Spaces], Iterator[Finding]]
 
@@ -37,7 +44,7 @@ Rule = Callable[[RunCfg, Spaces], Iterator[Finding]]
 def conflicts(cfg: RunCfg, spaces: Spaces) -> list[Finding]:
     """Everything that the rules find, errors first."""
     found = [finding for rule in RULES for finding in rule(cfg, spaces)]
-    return sorted(found, key=lambda finding: finding.level)
+    return sorted(found, key=Finding.rank)
 
 
 def _seen(agent: AgentCfg) -> set[str]:
@@ -178,7 +185,7 @@ def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def rhythm(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Too few updates (lesson 10), or too few worlds for a GPU (lesson 12)."""
+    """Too few updates (lesson 10)."""
     if cfg.loop.update_ratio < _LOW_RATIO:
         yield Finding(
             "warning",
@@ -187,18 +194,24 @@ def rhythm(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
         )
     updates = cfg.budget.env_steps * cfg.loop.update_ratio
     pictures = "pixels" in cfg.agent.actor_sensors and "object" in spaces.sensors
-    if pictures and 0 < updates < _PIXEL_UPDATES:
+    usual = cfg.expect.takeoff_updates or (_PIXEL_TAKEOFF if pictures else 0)
+    wanted = budget_updates(RunFacts(usual_takeoff_updates=usual)) if usual else 0
+    if 0 < updates < wanted:
         yield Finding(
             "warning",
-            f"the budget ends after {updates:,.0f} updates; pixel runs have taken off "
-            f"after {_PIXEL_UPDATES // 2:,} to {_PIXEL_UPDATES:,}: raise "
-            "--budget.env-steps",
+            f"the budget ends after {updates:,.0f} updates; such a run takes off after "
+            f"about {usual:,.0f}: plan for {wanted:,.0f} or more, raise --budget.env-steps",
         )
-    if cfg.sim.backend == "warp" and cfg.sim.num_worlds < 64:
+
+
+def idle_gpu(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
+    """Too few worlds for a GPU (lesson 12)."""
+    on_gpu = cfg.sim.backend == "warp" or cfg.device.startswith("cuda")
+    if on_gpu and cfg.sim.num_worlds < _FEW_WORLDS:
         yield Finding(
             "warning",
-            f"{cfg.sim.num_worlds} worlds waste a GPU: a step of 512 takes as long; raise "
-            "--sim.num-worlds",
+            f"{cfg.sim.num_worlds} worlds waste a GPU: with --sim.backend warp a step of "
+            f"{_FEW_WORLDS} takes about as long; raise --sim.num-worlds, or use --device cpu",
         )
 
 
@@ -233,6 +246,7 @@ RULES: tuple[Rule, ...] = (
     shifted_coordinates,
     coarse_encoder,
     rhythm,
+    idle_gpu,
     idle_overlap,
     random_start,
 )

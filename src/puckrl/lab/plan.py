@@ -5,11 +5,11 @@ worlds and one uncompiled update, pictures are taken of a handful of worlds.
 """
 
 import logging
+import math
 import os
-import shutil
+import statistics
 import time
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,47 +18,25 @@ from rich.table import Table
 from rich.text import Text
 
 from puckrl.core.errors import UserError
-from puckrl.core.runtime import pick_device, torch_threads
-from puckrl.core.types import PixelSpace, Spaces
+from puckrl.core.runtime import torch_threads
+from puckrl.core.types import PixelSpace
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab.build import check_sensors, make_agent, make_env, make_replay
 from puckrl.lab.config import RunCfg, config_hash
 from puckrl.lab.conflicts import Finding, conflicts
 from puckrl.lab.footprint import Footprint, footprints
 from puckrl.lab.limits import check_limits
+from puckrl.lab.memory import Memory, memory_of, size_text, too_large
 from puckrl.lab.sensors import seen_text, sensor_rows
-from puckrl.replay.frames import frames_folder
-from puckrl.replay.layout import bytes_per_transition
 from puckrl.tasks.catalog import make_task
 from puckrl.train.rollout import Collector
 
 log = logging.getLogger(__name__)
 
-_PROBE_WORLDS, _PROBE_STEPS = 16, 25
-_SAFETY = 0.9  # of what is free may be planned for
+_PROBE_WORLDS, _PROBE_STEPS, _PROBE_ROUNDS, _PROBE_PICTURES = 16, 25, 3, 64
+_BUSY = 0.5  # cores
 _SMALL_CELLS = 1.0
 _SEEN_SHARE = 0.75
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What the replay takes; bytes."""
-
-    per_transition: float
-    """Of one stored transition."""
-    replay: int
-    """Of the whole replay, episodes under way included."""
-    where: str
-    """RAM, GPU or disk."""
-    free: int
-    """Free there now."""
-    largest_capacity: int
-    """Transitions that would fit."""
-
-    @property
-    def fits(self) -> bool:
-        """Whether there is room."""
-        return self.replay <= _SAFETY * self.free
 
 
 @dataclass(frozen=True)
@@ -66,11 +44,13 @@ class Speed:
     """Measured just now, in a second or two."""
 
     env_steps_per_s: float
-    """Collecting, cameras included, with eight worlds."""
+    """Collecting, cameras included, with sixteen worlds."""
     update_s: float
     """One update as it is written; compiled ones take a third or less."""
     budget_s: float
-    """Time of the whole budget at these speeds."""
+    """Time of the whole budget at these speeds; inf without one."""
+    busy_cores: float
+    """Cores that other programs kept busy: the load of the last minute."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +80,11 @@ class Plan:
         return not any(finding.level == "error" for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "ok": self.ok}
+        """Plain JSON values; a budget without end is None."""
+        tree = asdict(self)
+        if math.isinf(self.speed.budget_s):
+            tree["speed"]["budget_s"] = None
+        return {**tree, "ok": self.ok}
 
 
 def plan(cfg: RunCfg) -> Plan:
@@ -130,12 +113,15 @@ def plan(cfg: RunCfg) -> Plan:
         sensors={"actor": cfg.agent.actor_sensors, "critics": cfg.agent.critic_sensors},
         sizes={row.name: row.shape for row in sensor_rows(env.spaces)},
         footprints=shown,
-        findings=sorted(findings, key=lambda finding: finding.level),
+        findings=sorted(findings, key=Finding.rank),
     )
 
 
-def admit(cfg: RunCfg) -> None:
+def admit(cfg: RunCfg) -> Memory:
     """What of the plan takes no time, before every run: warnings are logged.
+
+    Returns:
+        What the replay will take.
 
     Raises:
         UserError: for the first error.
@@ -153,43 +139,7 @@ def admit(cfg: RunCfg) -> None:
             raise UserError(finding.text)
         if finding.level == "warning":
             log.warning("%s", finding.text)
-
-
-def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
-    """Bytes of the replay against what is free where it will lie."""
-    each = bytes_per_transition(spaces)
-    total = cfg.replay.bytes_total(spaces, cfg.sim.num_worlds)
-    where, free = _free(cfg, pictures=spaces.pixels is not None)
-    return Memory(each, total, where, free, int(_SAFETY * free / each))
-
-
-def _free(cfg: RunCfg, *, pictures: bool) -> tuple[str, int]:
-    """Where the bulk of the replay lies, and the bytes that are free there."""
-    device = pick_device(cfg.device)
-    if pictures and cfg.replay.frames_on == "disk":
-        return "disk", shutil.disk_usage(frames_folder(cfg.replay.frames_folder)).free
-    if device.type == "cuda" and not (pictures and cfg.replay.frames_on == "cpu"):
-        return "GPU", torch.cuda.mem_get_info(device)[0]
-    return "RAM", _free_ram()
-
-
-def _free_ram() -> int:
-    """Bytes that programs can still take."""
-    meminfo = Path("/proc/meminfo")
-    if not meminfo.exists():  # no Linux: pages that nobody uses, caches not counted
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-    return int(fields["MemAvailable"].split()[0]) * 1024
-
-
-def too_large(memory: Memory) -> Finding:
-    """The replay does not fit."""
-    return Finding(
-        "error",
-        f"the replay needs {_size(memory.replay)}, {memory.where} has "
-        f"{_size(memory.free)} free; the largest that fits is --replay.capacity "
-        f"{memory.largest_capacity}",
-    )
+    return memory
 
 
 def _visibility(shot: Footprint) -> list[Finding]:
@@ -216,14 +166,9 @@ def _visibility(shot: Footprint) -> list[Finding]:
 
 
 def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
-    """A moment of collecting, and one update that is not compiled."""
-    device = torch.device("cpu")
-    batch = min(cfg.agent.batch_size, 64)
-    few = replace(
-        cfg,
-        agent=replace(cfg.agent, batch_size=batch),
-        replay=replace(cfg.replay, capacity=1, frames_on="device"),
-    )
+    """A moment of collecting, and some updates that are not compiled."""
+    device, busy = torch.device("cpu"), os.getloadavg()[0]
+    few, times = _lighter(cfg)
     agent = make_agent(few, env.spaces, device)
     replay = make_replay(few, env, device)
     collector = Collector(env, replay, device)
@@ -235,14 +180,30 @@ def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
         rate = steps / (time.perf_counter() - begin)
     rng = torch.Generator().manual_seed(0)
     data = replay.sample(agent.transitions_per_round, rng, seen=agent.seen_per_round)
-    agent.update(data)
-    begin = time.perf_counter()
-    agent.update(data)
-    scale = cfg.agent.batch_size / batch / agent.updates_per_round
-    update_s = (time.perf_counter() - begin) * scale
-    steps = cfg.budget.env_steps
+    seconds = list[float]()
+    for _ in range(1 + _PROBE_ROUNDS):  # the first is slower
+        begin = time.perf_counter()
+        agent.update(data)
+        seconds.append(time.perf_counter() - begin)
+    update_s = statistics.median(seconds[1:]) * times / agent.updates_per_round
+    steps = cfg.budget.env_steps or math.inf
     whole = steps / rate + steps * cfg.loop.update_ratio * update_s
-    return Speed(rate, update_s, min(whole, cfg.budget.wall_s or whole))
+    least = min(whole, cfg.budget.wall_s or math.inf)
+    return Speed(rate, update_s, least, busy)
+
+
+def _lighter(cfg: RunCfg) -> tuple[RunCfg, int]:
+    """The run with a small memory and, from pixels, smaller batches; how many times."""
+    sees = "pixels" in (*cfg.agent.actor_sensors, *cfg.agent.critic_sensors)
+    times = max(1, cfg.agent.batch_size // _PROBE_PICTURES) if sees else 1
+    sizes = {
+        name: max(1, getattr(cfg.agent, name) // times)
+        for name in ("batch_size", "student_batch")
+        if hasattr(cfg.agent, name)
+    }
+    agent = replace(cfg.agent, **sizes)
+    memory = replace(cfg.replay, capacity=1, frames_on="device")
+    return replace(cfg, agent=agent, replay=memory), times
 
 
 def render(made: Plan) -> Group:
@@ -253,14 +214,14 @@ def render(made: Plan) -> Group:
         table.add_row(network, seen_text(sensors, made.sizes))
     table.add_row(
         "replay",
-        f"{_size(memory.per_transition)} a transition, {_size(memory.replay)} of "
-        f"{_size(memory.free)} free {memory.where}; "
+        f"{size_text(memory.per_transition)} a transition, {size_text(memory.replay)} of "
+        f"{size_text(memory.free)} free {memory.where}; "
         f"{memory.largest_capacity:,} transitions would fit",
     )
     table.add_row(
         "pace, probed on this CPU",
         f"{speed.env_steps_per_s:,.0f} env steps/s, {1e3 * speed.update_s:.0f} ms an "
-        f"update before compilation: the budget takes at most {speed.budget_s / 60:.0f} min",
+        f"update before compilation: {_budget(speed.budget_s)}{_company(speed)}",
     )
     layers = [_layers(shot) for shot in made.footprints]
     colours = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -269,6 +230,22 @@ def render(made: Plan) -> Group:
         for found in made.findings
     ]
     return Group(table, *layers, *lines)
+
+
+def _budget(seconds: float) -> str:
+    """How long the budget takes, for people."""
+    if math.isinf(seconds):
+        return "there is no budget"
+    return f"the budget takes at most {max(1, math.ceil(seconds / 60))} min"
+
+
+def _company(speed: Speed) -> str:
+    """Whether the machine was busy with something else."""
+    if speed.busy_cores < _BUSY:
+        return ""
+    return (
+        f"; other programs keep {speed.busy_cores:.1f} of {os.cpu_count()} cores busy"
+    )
 
 
 def _layers(shot: Footprint) -> Table:
@@ -283,11 +260,3 @@ def _layers(shot: Footprint) -> Table:
     for name, shape, cells in shot.layers:
         table.add_row(name, shape, f"{cells:.1f}")
     return table
-
-
-def _size(count: float) -> str:
-    """Bytes for people."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.1f} {unit}"
-    return f"{count:.0f} B"

@@ -22,6 +22,7 @@ from puckrl.lab.figures import curve
 from puckrl.lab.judge import film, filmed_worlds
 from puckrl.lab.limits import check_limits
 from puckrl.lab.logs.facts import facts_of
+from puckrl.lab.memory import announced
 from puckrl.lab.plan import admit
 from puckrl.lab.runs import Lock, RunFolder
 from puckrl.lab.share import share
@@ -53,11 +54,11 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
             outside it.
     """
     with team.together(pick_device(cfg.device)):
-        admit(share(cfg))
+        memory = admit(share(cfg))
         folder = team.from_first(
             lambda: runs.create_at(out, cfg) if out else runs.create(root, cfg)
         )
-        with _only_writer(folder):
+        with _only_writer(folder), announced(memory):
             _go(folder, cfg, resumed=False)
     return folder
 
@@ -76,13 +77,14 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
     ):
         raise UserError(
             f"{folder.path} holds another configuration; a resumed run may change only "
-            "--budget, --save and --device: start a new run for anything else"
+            "--budget, --eval, --save and --device: start a new run for anything else"
         )
     check_limits(cfg)
     _refuse_nothing_to_do(folder, cfg)
     with team.together(pick_device(cfg.device)):
         _refuse_other_team(folder)
-        with _only_writer(folder):
+        memory = admit(share(cfg))
+        with _only_writer(folder), announced(memory):
             team.from_first(lambda: runs.refuse_foreign_files(folder))
             team.from_first(lambda: runs.refuse_other_task(folder))
             if team.is_first():

@@ -1,0 +1,80 @@
+"""What is free for a replay."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from puckrl.lab import memory
+from puckrl.lab.memory import Memory, announced
+
+GB = 10**9
+RUN = Memory(100.0, 5 * GB, "RAM", 20 * GB, 10)
+
+
+@pytest.fixture(autouse=True)
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(memory, "_board", lambda: tmp_path / "board")
+    return tmp_path / "board"
+
+
+def _announce(board: Path, ready: object, done: object) -> None:
+    """Another living run."""
+    memory._board = lambda: board
+    with announced(RUN):
+        ready.set()  # type: ignore[attr-defined]
+        done.wait(30)  # type: ignore[attr-defined]
+
+
+def test_a_run_counts_what_another_living_one_has_still_to_take(board: Path) -> None:
+    assert memory._promised() == 0
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=_announce, args=(board, ready, done))
+    other.start()
+    try:
+        assert ready.wait(60)
+        to_come = memory._promised()
+        # less the pages that the other process holds already
+        assert 5 * GB - 2 * GB < to_come < 5 * GB
+    finally:
+        done.set()
+        other.join()
+    assert memory._promised() == 0
+    assert list(board.iterdir()) == []
+
+
+def test_a_dead_runs_note_and_ones_own_count_nothing(board: Path) -> None:
+    board.mkdir()
+    (board / "999999999").write_text(str(5 * GB))
+    (board / "rubbish").write_text("x")
+    with announced(RUN):
+        assert (board / str(os.getpid())).read_text() == str(5 * GB)
+        assert memory._promised() == 0
+
+
+def test_memory_elsewhere_is_not_promised_here(board: Path) -> None:
+    with announced(Memory(100.0, 5 * GB, "GPU", 20 * GB, 10)):
+        assert (board / str(os.getpid())).read_text() == "0"
+
+
+def test_an_unwritable_board_stops_nobody(board: Path) -> None:
+    board.write_text("a file")
+    with announced(RUN):
+        assert memory._promised() == 0
+
+
+def test_a_containers_limit_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = tmp_path / "group"
+    group.mkdir()
+    monkeypatch.setattr(memory, "_CGROUP", group)
+    assert memory._free_in_group() == float("inf")
+    (group / "memory.max").write_text("max\n")
+    assert memory._free_in_group() == float("inf")
+    (group / "memory.max").write_text(f"{8 * GB}\n")
+    (group / "memory.current").write_text(f"{5 * GB}\n")
+    (group / "memory.stat").write_text(f"anon 1\ninactive_file {GB}\n")
+    assert memory._free_in_group() == 4 * GB
