@@ -1,6 +1,9 @@
 """The command line: what is printed, what is refused, and the exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +95,34 @@ def test_train_eval_and_resume(
     assert find(name, tmp_path).manifest()["clock"]["env_steps"] == 400
     assert main(["train", "--resume", name, *root, "--agent.gamma", "0.5"]) == 2
     assert "another configuration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "10000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "passive"}, "None"),
+    ],
+)
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(
+    given: dict[str, str], expected: str
+) -> None:
+    """Said before torch loads, or its threads do not hear it."""
+    code = (
+        "import os, sys, puckrl.__main__; "
+        "print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
+    )
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=kept | given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [expected, "False"]

@@ -33,6 +33,10 @@ def test_the_hash_sees_what_is_learned_and_nothing_else() -> None:
     cfg = preset("push")
     assert config_hash(cfg) == config_hash(replace(cfg, seed=9, device="cpu"))
     assert config_hash(cfg) == config_hash(replace(cfg, budget=preset("reach").budget))
+    assert config_hash(cfg) == config_hash(replace(cfg, eval=preset("reach").eval))
+    assert config_hash(cfg) == config_hash(replace(cfg, preset="mine"))
+    threads = replace(cfg.sim, num_threads=1)
+    assert config_hash(cfg) == config_hash(replace(cfg, sim=threads))
     assert config_hash(cfg) != config_hash(replace(cfg, sim=SimCfg(num_worlds=7)))
     assert config_hash(cfg) != config_hash(replace(cfg, agent=SacCfg()))
 

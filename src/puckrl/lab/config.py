@@ -227,12 +227,21 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
 
 
-_NOT_HASHED = ("seed", "device", "budget", "save", "expect")
-# A longer budget continues the same experiment; the device is in the manifest.
+APART = (
+    *("preset", "seed", "device", "sim.num_threads"),
+    *("eval", "budget", "save", "expect"),
+)
+"""Settings, or sections of them, that do not decide what is learned but for noise."""
 
 
 def config_hash(cfg: RunCfg) -> str:
     """Eight hex digits of everything that decides what is learned, but the seed."""
-    tree = {k: v for k, v in _plain(to_dict(cfg)).items() if k not in _NOT_HASHED}
+    tree = _plain(to_dict(cfg))
+    for name in APART:
+        *path, last = name.split(".")
+        section = tree
+        for key in path:
+            section = section[key]
+        del section[last]
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

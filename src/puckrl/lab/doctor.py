@@ -10,6 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from puckrl.core.errors import UserError
+from puckrl.lab.config import APART
 from puckrl.lab.logs.facts import with_facts
 from puckrl.lab.logs.log import RunLog, unreadable
 from puckrl.lab.logs.names import parse_map
@@ -23,9 +24,6 @@ SICK = 3
 """Exit code where something is the matter."""
 STYLES: Mapping[Colour, str] = {"green": "green", "yellow": "yellow", "red": "red"}
 _SHOWN = 6
-_SEED = ("seed", "device")
-_APART = ("preset", "budget.", "save.", "expect.", "eval.")
-"""Settings that do not decide what is learned."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def differing(
     found: dict[str, tuple[Any, ...]] = {}
     for name in names:
         values = tuple(s.get(name) for s in known)
-        decides = name not in _SEED and not name.startswith(_APART)
+        decides = not any(f"{name}.".startswith(f"{apart}.") for apart in APART)
         if decides and any(v != values[0] for v in values):
             found[name] = values
     return found
@@ -172,7 +170,7 @@ def _story(patient: Patient) -> list[RenderableType]:
             (finding.name, STYLES[finding.colour]), f": {finding.reason}"
         )
         rows.add_row("", text.append(f" [{numbers}]" if numbers else ""))
-    rows.add_row("would change", Text(verdict.mind))
+    rows.add_row("verdict changes if", Text(verdict.mind))
     rows.add_row("advice", Text(verdict.advice, style=style))
     if patient.log.unmapped:
         shown = ", ".join(patient.log.unmapped[:6])
