@@ -40,6 +40,7 @@ def test_one_run(tmp_path: Path) -> None:
     assert "converg" in shown
     assert "flat 1.00 k" in shown
     assert "advice" in shown
+    assert "verdict changes if" in shown
     assert consult([path]).exit_code == 0
     assert consult([path]).comparable is None
 

@@ -28,7 +28,7 @@ class Trend:
 
 
 def noise(y: Array) -> float:
-    """Deviation of a point around a smooth curve: 1.4826 MAD(y_t+1 - y_t) / √2.
+    """Standard deviation of a point around a smooth curve: 1.4826 MAD(y_t+1 - y_t) / √2.
 
     Args:
         y: (n,); a trend adds nothing as long as it is slow against the spacing.

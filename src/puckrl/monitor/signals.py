@@ -27,7 +27,7 @@ PROBES: tuple[Signal, ...] = (
     Signal(
         "probe/q_action_spread",
         "1",
-        "deviation of Q over 8 random actions at a state, mean over 128 states",
+        "standard deviation of Q over 8 random actions at a state, mean over 128 states",
         "well above 0: the critic sees a difference between actions",
     ),
     Signal(
@@ -68,7 +68,7 @@ PROBES: tuple[Signal, ...] = (
     Signal(
         "probe/encoder_constant",
         "1",
-        "share of features with a deviation below 0.001",
+        "share of features with a standard deviation below 0.001",
         "below 0.5",
     ),
     Signal(
@@ -101,10 +101,15 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "rate/env_steps_per_s",
         "1/s",
-        "env steps per second of collecting",
-        "steady; a drop means the cores are shared",
+        "env steps per second of collecting, mean since the run began",
+        "settles; sinks slowly while the cores are shared",
     ),
-    Signal("rate/updates_per_s", "1/s", "updates per second of updating", "steady"),
+    Signal(
+        "rate/updates_per_s",
+        "1/s",
+        "updates per second of updating, mean since the run began",
+        "settles",
+    ),
     Signal(
         "rate/update_ratio",
         "1",
@@ -156,7 +161,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/target_std",
         "1",
-        "deviation of the TD targets in a batch",
+        "standard deviation of the TD targets in a batch",
         "well above 0: the targets tell states apart",
     ),
     Signal(
@@ -198,13 +203,13 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/action_effort",
         "1",
-        "mean squared action of the policy",
+        "mean squared action of the policy; distilled: of the teacher's",
         "below 0.9: else the actor saturates",
     ),
     Signal(
         "train/entropy",
         "nat",
-        "SAC: mean -log π",
+        "SAC: mean -log π; distilled: of the teacher's policy",
         "falls slowly; a sudden drop is an entropy collapse",
     ),
     Signal("train/alpha", "1", "SAC: temperature", "constant, or settling"),

@@ -32,8 +32,8 @@ def patience_updates(facts: RunFacts) -> float:
     """Updates without take-off after which a run may be called dead.
 
     Four times the updates after which this very recipe took off before. Where that is
-    unknown: twice the latest take-off from state that we know of, and three times that
-    again unless the actor is known to see the state.
+    unknown: twice the latest take-off from state that we know of, and three times as
+    long where the actor sees pixels, or where that is unknown.
     """
     if facts.usual_takeoff_updates is not None:
         return _OWN_PATIENCE * facts.usual_takeoff_updates
