@@ -74,6 +74,42 @@ class LooksAway(FetchReach):
     film_view = Viewpoint((2.4, -0.1, 1.2), (3.4, -1.1, 2.0), 34.0)
 
 
+class PaidAtTheGoal(FetchReach):
+    """1 at the goal, else 0: values above 0 are cut off."""
+
+    def reward(self, achieved, desired):
+        return 1.0 + super().reward(achieved, desired)
+
+
+class WrongWayRound(FetchReach):
+    """0 away from the goal, -1 at it."""
+
+    def reward(self, achieved, desired):
+        return -1.0 - super().reward(achieved, desired)
+
+
+class OtherTolerance(FetchReach):
+    """Rewarded within 20 cm, called a success within 5."""
+
+    def reward(self, achieved, desired):
+        return (self.distance(achieved, desired) < 0.2).double() - 1.0
+
+
+class Unbounded(FetchReach):
+    """Minus the distance in millimetres, away from the goal."""
+
+    def reward(self, achieved, desired):
+        return 1000 * self.distance(achieved, desired) * super().reward(achieved, desired)
+
+
+class NotANumber(FetchReach):
+    """NaN away from the goal."""
+
+    def reward(self, achieved, desired):
+        reward = super().reward(achieved, desired)
+        return torch.where(reward == 0, 0.0, torch.nan)
+
+
 class Dice(FetchReach):
     """The goal does not follow from the seed."""
 
@@ -93,6 +129,11 @@ CASES = {
     "NumbArm": ["random: episodes that move the achieved goal", "expert: success"],
     "DarkRoom": ["camera: visible geoms"],
     "LooksAway": ["camera: contrast", "camera: pixels that tell worlds apart"],
+    "PaidAtTheGoal": ["reward: agrees with success", "reward: greatest"],
+    "WrongWayRound": ["reward: agrees with success"],
+    "OtherTolerance": ["reward: agrees with success"],
+    "Unbounded": ["reward: least"],
+    "NotANumber": ["reward: least", "reward: greatest"],
     "Dice": ["reset: difference for the same seed"],
 }
 
@@ -113,6 +154,7 @@ def test_our_tasks_are_sane(name: str) -> None:
         "goals",
         "rest",
         "random",
+        "reward",
         "expert",
         "camera",
     }
@@ -126,6 +168,13 @@ def test_a_broken_task_from_a_file_is_caught(name: str, tmp_path: Path) -> None:
     assert set(CASES[name]) <= set(broken(report)), report.rows
     assert not report.ok
     assert CASES[name][0] in report.verdict
+
+
+def test_a_reward_upside_down_is_caught() -> None:
+    """It is 0 at the goal, as it should be, but +1 elsewhere."""
+    name = f"{ROOT}/benchmarks/doctor_tasks.py:RewardUpsideDown"
+    report = check_task(name, num_worlds=16, random_episodes=16)
+    assert broken(report) == ["reward: greatest"]
 
 
 SIZES = """
@@ -151,20 +200,20 @@ class Sized(PlanarPusher):
             "spaces: columns of state()",
             10,
         ),
-        ("goal_dim=3", "", "spaces: columns of goals from reset()", 2),
-        ("goal_dim=1", "[:, :1]", "spaces: columns of goals from reset()", 2),
+        ("goal_dim=3", "", "spaces: columns of goals", 2),
+        ("goal_dim=1", "[:, :1]", "spaces: columns of goals", 2),
         ("goal_dim=2", "[:, :1]", "spaces: columns of achieved_goal()", 1),
         ("action_dim=3", "", "spaces: columns of expert()", 2),
         (
             "sensors={'far': Sensor((0, 10), '', '')}",
             "",
-            "spaces: farthest column of sensor 'far'",
+            "spaces: columns of sensor 'far'",
             10,
         ),
         (
             "sensors={'last': Sensor((-1, 3), '', '')}",
             "",
-            "spaces: farthest column of sensor 'last'",
+            "spaces: columns of sensor 'last'",
             -1,
         ),
         (

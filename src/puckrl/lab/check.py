@@ -8,6 +8,7 @@ policy ever learns. Each row measures one thing that must hold before training.
     reset     numbers finite, the same for the same seed, landmarks in their boxes
     rest      doing nothing, the achieved goal stays
     random    random play moves something, and seldom succeeds
+    reward    0 where a goal is reached and nowhere else, never outside [-1, 0]
     expert    the script solves the task, if there is one
     camera    images show something, and what differs between worlds is visible
 
@@ -107,7 +108,9 @@ def check_task(
         if all(row.ok for row in rows):  # else the others would only stumble
             rows += _reset_rows(env, twin)
             rows += _rest_rows(env)
-            rows += _random_rows(env, random_episodes)
+            played = _play_at_random(env, random_episodes)
+            rows += _random_rows(env.task, played)
+            rows += _reward_rows(env.task, played)
             rows += _expert_rows(env)
             rows += _camera_rows(env)
     return CheckReport(name, tuple(rows))
@@ -148,12 +151,12 @@ def _spaces_rows(env: GoalEnv) -> Iterator[Row]:
     rows = [
         _width_row("state()", state, len(worlds), spaces.state_dim),
         _width_row("achieved_goal()", achieved, len(worlds), spaces.goal_dim),
-        _width_row("goals from reset()", goal, len(worlds), spaces.goal_dim),
+        _width_row("goals", goal, len(worlds), spaces.goal_dim),
     ]
     for name, sensor in spaces.sensors.items():
         first, last = min(sensor.columns, default=0), max(sensor.columns, default=0)
         farthest = first if first < 0 else last
-        title = f"spaces: farthest column of sensor {name!r}"
+        title = f"spaces: columns of sensor {name!r}"
         rows.append(Row(title, farthest, "", 0, spaces.state_dim - 1))
     yield from rows
     if not all(row.ok for row in rows):  # a script would read what is not there
@@ -218,23 +221,39 @@ def _rest_rows(env: GoalEnv) -> Iterator[Row]:
     )
 
 
-def _random_rows(env: GoalEnv, episodes: int) -> Iterator[Row]:
-    """Random play reaches something, breaks nothing and seldom wins."""
-    sanity = env.task.sanity
+def _play_at_random(env: GoalEnv, episodes: int) -> list["_Played"]:
+    """At least so many whole episodes."""
     policy = Random(env.spaces.action_dim, env.seed, _CPU)
     rounds = -(-episodes // env.num_worlds)
-    parts = [_play(env, policy, env.spaces.horizon) for _ in range(rounds)]
-    moved = torch.cat([part.went_m > sanity.moved_m for part in parts])
+    return [_play(env, policy, env.spaces.horizon) for _ in range(rounds)]
+
+
+def _random_rows(task: Task, parts: list["_Played"]) -> Iterator[Row]:
+    """Random play reaches something, breaks nothing and seldom wins."""
+    moved = torch.cat([part.went_m > task.sanity.moved_m for part in parts])
     won = torch.cat([part.success for part in parts])
     diverged = sum(part.diverged for part in parts)
-    yield Row(
-        "random: episodes that move the achieved goal",
-        _share(moved),
-        "",
-        *sanity.random_moved,
-    )
-    yield Row("random: success", _share(won), "", *sanity.random_success)
+    name = "random: episodes that move the achieved goal"
+    yield Row(name, _share(moved), "", *task.sanity.random_moved)
+    yield Row("random: success", _share(won), "", *task.sanity.random_success)
     yield Row("random: diverged physics", diverged, "", 0.0, 0.0)
+
+
+def _reward_rows(task: Task, parts: list["_Played"]) -> Iterator[Row]:
+    """Sparse rewards, for the goals that were asked for and for those that were reached.
+
+    They agree where 0 is the reward of success and of nothing else. Outside [-1, 0] they
+    cannot be learned: values are held to [-1 / (1 - gamma), 0].
+    """
+    trail = torch.cat([part.trail for part in parts], dim=1)
+    asked = torch.cat([part.goal for part in parts]).expand_as(trail)
+    desired = torch.cat([asked, trail[-1].expand_as(trail)]).flatten(0, 1)
+    achieved = torch.cat([trail, trail]).flatten(0, 1)
+    reward, success = task.reward(achieved, desired), task.success(achieved, desired)
+    agrees = _share((reward == 0.0) == success)
+    yield Row("reward: agrees with success", agrees, "", 1.0, 1.0)
+    yield Row("reward: least", float(reward.min()), "", -1.0, 0.0)
+    yield Row("reward: greatest", float(reward.max()), "", -1.0, 0.0)
 
 
 def _expert_rows(env: GoalEnv) -> Iterator[Row]:
@@ -264,6 +283,10 @@ class _Played:
     """Goal reached at the last step, (num_worlds,) bool."""
     diverged: int
     """Worlds whose physics failed."""
+    goal: Tensor
+    """Goals that were asked for, (num_worlds, goal_dim)."""
+    trail: Tensor
+    """What was achieved, from the reset on, (steps + 1, num_worlds, goal_dim)."""
 
 
 def _play(env: GoalEnv, policy: Policy, steps: int) -> _Played:
@@ -272,15 +295,18 @@ def _play(env: GoalEnv, policy: Policy, steps: int) -> _Played:
     start = obs["achieved_goal"]
     alive = torch.ones(env.num_worlds, dtype=torch.bool)
     won, broken, went = alive & False, alive & False, alive.double() * 0.0
+    trail = [start]
     for _ in range(steps):
         step = env.step(policy.act(to_device(obs, _CPU), explore=False))
         obs = step.obs
         offset = torch.linalg.vector_norm(obs["achieved_goal"] - start, dim=1)
+        trail.append(obs["achieved_goal"])
         went = torch.where(alive, torch.maximum(went, offset), went)
         won = torch.where(alive, step.success, won)
         broken |= step.diverged
         alive &= ~step.done
-    return _Played(went, won, int(broken.sum()))
+    failed, goal = int(broken.sum()), obs["desired_goal"]
+    return _Played(went, won, failed, goal, torch.stack(trail))
 
 
 def _camera_rows(env: GoalEnv) -> Iterator[Row]:
