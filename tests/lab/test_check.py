@@ -177,6 +177,22 @@ def test_a_reward_upside_down_is_caught() -> None:
     assert broken(report) == ["reward: greatest"]
 
 
+def test_how_far_the_goal_went_is_the_tasks_distance(tmp_path: Path) -> None:
+    """A task of another scale: what is a metre to the engine is a millimetre here."""
+    file = tmp_path / "small.py"
+    file.write_text(PUSHER + SMALL)
+    report = check_task(f"{file}:Small", num_worlds=16, random_episodes=16)
+    assert broken(report) == ["random: episodes that move the achieved goal"]
+
+
+SMALL = """
+class Small(PlanarPusher):
+    goal_tol_m = 0.00005
+
+    def distance(self, achieved, desired):
+        return super().distance(achieved, desired) / 1000
+"""
+
 SIZES = """
 from dataclasses import replace
 from puckrl.core.types import Sensor, Spaces

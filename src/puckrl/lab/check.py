@@ -299,7 +299,7 @@ def _play(env: GoalEnv, policy: Policy, steps: int) -> _Played:
     for _ in range(steps):
         step = env.step(policy.act(to_device(obs, _CPU), explore=False))
         obs = step.obs
-        offset = torch.linalg.vector_norm(obs["achieved_goal"] - start, dim=1)
+        offset = env.task.distance(obs["achieved_goal"], start)
         trail.append(obs["achieved_goal"])
         went = torch.where(alive, torch.maximum(went, offset), went)
         won = torch.where(alive, step.success, won)
