@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import puckrl
 from puckrl.cli import main
 from puckrl.lab.runs import find
 
@@ -33,7 +34,8 @@ def test_list_names_presets_and_the_way_to_ones_own(
     ("argv", "words"),
     [
         (["train", "pussh"], "unknown preset 'pussh'; legal:"),
-        (["train"], "either a preset or --resume"),
+        (["train"], "either a preset, before its settings, or --resume"),
+        (["train", "--seed", "1", "push"], "either a preset, before its settings"),
         (["train", "--resume", "nowhere"], "no run 'nowhere'"),
         (["eval", "nowhere"], "no run 'nowhere'"),
         (["record", "nowhere"], "no run 'nowhere'"),
@@ -126,3 +128,51 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(
         check=True,
     )
     assert done.stdout.split() == [expected, "False"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["update", "--sim", "warp"], "--sim is for sim and render"),
+        (["replay", "--sim", "warp"], "--sim is for sim and render"),
+        (["sim", "--plot", "x.png"], "--plot draws a sweep"),
+    ],
+)
+def test_a_bench_refuses_what_it_would_ignore(
+    argv: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *argv]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_likely_name_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "psuh"]) == 2
+    assert capsys.readouterr().err.rstrip().endswith("did you mean push?")
+
+
+def test_help_loads_no_library() -> None:
+    code = (
+        "import sys, puckrl.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: print('torch' in sys.modules, 'tyro' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split()[-2:] == ["False", "False"]
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m puckrl list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_python_offers_is_not_hidden_by_a_package() -> None:
+    """Importing puckrl.train, say, puts the package where a function of that name was."""
+    folder = Path(puckrl.__file__).parent
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    modules = {path.stem for path in folder.glob("*.py")}
+    assert not set(puckrl.__all__) & (packages | modules)

@@ -1,7 +1,7 @@
 """Train robot manipulation policies from sparse rewards, and know whether the run works.
 
 env = puckrl.make("push", num_worlds=64)       a batched goal environment
-folder = puckrl.train("push", seed=1)          a preset, from Python
+folder = puckrl.run("push", seed=1)            a preset, from Python
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # importing puckrl costs nothing until something is made
     from puckrl.lab.runs import RunFolder
     from puckrl.tasks.task import RewardKind
 
-__all__ = ["make", "train"]
+__all__ = ["make", "run"]
 
 
 def make(
@@ -47,7 +47,7 @@ def make(
     )
 
 
-def train(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
+def run(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
     """Train a preset; returns its folder.
 
     Args:

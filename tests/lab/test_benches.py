@@ -1,6 +1,7 @@
 """Benchmarks run, and count the work that they time."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from puckrl.lab.bench_parts import RenderBenchCfg, bench_render, bench_update
 from puckrl.lab.benches import measure, render
 from puckrl.lab.config import LoopCfg, SimCfg
 from puckrl.lab.presets import preset
+from puckrl.lab.results import Row
+from puckrl.lab.sweep import advice, enough, sweep_figure
 
 
 def test_pictures_are_counted_and_larger_ones_are_slower() -> None:
@@ -46,3 +49,33 @@ def test_unknown_names_list_the_legal_ones() -> None:
         measure("sim", "pussh", "push", "cpu")
     with pytest.raises(UserError, match="unknown preset 'pussh'; legal: "):
         measure("update", "push", "pussh", "cpu")
+
+
+def swept(*rates: float) -> list[Row]:
+    """A sweep over 1, 512, 1024, ... worlds."""
+    sizes = [1, *(512 * 2**i for i in range(len(rates) - 1))]
+    parts = {"GoalEnv": 1.0, "physics, touching": 1.1}
+    return [
+        {"num_worlds": n, "contender": name, "per_s": rate * gain}
+        for n, rate in zip(sizes, rates, strict=True)
+        for name, gain in parts.items()
+    ]
+
+
+def test_so_many_worlds_as_pay_are_chosen() -> None:
+    """Each doubling must give more than the root of two."""
+    assert enough(swept(50, 20_000, 38_000, 52_000)) == 1024
+    assert enough(swept(50, 20_000, 38_000, 56_000)) == 2048
+    assert enough(swept(50, 60)) == 1
+    text = advice(swept(50, 20_000, 38_000, 52_000))
+    assert text == (
+        "take --sim.num-worlds 1024: 38,000 steps/s; 1 world gets 50, 760 times fewer"
+    )
+    assert advice(swept(50, 60)) == "take --sim.num-worlds 1: 50 steps/s"
+
+
+def test_a_sweep_is_drawn(tmp_path: Path) -> None:
+    sweep_figure(swept(50, 20_000, 38_000, 52_000), tmp_path / "sweep.png")
+    assert (tmp_path / "sweep.png").stat().st_size > 10_000
+    with pytest.raises(UserError, match="cannot write"):
+        sweep_figure(swept(50, 60), tmp_path / "nowhere" / "sweep.png")

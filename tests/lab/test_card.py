@@ -34,16 +34,26 @@ def test_a_bound_is_kept_in_time_and_at_the_end(
     rows = [{"train_s": 200.0, "eval/success": 0.5}]
     if reached_at_s is not None:
         rows.insert(0, {"train_s": reached_at_s, "eval/success": 0.95})
-    assert verdict(CFG, final(success), rows).endswith(words)
+    assert verdict(CFG, final(success), rows, "budget").endswith(words)
+
+
+def test_an_interrupted_run_is_not_judged_too_early() -> None:
+    early = [{"train_s": 60.0, "eval/success": 0.1}]
+    told = verdict(CFG, final(0.1), early, "interrupted")
+    assert told.endswith("not reached: not judged, it was interrupted")
+    done = [{"train_s": 60.0, "eval/success": 0.96}]
+    assert verdict(CFG, final(0.96), done, "interrupted").endswith("kept")
 
 
 def test_a_preset_without_bounds_says_so() -> None:
     rows = [{"train_s": 9.0}]
-    assert "no bounds yet" in verdict(RunCfg(), final(1.0), rows)
+    assert "no bounds yet" in verdict(RunCfg(), final(1.0), rows, "budget")
 
 
 def test_the_bound_names_the_hardware_it_is_for() -> None:
     rows = [{"train_s": 9.0}]
     on_gpu = replace(CFG, sim=SimCfg(backend="warp"))
-    assert "0.95 within 2:00 on two CPU cores" in verdict(CFG, final(1.0), rows)
-    assert "0.95 within 2:00 on one H200" in verdict(on_gpu, final(1.0), rows)
+    assert "0.95 within 2:00 on two CPU cores" in verdict(
+        CFG, final(1.0), rows, "budget"
+    )
+    assert "0.95 within 2:00 on one H200" in verdict(on_gpu, final(1.0), rows, "budget")

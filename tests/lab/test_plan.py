@@ -77,12 +77,25 @@ def test_no_budget_is_said_and_not_zero_minutes() -> None:
         is None
     )
     timed = plan(replace(cfg, budget=BudgetCfg(env_steps=0, wall_s=600.0)))
+    assert timed.speed is not None
     assert timed.speed.budget_s == 600.0
     out = Console(width=200, record=True, file=StringIO())
     out.print(render(made), render(timed))
     told = out.export_text()
     assert "there is no budget" in told
     assert "at most 10 min" in told
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_gpus_preset_is_planned_without_one() -> None:
+    made = plan(preset("push-gpu"))
+    assert made.ok
+    assert (made.speed, made.memory.free, made.memory.largest_capacity) == (None,) * 3
+    out = Console(width=200, record=True, file=StringIO())
+    out.print(render(made))
+    told = out.export_text()
+    assert "of a GPU that is not here" in told
+    assert "not probed" in told
 
 
 def test_looks_out_of_range_are_refused_before_the_run() -> None:

@@ -104,6 +104,27 @@ def test_a_broken_configuration_is_one_line(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_broken_manifest_is_one_line(tmp_path: Path) -> None:
+    folder = runs.create(tmp_path, CFG)
+    (folder.path / "manifest.json").write_text('{"status": ')
+    with pytest.raises(UserError, match="is no JSON"):
+        folder.manifest()
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", ""])
+def test_a_preset_whose_name_is_no_folders_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(UserError, match="names the run's folder"):
+        runs.create(tmp_path, replace(CFG, preset=name))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_locked_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot write to"), runs.Lock(tmp_path / "no"):
+        pass
+
+
 def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a file"):

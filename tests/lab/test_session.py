@@ -112,6 +112,17 @@ def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
         session.resume(folder, changed)
 
 
+def test_a_run_ended_before_its_first_snapshot_begins_anew(tmp_path: Path) -> None:
+    whole = session.start(limited(300), tmp_path / "whole")
+    parted = runs.create(tmp_path / "parted", limited(300))
+    (parted.path / "metrics.jsonl").write_text('{"env_steps": 100, "updates": 0}\n')
+    session.resume(parted, limited(300))
+    assert rows(parted) == rows(whole)
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+
+
 def test_a_finished_run_goes_on_only_if_its_limits_allow(tmp_path: Path) -> None:
     folder = session.start(limited(200), tmp_path)
     with pytest.raises(UserError, match="spent its budget; to go on raise"):

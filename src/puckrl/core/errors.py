@@ -1,6 +1,7 @@
 """The one exception that is meant for the person at the keyboard."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class UserError(Exception):
@@ -11,5 +12,8 @@ class UserError(Exception):
 
 
 def unknown(kind: str, name: str, legal: Iterable[str]) -> UserError:
-    """The error for a name outside a closed set, listing the legal names."""
-    return UserError(f"unknown {kind} {name!r}; legal: {', '.join(sorted(legal))}")
+    """The error for a name outside a closed set: the legal names, and the likeliest."""
+    names = sorted(legal)
+    close = get_close_matches(name, names, n=1)
+    meant = f"; did you mean {close[0]}?" if close else ""
+    return UserError(f"unknown {kind} {name!r}; legal: {', '.join(names)}{meant}")

@@ -4,6 +4,7 @@ from typing import Literal, assert_never
 
 from rich.table import Table
 
+from puckrl.core.errors import UserError
 from puckrl.lab.bench import ReplayBenchCfg, SimBenchCfg, bench_replay, bench_sim
 from puckrl.lab.bench_parts import RenderBenchCfg, bench_render, bench_update
 from puckrl.lab.config import SimCfg
@@ -26,9 +27,15 @@ def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
         backend: of ``sim``, which then goes over the number of worlds, and ``render``.
 
     Raises:
-        UserError: for an unknown task or preset, or a missing library.
+        UserError: for an unknown task or preset, a missing library, or a backend where
+            no physics runs.
     """
     on_warp = backend == "warp"
+    if on_warp and what in ("replay", "update"):
+        raise UserError(
+            f"--sim is for sim and render; {what} runs no physics: leave it out, and take "
+            "a preset of a GPU for its updates: puck bench update --preset push-gpu"
+        )
     match what:
         case "sim":
             if on_warp:

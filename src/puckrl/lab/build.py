@@ -89,6 +89,8 @@ def make_env(
 
     Cameras draw on ``device``, and ``warp`` computes there; MuJoCo stays on the CPU.
     """
+    if sim.num_worlds < 1:
+        raise UserError(f"{sim.num_worlds} worlds; at least one")
     made = make_task(task, reward)
     worlds = make_sim(made, sim, device)
     cameras = make_cameras(made, worlds, pixels, device)
@@ -273,8 +275,8 @@ def make_gauges(
     """What the doctor wants to know of networks and replay."""
     best = 0.0 if cfg.reward == "sparse" else None
     return [
-        ReplayGauge(replay, task.reward, best),
-        ValueGauge(agent, replay),
+        ReplayGauge(replay, task.reward, best, task.distance),
+        ValueGauge(agent, replay, task.distance),
         NetworkGauge(agent, replay),
         *(EncoderGauge(s.vision, replay) for s in agent.looks.sights.values()),
     ]

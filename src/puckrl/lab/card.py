@@ -12,7 +12,7 @@ from puckrl.train.rollout import Evaluation
 from puckrl.train.sinks import Row
 
 
-def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row]) -> str:
+def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row], stop: str) -> str:
     """Whether the run kept its preset's bounds, success and time, in one line."""
     expect, took = cfg.expect, duration(rows[-1]["train_s"])
     got = f"success {final.success:.3f} after {took} of training"
@@ -23,8 +23,10 @@ def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row]) -> str:
     first = first_reach(rows, expect.success)
     when = f"first reached at {duration(first['train_s'])}" if first else "not reached"
     in_time = first is not None and first["train_s"] <= expect.train_s
-    kept = in_time and final.success >= expect.success
-    return f"{got}; asked for {wanted}, {when}: {'kept' if kept else 'MISSED'}"
+    kept = "kept" if in_time and final.success >= expect.success else "MISSED"
+    if kept == "MISSED" and stop == "interrupted":
+        kept = "not judged, it was interrupted"
+    return f"{got}; asked for {wanted}, {when}: {kept}"
 
 
 def seconds_or_dash(seconds: float) -> str:
@@ -52,7 +54,7 @@ def card(
         [
             f"# {name}",
             "",
-            verdict(cfg, final, rows) + ".",
+            verdict(cfg, final, rows, stop) + ".",
             "",
             "![curve](curve.png)",
             "",

@@ -24,9 +24,15 @@ def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
         UserError: if there is no such run, or it has no snapshot yet.
     """
     folder = runs.find(name, root)
-    agent, env = _stage(folder, min(EVAL_WORLDS, episodes), seed)
+    agent, env = _stage(folder, worlds_for(episodes), seed)
     with torch_threads(1):
         return evaluate(env, agent, episodes, agent.device)
+
+
+def worlds_for(episodes: int) -> int:
+    """Worlds that play so many episodes and no more, if they are not very few."""
+    most = min(EVAL_WORLDS, episodes)
+    return next((n for n in range(most, most // 4, -1) if episodes % n == 0), most)
 
 
 def record_run(

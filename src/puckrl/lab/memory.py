@@ -37,15 +37,16 @@ class Memory:
     """Of the whole replay, episodes under way included."""
     where: str
     """RAM, GPU or disk."""
-    free: int
-    """Free there now, less what other living runs have still to take."""
-    largest_capacity: int
+    free: int | None
+    """Free there now, less what other living runs have still to take; None: there is no
+    such GPU here."""
+    largest_capacity: int | None
     """Transitions that would fit."""
 
     @property
     def fits(self) -> bool:
         """Whether there is room."""
-        return self.replay <= _SAFETY * self.free
+        return self.free is None or self.replay <= _SAFETY * self.free
 
 
 def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
@@ -57,11 +58,13 @@ def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
     each = bytes_per_transition(spaces)
     total = cfg.replay.bytes_total(spaces, cfg.sim.num_worlds)
     where, free = _free(cfg, pictures=spaces.pixels is not None)
-    return Memory(each, total, where, free, int(_SAFETY * free / each))
+    largest = None if free is None else int(_SAFETY * free / each)
+    return Memory(each, total, where, free, largest)
 
 
 def too_large(memory: Memory) -> Finding:
     """The replay does not fit."""
+    assert memory.free is not None
     return Finding(
         "error",
         f"the replay needs {size_text(memory.replay)}, {memory.where} has "
@@ -78,8 +81,10 @@ def size_text(count: float) -> str:
     return f"{count:.0f} B"
 
 
-def _free(cfg: RunCfg, *, pictures: bool) -> tuple[str, int]:
+def _free(cfg: RunCfg, *, pictures: bool) -> tuple[str, int | None]:
     """Where the bulk of the replay lies, and the bytes that are free there."""
+    if cfg.device.startswith("cuda") and not torch.cuda.is_available():
+        return "GPU", None
     device = pick_device(cfg.device)
     if pictures and cfg.replay.frames_on == "disk":
         return "disk", shutil.disk_usage(frames_folder(cfg.replay.frames_folder)).free

@@ -63,8 +63,8 @@ class Plan:
     """Of the configuration."""
     memory: Memory
     """The replay."""
-    speed: Speed
-    """Expected pace."""
+    speed: Speed | None
+    """Expected pace; None where it would need a GPU that is not here."""
     sensors: dict[str, tuple[str, ...]]
     """What actor and critics get."""
     sizes: dict[str, tuple[int, ...]]
@@ -82,7 +82,7 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values; a budget without end is None."""
         tree = asdict(self)
-        if math.isinf(self.speed.budget_s):
+        if self.speed is not None and math.isinf(self.speed.budget_s):
             tree["speed"]["budget_s"] = None
         return {**tree, "ok": self.ok}
 
@@ -109,7 +109,7 @@ def plan(cfg: RunCfg) -> Plan:
         preset=cfg.preset,
         config_hash=config_hash(cfg),
         memory=memory,
-        speed=_probe(cfg, env),
+        speed=None if cfg.sim.backend == "warp" else _probe(cfg, env),
         sensors={"actor": cfg.agent.actor_sensors, "critics": cfg.agent.critic_sensors},
         sizes={row.name: row.shape for row in sensor_rows(env.spaces)},
         footprints=shown,
@@ -208,21 +208,11 @@ def _lighter(cfg: RunCfg) -> tuple[RunCfg, int]:
 
 def render(made: Plan) -> Group:
     """The plan for a terminal."""
-    memory, speed = made.memory, made.speed
     table = Table(box=None, show_header=False, title=f"plan of {made.preset}")
     for network, sensors in made.sensors.items():
         table.add_row(network, seen_text(sensors, made.sizes))
-    table.add_row(
-        "replay",
-        f"{size_text(memory.per_transition)} a transition, {size_text(memory.replay)} of "
-        f"{size_text(memory.free)} free {memory.where}; "
-        f"{memory.largest_capacity:,} transitions would fit",
-    )
-    table.add_row(
-        "pace, probed on this CPU",
-        f"{speed.env_steps_per_s:,.0f} env steps/s, {1e3 * speed.update_s:.0f} ms an "
-        f"update before compilation: {_budget(speed.budget_s)}{_company(speed)}",
-    )
+    table.add_row("replay", _room(made.memory))
+    table.add_row(*_pace(made.speed))
     layers = [_layers(shot) for shot in made.footprints]
     colours = {"error": "red", "warning": "yellow", "note": "cyan"}
     lines = [
@@ -230,6 +220,30 @@ def render(made: Plan) -> Group:
         for found in made.findings
     ]
     return Group(table, *layers, *lines)
+
+
+def _room(memory: Memory) -> str:
+    """What the replay takes of what there is."""
+    needs = (
+        f"{size_text(memory.per_transition)} a transition, {size_text(memory.replay)}"
+    )
+    if memory.free is None:
+        return f"{needs} of a GPU that is not here"
+    return (
+        f"{needs} of {size_text(memory.free)} free {memory.where}; "
+        f"{memory.largest_capacity:,} transitions would fit"
+    )
+
+
+def _pace(speed: Speed | None) -> tuple[str, str]:
+    """How fast it will be."""
+    if speed is None:
+        return "pace", "not probed: physics and updates are made for a GPU"
+    return (
+        "pace, probed on this CPU",
+        f"{speed.env_steps_per_s:,.0f} env steps/s, {1e3 * speed.update_s:.0f} ms an "
+        f"update before compilation: {_budget(speed.budget_s)}{_company(speed)}",
+    )
 
 
 def _budget(seconds: float) -> str:

@@ -46,10 +46,13 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any]:
-    """Revision of the source tree and whether it was changed; empty outside git."""
+    """Revision of our source tree and whether it was changed; empty elsewhere.
+
+    An installed package may lie in somebody else's repository: theirs says nothing.
+    """
     here = Path(__file__).parent
     revision = _git(here, "rev-parse", "HEAD")
-    if revision is None:
+    if revision is None or _git(here, "ls-files", "--error-unmatch", __file__) is None:
         return {}
     return {
         "revision": revision,

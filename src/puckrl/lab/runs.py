@@ -87,7 +87,12 @@ class RunFolder:
     def manifest(self) -> dict[str, Any]:
         """What the run says of itself; empty if it has not said anything yet."""
         file = self.path / "manifest.json"
-        return json.loads(file.read_text()) if file.is_file() else {}
+        try:
+            return json.loads(file.read_text()) if file.is_file() else {}
+        except ValueError as error:
+            raise UserError(
+                f"{file} is no JSON: {error}; put it back, or start a new run"
+            ) from error
 
     def update_manifest(self, **fields: object) -> None:
         """Replace top-level fields, atomically."""
@@ -109,15 +114,23 @@ class Lock:
         Raises:
             UserError: if another living process has it.
         """
-        file = self._path.open("a+")
+        file = self._open()
         while not self._locked(file):  # its last owner took the name away meanwhile
             file.close()
-            file = self._path.open("a+")
+            file = self._open()
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
         self._file = file
         return self
+
+    def _open(self) -> IO[str]:
+        try:
+            return self._path.open("a+")
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {self._path.parent}: {error.strerror}"
+            ) from error
 
     def _locked(self, file: IO[str]) -> bool:
         """Lock an open file; whether it is the one that still has the name."""
@@ -153,6 +166,10 @@ def create(root: Path, cfg: RunCfg) -> RunFolder:
     Raises:
         UserError: if it cannot be created.
     """
+    if not re.fullmatch(r"[\w.+-]+", cfg.preset):
+        raise UserError(
+            f"--preset {cfg.preset!r} names the run's folder: letters, digits and . + - _"
+        )
     name = f"{cfg.preset}-{config_hash(cfg)}-s{cfg.seed}"
     try:
         root.mkdir(parents=True, exist_ok=True)

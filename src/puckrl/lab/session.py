@@ -225,8 +225,11 @@ def _begin(
 ) -> tuple[Checkpoints, Progress]:
     """This process's snapshots, and where the run stands."""
     checkpoints = Checkpoints(folder.checkpoints_of(team.rank()))
-    if resumed:
+    if resumed and team.least(checkpoints.serial):
         return checkpoints, state.restore(checkpoints, parts)
+    if resumed:
+        log.warning("it was ended before its first snapshot: beginning at 0 env steps")
+        checkpoints.forget()
     return checkpoints, Progress(Clock(), evaluated_at=0, successes=[])
 
 
@@ -276,6 +279,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
+        log.warning("stopping after this turn; once more ends it now")
 
     in_main = threading.current_thread() is threading.main_thread()
     watched = (signal.SIGINT, signal.SIGTERM) if in_main else ()
@@ -291,14 +295,17 @@ def _tell(
     folder: RunFolder, cfg: RunCfg, parts: Parts, progress: Progress, stop: Stop
 ) -> None:
     """Final evaluation, curve, card, video; the manifest says how it ended."""
+    # Whoever interrupts a run does not want to wait for its last word
+    cut = stop == "interrupted"
+    episodes = cfg.eval.episodes if cut else cfg.eval.final_episodes
     with torch_threads(1):
-        final = judge(parts, cfg.eval.final_episodes, progress.clock.env_steps + 1)
+        final = judge(parts, episodes, progress.clock.env_steps + 1)
     rows = read_rows(folder.metrics)
     said = diagnose(from_rows(rows), facts_of(cfg))
     curve(rows, folder.path.name, folder.path / "curve.png", said)
     page = card(folder.path.name, cfg, final, rows, stop, said)
     (folder.path / "card.md").write_text(page)
-    status = "interrupted" if stop == "interrupted" else "finished"
+    status = "interrupted" if cut else "finished"
     clock = progress.clock
     folder.update_manifest(
         status=status,
@@ -307,7 +314,7 @@ def _tell(
         result=without_nan(asdict(final)),
         clock=asdict(clock),
     )
-    if cfg.save.video and stop != "interrupted":
+    if cfg.save.video and not cut:
         stage = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
         film(cfg, parts.agent, stage, folder.path / "policy.mp4", episodes=1)
-    log.info("%s", verdict(cfg, final, rows))
+    log.info("%s", verdict(cfg, final, rows, stop))

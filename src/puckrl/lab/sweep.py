@@ -1,10 +1,16 @@
-"""How the speed of mujoco_warp grows with the number of worlds."""
+"""How the speed of mujoco_warp grows with the number of worlds, and how many are enough."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
+from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import pick_device
 from puckrl.lab.build import make_env
@@ -15,6 +21,8 @@ from puckrl.sim.backend import Sim
 from puckrl.tasks.task import Contacts
 
 _CAPTURE_CALLS = 4  # after these many the graph is there
+_PAYS = 0.5  # steps/s that grow with less than this power of the worlds are dear
+_INK, _MUTED = "#1f2a44", "#8a94a6"
 
 
 @dataclass(frozen=True)
@@ -111,3 +119,78 @@ def _memory_gb(device: torch.device) -> float:
         return 0.0
     free, total = torch.cuda.mem_get_info(device)
     return round((total - free) / 1e9, 2)
+
+
+def enough(rows: Sequence[Row]) -> int:
+    """The number of worlds up to which steps/s grow faster than its square root.
+
+    More worlds make steps a little cheaper and the policy that plays older: from there
+    on a learner gains less than it loses.
+    """
+    rates = _rates(rows, "GoalEnv")
+    for (few, slow), (many, fast) in pairwise(rates):
+        if math.log(fast / slow) < _PAYS * math.log(many / few):
+            return few
+    return rates[-1][0]
+
+
+def advice(rows: Sequence[Row]) -> str:
+    """How many worlds to take, and what fewer cost."""
+    rates, chosen = dict(_rates(rows, "GoalEnv")), enough(rows)
+    fewest = min(rates)
+    text = f"take --sim.num-worlds {chosen}: {rates[chosen]:,.0f} steps/s"
+    if fewest == chosen:
+        return text
+    loss = rates[chosen] / rates[fewest]
+    name = "1 world gets" if fewest == 1 else f"{fewest} worlds get"
+    return f"{text}; {name} {rates[fewest]:,.0f}, {loss:,.0f} times fewer"
+
+
+def sweep_figure(rows: Sequence[Row], path: Path) -> None:
+    """Steps per second over the number of worlds, the chosen one marked.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
+    axes, chosen = figure.subplots(), enough(rows)
+    for name in dict.fromkeys(str(row["contender"]) for row in rows):
+        points = _rates(rows, name)
+        whole = name == "GoalEnv"
+        axes.plot(
+            *zip(*points, strict=True),
+            marker="o",
+            label=name,
+            color=_INK if whole else None,
+            linewidth=2.2 if whole else 1.2,
+        )
+    axes.axvline(chosen, color=_MUTED, linestyle=":")
+    axes.annotate(
+        f" {chosen} worlds",
+        (chosen, 0.02),
+        xycoords=("data", "axes fraction"),
+        color=_MUTED,
+    )
+    axes.set(
+        xscale="log", yscale="log", xlabel="worlds", ylabel="control steps per second"
+    )
+    axes.set_xticks(sorted({int(row["num_worlds"]) for row in rows}))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"cannot write {path}: {error}; a .png in a folder that is there"
+        ) from error
+
+
+def _rates(rows: Sequence[Row], contender: str) -> list[tuple[int, float]]:
+    """Worlds and steps per second of one contender, fewest worlds first."""
+    return sorted(
+        (int(row["num_worlds"]), float(row["per_s"]))
+        for row in rows
+        if row["contender"] == contender
+    )

@@ -16,7 +16,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -159,11 +159,17 @@ class Checkpoints:
                 try:
                     snapshot = self._load(path, replay, lenient=lenient)
                 except Damaged as error:
-                    log.warning("%s: %s; trying the one before", path.name, error)
+                    log.warning("%s: %s; %s", path.name, error, _next(path, paths))
                     continue
                 self._forget_after(path)
                 return snapshot
         raise UserError(f"no usable snapshot in {self.folder}; start the run anew")
+
+    def forget(self) -> None:
+        """Drop every snapshot: the run begins anew."""
+        for path in self._manifests():
+            path.unlink()
+        self._serial, self._chunks = 0, []
 
     def _forget_after(self, path: Path) -> None:
         """Drop snapshots newer than the one in use: they would count as kept."""
@@ -227,13 +233,21 @@ def read_state(folder: Path) -> Snapshot:
         UserError: if there is none.
     """
     checkpoints = Checkpoints(folder)
-    for path in reversed(checkpoints._manifests()):
+    paths = checkpoints._manifests()
+    for path in reversed(paths):
         try:
             body = _body(path)
             return Snapshot(checkpoints._read(_File(**body["state"])), body["scalars"])
         except Damaged as error:
-            log.warning("%s: %s; trying the one before", path.name, error)
-    raise UserError(f"no usable snapshot in {folder}; train first")
+            log.warning("%s: %s; %s", path.name, error, _next(path, paths))
+    if paths:
+        raise UserError(f"no usable snapshot in {folder}: none is intact; train anew")
+    raise UserError(f"no usable snapshot in {folder}: there is none yet; train first")
+
+
+def _next(path: Path, paths: Sequence[Path]) -> str:
+    """What comes after a damaged snapshot, of those from the oldest to the newest."""
+    return "trying the one before" if path != paths[0] else "there is none before it"
 
 
 def _body(path: Path) -> dict[str, Any]:

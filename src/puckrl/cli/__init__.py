@@ -1,0 +1,57 @@
+"""The command line: parses, hands over to a command, and says errors in one line."""
+
+import argparse
+import io
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from puckrl.cli.parser import make_parser
+from puckrl.core.errors import UserError
+
+_WITH_SETTINGS = ("train", "plan")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``puck``; returns the exit code.
+
+    0 good, 1 a task or a plan is not sane, 2 bad input, 3 a run is sick.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without our letters
+            stream.reconfigure(errors="replace")
+    parser = make_parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.command not in _WITH_SETTINGS:
+        parser.error(f"unknown argument {rest[0]!r}; see: puck {args.command} --help")
+    try:
+        return _run(args.command, args, rest)
+    except UserError as error:
+        print(f"puck: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("puck: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(name: str, args: argparse.Namespace, rest: list[str]) -> int:
+    """Hand over to a command, whose libraries take seconds to load."""
+    from rich.logging import RichHandler
+
+    from puckrl.cli import commands
+    from puckrl.core import team
+
+    logging.basicConfig(
+        level=logging.INFO if team.is_first() else logging.ERROR,
+        format="%(message)s",
+        handlers=[
+            RichHandler(console=commands.console, show_time=False, show_path=False)
+        ],
+    )
+    code = commands.COMMANDS[name](args, rest)
+    sys.stdout.flush()
+    return code

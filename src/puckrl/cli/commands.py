@@ -1,0 +1,203 @@
+"""What each command does: calls the lab, prints. No logic."""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from puckrl.core import team
+from puckrl.core.errors import UserError
+from puckrl.lab.config import RunCfg
+
+_TRAIN_HELP = """\
+usage: puck train PRESET [settings]
+       puck train path/to/task.py:ClassName [settings]
+       puck train --resume RUN [--budget.env-steps N]
+
+  --root DIR   folder of run folders (default: runs)
+  --out DIR    this very folder instead of a new one in --root
+  --stop MODE  budget: at the budget's limits (default)
+               auto: also when the doctor calls the run converged, dead or diverged
+               never: only when interrupted
+
+presets:                 puck list
+settings of a preset:    puck train PRESET --help"""
+
+
+class _Console(Console):
+    """Lets whoever reads the output leave early: rich would make that an error."""
+
+    def on_broken_pipe(self) -> None:
+        """Tell ``main``."""
+        raise BrokenPipeError
+
+
+console = _Console(highlight=False)
+
+
+def list_(args: argparse.Namespace, rest: list[str]) -> int:
+    """Print the catalogue, or the sensors of a task."""
+    from puckrl.lab import catalogue, sensors
+
+    console.print(sensors.render(args.sensors) if args.sensors else catalogue.render())
+    return 0
+
+
+def plan(args: argparse.Namespace, rest: list[str]) -> int:
+    """Look ahead; further arguments are settings of the run."""
+    from puckrl.lab import plan as lab
+    from puckrl.lab.presets import preset
+
+    cfg = _settings(preset(args.preset), rest, f"puck plan {args.preset}")
+    made = lab.plan(cfg)
+    if args.json:
+        print(json.dumps(made.as_dict(), indent=2))
+    else:
+        console.print(lab.render(made), soft_wrap=True)
+    return 0 if made.ok else 1
+
+
+def train(args: argparse.Namespace, rest: list[str]) -> int:
+    """Start or resume a run."""
+    from puckrl.lab import runs, session
+    from puckrl.lab.presets import preset
+
+    name = rest.pop(0) if rest and not rest[0].startswith("-") else None
+    if args.help and not (args.resume or name):
+        console.print(_TRAIN_HELP, markup=False)
+        return 0
+    if bool(args.resume) == bool(name):
+        raise UserError(
+            "say either a preset, before its settings, or --resume RUN; presets: puck list"
+        )
+    folder = runs.find(args.resume, args.root) if args.resume else None
+    base = folder.config() if folder else preset(name or "")
+    settings = [*rest, "--help"] if args.help else rest
+    if args.stop:
+        base = replace(base, budget=replace(base.budget, stop=args.stop))
+    cfg = _settings(base, settings, f"puck train {args.resume or name}")
+    folder = (
+        session.resume(folder, cfg)
+        if folder
+        else session.start(cfg, args.root, args.out)
+    )
+    if team.is_first():
+        status = folder.manifest()["status"]
+        console.print(f"{status}: {folder.path / 'card.md'}", soft_wrap=True)
+    return 0
+
+
+def _settings(base: RunCfg, args: list[str], prog: str) -> RunCfg:
+    """A configuration with the command line's changes."""
+    return tyro.cli(
+        RunCfg, default=base, args=args, prog=prog, config=(tyro.conf.AvoidSubcommands,)
+    )
+
+
+def eval_(args: argparse.Namespace, rest: list[str]) -> int:
+    """Judge a run's policy."""
+    from puckrl.lab.card import seconds_or_dash, without_nan
+    from puckrl.lab.judge import judge_run
+
+    result = judge_run(args.run_name, args.root, args.episodes, args.seed)
+    table = Table(box=None, show_header=False)
+    table.add_row("success at the last step", f"{result.success:.3f}")
+    table.add_row(
+        "Wilson 95 % interval",
+        f"{result.interval.low:.3f} ... {result.interval.high:.3f}",
+    )
+    played = f"{result.episodes}"
+    if result.episodes > args.episodes:
+        played += f", {args.episodes} asked for: worlds play together"
+    table.add_row("episodes", played)
+    table.add_row("return", f"{result.mean_return:.2f}")
+    table.add_row("time to success, median", seconds_or_dash(result.time_to_success_s))
+    table.add_row("change of action per step", f"{result.action_change:.3f}")
+    console.print(table)
+    if args.json:
+        try:
+            args.json.write_text(
+                json.dumps(without_nan(asdict(result)), indent=2) + "\n"
+            )
+        except OSError as error:
+            raise UserError(f"cannot write {args.json}: {error.strerror}") from error
+    return 0
+
+
+def record(args: argparse.Namespace, rest: list[str]) -> int:
+    """Film a run's policy."""
+    from puckrl.lab.judge import record_run
+
+    path = record_run(
+        args.run_name,
+        args.root,
+        args.output,
+        worlds=args.worlds,
+        episodes=args.episodes,
+        seed=args.seed,
+    )
+    console.print(f"{path}")
+    return 0
+
+
+def doctor(args: argparse.Namespace, rest: list[str]) -> int:
+    """Judge logs."""
+    from puckrl.lab.doctor import consult, render
+
+    found = consult(args.paths, args.map, args.fact)
+    if args.json:
+        print(json.dumps(found.as_dict(), indent=2))
+    else:
+        console.print(render(found), soft_wrap=False)
+    if args.plot:
+        from puckrl.lab.figures import comparison
+
+        comparison(
+            [(p.log.name, p.log.rows, p.verdict) for p in found.patients], args.plot
+        )
+    return found.exit_code
+
+
+def bench(args: argparse.Namespace, rest: list[str]) -> int:
+    """Race the ways to do the same work."""
+    from puckrl.lab.benches import measure, render
+    from puckrl.lab.sweep import advice, sweep_figure
+
+    swept = (args.what, args.sim) == ("sim", "warp")
+    if args.plot and not swept:
+        raise UserError(
+            "--plot draws a sweep: puck bench sim --sim warp --plot FILE.png"
+        )
+    rows = measure(args.what, args.task, args.preset, args.sim)
+    console.print(render(args.what, rows))
+    if swept:
+        console.print(advice(rows), soft_wrap=True)
+    if args.plot:
+        sweep_figure(rows, args.plot)
+    return 0
+
+
+def check(args: argparse.Namespace, rest: list[str]) -> int:
+    """Check a task."""
+    from puckrl.lab.check import check_task, render
+
+    report = check_task(args.task)
+    console.print(render(report))
+    return 0 if report.ok else 1
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
+    "list": list_,
+    "plan": plan,
+    "train": train,
+    "eval": eval_,
+    "record": record,
+    "doctor": doctor,
+    "bench": bench,
+    "check": check,
+}
+"""By name, as on the command line."""
