@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.phases import Progress, progress
+from puckrl.monitor.phases import Progress, plateau, progress
 from puckrl.monitor.table import from_rows
 
 
@@ -31,3 +31,21 @@ def test_noise_of_a_smoothed_point(points: int) -> None:
     sigma = float(np.sqrt(0.05 * 0.95 / 200))
     expected = float(np.median([r.sigma_smooth / r.sigma for r in runs])) * sigma
     assert expected == pytest.approx(spread, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("last", "settled"),
+    [([0.90, 0.93, 0.96, 0.99], False), ([0.90, 0.96, 0.94, 0.99], True)],
+    ids=["all in order", "one pair is not"],
+)
+def test_a_rise_of_four_points_counts_only_if_all_are_in_order(
+    last: list[float], settled: bool
+) -> None:
+    climb = [0.05, 0.05, 0.05, 0.3, 0.6, 0.85, 0.92, 0.93, 0.91, 0.92]
+    rows = [
+        {"env_steps": 1000.0 * (i + 1), "eval/success": y, "eval/episodes": 1000.0}
+        for i, y in enumerate(climb + last)
+    ]
+    of = progress(from_rows(rows), RunFacts())
+    assert of is not None
+    assert plateau(of.smooth, of)[1] == settled

@@ -34,6 +34,7 @@ _HALF_WIDTH = 0.03  # of the run so far
 _LEFT = 0.15  # of the way from floor to ceiling: no chance any more
 _TAIL = 0.1  # of the run so far: what a plateau lasts at least
 _TOP = 0.97  # of all that is possible: no room left to climb
+_SURE = 1.64  # a one-sided 5 %: of four points, all in order
 _FALL = 0.5  # of the way from floor to peak: what a collapse loses at least
 _LEAST_POINTS = 2
 
@@ -199,9 +200,15 @@ def _at_the_top(curve: Curve, of: Progress) -> float | None:
 
 
 def _at_the_plateau(curve: Curve, of: Progress, level: float) -> float | None:
-    """When the curve came within its noise of its last level, if long enough ago."""
-    arrived = first_above(curve, level - max(of.sigma_smooth, 0.02), 1)
-    long_ago = arrived is not None and curve.x[-1] - arrived >= 0.8 * _tail(curve)
+    """When the curve came within twice its noise of its last level.
+
+    Only if it was within once its noise long enough ago.
+    """
+    arrived, surely = (
+        first_above(curve, level - max(widths * of.sigma_smooth, 0.02), 1)
+        for widths in (2, 1)
+    )
+    long_ago = surely is not None and curve.x[-1] - surely >= 0.8 * _tail(curve)
     return arrived if long_ago else None
 
 
@@ -211,7 +218,7 @@ def plateau(curve: Curve, of: Progress) -> tuple[float, bool]:
     if len(tail) < 3:
         return 1.0, False
     level, way = float(np.median(tail.y)), trend_of(tail)
-    moves = abs(way.change) > max(2 * of.sigma_smooth, 0.03) and abs(way.z) > 1.0
+    moves = abs(way.change) > max(2 * of.sigma_smooth, 0.03) and abs(way.z) > _SURE
     spread = float(np.std(tail.y)) > max(2 * of.sigma, 0.05)
     return (1.0, False) if moves or spread else (level, True)
 
