@@ -202,6 +202,16 @@ def test_wasting_time_is_said_and_not_sick() -> None:
     assert verdict.colour == "yellow"
 
 
+def test_a_run_that_was_done_at_its_second_evaluation_has_wasted_nothing() -> None:
+    rows = [
+        {"env_steps": 800.0 * (i + 1), "updates": 200.0 * i, "eval/success": y}
+        for i, y in enumerate([0.05, 0.99, 1.0])
+    ]
+    verdict = diagnose(from_rows(rows), PUSH)
+    assert (verdict.phase, verdict.colour) == ("converged", "green")
+    assert names(verdict) == set()
+
+
 def test_the_lesson_run_is_never_sick() -> None:
     for millions in (0.3, 0.8, 1.2, 1.8, 2.3, 2.7, 3.2, 3.9, 4.5):
         assert not diagnose(lesson().upto(millions * 1e6), LESSON).sick

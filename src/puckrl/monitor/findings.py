@@ -23,6 +23,7 @@ from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.verdict import Finding, Number
 
 _EVIDENCE = 10  # points without any sign of life before a run may be called dead
+_LONG = 5  # points since a run has converged before more are a waste
 
 
 def flat(reading: Reading) -> Finding | None:
@@ -35,7 +36,7 @@ def flat(reading: Reading) -> Finding | None:
         return Finding(
             "healthy flat",
             "green",
-            f"success is flat, but {names} rises: a take-off is being prepared",
+            f"success is flat, but these rise: {names}; a take-off is being prepared",
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
@@ -150,8 +151,9 @@ def wasting_time(reading: Reading) -> Finding | None:
     if reading.phase != "converged":
         return None
     begin, end = reading.spans[-1].env_steps
-    share = (end - begin) / end
-    if share < 0.3 or reading.progress.now < reading.facts.success_asked:
+    share, points = (end - begin) / end, len(reading.progress.raw.since(begin))
+    solved = reading.progress.now >= reading.facts.success_asked
+    if not solved or share < 0.3 or points < _LONG:
         return None
     return Finding(
         "wasting time",

@@ -117,7 +117,7 @@ class Verdict:
     def label(self) -> str:
         """Phase and findings in a few words."""
         named = [f.name for f in self.findings if f.colour == "red"]
-        named = named or [f.name for f in self.findings][:1]
+        named = named or [f.name for f in self.findings if f.name != "resumed log"][:1]
         return f"{self.phase}: {', '.join(named)}" if named else self.phase
 
     @property

@@ -10,8 +10,10 @@ from stable_baselines3.common.logger import configure
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from puckrl.core.errors import UserError
+from puckrl.lab import runs
 from puckrl.lab.logs.names import parse_map
 from puckrl.lab.logs.read import read_logs
+from puckrl.lab.presets import preset
 
 STEPS = range(100, 1100, 100)
 
@@ -70,6 +72,16 @@ def test_events_alone_and_one_file_of_them(tmp_path: Path) -> None:
         )
         assert log.table.columns["wall_s"][0] == 0.0
     assert folder.name == "tb"
+
+
+def test_the_event_files_of_a_run_of_ours_are_that_run(tmp_path: Path) -> None:
+    cfg = preset("push-pixels")
+    run = runs.create(tmp_path, cfg)
+    write_events(run.tensorboard, range(0, 100, 10))
+    (log,) = read_logs(run.tensorboard)
+    assert log.name == run.path.name
+    assert log.facts.usual_takeoff_updates == cfg.expect.takeoff_updates
+    assert (log.settings or {})["task"] == "push"
 
 
 def test_a_living_writers_half_record_is_left_out(tmp_path: Path) -> None:

@@ -192,7 +192,14 @@ def _is_log(path: Path) -> bool:
 
 
 def _folder(folder: Path, mapping: Mapping[str, str]) -> RunLog:
-    return _assemble(folder, _logs_in(folder), mapping)
+    """The logs of one folder; of the event files in a run of ours, with what it says."""
+    log, run = _assemble(folder, _logs_in(folder), mapping), RunFolder(folder.parent)
+    if folder.name != run.tensorboard.name or not (run.path / "config.yaml").is_file():
+        return log
+    facts, settings, _ = _told(run)
+    return dataclasses.replace(
+        log, name=run.path.resolve().name, facts=facts, settings=settings
+    )
 
 
 def _assemble(path: Path, files: list[Path], mapping: Mapping[str, str]) -> RunLog:
