@@ -146,7 +146,7 @@ def test_a_bench_refuses_what_it_would_ignore(
 
 
 def test_a_likely_name_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "psuh"]) == 2
+    assert main(["plan", "puhs"]) == 2
     assert capsys.readouterr().err.rstrip().endswith("did you mean push?")
 
 

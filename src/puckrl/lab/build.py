@@ -224,7 +224,7 @@ def _check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
     if "desired_goal" not in names:
         raise UserError(
             f"the sensors {', '.join(names) or '(none)'} leave out desired_goal: "
-            "nobody can reach a goal that he is not told; add desired_goal"
+            "a network that is not shown its goal cannot reach it; add desired_goal"
         )
 
 

@@ -94,7 +94,7 @@ def _story(said: Verdict) -> list[str]:
         "",
         f"The doctor: **{said.headline}**, because {numbers}. {said.advice.capitalize()}.",
         *(f"- {f.name}: {f.reason}" for f in said.findings),
-        f"- what would change this: {said.mind}",
+        f"- the verdict changes if: {said.mind}",
     ]
 
 
