@@ -14,6 +14,7 @@ def test_every_name_can_be_copied_from_eighty_columns() -> None:
     assert max(map(len, lines)) <= 80
     words = {line.split()[0] for line in lines if line.strip()}
     assert set(PRESETS) <= words
+    assert {"achieved_goal", "reference,"} <= set(printed.get().split())
 
 
 def test_what_a_policy_sees_is_what_it_is_given() -> None:

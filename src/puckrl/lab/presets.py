@@ -202,17 +202,20 @@ def _control(name: str, sight: SightCfg, sensors: tuple[str, ...] = ()) -> RunCf
 
 
 _SEEN = _LESSONS.agent.sight
+_LESSON_RUNS = (
+    _LESSONS,
+    _control("nature", replace(_SEEN, encoder=EncoderCfg(kind="nature"))),
+    _control("actor-encoder", replace(_SEEN, encoder_gradient="actor")),
+    _control("drq", replace(_SEEN, augment="shift")),
+    _control("no-proprio", _SEEN, ("pixels", "achieved_goal", "desired_goal")),
+)
 _PIXELS = (
     _REACH_PIXELS,
     _PUSH_PIXELS,
     _PICK_PLACE_PIXELS,
     _ASYMMETRIC,
     _SYMMETRIC,
-    _LESSONS,
-    _control("nature", replace(_SEEN, encoder=EncoderCfg(kind="nature"))),
-    _control("actor-encoder", replace(_SEEN, encoder_gradient="actor")),
-    _control("drq", replace(_SEEN, augment="shift")),
-    _control("no-proprio", _SEEN, ("pixels", "achieved_goal", "desired_goal")),
+    *_LESSON_RUNS,
 )
 
 
@@ -275,6 +278,15 @@ _SYMMETRIC_GPU = _on_gpu(
     batch=512,
     expect=ExpectCfg(success=0.95, train_s=1200.0, takeoff_updates=15_000),
 )
+
+
+def _lessons_on_gpu(cfg: RunCfg) -> RunCfg:
+    """84 x 84 in stacks of four, with a budget of twice what the lessons' run took."""
+    made = _on_gpu(cfg, batch=512, expect=ExpectCfg())
+    longer = replace(made.budget, env_steps=7_000_000)
+    return replace(made, eval=EvalCfg(200_000, episodes=256), budget=longer)
+
+
 _GPU = (
     _on_gpu(
         _PUSH,
@@ -290,6 +302,7 @@ _GPU = (
     _PUSH_PIXELS_GPU,
     _PICK_PLACE_PIXELS_GPU,
     _SYMMETRIC_GPU,
+    *(_lessons_on_gpu(cfg) for cfg in _LESSON_RUNS),
 )
 
 
