@@ -26,7 +26,7 @@ LEVELS = (0.5, 0.95, 0.98, 0.99)
 def measure(cfg: RunCfg, keep: Path | None) -> list[Row]:
     """Train once; its evaluations."""
     made = trial(cfg, keep)
-    seconds = made.manifest["clock"]["seconds"]
+    seconds, memory = made.manifest["clock"]["seconds"], made.manifest["memory_gb"]
     return [
         {
             "preset": cfg.preset,
@@ -38,6 +38,10 @@ def measure(cfg: RunCfg, keep: Path | None) -> list[Row]:
             "final_success": made.manifest["result"]["success"],
             "compile_s": round(seconds.get("compile", 0.0), 1),
             "evaluate_s": round(seconds.get("evaluate", 0.0), 1),
+            "update_ratio": round(row["updates"] / row["env_steps"], 4),
+            "ram_gb": memory["ram"],
+            "gpu_gb": memory["gpu"],
+            "stop": made.manifest["stop"],
         }
         for row in made.evaluations
     ]
@@ -91,6 +95,10 @@ def main() -> None:
 
     parts = sorted(RESULTS.glob("learning_*.csv"))
     merged = [row for part in parts for row in read_table(part)]
+    columns = dict.fromkeys(
+        name for row in merged for name in row
+    )  # older ones lack some
+    merged = [{**dict.fromkeys(columns, ""), **row} for row in merged]
     sources = {"tables": [part.name for part in parts]}  # each has its own manifest
     write_table(RESULTS / "learning.csv", merged, sources)
     for line in summary(args.preset, read_table(table)):

@@ -58,6 +58,9 @@ def run(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
     Raises:
         UserError: for an unknown preset, or if the run fails for an outside reason.
     """
+    from puckrl.core.threads import let_waiting_threads_sleep
+
+    let_waiting_threads_sleep()
     from puckrl.lab import presets, session
 
     return session.start(replace(presets.preset(preset), **changes), Path(root))

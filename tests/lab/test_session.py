@@ -100,6 +100,8 @@ def test_the_folder_tells_everything(tmp_path: Path) -> None:
     assert manifest["result"]["episodes"] == 2
     assert {"python", "torch", "mujoco"} <= manifest["versions"].keys()
     assert folder.config() == TINY
+    assert 0.1 < manifest["memory_gb"]["ram"] < 20
+    assert manifest["memory_gb"]["gpu"] == 0.0
     for name in ("metrics.jsonl", "curve.png", "card.md", "checkpoints"):
         assert (folder.path / name).exists(), name
     assert not (folder.path / "lock").exists()

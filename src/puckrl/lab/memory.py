@@ -7,7 +7,9 @@ that each fit would be killed hours later: so every run announces what it will t
 import contextlib
 import json
 import os
+import resource
 import shutil
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -118,6 +120,17 @@ def _free_in_group() -> float:
             taken = int((group / "memory.current").read_text()) - idle
             free = min(free, int(most) - taken)
     return free
+
+
+def taken_gb(device: torch.device) -> dict[str, float]:
+    """The most RAM that this process had, and what all have of the GPU now; 1e9 bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+    ram = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    gpu = 0
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        gpu = total - free
+    return {"ram": round(ram / 1e9, 2), "gpu": round(gpu / 1e9, 2)}
 
 
 @contextmanager

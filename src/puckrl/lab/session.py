@@ -22,7 +22,7 @@ from puckrl.lab.figures import curve
 from puckrl.lab.judge import film, filmed_worlds
 from puckrl.lab.limits import check_limits
 from puckrl.lab.logs.facts import facts_of
-from puckrl.lab.memory import announced
+from puckrl.lab.memory import announced, taken_gb
 from puckrl.lab.plan import admit
 from puckrl.lab.runs import Lock, RunFolder
 from puckrl.lab.share import share
@@ -313,6 +313,7 @@ def _tell(
         stopped_at=cfg.budget.until_success,
         result=without_nan(asdict(final)),
         clock=asdict(clock),
+        memory_gb=taken_gb(parts.device),
     )
     if cfg.save.video and not cut:
         stage = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
