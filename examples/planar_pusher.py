@@ -52,6 +52,7 @@ class PlanarPusher(Task):
     )
     substeps = 20  # of 5 ms: ten decisions a second
     film_view = Viewpoint((0.0, -0.5, 0.5), (0.0, 0.0, 0.0), 40.0)
+    viewpoints = {"above": Viewpoint((0.0, -0.02, 0.6), (0.0, 0.0, 0.0), 42.0)}
 
     def scene(self) -> mujoco.MjSpec:
         """The scene above."""

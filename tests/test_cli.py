@@ -10,6 +10,9 @@ import pytest
 
 import puckrl
 from puckrl.cli import main
+from puckrl.cli.commands import _settings
+from puckrl.lab.config import ExpectCfg
+from puckrl.lab.presets import preset
 from puckrl.lab.runs import find
 
 TINY = [
@@ -176,3 +179,12 @@ def test_what_python_offers_is_not_hidden_by_a_package() -> None:
     packages = {path.parent.name for path in folder.glob("*/__init__.py")}
     modules = {path.stem for path in folder.glob("*.py")}
     assert not set(puckrl.__all__) & (packages | modules)
+
+
+def test_another_task_is_not_held_to_the_presets_bounds() -> None:
+    base = preset("push-pixels")
+    other = _settings(base, ["--task", "slide"], "puck")
+    assert (other.task, other.expect) == ("slide", ExpectCfg())
+    asked = ["--task", "slide", "--expect.success", "0.5"]
+    assert _settings(base, asked, "puck").expect.success == 0.5
+    assert _settings(base, ["--seed", "3"], "puck").expect == base.expect

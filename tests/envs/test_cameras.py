@@ -1,16 +1,19 @@
 """Cameras in the environment: pictures of the right worlds at the right time."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from puckrl.core.errors import UserError
 from puckrl.core.types import PixelSpace
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab.build import make_env
 from puckrl.lab.config import PixelsCfg, SimCfg
 from puckrl.train.rollout import to_device
 
+ROOT = Path(__file__).parents[2]
 TWO = PixelsCfg(viewpoints=("side", "corner"), height=24, width=32, stack=3)
 
 
@@ -101,3 +104,16 @@ def test_a_gpu_draws_what_the_cpu_draws_of_the_same_physics(
     apart = seen[0]["pixels"].int() - seen[1]["pixels"].cpu().int()
     # Edges may fall on the pixel beside: not on more than one in a hundred.
     assert float((apart.abs() > 8).float().mean()) < 0.01
+
+
+def test_a_task_says_where_its_cameras_may_stand() -> None:
+    example = f"{ROOT / 'examples/planar_pusher.py'}:PlanarPusher"
+    seen = PixelsCfg(viewpoints=("above",), height=32, width=32)
+    env = make_env(example, SimCfg(num_worlds=16), pixels=seen)
+    frame = env.reset()["frame"].float()
+    puck = env.sim.field("qpos")[:, 2]  # its x, which is the picture's right
+    red = (frame[..., 0] - frame[..., 2]).clamp(min=0).sum(dim=1)  # (worlds, width)
+    column = (red * torch.arange(32)).sum(dim=1) / red.sum(dim=1)
+    assert torch.corrcoef(torch.stack([column.double(), puck]))[0, 1] > 0.99
+    with pytest.raises(UserError, match="unknown viewpoint 'side'; legal: above"):
+        make_env(example, SimCfg(), pixels=PixelsCfg(viewpoints=("side",)))

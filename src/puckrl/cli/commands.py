@@ -11,7 +11,7 @@ from rich.table import Table
 
 from puckrl.core import team
 from puckrl.core.errors import UserError
-from puckrl.lab.config import RunCfg
+from puckrl.lab.config import ExpectCfg, RunCfg
 
 _TRAIN_HELP = """\
 usage: puck train PRESET [settings]
@@ -92,10 +92,15 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _settings(base: RunCfg, args: list[str], prog: str) -> RunCfg:
-    """A configuration with the command line's changes."""
-    return tyro.cli(
+    """A configuration with the command line's changes.
+
+    Another task is not held to what the preset's was.
+    """
+    cfg = tyro.cli(
         RunCfg, default=base, args=args, prog=prog, config=(tyro.conf.AvoidSubcommands,)
     )
+    other = cfg.task != base.task and cfg.expect == base.expect
+    return replace(cfg, expect=ExpectCfg()) if other else cfg
 
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:

@@ -113,7 +113,7 @@ def make_cameras(
         UserError: for an unknown viewpoint, or a number out of range.
     """
     cfg.randomise.check()
-    views = [viewpoint(name) for name in cfg.viewpoints]
+    views = [viewpoint(name, task.viewpoints) for name in cfg.viewpoints]
     if not views:
         return NoCameras()
     cameras = [

@@ -51,10 +51,11 @@ def _footprint(
     env: GoalEnv, cfg: PixelsCfg, name: str, encoder: EncoderCfg, body: int
 ) -> Footprint:
     """Draw with and without the object; put it back."""
+    view = viewpoint(name, env.task.viewpoints)
     camera = Camera(
         env.sim,
         env.task.scene(),
-        CameraCfg(width=cfg.width, height=cfg.height, viewpoint=viewpoint(name)),
+        CameraCfg(width=cfg.width, height=cfg.height, viewpoint=view),
     )
     with_object = camera.render().clone()
     pos = env.sim.field("geom_xpos")

@@ -1,6 +1,7 @@
 """Where cameras stand; light to import, since it draws nothing."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,12 +84,16 @@ VIEWPOINTS: dict[str, Viewpoint] = {
 }
 
 
-def viewpoint(name: str) -> Viewpoint:
+def viewpoint(name: str, known: Mapping[str, Viewpoint] = VIEWPOINTS) -> Viewpoint:
     """A viewpoint by name.
+
+    Args:
+        name: what is wanted.
+        known: what a task offers.
 
     Raises:
         UserError: if there is no such viewpoint; it lists the legal names.
     """
-    if name not in VIEWPOINTS:
-        raise unknown("viewpoint", name, VIEWPOINTS)
-    return VIEWPOINTS[name]
+    if name not in known:
+        raise unknown("viewpoint", name, known)
+    return known[name]

@@ -1,6 +1,7 @@
 """The protocol that every task answers, ours and anybody's."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import mujoco
@@ -44,6 +45,8 @@ class Task(ABC):
     """What ``puck check`` holds the task to."""
     film_view: ClassVar[Viewpoint] = VIEWPOINTS["film"]
     """Where videos are seen from."""
+    viewpoints: ClassVar[Mapping[str, Viewpoint]] = VIEWPOINTS
+    """Where a policy's cameras may stand, by name; ours are made for the Fetch table."""
 
     def __init__(self, reward: RewardKind = "sparse") -> None:
         self.reward_kind: RewardKind = reward
