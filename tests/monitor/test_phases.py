@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.phases import Progress, plateau, progress
+from puckrl.monitor.phases import Progress, plateau, progress, spans
 from puckrl.monitor.table import from_rows
 
 
@@ -49,3 +49,18 @@ def test_a_rise_of_four_points_counts_only_if_all_are_in_order(
     of = progress(from_rows(rows), RunFacts())
     assert of is not None
     assert plateau(of.smooth, of)[1] == settled
+
+
+def test_a_life_begins_with_its_first_row_and_not_with_its_first_evaluation() -> None:
+    """Ten turns of random play, and the first evaluation after some updates."""
+    success = {3000.0: 0.05, 5000.0: 0.05, 7000.0: 0.5, 9000.0: 0.9, 11000.0: 0.9}
+    table = from_rows(
+        {"env_steps": x, "updates": max(0.0, x - 1000.0) / 8}
+        | ({"eval/success": success[x]} if x in success else {})
+        for x in (100.0 * i for i in range(1, 111))
+    )
+    of = progress(table, RunFacts())
+    assert of is not None
+    first, second, *_ = spans(table, of, RunFacts())
+    assert (first.phase, first.env_steps) == ("warm-up", (100.0, 1100.0))
+    assert (second.phase, second.env_steps[0]) == ("flat", 1100.0)

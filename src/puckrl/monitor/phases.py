@@ -268,12 +268,14 @@ def warm_up_end(table: Table) -> float | None:
 
 def _with_warm_up(starts: Starts, table: Table) -> Starts:
     """Random play before the first update is no phase of learning."""
-    end = warm_up_end(table)
-    first = starts[0][1]
+    end, first = warm_up_end(table), float(table.columns["env_steps"][0])
     if end is None or end <= first:
         return starts
-    later: Starts = [(phase, max(x, end)) for phase, x in starts]
-    return [("warm-up", first), *later] if end < table.end else [("warm-up", first)]
+    if end >= table.end:
+        return [("warm-up", first)]
+    phase, x = starts[0]
+    begun: Starts = [(phase, end if phase == "flat" else max(x, end))]
+    return [("warm-up", first), *begun, *((p, max(x, end)) for p, x in starts[1:])]
 
 
 def _on_clocks(starts: Starts, table: Table, facts: RunFacts) -> tuple[Span, ...]:
