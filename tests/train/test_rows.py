@@ -31,8 +31,9 @@ class Ring:
 
 
 def row(clock: Clock, collected: Collected) -> Row:
+    was = clock.copy()
     count(collected, clock)
-    return training_row(clock, collected, {}, cast(EpisodeRing, Ring()))
+    return training_row(clock, was, collected, {}, cast(EpisodeRing, Ring()))
 
 
 def rows() -> list[Row]:
@@ -78,3 +79,22 @@ def test_plain_lines_keep_the_last_known_success(
     assert "training success -  " in first
     assert "training success 0.75  " in second
     assert "training success 0.75  " in third
+
+
+def test_rates_are_those_of_the_turn() -> None:
+    """A machine that is shared for a while shows, and is over with when it is over."""
+    clock, rates = Clock(), list[tuple[float, float]]()
+    for collect_s, updates, update_s in (
+        (1.0, 20, 2.0),
+        (10.0, 0, 0.0),
+        (1.0, 20, 4.0),
+    ):
+        was = clock.copy()
+        clock.seconds["collect"] = clock.spent("collect") + collect_s
+        clock.seconds["update"] = clock.spent("update") + update_s
+        clock.updates += updates
+        count(Collected(10, 0, math.nan, 0), clock)
+        seen = Collected(10, 0, math.nan, 0)
+        told = training_row(clock, was, seen, {}, cast(EpisodeRing, Ring()))
+        rates.append((told["rate/env_steps_per_s"], told["rate/updates_per_s"]))
+    assert rates == [(10.0, 10.0), (1.0, 0.0), (10.0, 5.0)]

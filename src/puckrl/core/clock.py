@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
@@ -82,6 +82,10 @@ class Clock:
     def train_s(self) -> float:
         """Seconds of collecting and updating: the clock that results quote."""
         return self.spent("collect", "update", "overlap")
+
+    def copy(self) -> "Clock":
+        """As it is now."""
+        return replace(self, seconds=dict(self.seconds))
 
     def spent(self, *phases: Phase) -> float:
         """Seconds of these phases."""

@@ -101,14 +101,14 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "rate/env_steps_per_s",
         "1/s",
-        "env steps per second of collecting, mean since the run began",
-        "settles; sinks slowly while the cores are shared",
+        "env steps per second of collecting, of the last turn",
+        "settles; a drop means that the cores are shared",
     ),
     Signal(
         "rate/updates_per_s",
         "1/s",
-        "updates per second of updating, mean since the run began",
-        "settles",
+        "updates per second of updating, of the last turn; 0 where it had none",
+        "settles; a drop means that the cores are shared",
     ),
     Signal(
         "rate/update_ratio",

@@ -186,7 +186,7 @@ def duration(seconds: float) -> str:
     >>> duration(9.8), duration(65), duration(7384)
     ('9.8 s', '1:05', '2:03:04')
     """
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

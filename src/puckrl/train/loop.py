@@ -83,9 +83,10 @@ def train(
     should_save = Every(save_every_s, last=clock.wall_s)
     stop: Stop | None = None
     while stop is None:
+        was = clock.copy()
         collected, metrics = turn(clock, say)
         count(collected, clock)
-        sink.write(training_row(clock, collected, metrics, replay))
+        sink.write(training_row(clock, was, collected, metrics, replay))
 
         stop = team.agreed(limits.reached(clock, progress.successes))
         if should_evaluate(clock.env_steps) or stop == "budget":
@@ -137,18 +138,26 @@ def clocks(clock: Clock) -> Row:
 
 
 def training_row(
-    clock: Clock, collected: Collected, metrics: Row, replay: EpisodeRing
+    clock: Clock,
+    was: Clock,
+    collected: Collected,
+    metrics: Row,
+    replay: EpisodeRing,
 ) -> Row:
-    """The numbers of one turn; of success only where an episode ended."""
+    """The numbers of one turn, before which the clock ``was``.
+
+    Of success only where an episode ended.
+    """
     collecting, updating = (
-        max(clock.spent(name, "overlap"), 1e-9) for name in ("collect", "update")
+        max(clock.spent(name, "overlap") - was.spent(name, "overlap"), 1e-9)
+        for name in ("collect", "update")
     )
     success = {"train/success": collected.success} if collected.episodes else {}
     return {
         **clocks(clock),
         **success,
-        "rate/env_steps_per_s": clock.env_steps / collecting,
-        "rate/updates_per_s": clock.updates / updating,
+        "rate/env_steps_per_s": (clock.env_steps - was.env_steps) / collecting,
+        "rate/updates_per_s": (clock.updates - was.updates) / updating,
         "rate/update_ratio": clock.updates / clock.env_steps,
         "replay/transitions": len(replay),
         "replay/moving_share": replay.moving_share,
