@@ -50,6 +50,7 @@ HELD_OUT = (
     "upside-down",
     "unreachable",
     "planar",
+    "planar-pixels",
     "no-her",
     "broken-scene",
     "frozen",
