@@ -138,13 +138,18 @@ def test_a_finished_run_goes_on_only_if_its_limits_allow(tmp_path: Path) -> None
     assert folder.manifest()["clock"]["env_steps"] == 300
 
 
-def test_an_interrupted_run_ends_with_a_snapshot_and_says_so(tmp_path: Path) -> None:
+def test_an_interrupted_run_ends_with_a_snapshot_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     folder = session.start(limited(1_000_000), tmp_path)
     assert folder.manifest()["status"] == "interrupted"
     steps = read_state(folder.checkpoints).scalars["progress"]["clock"]["env_steps"]
     assert steps == rows(folder)[-1]["env_steps"]
+    assert (
+        "stopping after this turn; ctrl-C again ends it now" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

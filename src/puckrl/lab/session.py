@@ -165,7 +165,7 @@ def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     watch = Watch(facts_of(cfg), cfg.budget.stop, listeners, before)
     sink = Fan([*files, watch, display])
     try:
-        with _interruptible() as interrupted:
+        with _interruptible(display.say) as interrupted:
             stop = _train(
                 cfg,
                 parts,
@@ -213,7 +213,7 @@ def _train_along(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     parts = build(cfg)
     parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
     checkpoints, progress = _begin(folder, parts, resumed=resumed)
-    with _interruptible():  # the first process hears of it, too
+    with _interruptible(lambda doing: None):  # the first process hears of it, too
         _train(
             cfg, parts, progress, checkpoints, Fan([]), lambda doing: None, lambda: None
         )
@@ -271,7 +271,7 @@ def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def _interruptible(say: Say) -> Iterator[Callable[[], bool]]:
     """Ctrl-C and SIGTERM end the run after the present turn; twice ends it at once."""
     asked: list[int] = []
 
@@ -279,7 +279,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        log.warning("stopping after this turn; once more ends it now")
+        say("stopping after this turn; ctrl-C again ends it now")
 
     in_main = threading.current_thread() is threading.main_thread()
     watched = (signal.SIGINT, signal.SIGTERM) if in_main else ()

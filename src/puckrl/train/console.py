@@ -58,9 +58,11 @@ class PlainDisplay:
         self._print(title)
 
     def say(self, doing: Doing) -> None:
-        """Only the long silence of compilation is announced."""
+        """Only the long silence of compilation is announced, and that the end is near."""
         if doing == "compiling":
             self._print("compiling the update (once per machine and configuration) ...")
+        elif doing.startswith("stopping"):
+            self._print(doing)
 
     def write(self, row: Row) -> None:
         """Evaluations always, training now and then."""
@@ -102,8 +104,9 @@ class LiveDisplay:
         self._live.start()
 
     def say(self, doing: Doing) -> None:
-        """What happens now."""
-        self._doing = doing
+        """What happens now; that the run is stopping is not said over."""
+        if not self._doing.startswith("stopping"):
+            self._doing = doing
 
     def write(self, row: Row) -> None:
         """Keep the newest numbers."""
@@ -120,6 +123,7 @@ class LiveDisplay:
 
     def close(self) -> None:
         """Leave the last panel standing."""
+        self._doing = "ended"
         self._live.stop()
 
     def __rich__(self) -> RenderableType:

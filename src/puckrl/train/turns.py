@@ -21,7 +21,14 @@ from puckrl.train.learner import Learner, Lessons
 from puckrl.train.rollout import Collected, Collector
 
 Doing = Literal[
-    "warming up", "collecting", "compiling", "learning", "evaluating", "saving"
+    "warming up",
+    "collecting",
+    "compiling",
+    "learning",
+    "evaluating",
+    "saving",
+    "stopping after this turn; ctrl-C again ends it now",
+    "ended",
 ]
 Say = Callable[[Doing], None]
 Metrics = dict[str, float]
