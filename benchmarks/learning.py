@@ -1,6 +1,7 @@
 """How fast presets learn: one row per evaluation and seed, and a summary.
 
     python benchmarks/learning.py push --seeds 5
+    python benchmarks/learning.py push --seeds 2 --first 5      two more of the same series
 
 writes results/learning_push.csv, rewrites results/learning.csv (all presets) and prints the
 summary. The clock is collecting and updating; compilation and evaluation have columns
@@ -9,6 +10,7 @@ of their own. Success is judged on 200 deterministic episodes at their last step
 
 import argparse
 import statistics
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,11 +67,18 @@ def summary(name: str, rows: list[dict[str, str]]) -> list[Row]:
     return lines
 
 
+def alike(rows: Sequence[Row]) -> list[Row]:
+    """Rows with the same columns: older tables lack some."""
+    columns = dict.fromkeys((name for row in rows for name in row), "")
+    return [{**columns, **row} for row in rows]
+
+
 def main() -> None:
     """Train, write the tables, print the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("preset", choices=list(PRESETS))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--until", type=float, help="success that ends a run")
     parser.add_argument(
         "--keep", type=Path, help="folder for the runs, without snapshots"
@@ -89,18 +98,18 @@ def main() -> None:
     )
     table = RESULTS / f"learning_{args.preset}.csv"
     rows: list[Row] = []
-    for seed in range(args.seeds):
+    if args.first:
+        rows += [row for row in read_table(table) if int(row["seed"]) < args.first]
+    for seed in range(args.first, args.first + args.seeds):
         rows += measure(replace(base, seed=seed), args.keep)
-        write_table(table, rows, about)  # after each: an interrupted series counts
+        write_table(
+            table, alike(rows), about
+        )  # after each: an interrupted series counts
 
     parts = sorted(RESULTS.glob("learning_*.csv"))
     merged = [row for part in parts for row in read_table(part)]
-    columns = dict.fromkeys(
-        name for row in merged for name in row
-    )  # older ones lack some
-    merged = [{**dict.fromkeys(columns, ""), **row} for row in merged]
     sources = {"tables": [part.name for part in parts]}  # each has its own manifest
-    write_table(RESULTS / "learning.csv", merged, sources)
+    write_table(RESULTS / "learning.csv", alike(merged), sources)
     for line in summary(args.preset, read_table(table)):
         print(*(f"{key} {value}" for key, value in line.items()))
 
