@@ -97,6 +97,12 @@ def test_one_unreadable_run_does_not_silence_the_others(
     assert "line 1 is no JSON object" in " ".join(shown.split())
 
 
+def test_a_mistyped_path_is_an_error_whatever_else_is_there(tmp_path: Path) -> None:
+    good = run(tmp_path, preset("push"))
+    with pytest.raises(UserError, match="no log at"):
+        consult([good, tmp_path / "typo"])
+
+
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     for seed in (0, 1):
         path = run(tmp_path, replace(preset("push"), seed=seed))

@@ -91,10 +91,13 @@ def consult(
         facts: ``name=value`` facts that the logs do not tell.
 
     Raises:
-        UserError: if nothing can be read; a run that cannot beside others that can is
-            a patient with an excuse.
+        UserError: if a path does not exist, or nothing can be read; a run that cannot
+            beside others that can is a patient with an excuse.
     """
     names = parse_map(mapping)
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"no log at {path}; name a file or a folder that is there")
     read = [log for path in paths for log in read_or_excuse(path, names)]
     patients = tuple(_examine(log, facts) for log in read)
     excuses = [p.excuse for p in patients if p.excuse is not None]

@@ -26,7 +26,7 @@ from puckrl.replay.frames import frames_folder
 from puckrl.replay.layout import bytes_per_transition
 
 _SAFETY = 0.9  # of what is free may be planned for
-_CGROUP = Path("/sys/fs/cgroup")
+_CGROUP, _PROC = Path("/sys/fs/cgroup"), Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _free(cfg: RunCfg, *, pictures: bool) -> tuple[str, int | None]:
 
 def _free_ram() -> int:
     """Bytes that programs on this machine can still take."""
-    meminfo = Path("/proc/meminfo")
+    meminfo = _PROC / "meminfo"
     if meminfo.exists():
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         return int(fields["MemAvailable"].split()[0]) * 1024
@@ -110,7 +110,7 @@ def _free_in_group() -> float:
     """Bytes that this container or service may still take (cgroup v2); inf: no limit."""
     free = float("inf")
     with contextlib.suppress(OSError, ValueError):
-        own = Path("/proc/self/cgroup").read_text().rpartition("::/")[2].strip()
+        own = (_PROC / "self/cgroup").read_text().rpartition("::/")[2].strip()
         for group in {_CGROUP, _CGROUP / own}:
             most = (group / "memory.max").read_text().strip()
             if most == "max":
@@ -152,14 +152,17 @@ def announced(memory: Memory) -> Generator[None]:
 
 def _promised() -> int:
     """Bytes that other living runs have announced and not taken yet."""
-    notes = list(_board().glob("*")) if _board().is_dir() else []
+    notes = list(_board().glob("*")) if _board().is_dir() and _PROC.is_dir() else []
+    for note in notes:
+        if not (_PROC / note.name).exists():  # killed: the number may be given anew
+            note.unlink(missing_ok=True)
     return sum(_still_to_come(note) for note in notes if note.name != str(os.getpid()))
 
 
 def _still_to_come(note: Path) -> int:
     """What the writer of a note has yet to take; 0 if it has ended."""
     try:
-        pages = int(Path(f"/proc/{note.name}/statm").read_text().split()[1])
+        pages = int((_PROC / note.name / "statm").read_text().split()[1])
         return max(0, int(note.read_text()) - pages * os.sysconf("SC_PAGE_SIZE"))
     except (OSError, ValueError):
         return 0

@@ -54,7 +54,7 @@ def _usual_takeoff(cfg: RunCfg) -> float | None:
     told, base = cfg.expect.takeoff_updates, PRESETS.get(cfg.preset)
     if base is None or told != base.expect.takeoff_updates:
         return told or None
-    same = config_hash(replace(cfg, eval=base.eval)) == config_hash(base)
+    same = config_hash(cfg) == config_hash(base)
     return told if told and same else None
 
 
