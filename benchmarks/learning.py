@@ -4,15 +4,21 @@
     python benchmarks/learning.py push --seeds 2 --first 5      two more of the same series
 
 writes results/learning_push.csv, rewrites results/learning.csv (all presets) and prints the
-summary. The clock is collecting and updating; compilation and evaluation have columns
-of their own. Success is judged on 200 deterministic episodes at their last step.
+summary. Seeds that the table already has stay, if they ran with the same configuration: a
+series can be gone on with, or run on several cards at a time (CUDA_VISIBLE_DEVICES). The
+clock is collecting and updating; compilation and evaluation have columns of their own.
+Success is judged on 200 deterministic episodes at their last step.
 """
 
 import argparse
+import fcntl
+import json
+import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from puckrl.core.runtime import pick_device
 from puckrl.lab.config import EvalCfg, RunCfg, config_hash, to_dict
@@ -73,6 +79,33 @@ def alike(rows: Sequence[Row]) -> list[Row]:
     return [{**columns, **row} for row in rows]
 
 
+def store(table: Path, rows: list[Row], about: Mapping[str, Any]) -> None:
+    """Put the evaluations of one seed into its table and into that of all presets."""
+    RESULTS.mkdir(exist_ok=True)
+    folder = os.open(RESULTS, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # other seeds may end at the same time
+        seed = str(rows[0]["seed"])
+        others = [row for row in earlier(table, about) if row["seed"] != seed]
+        every = alike([*others, *rows])
+        write_table(table, sorted(every, key=lambda row: int(row["seed"])), about)
+        parts = sorted(RESULTS.glob("learning_*.csv"))
+        merged = [row for part in parts for row in read_table(part)]
+        sources = {"tables": [part.name for part in parts]}  # each has its own manifest
+        write_table(RESULTS / "learning.csv", alike(merged), sources)
+    finally:
+        os.close(folder)
+
+
+def earlier(table: Path, about: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What a table holds of the same configuration."""
+    if not table.exists():
+        return []
+    settings = json.loads(table.with_suffix(".json").read_text())["settings"]
+    same = settings.get("config_hash") == about["settings"]["config_hash"]
+    return read_table(table) if same else []
+
+
 def main() -> None:
     """Train, write the tables, print the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -97,19 +130,9 @@ def main() -> None:
         episodes=EPISODES,
     )
     table = RESULTS / f"learning_{args.preset}.csv"
-    rows: list[Row] = []
-    if args.first:
-        rows += [row for row in read_table(table) if int(row["seed"]) < args.first]
     for seed in range(args.first, args.first + args.seeds):
-        rows += measure(replace(base, seed=seed), args.keep)
-        write_table(
-            table, alike(rows), about
-        )  # after each: an interrupted series counts
-
-    parts = sorted(RESULTS.glob("learning_*.csv"))
-    merged = [row for part in parts for row in read_table(part)]
-    sources = {"tables": [part.name for part in parts]}  # each has its own manifest
-    write_table(RESULTS / "learning.csv", alike(merged), sources)
+        # after each: an interrupted series counts
+        store(table, measure(replace(base, seed=seed), args.keep), about)
     for line in summary(args.preset, read_table(table)):
         print(*(f"{key} {value}" for key, value in line.items()))
 

@@ -230,7 +230,7 @@ def _on_gpu(cfg: RunCfg, *, batch: int, expect: ExpectCfg) -> RunCfg:
         cfg,
         preset=f"{cfg.preset}-gpu",
         device="cuda",
-        sim=SimCfg(backend="warp", num_worlds=1024),
+        sim=SimCfg(backend="warp", contacts="hand", num_worlds=1024),
         agent=agent,
         loop=replace(cfg.loop, update_ratio=0.0625, turn_steps=10),
         replay=replace(cfg.replay, capacity=1_000_000),

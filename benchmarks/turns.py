@@ -1,0 +1,72 @@
+"""What learning beside the physics gains: whole runs, in turn and overlapped.
+
+    python benchmarks/turns.py push-gpu push-pixels-gpu      -> results/turns.csv
+
+One row per evaluation. Runs of one seed differ in ``loop.overlap`` and in nothing else.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from puckrl.core.runtime import pick_device
+from puckrl.lab.config import EvalCfg, RunCfg, config_hash
+from puckrl.lab.presets import preset
+from puckrl.lab.results import Row, manifest, write_table
+from puckrl.lab.trial import trial
+
+TABLE = Path("results/turns.csv")
+EPISODES = 256
+
+
+def measure(cfg: RunCfg) -> list[Row]:
+    """Train once; its evaluations."""
+    return [
+        {
+            "preset": cfg.preset,
+            "overlap": int(cfg.loop.overlap),
+            "seed": cfg.seed,
+            "train_s": row["train_s"],
+            "env_steps": row["env_steps"],
+            "updates": row["updates"],
+            "success": row["eval/success"],
+        }
+        for row in trial(cfg).evaluations
+    ]
+
+
+def ways(name: str, seed: int) -> list[RunCfg]:
+    """A preset, both ways."""
+    cfg = preset(name)
+    judged = EvalCfg(cfg.eval.every_env_steps, EPISODES, EPISODES)
+    return [
+        replace(cfg, seed=seed, eval=judged, loop=replace(cfg.loop, overlap=overlap))
+        for overlap in (False, True)
+    ]
+
+
+def main() -> None:
+    """Train and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("presets", nargs="+")
+    parser.add_argument("--seeds", type=int, default=1)
+    args = parser.parse_args()
+    configs = [
+        cfg
+        for name in args.presets
+        for seed in range(args.seeds)
+        for cfg in ways(name, seed)
+    ]
+    rows = list[Row]()
+    about = manifest(
+        pick_device(configs[0].device),
+        config_hashes={config_hash(cfg): cfg.preset for cfg in configs},
+    )
+    for cfg in configs:
+        rows += measure(cfg)
+        write_table(TABLE, rows, about)  # after each: an interrupted series counts
+        print(rows[-1])
+
+
+if __name__ == "__main__":
+    main()
