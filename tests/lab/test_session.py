@@ -14,7 +14,9 @@ from typing import Literal
 import imageio_ffmpeg
 import pytest
 import torch
+from torch import Tensor
 
+from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.settings import MODES
 from puckrl.agents.sight import SightCfg
@@ -105,6 +107,20 @@ def test_the_folder_tells_everything(tmp_path: Path) -> None:
     for name in ("metrics.jsonl", "curve.png", "card.md", "checkpoints"):
         assert (folder.path / name).exists(), name
     assert not (folder.path / "lock").exists()
+
+
+def test_a_snapshot_of_another_version_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = session.start(TINY, tmp_path)
+    known = ActorCritic.tensors
+
+    def more(self: ActorCritic) -> dict[str, Tensor]:
+        return {**known(self), "novelty": torch.zeros(1)}
+
+    monkeypatch.setattr(ActorCritic, "tensors", more)
+    with pytest.raises(UserError, match="no 'novelty': another version of puckrl"):
+        judge_run(folder.path.name, tmp_path, episodes=3, seed=5)
 
 
 def test_resume_refuses_another_configuration(tmp_path: Path) -> None:

@@ -13,12 +13,13 @@ from puckrl.lab.share import share
 
 def test_worlds_batches_and_memory_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = preset("push-pixels-gpu")
+    whole = replace(whole, loop=replace(whole.loop, overlap=False))
     assert share(whole) == whole
     monkeypatch.setattr(team._team, "size", 4)
     part = share(whole)
     assert part.sim.num_worlds == 256
     assert isinstance(part.agent, DistillCfg)
-    assert (part.agent.batch_size, part.agent.student_batch) == (256, 128)
+    assert (part.agent.batch_size, part.agent.student_batch) == (256, 64)
     assert part.replay.capacity == 250_000
     assert (part.loop.warm_up_episodes, part.loop.normalise_episodes) == (100, 200)
     assert part.loop.update_ratio == whole.loop.update_ratio
@@ -29,7 +30,7 @@ def test_several_processes_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> No
     cfg = replace(cfg, loop=replace(cfg.loop, overlap=True))
     assert share(cfg) == cfg
     monkeypatch.setattr(team._team, "size", 2)
-    with pytest.raises(UserError, match="overlap is for one process"):
+    with pytest.raises(UserError, match="are for one process; add --loop"):
         share(cfg)
 
 

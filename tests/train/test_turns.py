@@ -144,7 +144,9 @@ def test_on_a_gpu_updates_beside_physics_are_those_that_are_made_alone() -> None
     )
     parts = build(small)
     agent, learner = parts.agent, parts.learner
-    turns(parts, 16)  # of 5 to an episode: the next ends none, and leaves the replay alone
+    turns(
+        parts, 16
+    )  # of 5 to an episode: the next ends none, and leaves the replay alone
     streams = {**agent.generators(), "replay": parts.replay_rng}
     drawn = {name: rng.get_state() for name, rng in streams.items()}
     before = {name: tensor.clone() for name, tensor in agent.tensors().items()}
@@ -162,6 +164,4 @@ def test_on_a_gpu_updates_beside_physics_are_those_that_are_made_alone() -> None
     lessons.means()
     assert not torch.equal(beside["actor"], before["actor"])
     for name, tensor in agent.tensors().items():
-        torch.testing.assert_close(
-            beside[name], tensor, atol=1e-5, rtol=1e-4, msg=name
-        )
+        torch.testing.assert_close(beside[name], tensor, atol=1e-5, rtol=1e-4, msg=name)

@@ -16,6 +16,7 @@ from torch.func import grad_and_value
 from puckrl.agents.adam import Adam
 from puckrl.agents.augment import augmentation
 from puckrl.agents.explore import mix_in_random, random_action
+from puckrl.agents.kept import Kept
 from puckrl.agents.losses import critic_loss
 from puckrl.agents.networks import make_networks
 from puckrl.agents.settings import AgentCfg
@@ -78,14 +79,21 @@ class ActorCritic(ABC):
             "critic": (self.critic, self.critic_adam),
         }
         """Everything that sees vectors and learns, by name."""
+        seeing = {"eyes": self.eyes.vector} if self.looks.actor.features else {}
+        self.kept = Kept(cfg.kept_share, {"actor": self.actor.vector, **seeing})
+        """The policy that is judged."""
         self.round: Callable[[Batch, Tensor, Tensor], Metrics] = self._round
         """One round; whoever builds the agent may replace it by a compiled one."""
 
     # -- acting ---------------------------------------------------------------
 
     @abstractmethod
+    def middle(self, parameters: Tensor, obs: Obs) -> Tensor:
+        """The deterministic action of an actor's parameters, (B, action_dim) in [-1, 1]."""
+
     def mean_action(self, obs: Obs) -> Tensor:
-        """The deterministic action, (B, action_dim) in [-1, 1]."""
+        """The deterministic action of who plays, (B, action_dim); see ``see``."""
+        return self.middle(self.actor.vector, obs)
 
     @abstractmethod
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
@@ -97,24 +105,31 @@ class ActorCritic(ABC):
 
         Args:
             obs: observations, (B, ...) each.
-            explore: add noise and random actions.
+            explore: as who plays, with noise and random actions; else as who is judged.
         """
-        obs = self.see(obs)
         if not explore:
-            return self.mean_action(obs)
+            return self.middle(self.kept.means["actor"], self._kept_view(obs))
+        obs = self.see(obs)
         count, dim = len(obs["desired_goal"]), self.spaces.action_dim
         noise = torch.randn(count, dim, generator=self._explore_rng, device=self.device)
         action = self.noisy_action(obs, noise).clamp(-1.0, 1.0)
         return mix_in_random(self.cfg.explore, action, self._explore_rng)
 
     def see(self, obs: Obs) -> Obs:
-        """What the acting policy sees: the observation with the features of pictures."""
+        """What who plays sees: the observation with the features of pictures."""
         return self.eyes.see(self.eyes.vector, obs)
+
+    def _kept_view(self, obs: Obs) -> Obs:
+        """What who is judged sees."""
+        return self.eyes.see(self.kept.means.get("eyes", self.eyes.vector), obs)
 
     @torch.no_grad()
     def gaze(self, obs: Obs) -> Tensor | None:
-        """Where in its pictures each channel looks, (B, channels, 2); None without any."""
-        return self.eyes.gaze(self.see(obs))
+        """Where in its pictures each channel of who is judged looks, (B, channels, 2).
+
+        None without pictures.
+        """
+        return self.eyes.gaze(self._kept_view(obs))
 
     def random_action(self, obs: Obs) -> Tensor:
         """Actions that ignore the policy, (B, action_dim) float32."""
@@ -176,6 +191,7 @@ class ActorCritic(ABC):
         self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
         for sight in self.looks.sights.values():
             sight.target.lerp_(sight.vector, self.actor_tau)
+        self.kept.note()
         return metrics
 
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
@@ -248,6 +264,7 @@ class ActorCritic(ABC):
             found |= {f"{name}.{key}": b for key, b in flat.module.named_buffers()}
         for name, sight in self.looks.sights.items():
             found |= {f"{name}.{key}": x for key, x in sight.tensors().items()}
+        found |= {f"kept.{key}": x for key, x in self.kept.tensors().items()}
         return found
 
     def load(self, tensors: dict[str, Tensor]) -> None:

@@ -30,6 +30,8 @@ from puckrl.nets.flat import Flat
 class DistillCfg(SacCfg):
     """Settings of SAC with a distilled policy."""
 
+    kept_share: float = 0.02
+    """As elsewhere; who plays is a running mean already, of fewer updates."""
     teacher_lr: float = 1e-3
     """Adam's step size for the teacher; ``actor_lr`` is the policy's."""
     teacher_share: float = 0.5
@@ -76,9 +78,13 @@ class Distill(Sac):
         """Through the eyes of the running mean."""
         return self.eyes.see(self.eyes.target, obs)
 
+    def middle(self, parameters: Tensor, obs: Obs) -> Tensor:
+        """Tanh of the policy's output."""
+        return torch.tanh(self.actor(parameters, obs))
+
     def mean_action(self, obs: Obs) -> Tensor:
-        """Tanh of the running mean's output."""
-        return torch.tanh(self.actor(self.actor_target, obs))
+        """Of the running mean."""
+        return self.middle(self.actor_target, obs)
 
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
         """Of teacher (the last worlds) and policy, both with the teacher's deviation."""

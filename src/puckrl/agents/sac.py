@@ -77,9 +77,9 @@ class Sac(ActorCritic):
         wanted = cfg.target_entropy
         self.target_entropy = -float(spaces.action_dim) if wanted is None else wanted
 
-    def mean_action(self, obs: Obs) -> Tensor:
+    def middle(self, parameters: Tensor, obs: Obs) -> Tensor:
         """Tanh of the mean."""
-        return torch.tanh(self.actor.module(obs).chunk(2, dim=-1)[0])
+        return torch.tanh(self.actor(parameters, obs).chunk(2, dim=-1)[0])
 
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
         """A sample of the policy."""

@@ -44,6 +44,9 @@ class AgentCfg:
     """Critic updates per actor update."""
     action_l2: float = 0.03
     """Weight of the mean squared action in the actor's loss."""
+    kept_share: float = 0.1
+    """Of the updates so far, the last share whose mean weights are judged and kept, in
+    [0, 1]; 0: the newest weights."""
     explore: ExploreCfg = field(default_factory=ExploreCfg)
     """Randomness while collecting."""
     actor_sensors: tuple[str, ...] = FULL_STATE

@@ -31,9 +31,9 @@ class Td3(ActorCritic):
 
     cfg: Td3Cfg
 
-    def mean_action(self, obs: Obs) -> Tensor:
+    def middle(self, parameters: Tensor, obs: Obs) -> Tensor:
         """Tanh of the actor's output."""
-        return torch.tanh(self.actor.module(obs))
+        return torch.tanh(self.actor(parameters, obs))
 
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
         """The mean action plus Gaussian noise."""

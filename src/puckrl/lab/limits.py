@@ -50,6 +50,7 @@ LIMITS: Mapping[str, Limit] = {
     "agent.max_grad_norm": _OR_NONE,
     "agent.actor_delay": _COUNT,
     "agent.action_l2": _OR_NONE,
+    "agent.kept_share": _SHARE,
     "agent.explore.random_share": _SHARE,
     "agent.explore.explorer_share": _SHARE,
     "agent.explore.sigma": _OR_NONE,

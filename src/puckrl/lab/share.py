@@ -23,7 +23,7 @@ def share(cfg: RunCfg) -> RunCfg:
             gradients meet in an order that two streams do not keep.
     """
     if team.size() > 1 and cfg.loop.overlap:
-        raise UserError("--loop.overlap is for one process; leave it out with torchrun")
+        raise UserError("overlapped turns are for one process; add --loop.no-overlap")
     return replace(cfg, **{name: _part(cfg, name) for name in _SPLIT})
 
 

@@ -45,7 +45,7 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     Of processes that train together each has its own; all go back to the same moment.
 
     Raises:
-        UserError: if no snapshot can be used.
+        UserError: if no snapshot can be used, or another version wrote it.
     """
     snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
     if team.least(checkpoints.serial) != -team.least(-checkpoints.serial):
@@ -56,7 +56,7 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     tensors = snapshot.tensors
     parts.env.restore(_under(_ENV, tensors))
     parts.collector.obs = _under(_OBS, tensors)
-    parts.agent.load(_under(_AGENT, tensors))
+    _load(parts.agent, tensors)
     rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
     for name, state in _under(_RNG, tensors).items():
         rngs[name].set_state(state)
@@ -71,11 +71,26 @@ def trained_agent(
     """The agent of a run's newest intact snapshot, to act in these spaces.
 
     Raises:
-        UserError: if the run has no usable snapshot.
+        UserError: if the run has no usable snapshot, or another version wrote it.
     """
     agent = make_agent(cfg, spaces, device)
-    agent.load(_under(_AGENT, read_state(folder.checkpoints).tensors))
+    _load(agent, read_state(folder.checkpoints).tensors)
     return agent
+
+
+def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
+    """Bring an agent into the state of a snapshot.
+
+    Raises:
+        UserError: if that lacks a tensor.
+    """
+    try:
+        agent.load(_under(_AGENT, tensors))
+    except KeyError as error:
+        raise UserError(
+            f"the snapshot has no {error}: another version of puckrl wrote it; "
+            "use that version, or train anew"
+        ) from None
 
 
 def progress_of(scalars: dict[str, Any]) -> Progress:
