@@ -77,7 +77,7 @@ def together(device: torch.device) -> Generator[None]:
         return
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
-        torch.cuda.set_device(device)
+        torch.cuda.set_device(device.index or 0)  # "cuda" alone is refused
     try:
         dist.init_process_group(backend)
     except (RuntimeError, ValueError) as error:

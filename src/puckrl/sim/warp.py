@@ -80,7 +80,7 @@ class WarpSim:
         device: torch.device,
         *,
         max_contacts: int = 32,
-        max_constraints: int = 160,
+        max_constraints: int = 240,
         varied: Iterable[str] = (),
     ) -> None:
         self.model, self.num_worlds, self.device = copy.copy(model), num_worlds, device
