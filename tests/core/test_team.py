@@ -124,3 +124,23 @@ def test_alone_everything_is_what_it_was() -> None:
         assert team.agreed(None) is None
         with pytest.raises(UserError, match="no"):
             team.from_first(refuse)
+
+
+@pytest.mark.parametrize(("name", "card"), [("cuda", 0), ("cuda:1", 1)])
+def test_every_process_takes_its_card_before_they_meet(
+    monkeypatch: pytest.MonkeyPatch, name: str, card: int
+) -> None:
+    """By number: torch refuses a device without one."""
+    done = list[object]()
+
+    def meet(backend: str) -> None:
+        done.append(backend)
+        raise RuntimeError("nobody there")
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.cuda, "set_device", done.append)
+    monkeypatch.setattr("torch.distributed.init_process_group", meet)
+    with pytest.raises(UserError, match="cannot be reached: nobody there"):
+        with team.together(torch.device(name)):
+            pass
+    assert done == [card, "nccl"]

@@ -1,6 +1,7 @@
 """RunCfg -> live objects; the only place that picks backends, agents and compilers."""
 
 import logging
+import warnings
 from dataclasses import dataclass, replace
 
 import torch
@@ -249,6 +250,7 @@ def _speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
         )
         compiled = False
     if compiled:
+        warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
         agent.round = torch.compile(agent.round, fullgraph=True)
     if on_cuda:
         agent.round = Captured(agent.round)

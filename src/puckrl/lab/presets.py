@@ -289,8 +289,11 @@ _SYMMETRIC_GPU = replace(
 
 
 def _lessons_on_gpu(cfg: RunCfg) -> RunCfg:
-    """84 x 84 in stacks of four, with a budget of twice what the lessons' run took."""
-    made = _on_gpu(cfg, batch=512, expect=ExpectCfg())
+    """84 x 84 in stacks of four, with a budget of twice what the lessons' run took.
+
+    Batches are those of Stable-Baselines3, which the lessons used.
+    """
+    made = _on_gpu(cfg, batch=256, expect=ExpectCfg())
     longer = replace(made.budget, env_steps=7_000_000)
     return replace(made, eval=EvalCfg(200_000, episodes=256), budget=longer)
 

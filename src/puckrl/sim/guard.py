@@ -47,7 +47,7 @@ class StateDump:
         path = self.folder / f"{number:03d}.safetensors"
         save_file({**state, "worlds": worlds.contiguous()}, str(path))
         log.warning(
-            "physics failed in %d worlds (%s); their state is in %s",
+            "worlds whose physics failed and that begin anew: %d (%s); see %s",
             len(worlds),
             sim.failure(worlds),
             path,

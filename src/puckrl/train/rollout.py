@@ -34,7 +34,9 @@ class Collected:
     episodes: int
     """Episodes that ended."""
     success: float
-    """Share of those that were at their goal at the last step; NaN without episodes."""
+    """Share of the newest episodes that were at their goal at the last step: as many as
+    there are worlds, or more, these and ones before. A few worlds that ended by
+    themselves tell nothing. NaN if no episode ended."""
     diverged: int
     """Worlds whose physics failed and were reset."""
 
@@ -63,6 +65,7 @@ class Collector:
     def __init__(self, env: GoalEnv, replay: EpisodeRing, device: torch.device) -> None:
         self.env, self.replay, self.device = env, replay, device
         self.obs: Obs | None = None
+        self._newest: list[tuple[int, int]] = []  # episodes and wins of each stretch
 
     def collect(
         self, policy: Policy, steps: int, beside: Beside | None = None
@@ -98,8 +101,17 @@ class Collector:
         played, episodes, wins, diverged = team.totals(
             steps * self.env.num_worlds, episodes, wins, diverged
         )
-        success = wins / episodes if episodes else float("nan")
+        success = self._success(episodes, wins) if episodes else float("nan")
         return Collected(played, episodes, success, diverged)
+
+    def _success(self, episodes: int, wins: int) -> float:
+        """The success rate when so many have ended now; see ``Collected.success``."""
+        newest, enough = self._newest, self.env.num_worlds * team.size()
+        newest.append((episodes, wins))
+        while sum(count for count, _ in newest[1:]) >= enough:
+            newest.pop(0)
+        counts, won = zip(*newest, strict=True)
+        return sum(won) / sum(counts)
 
 
 @dataclass(frozen=True)
