@@ -140,7 +140,7 @@ def test_every_process_takes_its_card_before_they_meet(
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr(torch.cuda, "set_device", done.append)
     monkeypatch.setattr("torch.distributed.init_process_group", meet)
-    with pytest.raises(UserError, match="cannot be reached: nobody there"):
-        with team.together(torch.device(name)):
-            pass
+    alone = pytest.raises(UserError, match="cannot be reached: nobody there")
+    with alone, team.together(torch.device(name)):
+        pass
     assert done == [card, "nccl"]

@@ -119,7 +119,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/success",
         "1",
-        "share of training episodes at the goal at their last step, with exploration noise, explorer worlds included",
+        "share of the newest training episodes, as many as there are worlds, at the goal at their last step, with exploration noise, explorer worlds included",
         "lags eval/success by the noise",
     ),
     Signal(
@@ -252,7 +252,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "eval/success",
         "1",
-        "share of deterministic episodes at the goal at their last step",
+        "share of deterministic episodes, with the mean of the policy's last weights, at the goal at their last step",
         "the result",
     ),
     Signal("eval/success_low", "1", "lower end of the Wilson 95 % interval", "-"),
