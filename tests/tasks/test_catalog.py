@@ -1,5 +1,6 @@
 """Tasks by name and from files, and one clear line for every mistake."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,21 @@ def test_what_is_no_task_is_refused_and_tasks_are_listed(
 def test_a_file_without_tasks_says_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="tasks there: none"):
         make_task(f"{_write(tmp_path, '')}:Mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\nimport nowhere\n", "mine.py, line 2: ModuleNotFoundError: No module"),
+        ("def f():\n    return 1 / 0\n\nf()\n", "mine.py, line 2: ZeroDivisionError"),
+        ("\n\nclass Mine(\n", "mine.py, line 3: SyntaxError: '\\(' was never closed"),
+        ("import json\njson.loads('no')\n", "mine.py, line 2: JSONDecodeError"),
+    ],
+)
+def test_a_file_that_fails_says_where(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        make_task(f"{_write(tmp_path, text)}:Mine")
+    assert "puckrl_task_mine" not in sys.modules
 
 
 def test_an_unfinished_task_says_what_it_lacks(tmp_path: Path) -> None:

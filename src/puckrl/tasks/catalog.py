@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import TypeGuard
@@ -59,7 +60,11 @@ def _from_file(name: str) -> type[Task]:
 
 
 def _load(path: Path) -> ModuleType:
-    """Run a Python file as a module; its own errors pass through, with their traceback."""
+    """Run a Python file as a module.
+
+    Raises:
+        UserError: naming the file's own error, and its line.
+    """
     name = f"puckrl_task_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -67,8 +72,21 @@ def _load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     # dataclasses look up the module of the class that they are given
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        said = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path}, line {_line(path, error)}: {said}") from error
     return module
+
+
+def _line(path: Path, error: Exception) -> int:
+    """Where in a file an error came from; where that called what raised it."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno or 1
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.lineno or 1 for f in reversed(frames) if f.filename == str(path)), 1)
 
 
 def _is_task(thing: object) -> TypeGuard[type[Task]]:
