@@ -50,10 +50,12 @@ def test_who_is_judged_has_mean_weights(make: type[ActorCritic]) -> None:
         small.learn(agent, 1)
         seen.append(agent.actor.vector.clone())
     mean = seen[0].lerp(seen[1], 1 / 1.5)
-    expected = agent.middle(mean, obs)
+    expected = agent.deterministic_action(mean, obs)
     torch.testing.assert_close(agent.act(obs, explore=False), expected)
     assert not torch.equal(expected, before)
-    assert not torch.equal(expected, agent.middle(agent.actor.vector, obs))
+    assert not torch.equal(
+        expected, agent.deterministic_action(agent.actor.vector, obs)
+    )
 
 
 def test_who_is_judged_looks_with_mean_weights(rng: torch.Generator) -> None:

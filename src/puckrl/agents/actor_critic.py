@@ -88,12 +88,12 @@ class ActorCritic(ABC):
     # -- acting ---------------------------------------------------------------
 
     @abstractmethod
-    def middle(self, parameters: Tensor, obs: Obs) -> Tensor:
+    def deterministic_action(self, parameters: Tensor, obs: Obs) -> Tensor:
         """The deterministic action of an actor's parameters, (B, action_dim) in [-1, 1]."""
 
     def mean_action(self, obs: Obs) -> Tensor:
         """The deterministic action of who plays, (B, action_dim); see ``see``."""
-        return self.middle(self.actor.vector, obs)
+        return self.deterministic_action(self.actor.vector, obs)
 
     @abstractmethod
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
@@ -108,7 +108,9 @@ class ActorCritic(ABC):
             explore: as who plays, with noise and random actions; else as who is judged.
         """
         if not explore:
-            return self.middle(self.kept.means["actor"], self._kept_view(obs))
+            return self.deterministic_action(
+                self.kept.means["actor"], self._kept_view(obs)
+            )
         obs = self.see(obs)
         count, dim = len(obs["desired_goal"]), self.spaces.action_dim
         noise = torch.randn(count, dim, generator=self._explore_rng, device=self.device)

@@ -78,13 +78,13 @@ class Distill(Sac):
         """Through the eyes of the running mean."""
         return self.eyes.see(self.eyes.target, obs)
 
-    def middle(self, parameters: Tensor, obs: Obs) -> Tensor:
+    def deterministic_action(self, parameters: Tensor, obs: Obs) -> Tensor:
         """Tanh of the policy's output."""
         return torch.tanh(self.actor(parameters, obs))
 
     def mean_action(self, obs: Obs) -> Tensor:
         """Of the running mean."""
-        return self.middle(self.actor_target, obs)
+        return self.deterministic_action(self.actor_target, obs)
 
     def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
         """Of teacher (the last worlds) and policy, both with the teacher's deviation."""

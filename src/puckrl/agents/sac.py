@@ -77,7 +77,7 @@ class Sac(ActorCritic):
         wanted = cfg.target_entropy
         self.target_entropy = -float(spaces.action_dim) if wanted is None else wanted
 
-    def middle(self, parameters: Tensor, obs: Obs) -> Tensor:
+    def deterministic_action(self, parameters: Tensor, obs: Obs) -> Tensor:
         """Tanh of the mean."""
         return torch.tanh(self.actor(parameters, obs).chunk(2, dim=-1)[0])
 

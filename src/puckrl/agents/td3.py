@@ -31,7 +31,7 @@ class Td3(ActorCritic):
 
     cfg: Td3Cfg
 
-    def middle(self, parameters: Tensor, obs: Obs) -> Tensor:
+    def deterministic_action(self, parameters: Tensor, obs: Obs) -> Tensor:
         """Tanh of the actor's output."""
         return torch.tanh(self.actor(parameters, obs))
 
