@@ -1,5 +1,7 @@
 """The mean of weights that is judged."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -42,7 +44,7 @@ def test_the_last_share_counts_most_however_long_the_run() -> None:
 
 
 @pytest.mark.parametrize("make", [small.td3, small.sac, small.distill])
-def test_who_is_judged_has_mean_weights(make: type[ActorCritic]) -> None:
+def test_who_is_judged_has_mean_weights(make: Callable[..., ActorCritic]) -> None:
     agent, obs = make(kept_share=0.5), small.obs(8, torch.Generator().manual_seed(0))
     before = agent.act(obs, explore=False)
     seen = list[torch.Tensor]()
