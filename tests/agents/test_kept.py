@@ -39,7 +39,7 @@ def test_worked_by_hand(share: float, expected: list[float]) -> None:
 def test_the_last_share_counts_most_however_long_the_run() -> None:
     for rounds in (200, 2000):
         ramp = means(0.1, [float(t) for t in range(1, rounds + 1)])
-        # of weights that grow as t^9 the mean is 10/11 of the way
+        # values that count as t^9: their mean is 10/11 of the way
         assert ramp[-1] / rounds == pytest.approx(10 / 11, rel=0.01)
 
 
