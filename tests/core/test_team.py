@@ -1,6 +1,7 @@
 """Processes that train together: their sums, and that they are one learner."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 from puckrl.agents.actor_critic import descend
 from puckrl.agents.adam import Adam
 from puckrl.core import team
+from puckrl.core.capture import TorchGraph
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.nets.inputs import Normaliser
@@ -144,3 +146,29 @@ def test_every_process_takes_its_card_before_they_meet(
     with alone, team.together(torch.device(name)):
         pass
     assert done == [card, "nccl"]
+
+
+def test_recordings_are_freed_before_the_team_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """NCCL would wait for them for ever."""
+    done = list[str]()
+
+    class Graph:
+        def reset(self) -> None:
+            done.append("freed")
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "graph", lambda _: nullcontext())
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in (("get_rank", 0), ("get_world_size", 2)):
+        monkeypatch.setattr(team.dist, name, lambda value=value: value)
+    for name in ("init_process_group", "destroy_process_group"):
+        monkeypatch.setattr(
+            team.dist, name, lambda *_, name=name: done.append(name.split("_")[0])
+        )
+    graph = TorchGraph()
+    with team.together(CPU):
+        assert graph.record(lambda: 3) == 3
+    assert done == ["init", "freed", "destroy"]

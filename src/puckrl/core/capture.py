@@ -6,6 +6,7 @@ one graph removes the launches, which are most of the time.
 
 from collections.abc import Callable
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -35,12 +36,30 @@ class TorchGraph:
     def record(self, function: Callable[[], Any]) -> Any:
         """See ``Graph.record``."""
         torch.cuda.synchronize()
+        _recorded.add(self)
         with torch.cuda.graph(self._graph):
             return function()
 
     def replay(self) -> None:
         """See ``Graph.replay``."""
         self._graph.replay()
+
+    def forget(self) -> None:
+        """Free the recording; there is nothing to replay any more."""
+        self._graph.reset()
+
+
+_recorded: WeakSet[TorchGraph] = WeakSet()
+
+
+def forget_recordings() -> None:
+    """Free every recording of torch.
+
+    NCCL waits for ever when it is to close a connection that a recording has used
+    (pytorch/pytorch#115388).
+    """
+    for graph in tuple(_recorded):
+        graph.forget()
 
 
 class Captured:

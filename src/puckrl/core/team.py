@@ -19,6 +19,7 @@ import torch.distributed.nn.functional  # pyright: ignore[reportUnusedImport]
 from torch import Tensor
 from torch import distributed as dist
 
+from puckrl.core.capture import forget_recordings
 from puckrl.core.errors import UserError
 
 T = TypeVar("T")
@@ -87,6 +88,7 @@ def together(device: torch.device) -> Generator[None]:
     try:
         yield
     finally:
+        forget_recordings()
         dist.destroy_process_group()
         _team.rank, _team.size, _team.device = 0, 1, None
 
