@@ -50,7 +50,6 @@ HELD_OUT = (
     "upside-down",
     "unreachable",
     "planar",
-    "planar-pixels",
     "no-her",
     "broken-scene",
     "frozen",

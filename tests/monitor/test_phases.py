@@ -64,3 +64,30 @@ def test_a_life_begins_with_its_first_row_and_not_with_its_first_evaluation() ->
     first, second, *_ = spans(table, of, RunFacts())
     assert (first.phase, first.env_steps) == ("warm-up", (100.0, 1100.0))
     assert (second.phase, second.env_steps[0]) == ("flat", 1100.0)
+
+
+@pytest.mark.parametrize(
+    ("episodes", "read"), [(256.0, "eval/success"), (10.0, "train/success")]
+)
+def test_evaluations_are_trusted_by_how_many_episodes_they_count(
+    episodes: float, read: str
+) -> None:
+    """Eight of them, two of which climb steeply, beside what the policy does in play."""
+    climb = [0.08, 0.03, 0.18, 0.75, 0.95, 0.95, 0.97, 0.98]
+    judged = dict(zip(range(20, 180, 20), climb, strict=True))
+
+    def played(i: int) -> float:
+        return min(0.78, 0.05 + max(0, i - 50) * 0.01) + 0.02 * (i % 2)
+
+    table = from_rows(
+        {"env_steps": 1e4 * i, "train/success": played(i)}
+        | (
+            {"eval/success": judged[i], "eval/episodes": episodes}
+            if i in judged
+            else {}
+        )
+        for i in range(1, 161)
+    )
+    of = progress(table, RunFacts())
+    assert of is not None
+    assert of.name == read

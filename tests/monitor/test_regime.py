@@ -78,6 +78,18 @@ def test_measured_push_runs(seed: int) -> None:
     assert diagnose(table, PUSH).phase == "converged"
 
 
+def test_exploring_worlds_that_fail_do_not_stall_a_run_that_is_judged_well() -> None:
+    """The lessons' setting on a GPU: 0.78 in play, 0.98 in the last evaluation."""
+    label = next(
+        x for x in read_labels(CURVES) if x.family == "push-pixels-lessons-gpu"
+    )
+    table = from_rows(load(CURVES, label))
+    assert table.curve("train/success").y[-20:].max() < 0.8
+    verdict = diagnose(table, label.run_facts())
+    assert verdict.finding("stalled") is None
+    assert verdict.colour == "green"
+
+
 def test_collapse_and_recovery() -> None:
     up, down = [0.05, 0.05, 0.9, 0.95, 0.95], [0.1, 0.05, 0.05]
     fallen = diagnose(life([*up, *down], rows=200), PUSH)

@@ -83,20 +83,30 @@ def progress(table: Table, facts: RunFacts) -> Progress | None:
     horizon (sparse rewards), returns on the run's own scale.
     """
     judged, trained = table.curve("eval/success"), table.curve("train/success")
+    counted = table.curve("eval/episodes").y
+    episodes = float(np.median(counted)) if len(counted) else None
     few = len(judged) < _LEAST_POINTS or (
-        len(trained) >= 20 and noise(judged.y) > 2 * noise(trained.y) + 0.02
+        len(trained) >= 20
+        and _judged_noise(judged, episodes) > 2 * noise(trained.y) + 0.02
     )
     name = "train/success" if few and len(trained) >= _LEAST_POINTS else "eval/success"
-    curve = trained if name == "train/success" else judged
-    if len(curve) >= _LEAST_POINTS:
-        counted = table.curve("eval/episodes").y
-        known = name == "eval/success" and len(counted) > 0
-        return _progress(name, curve, float(np.median(counted)) if known else 100.0)
+    if name == "eval/success" and len(judged) >= _LEAST_POINTS:
+        return _progress(name, judged, episodes or 100.0)
+    if name == "train/success":
+        return _progress(name, trained, 100.0)
     for name in ("eval/return", "train/return"):
         curve = table.curve(name)
         if len(curve) >= _LEAST_POINTS:
             return _from_return(name, curve, facts)
     return None
+
+
+def _judged_noise(judged: Curve, episodes: float | None) -> float:
+    """Noise of evaluations: by counting, where it is known how many episodes each has.
+
+    From the curve itself a steep climb over few points looks like noise.
+    """
+    return noise(judged.y) if episodes is None else 0.5 / float(np.sqrt(episodes))
 
 
 def _from_return(name: str, curve: Curve, facts: RunFacts) -> Progress:
