@@ -10,7 +10,7 @@ import pytest
 
 import puckrl
 from puckrl.cli import main
-from puckrl.cli.commands import _settings
+from puckrl.cli.settings import one_line, parse
 from puckrl.lab.config import ExpectCfg
 from puckrl.lab.presets import preset
 from puckrl.lab.runs import find
@@ -48,6 +48,14 @@ def test_list_names_presets_and_the_way_to_ones_own(
             "unknown sensor 'odour'",
         ),
         (["train", "reach", "--device", "abacus"], "no device 'abacus'"),
+        (["train", "push", "--reward", "lavish"], "('sparse', 'dense')"),
+        (["train", "push", "--agent.hidden", "wide"], "(--agent.hidden [INT"),
+        (["train", "push", "--agent.gama", "1"], "(did you mean --agent.gamma FLOAT?)"),
+        (["train", "push", "--agent.gamma"], "puck train push --help"),
+        (["train", "--stop", "soon"], "'auto', 'budget', 'never'"),
+        (["record", "run", "--worlds", "two"], "two is not a whole number above 0"),
+        (["eval"], "required: RUN; see: puck eval --help"),
+        (["plot"], "choose from 'list', 'plan', 'train'"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -60,14 +68,43 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert error.count("\n") == 1
 
 
-def test_illegal_values_are_refused_with_the_legal_ones(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["train", "push", "--root", str(tmp_path), "--reward", "lavish"])
-    assert stopped.value.code == 2
-    assert "sparse" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+FRAMED = """\
+╭─ Unrecognized options ───────────────────────────────╮
+│ Unrecognized options: --agent.batchsize, 3           │
+│ ──────────────────────────────────────────────────── │
+│ Perhaps you meant:                                   │
+│     --agent.batch-size INT                           │
+│         Transitions per critic update. (default: 512)│
+│ ──────────────────────────────────────────────────── │
+│ For full helptext, run puck train push --help        │
+╰──────────────────────────────────────────────────────╯
+"""
+PLAIN = """
+ Invalid choice
+ ------------------------------------------------
+  invalid choice 'foo' for argument
+  '--sim.backend'. Expected one of ('cpu', 'warp').
+  -----------------------------------------------
+  For full helptext, run puck train push --help
+"""
+
+
+@pytest.mark.parametrize(
+    ("panel", "line"),
+    [
+        (
+            FRAMED,
+            "Unrecognized options: --agent.batchsize, 3 (did you mean --agent.batch-size INT?)",
+        ),
+        (
+            PLAIN,
+            "invalid choice 'foo' for argument '--sim.backend'. Expected one of ('cpu', 'warp')",
+        ),
+        ("something else", "something else"),
+    ],
+)
+def test_a_panel_becomes_a_line(panel: str, line: str) -> None:
+    assert one_line(panel) == line
 
 
 def test_help_shows_every_setting_of_the_preset(
@@ -183,8 +220,8 @@ def test_what_python_offers_is_not_hidden_by_a_package() -> None:
 
 def test_another_task_is_not_held_to_the_presets_bounds() -> None:
     base = preset("push-pixels")
-    other = _settings(base, ["--task", "slide"], "puck")
+    other = parse(base, ["--task", "slide"], "puck")
     assert (other.task, other.expect) == ("slide", ExpectCfg())
     asked = ["--task", "slide", "--expect.success", "0.5"]
-    assert _settings(base, asked, "puck").expect.success == 0.5
-    assert _settings(base, ["--seed", "3"], "puck").expect == base.expect
+    assert parse(base, asked, "puck").expect.success == 0.5
+    assert parse(base, ["--seed", "3"], "puck").expect == base.expect

@@ -21,11 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal without our letters
             stream.reconfigure(errors="replace")
-    parser = make_parser()
-    args, rest = parser.parse_known_args(argv)
-    if rest and args.command not in _WITH_SETTINGS:
-        parser.error(f"unknown argument {rest[0]!r}; see: puck {args.command} --help")
     try:
+        args, rest = make_parser().parse_known_args(argv)
+        if rest and args.command not in _WITH_SETTINGS:
+            raise UserError(
+                f"unknown argument {rest[0]!r}; see: puck {args.command} --help"
+            )
         return _run(args.command, args, rest)
     except UserError as error:
         print(f"puck: {error}", file=sys.stderr)

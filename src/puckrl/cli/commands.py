@@ -5,13 +5,12 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 
+from puckrl.cli import settings
 from puckrl.core import team
 from puckrl.core.errors import UserError
-from puckrl.lab.config import ExpectCfg, RunCfg
 
 _TRAIN_HELP = """\
 usage: puck train PRESET [settings]
@@ -52,7 +51,7 @@ def plan(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.lab import plan as lab
     from puckrl.lab.presets import preset
 
-    cfg = _settings(preset(args.preset), rest, f"puck plan {args.preset}")
+    cfg = settings.parse(preset(args.preset), rest, f"puck plan {args.preset}")
     made = lab.plan(cfg)
     if args.json:
         print(json.dumps(made.as_dict(), indent=2))
@@ -76,10 +75,10 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
         )
     folder = runs.find(args.resume, args.root) if args.resume else None
     base = folder.config() if folder else preset(name or "")
-    settings = [*rest, "--help"] if args.help else rest
+    changes = [*rest, "--help"] if args.help else rest
     if args.stop:
         base = replace(base, budget=replace(base.budget, stop=args.stop))
-    cfg = _settings(base, settings, f"puck train {args.resume or name}")
+    cfg = settings.parse(base, changes, f"puck train {args.resume or name}")
     folder = (
         session.resume(folder, cfg)
         if folder
@@ -89,18 +88,6 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
         status = folder.manifest()["status"]
         console.print(f"{status}: {folder.path / 'card.md'}", soft_wrap=True)
     return 0
-
-
-def _settings(base: RunCfg, args: list[str], prog: str) -> RunCfg:
-    """A configuration with the command line's changes.
-
-    Another task is not held to what the preset's was.
-    """
-    cfg = tyro.cli(
-        RunCfg, default=base, args=args, prog=prog, config=(tyro.conf.AvoidSubcommands,)
-    )
-    other = cfg.task != base.task and cfg.expect == base.expect
-    return replace(cfg, expect=ExpectCfg()) if other else cfg
 
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:

@@ -3,13 +3,24 @@
 import argparse
 from importlib import metadata
 from pathlib import Path
+from typing import NoReturn
+
+from puckrl.core.errors import UserError
 
 _ROOT = Path("runs")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise UserError(f"{message}; see: {self.prog} --help")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Commands and their own options; a run's settings are tyro's."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="puck",
         description="Train robot manipulation policies from sparse rewards, "
         "and know whether the run is working.",
@@ -153,7 +164,7 @@ def _bench_options(sub: argparse.ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     """An argument that must be a whole number above 0."""
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if number <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return number
