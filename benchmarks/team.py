@@ -1,0 +1,69 @@
+"""What several processes gain: whole runs by one and by more -> results/team.csv.
+
+    python benchmarks/team.py push-gpu                       one GPU, then two
+    python benchmarks/team.py reach --processes 1 2 --seeds 1        the plumbing, on CPUs
+
+One row per evaluation. Runs of one seed differ in the number of processes, which share
+worlds, batches and replay, and in nothing else.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from puckrl.core.runtime import pick_device
+from puckrl.lab.analyse import read_rows
+from puckrl.lab.config import config_hash
+from puckrl.lab.presets import PRESETS, preset
+from puckrl.lab.results import Row, manifest, write_table
+from puckrl.lab.runs import RunFolder
+
+TABLE = Path("results/team.csv")
+
+
+def measure(name: str, seed: int, processes: int) -> list[Row]:
+    """Train once, as torchrun does it; its evaluations."""
+    with tempfile.TemporaryDirectory() as root:
+        folder = RunFolder(Path(root) / "run")
+        torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node")
+        quiet = ("--save.every-s", "0", "--save.no-video", "--save.no-tensorboard")
+        train = ("-m", "puckrl", "train", name, "--seed", str(seed), *quiet)
+        command = (sys.executable, "-m", *torchrun, str(processes), *train)
+        subprocess.run([*command, "--out", str(folder.path)], check=True)
+        final = folder.manifest()["result"]["success"]
+        return [
+            {
+                "preset": name,
+                "processes": processes,
+                "seed": seed,
+                "train_s": row["train_s"],
+                "env_steps": row["env_steps"],
+                "updates": row["updates"],
+                "success": row["eval/success"],
+                "final_success": final,
+            }
+            for row in read_rows(folder.metrics)
+            if "eval/success" in row
+        ]
+
+
+def main() -> None:
+    """Train and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("preset", choices=list(PRESETS))
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seeds", type=int, default=3)
+    args = parser.parse_args()
+    cfg, rows = preset(args.preset), list[Row]()
+    about = manifest(pick_device(cfg.device), config_hash=config_hash(cfg))
+    for seed in range(args.seeds):
+        for processes in args.processes:
+            rows += measure(args.preset, seed, processes)
+            write_table(TABLE, rows, about)  # after each: an interrupted series counts
+            print(rows[-1])
+
+
+if __name__ == "__main__":
+    main()
