@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from puckrl.core.errors import UserError
-from puckrl.core.runtime import pick_device, torch_threads
+from puckrl.core.runtime import has_fast_bf16, pick_device, torch_threads
 
 KEPT = """
 import resource
@@ -62,3 +62,14 @@ def test_threads_are_put_back_even_after_an_error() -> None:
     with pytest.raises(ValueError, match="inside"):
         fail()
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("card", "capability", "fast"),
+    [("T4", (7, 5), False), ("A100", (8, 0), True), ("H100", (9, 0), True)],
+)
+def test_gpus_multiply_bfloat16_since_ampere(
+    card: str, capability: tuple[int, int], fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert has_fast_bf16(torch.device("cuda")) == fast, card

@@ -72,8 +72,13 @@ def has_compiler() -> bool:
     return shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
-def has_fast_bf16() -> bool:
-    """Whether the CPU multiplies bfloat16 natively (AVX512-BF16 or AMX)."""
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bfloat16 natively (AVX512-BF16, AMX; Ampere and later).
+
+    Emulated, such products take many times as long as those of float32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
     try:
         with open("/proc/cpuinfo") as info:
             flags = info.read()

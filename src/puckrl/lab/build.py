@@ -231,8 +231,9 @@ def _check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
 
 def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
     """float32 where bfloat16 would be emulated."""
-    if cfg.precision == "bf16" and device.type == "cpu" and not has_fast_bf16():
-        log.info("this CPU has no bfloat16 products: using float32")
+    if cfg.precision == "bf16" and not has_fast_bf16(device):
+        what = "CPU" if device.type == "cpu" else "GPU"
+        log.info("this %s has no bfloat16 products: using float32", what)
         return replace(cfg, precision="fp32")
     return cfg
 
