@@ -183,6 +183,26 @@ def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
     torch.testing.assert_close(made.actor.vector, before - step, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("settings", "guessing"),
+    [
+        ({}, {"sight"}),
+        ({"aux_weight": 0.0}, set()),
+        ({"encoder_gradient": "none"}, set()),
+        ({"shared": False, "encoder_gradient": "critic"}, {"critic_sight"}),
+        (
+            {"shared": False, "encoder_gradient": "both"},
+            {"actor_sight", "critic_sight"},
+        ),
+    ],
+)
+def test_an_encoder_guesses_where_a_loss_teaches_it_to(
+    settings: dict[str, Any], guessing: set[str]
+) -> None:
+    sights = agent(actor_sensors=SEEING, critic_sensors=SEEING, **settings).looks.sights
+    assert {name for name, sight in sights.items() if sight.guesses} == guessing
+
+
 def test_the_actors_loss_never_trains_through_what_the_critics_see(
     rng: torch.Generator,
 ) -> None:

@@ -23,6 +23,7 @@ from puckrl.train.diagnose import (
     measure,
     newest,
     recorded,
+    straight_m,
 )
 
 SPACES = Spaces(state_dim=5, goal_dim=3, action_dim=2, horizon=4)
@@ -265,9 +266,17 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
         seen, done = obs(), torch.full((EPISODES,), step == 4)
         nothing = torch.zeros(EPISODES, dtype=torch.bool)
         replay.add(torch.zeros(EPISODES, 2), seen, done, nothing, seen)
-    found = EncoderGauge(Vision(Eye(), 1), replay).measure()
+    vision = Vision(Eye(), 1)
+    with torch.no_grad():  # brightness, a tenth too large, in the units of the goals
+        vision.guess.weight.copy_(torch.tensor([[2.0, 0.0]]))
+        vision.guess.bias.fill_(-1.0 + 0.2)
+        vision.goals.mean.fill_(0.5)
+        vision.goals.scale.fill_(2.0)
+    found = EncoderGauge(vision, replay, straight_m).measure()
     assert set(found) <= set(METRICS)
+    assert "probe/guess_error_m" not in EncoderGauge(vision, replay).measure()
     if sees:
+        assert found["probe/guess_error_m"] == pytest.approx(0.1, abs=1e-6)
         assert found["probe/position_r2"] > 0.99
     else:
         assert found["probe/position_r2"] < 0.1

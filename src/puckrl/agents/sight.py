@@ -59,6 +59,8 @@ class Sight:
     def __init__(self, cfg: SightCfg, vision: Vision, device: torch.device) -> None:
         self.flat = Flat(vision.to(device))
         self.vision = vision
+        self.guesses = False
+        """Whether an auxiliary loss teaches it to guess the achieved goal."""
         self.vector = self.flat.vector
         self.target = self.vector.clone()
         self.adam = Adam(self.vector, cfg.lr, cfg.max_grad_norm)
@@ -174,6 +176,8 @@ def look(
     aux = {name: cfg.aux_weight * len(sight) for name, sight in taught.items()}
     if len(sights) == 1 and aux.get("critic"):
         aux["actor"] = 0.0  # it counts once for every encoder
+    for name, sight in through.items():
+        sight.guesses |= bool(cfg.aux_weight and taught[name])
     eyes = {name: Eyes(f"{name}.eyes", through[name], aux[name]) for name in sees}
     nothing = NoEyes(device)
     return Looks(

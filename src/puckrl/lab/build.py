@@ -281,7 +281,10 @@ def make_gauges(
         ReplayGauge(replay, task.reward, best, task.distance),
         ValueGauge(agent, replay, task.distance),
         NetworkGauge(agent, replay),
-        *(EncoderGauge(s.vision, replay) for s in agent.looks.sights.values()),
+        *(
+            EncoderGauge(s.vision, replay, task.distance if s.guesses else None)
+            for s in agent.looks.sights.values()
+        ),
     ]
 
 

@@ -63,6 +63,12 @@ PROBES: tuple[Signal, ...] = (
         "rises while success is still flat; above 0.8 the object is seen",
     ),
     Signal(
+        "probe/guess_error_m",
+        "m",
+        "distance of the achieved goal that the auxiliary head guesses from the true one, the median",
+        "falls below half of the distance that counts as success",
+    ),
+    Signal(
         "probe/encoder_rank", "1", "effective rank of the encoder's features", "tens"
     ),
     Signal(

@@ -37,6 +37,10 @@ class Normaliser(nn.Module):
         """Normalised vectors, (..., size) float32."""
         return ((x - self.mean) * self.scale).clamp(-_CLIP, _CLIP)
 
+    def restore(self, x: Tensor) -> Tensor:
+        """The vectors behind normalised ones that were not clipped, (..., size)."""
+        return x / self.scale + self.mean
+
     @torch.no_grad()
     def note(self, x: Tensor) -> None:
         """Add vectors (..., size) of all processes to the running mean and deviation."""

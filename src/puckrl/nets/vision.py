@@ -30,6 +30,10 @@ class Vision(nn.Module):
         features = self.encoder(pixels)
         return features, self.guess(features)
 
+    def place(self, guess: Tensor) -> Tensor:
+        """The achieved goal that a guess stands for, (B, goal_dim)."""
+        return self.goals.restore(guess)
+
     def error(self, guess: Tensor, achieved: Tensor) -> Tensor:
         """Mean squared error of the guess, in variances of the achieved goal, ()."""
         return (guess - self.goals.normalise(achieved.float())).square().mean()

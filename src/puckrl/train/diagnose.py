@@ -191,22 +191,27 @@ class EncoderGauge:
     """Whether an encoder sees what the goals are about.
 
     Args:
-        vision: pixels to features.
+        vision: pixels to features, and to a guess of the achieved goal.
         replay: images to look at.
+        distance_fn: the task's distance of (achieved, desired) goals; None: nobody
+            teaches the guess.
     """
 
-    def __init__(self, vision: Vision, replay: EpisodeRing) -> None:
+    def __init__(
+        self, vision: Vision, replay: EpisodeRing, distance_fn: GoalFn | None = None
+    ) -> None:
         self._vision, self._replay = vision, replay
+        self._distance = distance_fn
 
     def measure(self) -> Row:
-        """Linear probe of the achieved goal; rank, constant and saturated features."""
+        """Linear probe of the achieved goal and its guess; rank and health of features."""
         if not self._replay.added:
             return {}
         rows, rng = newest(self._replay), generator(0, "gauge", self._replay.device)
         rows = {name: v.repeat_interleave(_STEPS, dim=0) for name, v in rows.items()}
         obs = self._replay.observations(rows["number"], random_step(rows, rng))
         with attended(self._vision) as maps:
-            features = self._vision.encoder(obs["pixels"])
+            features, guess = self._vision(obs["pixels"])
         x = features.float().cpu().numpy()
         y = obs["achieved_goal"].double().cpu().numpy()
         return {
@@ -215,7 +220,15 @@ class EncoderGauge:
             "probe/encoder_constant": encoder.constant_share(x),
             "probe/encoder_saturation": encoder.saturated_share(x),
             **_attention(maps),
+            **self._missed(guess, obs["achieved_goal"]),
         }
+
+    def _missed(self, guess: Tensor, achieved: Tensor) -> Row:
+        """How far guesses are from the truth, the median."""
+        if self._distance is None:
+            return {}
+        missed = self._distance(self._vision.place(guess), achieved.float())
+        return {"probe/guess_error_m": float(missed.median())}
 
 
 def through_eyes(agent: ActorCritic, obs: Obs) -> Obs:
