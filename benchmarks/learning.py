@@ -113,12 +113,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--until", type=float, help="success that ends a run")
+    parser.add_argument("--env-steps", type=int, help="budget, where runs are compared")
     parser.add_argument(
         "--keep", type=Path, help="folder for the runs, without snapshots"
     )
     args = parser.parse_args()
 
     base = preset(args.preset)
+    if args.env_steps is not None:
+        base = replace(base, budget=replace(base.budget, env_steps=args.env_steps))
     if args.until is not None:
         base = replace(base, budget=replace(base.budget, until_success=args.until))
     judged = EvalCfg(base.eval.every_env_steps, EPISODES, FINAL_EPISODES)

@@ -1,0 +1,87 @@
+"""The figures of README and docs, drawn from results/learning.csv.
+
+    python benchmarks/figures.py        -> docs/learning.png, docs/lessons.png
+
+A thin line is a seed. Seconds are of collecting and updating.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from puckrl.lab.results import read_table
+
+TABLE, DOCS = Path("results/learning.csv"), Path("docs")
+COLOURS = ("#2a9d58", "#3b6fb6", "#c8443a", "#e0a526", "#7a4fa3", "#3aa6a6", "#8a94a6")
+TWO_CORES = (
+    "reach",
+    "reach-pixels",
+    "push",
+    "push-pixels",
+    "push-pixels-asymmetric",
+    "pick-place",
+    "pick-place-pixels",
+)
+ONE_GPU = (
+    "push-gpu",
+    "push-pixels-gpu",
+    "pick-place-gpu",
+    "pick-place-pixels-gpu",
+    "slide-gpu",
+    "push-pixels-lessons-gpu",
+    "push-pixels-symmetric-gpu",
+)
+LESSONS = (
+    "push-pixels-lessons-gpu",
+    "push-pixels-lessons-nature-gpu",
+    "push-pixels-lessons-actor-encoder-gpu",
+)
+Rows = Sequence[dict[str, str]]
+
+
+def draw(
+    axes: Axes, rows: Rows, presets: Sequence[str], clock: str, names_at: str
+) -> None:
+    """Success of some presets, a line for each seed."""
+    for preset, colour in zip(presets, COLOURS, strict=False):
+        mine = [row for row in rows if row["preset"] == preset]
+        label: str | None = preset
+        for _, seed in groupby(mine, key=lambda row: row["seed"]):
+            points = [(float(r[clock]), float(r["success"])) for r in seed]
+            axes.plot(*zip(*points, strict=True), color=colour, lw=1.1, label=label)
+            label = None
+    axes.axhline(0.95, color="#8a94a6", lw=0.6, ls=":")
+    axes.set_ylim(-0.02, 1.02)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e6e9ef", lw=0.6)
+    axes.legend(frameon=False, fontsize=7, loc=names_at)
+
+
+def main() -> None:
+    """Draw both."""
+    rows = read_table(TABLE)
+    figure = Figure(figsize=(10, 3.8), dpi=110, layout="constrained")
+    both = zip(("two CPU cores", "one H100"), (TWO_CORES, ONE_GPU), strict=True)
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, (title, presets) in zip(panels, both, strict=True):
+        draw(axes, rows, presets, "train_s", "center left")
+        axes.set_xscale("log")
+        axes.set_xlim(left=0.4)  # room for the names
+        axes.set_xlabel("seconds of training")
+        axes.set_title(title, fontsize=10, loc="left")
+    panels[0].set_ylabel("success")
+    figure.savefig(DOCS / "learning.png")
+
+    figure = Figure(figsize=(6, 3.6), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    draw(axes, rows, LESSONS, "updates", "lower right")
+    axes.set_xlabel("updates")
+    axes.set_ylabel("success")
+    figure.savefig(DOCS / "lessons.png")
+
+
+if __name__ == "__main__":
+    main()
