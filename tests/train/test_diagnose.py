@@ -272,9 +272,9 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
         vision.guess.bias.fill_(-1.0 + 0.2)
         vision.goals.mean.fill_(0.5)
         vision.goals.scale.fill_(2.0)
-    found = EncoderGauge(vision, replay, straight_m).measure()
+    found = measure([EncoderGauge(vision, replay, straight_m)])
     assert set(found) <= set(METRICS)
-    assert "probe/guess_error_m" not in EncoderGauge(vision, replay).measure()
+    assert "probe/guess_error_m" not in measure([EncoderGauge(vision, replay)])
     if sees:
         assert found["probe/guess_error_m"] == pytest.approx(0.1, abs=1e-6)
         assert found["probe/position_r2"] > 0.99
