@@ -12,10 +12,10 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from puckrl.lab.figures import RUN_COLOURS, plain
 from puckrl.lab.results import read_table
 
 TABLE, DOCS = Path("results/learning.csv"), Path("docs")
-COLOURS = ("#2a9d58", "#3b6fb6", "#c8443a", "#e0a526", "#7a4fa3", "#3aa6a6", "#8a94a6")
 TWO_CORES = (
     "reach",
     "reach-pixels",
@@ -46,7 +46,7 @@ def draw(
     axes: Axes, rows: Rows, presets: Sequence[str], clock: str, names_at: str
 ) -> None:
     """Success of some presets, a line for each seed."""
-    for preset, colour in zip(presets, COLOURS, strict=False):
+    for preset, colour in zip(presets, RUN_COLOURS, strict=False):
         mine = [row for row in rows if row["preset"] == preset]
         label: str | None = preset
         for _, seed in groupby(mine, key=lambda row: row["seed"]):
@@ -55,8 +55,7 @@ def draw(
             label = None
     axes.axhline(0.95, color="#8a94a6", lw=0.6, ls=":")
     axes.set_ylim(-0.02, 1.02)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e6e9ef", lw=0.6)
+    plain(axes)
     axes.legend(frameon=False, fontsize=7, loc=names_at)
 
 
@@ -64,15 +63,15 @@ def main() -> None:
     """Draw both."""
     rows = read_table(TABLE)
     figure = Figure(figsize=(10, 3.8), dpi=110, layout="constrained")
-    both = zip(("two CPU cores", "one H100"), (TWO_CORES, ONE_GPU), strict=True)
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, (title, presets) in zip(panels, both, strict=True):
+    left, right = figure.subplots(1, 2, sharey=True)
+    panels = ((left, "two CPU cores", TWO_CORES), (right, "one H100", ONE_GPU))
+    for axes, title, presets in panels:
         draw(axes, rows, presets, "train_s", "center left")
         axes.set_xscale("log")
         axes.set_xlim(left=0.4)  # room for the names
         axes.set_xlabel("seconds of training")
         axes.set_title(title, fontsize=10, loc="left")
-    panels[0].set_ylabel("success")
+    left.set_ylabel("success")
     figure.savefig(DOCS / "learning.png")
 
     figure = Figure(figsize=(6, 3.6), dpi=110, layout="constrained")

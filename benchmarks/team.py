@@ -1,7 +1,7 @@
 """What several processes gain: whole runs by one and by more -> results/team.csv.
 
     python benchmarks/team.py push-gpu                       one GPU, then two
-    python benchmarks/team.py reach --processes 1 2 --seeds 1        the plumbing, on CPUs
+    OMP_NUM_THREADS=1 python benchmarks/team.py reach --seeds 1      the plumbing, on CPUs
 
 One row per evaluation. Runs of one seed differ in the number of processes, which share
 worlds, batches and replay, and in nothing else.

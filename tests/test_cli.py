@@ -66,6 +66,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 FRAMED = """\

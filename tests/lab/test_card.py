@@ -22,7 +22,7 @@ def final(success: float) -> Evaluation:
     ("reached_at_s", "success", "words"),
     [
         (100.0, 0.96, "first reached at 1:40: kept"),
-        (130.0, 0.96, "first reached at 2:10: late"),
+        (130.0, 0.96, "first reached at 2:10: MISSED"),
         # the interval reaches up to 1, but what counts is the rate itself
         (100.0, 0.94, "first reached at 1:40: MISSED"),
         (None, 0.96, "not reached: MISSED"),

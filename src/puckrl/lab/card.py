@@ -18,16 +18,14 @@ def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row], stop: str) -> s
     got = f"success {final.success:.3f} after {took} of training"
     if not expect.success:
         return f"{got}; {cfg.preset} has no bounds yet"
-    on_gpu = cfg.sim.backend == "warp"
-    where = "one H200" if on_gpu else "two CPU cores that multiply bfloat16"
+    where = "one H200" if cfg.sim.backend == "warp" else "two CPU cores with bfloat16"
     wanted = f"{expect.success:.2f} within {duration(expect.train_s)} on {where}"
     first = first_reach(rows, expect.success)
     when = f"first reached at {duration(first['train_s'])}" if first else "not reached"
-    if first and final.success >= expect.success:
-        kept = "kept" if first["train_s"] <= expect.train_s else "late"
-    else:
-        cut = stop == "interrupted"
-        kept = "not judged, it was interrupted" if cut else "MISSED"
+    in_time = first is not None and first["train_s"] <= expect.train_s
+    kept = "kept" if in_time and final.success >= expect.success else "MISSED"
+    if kept == "MISSED" and stop == "interrupted":
+        kept = "not judged, it was interrupted"
     return f"{got}; asked for {wanted}, {when}: {kept}"
 
 

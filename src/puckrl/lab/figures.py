@@ -13,7 +13,7 @@ from puckrl.train.sinks import Row
 
 _INK, _MUTED = "#1f2a44", "#8a94a6"
 _SUCCESS, _MOVING, _LOSS, _Q = "#2a9d58", "#e0a526", "#c8443a", "#3b6fb6"
-_RUNS = ("#2a9d58", "#3b6fb6", "#c8443a", "#e0a526", "#7a4fa3", "#3aa6a6")
+RUN_COLOURS = ("#2a9d58", "#3b6fb6", "#c8443a", "#e0a526", "#7a4fa3", "#3aa6a6", _MUTED)
 _SHADES: dict[Phase, str] = {
     "warm-up": "#eceff4",
     "flat": "#e3e6ec",
@@ -78,7 +78,7 @@ def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> 
     figure = Figure(figsize=(8, 4.5 + 0.3 * len(runs)), dpi=120, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, len(runs)])
     for i, (name, rows, verdict) in enumerate(runs):
-        color, y = _RUNS[i % len(_RUNS)], len(runs) - 1 - i
+        color, y = RUN_COLOURS[i % len(RUN_COLOURS)], len(runs) - 1 - i
         judged = column(rows, "eval/success")
         points = judged if judged[0] else column(rows, "train/success")
         upper.plot(*points, color=color, lw=1.6, label=name)
@@ -92,7 +92,7 @@ def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> 
     upper.set_ylim(-0.02, 1.02)
     upper.set_ylabel("success")
     upper.legend(frameon=False, fontsize=8, loc="best")
-    _plain(upper)
+    plain(upper)
     lower.set_yticks(range(len(runs)), [name for name, _, _ in reversed(runs)])
     lower.tick_params(axis="y", labelsize=7)
     lower.set_xlabel("env steps")
@@ -147,7 +147,7 @@ def _success(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_ylim(-0.02, 1.1)  # above 1 stand the names of the phases
     axes.set_ylabel("share of episodes")
     axes.legend(frameon=False, fontsize=8, loc="best")
-    _plain(axes)
+    plain(axes)
 
 
 def _causes(axes: Axes, rows: Sequence[Row]) -> None:
@@ -158,7 +158,7 @@ def _causes(axes: Axes, rows: Sequence[Row]) -> None:
     twin = axes.twinx()
     twin.plot(*column(rows, "train/q_mean"), color=_Q, lw=1)
     twin.set_ylabel("mean Q", color=_Q)
-    _plain(axes)
+    plain(axes)
     twin.spines[["top", "left"]].set_visible(False)
 
 
@@ -171,7 +171,8 @@ def _other_clocks(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_title(text, loc="right", fontsize=8, color=_MUTED)
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """Two spines and a pale grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e9ef", lw=0.6)
     axes.set_axisbelow(True)

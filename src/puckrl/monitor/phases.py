@@ -89,11 +89,10 @@ def progress(table: Table, facts: RunFacts) -> Progress | None:
         len(trained) >= 20
         and _judged_noise(judged, episodes) > 2 * noise(trained.y) + 0.02
     )
-    name = "train/success" if few and len(trained) >= _LEAST_POINTS else "eval/success"
-    if name == "eval/success" and len(judged) >= _LEAST_POINTS:
-        return _progress(name, judged, episodes or 100.0)
-    if name == "train/success":
-        return _progress(name, trained, 100.0)
+    if few and len(trained) >= _LEAST_POINTS:
+        return _progress("train/success", trained, 100.0)
+    if len(judged) >= _LEAST_POINTS:
+        return _progress("eval/success", judged, episodes or 100.0)
     for name in ("eval/return", "train/return"):
         curve = table.curve(name)
         if len(curve) >= _LEAST_POINTS:
@@ -106,7 +105,12 @@ def _judged_noise(judged: Curve, episodes: float | None) -> float:
 
     From the curve itself a steep climb over few points looks like noise.
     """
-    return noise(judged.y) if episodes is None else 0.5 / float(np.sqrt(episodes))
+    return noise(judged.y) if episodes is None else _counting(0.5, episodes)
+
+
+def _counting(rate: float, episodes: float) -> float:
+    """Deviation of a share of so many episodes, of which ``rate`` succeed: binomial."""
+    return float(np.sqrt(rate * (1 - rate) / episodes))
 
 
 def _from_return(name: str, curve: Curve, facts: RunFacts) -> Progress:
@@ -130,7 +134,7 @@ def _progress(name: str, curve: Curve, episodes: float, sure: bool = True) -> Pr
     # Nobody begins there: the climb was over before the first point.
     floor = floor if floor < 0.4 else 0.0
     chance = float(np.clip(floor, 0.02, 0.98))
-    counting = float(np.sqrt(chance * (1 - chance) / episodes))
+    counting = _counting(chance, episodes)
     # A steep climb over few points looks like noise: not more than thrice the counting's.
     sigma = max(counting, min(noise(raw.y), 3 * counting) if sure else noise(raw.y))
     return Progress(name, raw, smooth, floor, sigma, sure)

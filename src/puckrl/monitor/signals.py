@@ -66,7 +66,7 @@ PROBES: tuple[Signal, ...] = (
         "probe/guess_error_m",
         "m",
         "distance of the achieved goal that the auxiliary head guesses from the true one, the median",
-        "falls below half of the distance that counts as success",
+        "falls below half of the distance that counts as success; critics that see need less",
     ),
     Signal(
         "probe/encoder_rank", "1", "effective rank of the encoder's features", "tens"
