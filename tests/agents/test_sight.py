@@ -70,10 +70,12 @@ def copies(agent: ActorCritic) -> dict[str, Tensor]:
         ("critic", True, {"sight.online"}, set()),
         ("actor", True, set(), {"sight.online"}),
         ("both", True, {"sight.online"}, {"sight.online"}),
+        ("guess", True, {"sight.online"}, set()),
         ("none", True, set(), set()),
         ("critic", False, {"critic_sight.online"}, set()),
         ("actor", False, set(), {"actor_sight.online"}),
         ("both", False, {"critic_sight.online"}, {"actor_sight.online"}),
+        ("guess", False, {"critic_sight.online"}, {"actor_sight.online"}),
         ("none", False, set(), set()),
     ],
 )
@@ -133,7 +135,7 @@ def test_an_encoder_that_nobody_trains_stays_bit_for_bit(
         assert torch.equal(made.tensors()[name], before[name])
 
 
-@pytest.mark.parametrize("gradient", ["critic", "actor", "both"])
+@pytest.mark.parametrize("gradient", ["critic", "actor", "both", "guess"])
 def test_the_auxiliary_loss_counts_once_per_encoder(
     gradient: str, rng: torch.Generator
 ) -> None:
@@ -147,7 +149,7 @@ def test_the_auxiliary_loss_counts_once_per_encoder(
         of_critic = made._update_critic(batch(8, rng), torch.zeros(8))
         of_actor = made._update_actor(batch(8, rng).obs, torch.zeros(8, 3))
         lessons = ["train/aux_error" in metrics for metrics in (of_critic, of_actor)]
-        separate = gradient == "both" and not shared
+        separate = gradient in ("both", "guess") and not shared
         assert lessons == [gradient != "actor", gradient == "actor" or separate]
 
 
@@ -156,22 +158,35 @@ def _features(made: ActorCritic, vector: Tensor, pixels: Tensor) -> tuple[Any, A
     return functional_call(sight.vision, sight.flat.split(vector), (pixels,))
 
 
+def _huber(off: Tensor) -> Tensor:
+    """Slope 10 off within 0.1, else 1."""
+    return torch.where(off.abs() < 0.1, 5 * off**2, off.abs() - 0.05)
+
+
 def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
     """Honest TD3: the actor's loss plus the auxiliary one, by torch.autograd.grad."""
-    made = agent(max_grad_norm=0.0, aux_weight=0.7)
+    made = agent(max_grad_norm=0.0, aux_weight=0.7, use_guess=True)
     (sight,) = made.looks.sights.values()
     made.observe(small.obs(100, rng))
     obs = batch(8, rng).obs
     vectors = [made.actor.vector.clone(), sight.vector.clone()]
     actor, eyes = (v.requires_grad_() for v in vectors)
     features, guess = _features(made, eyes, obs["pixels"])
-    seen = {**obs, "actor.eyes": features}
+    mean, scale = sight.vision.goals.mean, sight.vision.goals.scale
+    wanted, goal = (
+        ((obs[name] - mean) * scale).clamp(-5, 5)
+        for name in ("achieved_goal", "desired_goal")
+    )
+    told = guess.detach()  # the guess learns nothing from the actor
+    seen = {
+        **obs,
+        "actor.eyes": features,
+        "actor.eyes.told": torch.cat([told, goal - told], dim=-1),
+    }
     action = torch.tanh(made.actor(actor, seen))
     q = made.critic(made.critic.vector, obs, action)
-    mean, scale = sight.vision.goals.mean, sight.vision.goals.scale
-    wanted = ((obs["achieved_goal"] - mean) * scale).clamp(-5, 5)
     loss = -q.mean() + made.cfg.action_l2 * (action**2).mean()
-    loss = loss + 0.7 * ((guess - wanted) ** 2).mean()
+    loss = loss + 0.7 * _huber(guess - wanted).mean()
     of_actor, of_eyes = torch.autograd.grad(loss, [actor, eyes])
     before = made.actor.vector.clone()
     with torch.no_grad():
@@ -189,6 +204,7 @@ def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
         ({}, {"sight"}),
         ({"aux_weight": 0.0}, set()),
         ({"encoder_gradient": "none"}, set()),
+        ({"encoder_gradient": "guess"}, {"sight"}),
         ({"shared": False, "encoder_gradient": "critic"}, {"critic_sight"}),
         (
             {"shared": False, "encoder_gradient": "both"},
@@ -201,6 +217,56 @@ def test_an_encoder_guesses_where_a_loss_teaches_it_to(
 ) -> None:
     sights = agent(actor_sensors=SEEING, critic_sensors=SEEING, **settings).looks.sights
     assert {name for name, sight in sights.items() if sight.guesses} == guessing
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({}, {"actor", "critic"}),
+        ({"use_guess": False}, set()),
+        ({"aux_weight": 0.0}, set()),
+        ({"encoder_gradient": "none"}, set()),
+        ({"shared": False, "encoder_gradient": "critic"}, {"critic"}),
+    ],
+)
+def test_only_a_guess_that_is_taught_is_told(
+    settings: dict[str, Any], told: set[str]
+) -> None:
+    seeing = {"actor_sensors": SEEING, "critic_sensors": SEEING}
+    made = agent(**seeing, **{"use_guess": True, **settings})
+    plain = agent(**seeing, **{**settings, "use_guess": False})
+    for name, (network, _) in made.networks.items():
+        more = len(network.vector) - len(plain.networks[name][0].vector)
+        # the guess and the way from there, to each of 16 hidden units
+        assert more == (2 * SPACES.goal_dim * 16 if name in told else 0)
+
+
+def test_an_encoder_that_learns_from_the_guess_ignores_the_critics(
+    rng: torch.Generator,
+) -> None:
+    """Its gradient is that of the auxiliary loss, whatever the critics are taught."""
+    made = agent(
+        encoder_gradient="guess",
+        actor_sensors=SEEING,
+        critic_sensors=SEEING,
+        use_guess=True,
+        max_grad_norm=0.0,
+    )
+    sight = made.looks.sights["sight"]
+    made.observe(small.obs(100, rng))
+    seen = batch(8, rng)
+    eyes = sight.vector.clone().requires_grad_()
+    _, guess = _features(made, eyes, seen.obs["pixels"])
+    mean, scale = sight.vision.goals.mean, sight.vision.goals.scale
+    wanted = ((seen.obs["achieved_goal"] - mean) * scale).clamp(-5, 5)
+    (expected,) = torch.autograd.grad(_huber(guess - wanted).mean(), [eyes])
+    with torch.no_grad():
+        metrics = made._update_critic(seen, 100 * torch.ones(8))
+    torch.testing.assert_close(
+        metrics["train/critic_encoder_grad_norm"], expected.norm()
+    )
+    step = made.cfg.sight.lr * expected / (expected.abs() + 1e-8)
+    torch.testing.assert_close(sight.vector, eyes.detach() - step, atol=1e-6, rtol=1e-4)
 
 
 def test_the_actors_loss_never_trains_through_what_the_critics_see(

@@ -42,6 +42,16 @@ SYMMETRIC = preset("push-pixels-symmetric")
         ),
         (sight(PIXELS, encoder_gradient="critic"), "error", "learns from nobody"),
         (sight(PIXELS, encoder_gradient="none"), "warning", "learns from nobody"),
+        (
+            sight(PIXELS, encoder_gradient="guess", aux_weight=0.0),
+            "error",
+            "learns from nobody",
+        ),
+        (
+            sight(PIXELS, use_guess=True, aux_weight=0.0),
+            "error",
+            "a guess that nobody teaches",
+        ),
         (sight(SYMMETRIC, encoder_gradient="actor"), "warning", "from the actor alone"),
         (
             replace(

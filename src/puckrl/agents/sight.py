@@ -7,11 +7,13 @@
     actor              the actor's loss: the critics see the state, or the features as
                        they are
     both               either, each in its own update
+    guess              the auxiliary loss alone; whoever sees takes the features as they are
     none               nothing: it stays as it was initialised
 
 A gradient reaches the encoder through the input of the network that is being updated
 only: the actor's loss never trains what the critics see. The auxiliary loss goes with
-the first network in this order that trains the encoder: critics, actor.
+the first network in this order that trains the encoder, or sees through it where it
+learns from the guess: critics, actor.
 """
 
 from collections.abc import Callable
@@ -28,7 +30,7 @@ from puckrl.nets.encoders import EncoderCfg
 from puckrl.nets.flat import Flat
 from puckrl.nets.vision import Vision
 
-Gradient = Literal["critic", "actor", "both", "none"]
+Gradient = Literal["critic", "actor", "both", "guess", "none"]
 Network = Literal["actor", "critic"]
 
 
@@ -39,7 +41,7 @@ class SightCfg:
     encoder: EncoderCfg = field(default_factory=EncoderCfg)
     """Pixels to features."""
     encoder_gradient: Gradient = "actor"
-    """Whose loss trains the encoder: critic, actor, both, none."""
+    """Whose loss trains the encoder: critic, actor, both, guess, none."""
     shared: bool = True
     """One encoder where actor and critics both see pixels; else one each."""
     lr: float = 3e-4
@@ -48,6 +50,8 @@ class SightCfg:
     """Gradients of the encoder are clipped to this norm; 0: never."""
     aux_weight: float = 1.0
     """Weight of guessing the achieved goal from the features; 0: do not."""
+    use_guess: bool = False
+    """Tell whoever sees the features the guess besides, and the way from it to the goal."""
     augment: AugmentKind = "none"
     """Random changes, drawn for observation and next one apart: none; shift, by up to 4
     pixels (DrQ); colour, gains and brightness; shift+colour."""
@@ -78,13 +82,20 @@ class Eyes:
     Args:
         name: what the features are called.
         sight: whose features.
+        cfg: what else the network is told, and whether its gradient reaches the encoder.
         aux_weight: weight of the auxiliary loss in this network's update.
     """
 
-    def __init__(self, name: str, sight: Sight, aux_weight: float) -> None:
+    def __init__(
+        self, name: str, sight: Sight, cfg: SightCfg, aux_weight: float
+    ) -> None:
         self.name, self.sight, self.aux_weight = name, sight, aux_weight
+        self._apart = cfg.encoder_gradient == "guess"
+        self._told = cfg.use_guess and sight.guesses
         self.features = {name: sight.vision.size}
-        """Names and lengths of what ``see`` adds."""
+        """Names and lengths of what the network gets of what ``see`` adds."""
+        if self._told:
+            self.features[f"{name}.told"] = 2 * sight.vision.goals.size
 
     @property
     def vector(self) -> Tensor:
@@ -99,7 +110,12 @@ class Eyes:
     def see(self, parameters: Tensor, obs: Obs) -> Obs:
         """The observation with features, (B, size), and the guess that they allow."""
         features, guess = self.sight.flat(parameters, obs["pixels"])
-        return {**obs, self.name: features, f"{self.name}.guess": guess}
+        shown = features.detach() if self._apart else features
+        seen = {**obs, self.name: shown, f"{self.name}.guess": guess}
+        if self._told:
+            told = self.sight.vision.told(guess, obs["desired_goal"])
+            seen[f"{self.name}.told"] = told
+        return seen
 
     def gaze(self, seen: Obs) -> Tensor:
         """Where in the pictures each channel looks, (B, channels, 2) in [0, 1]."""
@@ -169,16 +185,16 @@ def look(
     else:
         sights = {f"{name}_sight": Sight(cfg, make(), device) for name in sees}
         through = {name: sights[f"{name}_sight"] for name in sees}
-    taught = {
-        name: (through[name],) if cfg.encoder_gradient in (name, "both") else ()
-        for name in sees
-    }
+    teachers = sees if cfg.encoder_gradient == "both" else (cfg.encoder_gradient,)
+    if cfg.encoder_gradient == "guess":  # in one update for every encoder
+        teachers = sees if len(sights) > 1 else sees[-1:]
+    taught = {name: (through[name],) if name in teachers else () for name in sees}
     aux = {name: cfg.aux_weight * len(sight) for name, sight in taught.items()}
     if len(sights) == 1 and aux.get("critic"):
         aux["actor"] = 0.0  # it counts once for every encoder
     for name, sight in through.items():
         sight.guesses |= bool(cfg.aux_weight and taught[name])
-    eyes = {name: Eyes(f"{name}.eyes", through[name], aux[name]) for name in sees}
+    eyes = {name: Eyes(f"{name}.eyes", through[name], cfg, aux[name]) for name in sees}
     nothing = NoEyes(device)
     return Looks(
         actor=eyes.get("actor", nothing),

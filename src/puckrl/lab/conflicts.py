@@ -72,8 +72,10 @@ def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
         )
         if "pixels" in sensors
     ]
-    routed = cfg.agent.sight.encoder_gradient
-    taught = [name for name in sees if routed in (name, "both")]
+    sight = cfg.agent.sight
+    routed, guesses = sight.encoder_gradient, sight.aux_weight > 0
+    by_guess = routed == "guess" and guesses
+    taught = [name for name in sees if by_guess or routed in (name, "both")]
     if sees and not taught:
         yield Finding(
             "error" if routed != "none" else "warning",
@@ -81,7 +83,13 @@ def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
             f"pixels are seen by the {' and the '.join(sees)}; "
             f"use --agent.sight.encoder-gradient {sees[0]}",
         )
-    if taught == ["actor"] and len(sees) == 2 and cfg.agent.sight.shared:
+    if taught and sight.use_guess and not guesses:
+        yield Finding(
+            "error",
+            "the networks are told a guess that nobody teaches; set "
+            "--agent.sight.aux-weight 1 or drop --agent.sight.use-guess",
+        )
+    if taught == ["actor"] and len(sees) == 2 and sight.shared:
         yield Finding(
             "warning",
             "the encoder that the critics look through learns from the actor alone, whose "
