@@ -20,8 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
-from puckrl.lab.config import EvalCfg, RunCfg, config_hash, to_dict
+from puckrl.lab.config import EvalCfg, RunCfg, config_hash, from_dict, to_dict
 from puckrl.lab.presets import PRESETS, preset
 from puckrl.lab.results import Row, manifest, read_table, times_to, write_table
 from puckrl.lab.trial import trial
@@ -102,8 +103,12 @@ def earlier(table: Path, about: Mapping[str, Any]) -> list[dict[str, str]]:
     if not table.exists():
         return []
     settings = json.loads(table.with_suffix(".json").read_text())["settings"]
-    same = settings.get("config_hash") == about["settings"]["config_hash"]
-    return read_table(table) if same else []
+    try:
+        # not the hash of then: settings that came since have their defaults
+        before = config_hash(from_dict(settings["config"]))
+    except (KeyError, UserError):
+        return []
+    return read_table(table) if before == about["settings"]["config_hash"] else []
 
 
 def main() -> None:
