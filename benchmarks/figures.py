@@ -38,6 +38,8 @@ LESSONS = (
     "push-pixels-lessons-gpu",
     "push-pixels-lessons-nature-gpu",
     "push-pixels-lessons-actor-encoder-gpu",
+    "push-pixels-lessons-drq-gpu",
+    "push-pixels-lessons-no-proprio-gpu",
 )
 Rows = Sequence[dict[str, str]]
 
@@ -76,7 +78,7 @@ def main() -> None:
 
     figure = Figure(figsize=(6, 3.6), dpi=110, layout="constrained")
     axes = figure.subplots()
-    draw(axes, rows, LESSONS, "updates", "lower right")
+    draw(axes, rows, LESSONS, "updates", "upper left")
     axes.set_xlabel("updates")
     axes.set_ylabel("success")
     figure.savefig(DOCS / "lessons.png")
