@@ -29,7 +29,7 @@ from puckrl.replay.sampling import SamplingCfg
 
 TABLE = Path("results/ablations.csv")
 EPISODES, FINAL_EPISODES = 200, 500
-_WHOLE = preset("push-pixels")
+_WHOLE, _ALONE = preset("push-pixels"), preset("push-pixels-asymmetric")
 
 
 def _seeing(change: Callable[[SightCfg], SightCfg]) -> RunCfg:
@@ -59,8 +59,15 @@ CHANGES: dict[str, RunCfg] = {
     "uniform sampling": replace(
         _WHOLE, replay=replace(_WHOLE.replay, sampling=SamplingCfg(moving_share=0.0))
     ),
-    "no teacher": preset("push-pixels-asymmetric"),
-    "no teacher, critics see pixels": preset("push-pixels-symmetric"),
+    "no teacher": _ALONE,
+    "no teacher, critics see pixels": replace(
+        _ALONE,
+        agent=replace(
+            _ALONE.agent,
+            critic_sensors=MODES["pixels"],
+            sight=replace(_ALONE.agent.sight, encoder_gradient="critic"),
+        ),
+    ),
 }
 """One thing changed, by name."""
 

@@ -37,7 +37,7 @@ class Vision(nn.Module):
     def told(self, guess: Tensor, desired: Tensor) -> Tensor:
         """A guess, and the way from it to a desired goal, (B, 2 goal_dim).
 
-        Both in deviations of the achieved goal; whoever is told trains no guess.
+        Both in deviations of the achieved goal; nothing flows back into the guess.
         """
         guess = guess.detach()
         return torch.cat([guess, self.goals.normalise(desired.float()) - guess], dim=-1)

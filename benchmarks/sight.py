@@ -1,0 +1,156 @@
+"""How exactly an encoder can learn where the object is -> results/sight.csv.
+
+    python benchmarks/sight.py                               two cores: about ten minutes
+    python benchmarks/sight.py --sim warp --worlds 1024      on a GPU
+
+Supervised learning alone, apart from any policy: pictures of Push, half of the worlds with the
+scripted expert and noise, half at random, and encoders that guess the achieved goal from them by
+the auxiliary loss. One row per encoder and moment; errors are of worlds that were held out.
+"""
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.func import grad_and_value
+
+from puckrl.agents.adam import Adam
+from puckrl.agents.scripted import Random
+from puckrl.core.rng import generator
+from puckrl.core.runtime import has_fast_bf16, pick_device
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.lab.build import make_env
+from puckrl.lab.config import SimCfg
+from puckrl.lab.presets import preset
+from puckrl.lab.results import Row, manifest, write_table
+from puckrl.nets.encoders import Encoder, EncoderCfg
+from puckrl.nets.flat import Flat
+from puckrl.nets.vision import Vision
+
+TABLE = Path("results/sight.csv")
+ENCODERS = (
+    EncoderCfg(),
+    EncoderCfg(kind="drqv2", head="flatten-norm"),
+    EncoderCfg(kind="impala"),
+)
+STEPS = 150
+HELD_OUT = 8  # one world in so many
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What cameras saw, and where the object was."""
+
+    pixels: Tensor
+    """(n, channels, height, width) uint8."""
+    achieved: Tensor
+    """(n, 3) float32, metres."""
+
+
+def collect(env: GoalEnv) -> tuple[Pictures, Pictures]:
+    """Pictures to learn from, and of the worlds that are held out."""
+    chance = Random(env.spaces.action_dim, 0, env.sim.device)
+    expert = torch.arange(env.num_worlds, device=env.sim.device) % 2 == 0
+    obs, pixels, achieved = env.reset(), list[Tensor](), list[Tensor]()
+    for _ in range(STEPS):
+        random = chance.act(obs, explore=True)
+        scripted = env.task.expert(obs)
+        assert scripted is not None
+        noisy = (scripted.float() + 0.3 * random).clamp(-1.0, 1.0)
+        obs = env.step(torch.where(expert[:, None], noisy, random)).obs
+        pixels.append(obs["pixels"].clone())
+        achieved.append(obs["achieved_goal"].float())
+    world = torch.arange(env.num_worlds, device=env.sim.device)
+    held = world // 2 % HELD_OUT == 0  # of either kind
+
+    def of(worlds: Tensor) -> Pictures:
+        seen, places = ([x[worlds] for x in part] for part in (pixels, achieved))
+        return Pictures(torch.cat(seen), torch.cat(places))
+
+    return of(~held), of(held)
+
+
+def learn(
+    cfg: EncoderCfg,
+    lr: float,
+    train: Pictures,
+    test: Pictures,
+    args: argparse.Namespace,
+) -> list[Row]:
+    """One encoder's errors on the way."""
+    device = train.pixels.device
+    torch.manual_seed(0)
+    dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
+    _, channels, height, width = train.pixels.shape
+    vision = Vision(Encoder(cfg, channels, height, width, dtype), 3).to(device)
+    vision.goals.note(train.achieved)
+    flat = Flat(vision)
+    adam = Adam(flat.vector, lr, max_grad_norm=1.0)
+
+    def update(pixels: Tensor, achieved: Tensor) -> None:
+        def loss(parameters: Tensor) -> Tensor:
+            return vision.error(flat(parameters, pixels)[1], achieved)
+
+        adam.step(flat.vector, grad_and_value(loss)(flat.vector)[0])
+
+    compiled = torch.compile(update)
+    rng, rows = generator(0, "sight", device), list[Row]()
+    for number in range(1, args.updates + 1):
+        at = torch.randint(
+            len(train.pixels), (args.batch,), generator=rng, device=device
+        )
+        compiled(train.pixels[at], train.achieved[at])
+        if number % (args.updates // 8) == 0:
+            off_m = errors_m(vision, test)
+            rows.append(
+                {
+                    "encoder": cfg.kind,
+                    "head": cfg.head,
+                    "lr": lr,
+                    "updates": number,
+                    "median_mm": round(1e3 * float(off_m.median()), 2),
+                    "worst_tenth_mm": round(1e3 * float(off_m.quantile(0.9)), 2),
+                }
+            )
+            print(*rows[-1].values(), flush=True)
+    return rows
+
+
+def errors_m(vision: Vision, test: Pictures) -> Tensor:
+    """Distances of the guesses from the truth, (n,)."""
+    guesses = [vision(part)[1] for part in test.pixels.split(256)]
+    return (vision.place(torch.cat(guesses)) - test.achieved).norm(dim=1)
+
+
+@torch.no_grad()
+def main() -> None:
+    """Collect, learn, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sim", choices=["cpu", "warp"], default="cpu")
+    parser.add_argument("--worlds", type=int, default=128)
+    parser.add_argument("--updates", type=int, default=1_000)
+    parser.add_argument("--batch", type=int, default=128)
+    args = parser.parse_args()
+    cfg = preset("push-pixels-gpu")
+    device = pick_device("cpu" if args.sim == "cpu" else cfg.device)
+    sim = SimCfg() if args.sim == "cpu" else cfg.sim
+    env = make_env(
+        "push",
+        replace(sim, num_worlds=args.worlds),
+        pixels=cfg.pixels,
+        device=device,
+    )
+    train, test = collect(env)
+    rows = [
+        row
+        for encoder in ENCODERS
+        for lr in (1e-3, 3e-4)
+        for row in learn(encoder, lr, train, test, args)
+    ]
+    write_table(TABLE, rows, manifest(device, **vars(args)))
+
+
+if __name__ == "__main__":
+    main()
