@@ -129,9 +129,10 @@ def main() -> None:
     """Collect, learn, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sim", choices=["cpu", "warp"], default="cpu")
-    parser.add_argument("--worlds", type=int, default=128)
-    parser.add_argument("--updates", type=int, default=1_000)
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--worlds", type=int, default=64)
+    parser.add_argument("--updates", type=int, default=800)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--lr", type=float, nargs="+", default=[1e-3])
     args = parser.parse_args()
     cfg = preset("push-pixels-gpu")
     device = pick_device("cpu" if args.sim == "cpu" else cfg.device)
@@ -146,7 +147,7 @@ def main() -> None:
     rows = [
         row
         for encoder in ENCODERS
-        for lr in (1e-3, 3e-4)
+        for lr in args.lr
         for row in learn(encoder, lr, train, test, args)
     ]
     write_table(TABLE, rows, manifest(device, **vars(args)))
