@@ -1,10 +1,49 @@
 """A captured function does what the eager one does."""
 
+import gc
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from puckrl.core.capture import Captured
+
+
+class Tape:
+    """Repeats a call instead of kernels."""
+
+    def __init__(self) -> None:
+        self.collected_garbage: list[bool] = []
+        self._function: Callable[[], Any] = lambda: None
+        self._result = torch.zeros(())
+
+    def record(self, function: Callable[[], Any]) -> Any:
+        self.collected_garbage.append(gc.isenabled())
+        self._function = function
+        self._result = torch.zeros_like(function())
+        return self._result
+
+    def replay(self) -> None:
+        self._result.copy_(self._function())
+
+
+def test_inputs_of_every_type_reach_the_recording() -> None:
+    captured = Captured(lambda x, n, y: x * n + y, Tape())
+    for i in range(8):
+        x, n, y = torch.full((2,), 0.5 * i), torch.tensor([i, 2]), torch.ones(2) * i
+        expected = x * n + y
+        assert torch.equal(captured(x, n, y), expected), f"call {i}"
+
+
+def test_no_garbage_is_collected_during_a_recording() -> None:
+    tape = Tape()
+    captured = Captured(lambda x: x + 1, tape)
+    for _ in range(6):
+        captured(torch.zeros(2))
+    assert tape.collected_garbage == [False]
+    assert gc.isenabled()
 
 
 @pytest.mark.gpu

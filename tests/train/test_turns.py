@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from puckrl.core.clock import Clock
+from puckrl.core.runtime import torch_threads
 from puckrl.core.stream import SideStream
-from puckrl.core.types import Obs
+from puckrl.core.types import Batch, Obs
 from puckrl.lab.build import Parts, build
 from puckrl.lab.config import RunCfg
 from puckrl.lab.presets import preset
@@ -95,6 +96,25 @@ def test_who_plays_has_the_weights_of_the_turns_beginning(
     assert len(during) == STEPS
     assert torch.equal(during[0], begin) != compiles
     assert not torch.equal(during[1], during[0])
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_every_round_of_a_run_has_as_many_threads(
+    overlap: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first, which compiles, too: another number would compile all of it once more."""
+    parts, threads = build(cfg(overlap=overlap)), set[int]()
+    parts.learner.ready = False
+    update = parts.agent.update
+
+    def noting(batch: Batch) -> dict[str, Tensor]:
+        threads.add(torch.get_num_threads())
+        return update(batch)
+
+    monkeypatch.setattr(parts.agent, "update", noting)
+    with torch_threads(2):
+        turns(parts, 13)
+    assert len(threads) == 1
 
 
 def test_noise_is_that_of_the_run() -> None:

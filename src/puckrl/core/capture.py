@@ -4,7 +4,10 @@ An update launches hundreds of kernels of a few microseconds each; replaying the
 one graph removes the launches, which are most of the time.
 """
 
-from collections.abc import Callable
+import gc
+from collections import defaultdict
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -62,6 +65,19 @@ def forget_recordings() -> None:
         graph.forget()
 
 
+@contextmanager
+def _keeping_garbage() -> Generator[None]:
+    """Nothing is collected inside: CUDA aborts the process that frees during a recording."""
+    gc.collect()
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class Captured:
     """Calls ``function`` through a CUDA graph; inputs are copied into fixed buffers.
 
@@ -93,13 +109,24 @@ class Captured:
             # specialised on that, and would compile again inside the recording.
             clones = {id(leaf): leaf.clone() for leaf in leaves}
             self._buffers = [clones[id(leaf)] for leaf in leaves]
-        for buffer, leaf in zip(self._buffers, leaves, strict=True):
-            buffer.copy_(leaf, non_blocking=True)
+        self._fill(leaves)
         if self._calls <= _WARM_UP_CALLS:
             return self._function(*pytree.tree_unflatten(self._buffers, structure))
         if self._calls == _WARM_UP_CALLS + 1:  # recording runs nothing
-            self._outputs = self._graph.record(
-                lambda: self._function(*pytree.tree_unflatten(self._buffers, structure))
-            )
+            with _keeping_garbage():
+                self._outputs = self._graph.record(
+                    lambda: self._function(
+                        *pytree.tree_unflatten(self._buffers, structure)
+                    )
+                )
         self._graph.replay()
         return self._outputs
+
+    def _fill(self, leaves: list[Tensor]) -> None:
+        """Copy the inputs, all of a type with one kernel."""
+        kinds = defaultdict[torch.dtype, list[tuple[Tensor, Tensor]]](list)
+        for pair in zip(self._buffers, leaves, strict=True):
+            kinds[pair[0].dtype].append(pair)
+        for pairs in kinds.values():
+            buffers, values = map(list, zip(*pairs, strict=True))
+            torch._foreach_copy_(buffers, values)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]

@@ -100,7 +100,8 @@ class Overlapped:
         learner = self._learner
         self._lessons, self._asked = learner.lessons(), 0
         self._stand_in.load(learner.agent.tensors())
-        compile_first(learner, self._lessons, clock, say)
+        with torch_threads(1):  # another number below would compile once more
+            compile_first(learner, self._lessons, clock, say)
         say("warming up" if learner.warming_up else "learning")
         policy = learner.policy if learner.warming_up else self._stand_in
         with clock.phase("overlap"), torch_threads(1):
