@@ -1,9 +1,12 @@
 """An ensemble is nothing but separate networks side by side."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
 
-from puckrl.nets.blocks import EnsembleLinear, EnsembleMLP
+from puckrl.nets.blocks import EnsembleLinear, EnsembleMLP, aligned_bmm, narrow_bmm
 from tests.oracles import PlainMLP
 
 # float32 sums in another order
@@ -63,6 +66,27 @@ def test_bf16_is_close_to_fp32_and_not_equal(rng: torch.Generator) -> None:
     assert 0 < apart < _BF16_TOLERANCE
     assert rough(x).dtype == torch.float32
     assert all(p.dtype == torch.float32 for p in rough.parameters())
+
+
+@pytest.mark.parametrize(
+    ("product", "inputs", "outputs"),
+    [(aligned_bmm, 35, 16), (aligned_bmm, 40, 16), (narrow_bmm, 32, 1)],
+)
+def test_products_made_for_a_gpu_are_plain_ones(
+    product: Callable[[Tensor, Tensor], Tensor],
+    inputs: int,
+    outputs: int,
+    rng: torch.Generator,
+) -> None:
+    x = torch.randn(2, 11, inputs, generator=rng)
+    weight = torch.randn(2, inputs, outputs, generator=rng)
+    grads = list[tuple[Tensor, ...]]()
+    for way in (product, torch.bmm):
+        leaves = x.clone().requires_grad_(), weight.clone().requires_grad_()
+        y = way(*leaves)
+        grads.append((y, *torch.autograd.grad(y.square().sum(), leaves)))
+    for got, want in zip(*grads, strict=True):
+        torch.testing.assert_close(got, want, atol=1e-3, rtol=1e-4)
 
 
 def test_initial_weights_fill_the_range_of_torch_linear() -> None:
