@@ -30,6 +30,16 @@ def test_imports_only_go_down() -> None:
     assert "0 broken" in done.stdout
 
 
+def test_a_run_from_state_starts_without_mujoco_warp() -> None:
+    """Importing it takes longer than Reach takes to learn."""
+    code = (
+        "import sys; from puckrl.cli import commands; from puckrl.lab import plan, session; "
+        "from puckrl.lab.build import build; from puckrl.lab.presets import preset; "
+        "build(preset('reach')); sys.exit('mujoco_warp' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def _table_rows(docstring: str) -> list[str]:
     """First column of the docstring's table; lines that continue a row have none."""
     lines = [line.strip("\n") for line in docstring.splitlines()]

@@ -9,6 +9,7 @@ not call it after a step, of the last substep but one, like every site position.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,8 +17,10 @@ from torch import Tensor
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, PixelSpace
 from puckrl.envs.stack import FrameStack
-from puckrl.sim.camera import Camera
 from puckrl.sim.randomise import RandomiseCfg, Randomiser
+
+if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
+    from puckrl.sim.camera import Camera
 
 PLAIN = RandomiseCfg()
 
@@ -33,7 +36,7 @@ class Cameras:
 
     def __init__(
         self,
-        cameras: Sequence[Camera],
+        cameras: "Sequence[Camera]",
         stack: int,
         randomise: RandomiseCfg = PLAIN,
     ) -> None:

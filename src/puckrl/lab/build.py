@@ -1,4 +1,8 @@
-"""RunCfg -> live objects; the only place that picks backends, agents and compilers."""
+"""RunCfg -> live objects; the only place that picks backends, agents and compilers.
+
+Cameras and the GPU's physics are imported by whoever asks for them: mujoco_warp takes
+seconds.
+"""
 
 import logging
 import warnings
@@ -24,10 +28,8 @@ from puckrl.lab.config import PixelsCfg, RunCfg, SimCfg
 from puckrl.lab.share import share
 from puckrl.replay.episodes import EpisodeRing
 from puckrl.sim.backend import Sim
-from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.viewpoints import viewpoint
-from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
 from puckrl.train.diagnose import (
@@ -117,6 +119,8 @@ def make_cameras(
     views = [viewpoint(name, task.viewpoints) for name in cfg.viewpoints]
     if not views:
         return NoCameras()
+    from puckrl.sim.camera import Camera, CameraCfg
+
     cameras = [
         Camera(
             sim,
@@ -140,6 +144,8 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
         model = task.scene().compile()
         return CpuSim(model, cfg.num_worlds, cfg.num_threads)
     assert cfg.backend == "warp", cfg.backend
+    from puckrl.sim.warp import WarpSim
+
     if device.type == "cpu":
         log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")
     else:

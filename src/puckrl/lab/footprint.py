@@ -14,7 +14,6 @@ from torch import Tensor
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab.config import PixelsCfg
 from puckrl.nets.encoders import EncoderCfg, layer_table
-from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.viewpoints import viewpoint
 
 _FAR_M = 50.0
@@ -51,6 +50,8 @@ def _footprint(
     env: GoalEnv, cfg: PixelsCfg, name: str, encoder: EncoderCfg, body: int
 ) -> Footprint:
     """Draw with and without the object; put it back."""
+    from puckrl.sim.camera import Camera, CameraCfg  # mujoco_warp takes seconds
+
     view = viewpoint(name, env.task.viewpoints)
     camera = Camera(
         env.sim,

@@ -14,7 +14,6 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from puckrl.core.errors import UserError
 from puckrl.sim.backend import Sim
-from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.viewpoints import Vec3, Viewpoint
 
 BACKDROP: Vec3 = (0.075, 0.09, 0.125)
@@ -95,6 +94,8 @@ class Film:
             raise UserError(
                 f"a film needs a camera that stands still; this one sits on {view.body!r}"
             )
+        from puckrl.sim.camera import Camera, CameraCfg  # mujoco_warp takes seconds
+
         width, height = (round(_SUPERSAMPLING * pixels) for pixels in size)
         cfg = CameraCfg(
             width=width,

@@ -10,13 +10,16 @@ from simulation to the real world", section III.A.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
-from puckrl.sim.camera import Camera
+
+if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
+    from puckrl.sim.camera import Camera
 
 _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
 
@@ -66,7 +69,7 @@ class Randomiser:
         cameras: theirs; with ``varied`` looks if anything is to change.
     """
 
-    def __init__(self, cfg: RandomiseCfg, cameras: Sequence[Camera]) -> None:
+    def __init__(self, cfg: RandomiseCfg, cameras: "Sequence[Camera]") -> None:
         self._cfg, self._cameras = cfg, cameras
         # every row is the same at first
         self._plain = [
