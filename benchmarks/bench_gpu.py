@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import get_args
 
-from puckrl.lab.results import manifest, write_table
+from puckrl.lab.results import Row, manifest, write_table
 from puckrl.lab.sweep import SweepCfg, sweep
 from puckrl.tasks.task import Contacts
 
@@ -35,8 +35,14 @@ def main() -> None:
         device=args.device,
         contacts=tuple(args.contacts),
     )
-    rows = [{"task": cfg.task, **row} for row in sweep(cfg, print)]
-    write_table(args.out, rows, manifest(cfg=vars(cfg)))
+    rows, about = list[Row](), manifest(cfg=vars(cfg))
+
+    def note(row: Row) -> None:
+        rows.append({"task": cfg.task, **row})
+        write_table(args.out, rows, about)  # after each: an interrupted sweep counts
+        print(row)
+
+    sweep(cfg, note)
 
 
 if __name__ == "__main__":

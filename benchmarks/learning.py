@@ -139,8 +139,10 @@ def main() -> None:
     )
     table = RESULTS / f"learning_{args.preset}.csv"
     for seed in range(args.first, args.first + args.seeds):
-        # after each: an interrupted series counts
-        store(table, measure(replace(base, seed=seed), args.keep), about)
+        rows = measure(replace(base, seed=seed), args.keep)
+        if rows[0]["stop"] == "interrupted":
+            raise SystemExit(f"seed {seed} was interrupted: its run says nothing")
+        store(table, rows, about)  # after each: an interrupted series counts
     for line in summary(args.preset, read_table(table)):
         print(*(f"{key} {value}" for key, value in line.items()))
 

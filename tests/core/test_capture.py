@@ -29,12 +29,13 @@ class Tape:
         self._result.copy_(self._function())
 
 
-def test_inputs_of_every_type_reach_the_recording() -> None:
-    captured = Captured(lambda x, n, y: x * n + y, Tape())
+def test_inputs_of_every_type_and_size_reach_the_recording() -> None:
+    captured = Captured(lambda x, n, y, big: x * n + y + big.sum(), Tape())
     for i in range(8):
         x, n, y = torch.full((2,), 0.5 * i), torch.tensor([i, 2]), torch.ones(2) * i
-        expected = x * n + y
-        assert torch.equal(captured(x, n, y), expected), f"call {i}"
+        big = torch.zeros(1_500_000, dtype=torch.uint8)
+        big[-1] = i
+        assert torch.equal(captured(x, n, y, big), x * n + y + i), f"call {i}"
 
 
 def test_no_garbage_is_collected_during_a_recording() -> None:

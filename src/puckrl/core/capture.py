@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 _WARM_UP_CALLS = 3
+_SMALL_BYTES = 1 << 20
 
 
 class Graph(Protocol):
@@ -123,10 +124,13 @@ class Captured:
         return self._outputs
 
     def _fill(self, leaves: list[Tensor]) -> None:
-        """Copy the inputs, all of a type with one kernel."""
+        """Copy the inputs: small ones of a type with one kernel, pictures as memory."""
         kinds = defaultdict[torch.dtype, list[tuple[Tensor, Tensor]]](list)
-        for pair in zip(self._buffers, leaves, strict=True):
-            kinds[pair[0].dtype].append(pair)
+        for buffer, leaf in zip(self._buffers, leaves, strict=True):
+            if buffer.nbytes > _SMALL_BYTES:
+                buffer.copy_(leaf, non_blocking=True)
+            else:
+                kinds[buffer.dtype].append((buffer, leaf))
         for pairs in kinds.values():
             buffers, values = map(list, zip(*pairs, strict=True))
             torch._foreach_copy_(buffers, values)  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]

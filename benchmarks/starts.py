@@ -1,0 +1,88 @@
+"""How long a run takes to begin, with and without compiled kernels -> results/starts.csv.
+
+    python benchmarks/starts.py push-gpu push-pixels-gpu
+
+Every preset starts twice, each time in a process of its own: first with empty folders for
+what Warp and torch compile, then with what the first start has left there.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from puckrl.core.runtime import pick_device, torch_threads
+from puckrl.lab.build import build
+from puckrl.lab.config import config_hash
+from puckrl.lab.presets import PRESETS, preset
+from puckrl.lab.results import Row, manifest, write_table
+
+TABLE = Path("results/starts.csv")
+FOLDERS = ("WARP_CACHE_PATH", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+
+
+def begin(name: str, started: float) -> Row:
+    """The run up to its first updates.
+
+    Args:
+        name: of a preset.
+        started: when this process did, seconds since the epoch.
+
+    Returns:
+        Seconds to the end of the first control step of all worlds, Python's imports
+        included, and seconds that the first round of updates took.
+    """
+    parts = build(preset(name))
+    with torch_threads(1):
+        parts.collector.collect(parts.learner.policy, 1)
+        first_step_s = time.time() - started
+        while parts.learner.warming_up:
+            parts.collector.collect(parts.learner.policy, parts.env.spaces.horizon)
+    from puckrl.lab.bench_parts import learn  # and, behind it, what only cameras need
+
+    start = time.perf_counter()
+    learn(parts, parts.agent.updates_per_round)
+    return {
+        "first_step_s": round(first_step_s, 1),
+        "first_updates_s": round(time.perf_counter() - start, 1),
+    }
+
+
+def twice(name: str) -> list[Row]:
+    """Both starts of one preset."""
+    with tempfile.TemporaryDirectory() as root:
+        env = os.environ | {key: str(Path(root) / key) for key in FOLDERS}
+        return [{"preset": name, "start": n, **_apart(name, env)} for n in (1, 2)]
+
+
+def _apart(name: str, env: dict[str, str]) -> Row:
+    """``begin`` in a process of its own."""
+    command = [sys.executable, __file__, name, "--started", str(time.time())]
+    done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    """Start and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("presets", nargs="+", choices=list(PRESETS))
+    parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.started is not None:
+        print(json.dumps(begin(args.presets[0], args.started)))
+        return
+    rows = list[Row]()
+    hashes = {config_hash(preset(name)): name for name in args.presets}
+    about = manifest(pick_device(preset(args.presets[0]).device), config_hashes=hashes)
+    for name in args.presets:
+        rows += twice(name)
+        write_table(TABLE, rows, about)
+        print(*rows[-2:], sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""How long an update takes, as written and compiled -> results/updates.csv.
+
+    python benchmarks/updates.py push-gpu push-pixels-gpu --student-batch 512
+
+An update includes looking up its batch and, with a teacher, the student's share: the pictures
+that it imitates. With ``--student-batch`` presets that have a student are measured with so
+many pictures too.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from puckrl.core.runtime import pick_device
+from puckrl.lab.bench_parts import bench_update
+from puckrl.lab.config import RunCfg, config_hash
+from puckrl.lab.presets import PRESETS, preset
+from puckrl.lab.results import Row, manifest, write_table
+
+TABLE = Path("results/updates.csv")
+
+
+def measure(cfg: RunCfg) -> list[Row]:
+    """A row as written, and one compiled."""
+    sizes: Row = {
+        "preset": cfg.preset,
+        "batch": cfg.agent.batch_size,
+        "pictures": pictures(cfg),
+    }
+    return [
+        {**sizes, **row, "ms": round(1e3 / float(row["per_s"]), 3)}
+        for row in bench_update(cfg, least_updates=500, repeats=5)
+    ]
+
+
+def pictures(cfg: RunCfg) -> int:
+    """Observations with pictures in an update; 0 from state."""
+    if not cfg.pixels.viewpoints:
+        return 0
+    return getattr(cfg.agent, "student_batch", cfg.agent.batch_size)
+
+
+def variants(name: str, student_batch: int | None) -> Iterator[RunCfg]:
+    """The preset, and with the other number of pictures where it has a student."""
+    cfg = preset(name)
+    yield cfg
+    if student_batch is not None and hasattr(cfg.agent, "student_batch"):
+        yield replace(cfg, agent=replace(cfg.agent, student_batch=student_batch))
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("presets", nargs="+", choices=list(PRESETS))
+    parser.add_argument("--student-batch", type=int)
+    args = parser.parse_args()
+    configs = [
+        cfg for name in args.presets for cfg in variants(name, args.student_batch)
+    ]
+    rows = list[Row]()
+    about = manifest(
+        pick_device(configs[0].device),
+        config_hashes={config_hash(cfg): cfg.preset for cfg in configs},
+    )
+    for cfg in configs:
+        rows += measure(cfg)
+        write_table(TABLE, rows, about)  # after each: an interrupted series counts
+        print(*rows[-2:], sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
