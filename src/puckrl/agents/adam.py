@@ -38,12 +38,21 @@ class Adam:
         self.first.lerp_(grad, 1 - _BETA_1)
         self.second.lerp_(grad.square(), 1 - _BETA_2)
         # torch.optim.Adam's order: eps is added to the bias-corrected root
-        root = (self.second / (1 - _BETA_2**self.steps).float()).sqrt()
-        vector -= (
-            (self.lr / (1 - _BETA_1**self.steps)).float() * self.first / (root + _EPS)
-        )
+        root = (self.second / _number(1 - _BETA_2**self.steps)).sqrt()
+        rate = _number(self.lr / (1 - _BETA_1**self.steps))
+        vector -= rate * self.first / (root + _EPS)
         return norm
 
     def state(self) -> dict[str, Tensor]:
         """Live tensors for a checkpoint."""
         return {"first": self.first, "second": self.second, "steps": self.steps}
+
+
+def _number(x: Tensor) -> Tensor:
+    """The same, () float64 to (1,) float32, in memory of its own.
+
+    A compiler that may fuse powers into the loop over all parameters computes them there
+    again and again, which takes longer than the rest of the step. It does not fuse what
+    ``as_strided`` looks at.
+    """
+    return x.float().as_strided((1,), (1,))

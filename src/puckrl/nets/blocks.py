@@ -34,13 +34,10 @@ class EnsembleLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X W + b for every member."""
-        dtype, weight = self.compute_dtype, self.weight
+        dtype, product = self.compute_dtype, torch.bmm
         if x.is_cuda:
-            product = narrow_bmm if weight.shape[-1] == 1 else aligned_bmm
-            return product(x.to(dtype), weight.to(dtype)).float() + self.bias
-        if dtype == torch.float32:
-            return torch.baddbmm(self.bias, x, weight)
-        return torch.bmm(x.to(dtype), weight.to(dtype)).float() + self.bias
+            product = narrow_bmm if self.weight.shape[-1] == 1 else aligned_bmm
+        return product(x.to(dtype), self.weight.to(dtype)).float() + self.bias
 
     def extra_repr(self) -> str:
         """E x in -> out."""
