@@ -15,11 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from puckrl.core.runtime import pick_device, torch_threads
+from puckrl.core.runtime import torch_threads
 from puckrl.lab.build import build
-from puckrl.lab.config import config_hash
 from puckrl.lab.presets import PRESETS, preset
-from puckrl.lab.results import Row, manifest, write_table
+from puckrl.lab.results import Row, manifest_of, write_table
 
 TABLE = Path("results/starts.csv")
 FOLDERS = ("WARP_CACHE_PATH", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
@@ -75,9 +74,7 @@ def main() -> None:
     if args.started is not None:
         print(json.dumps(begin(args.presets[0], args.started)))
         return
-    rows = list[Row]()
-    hashes = {config_hash(preset(name)): name for name in args.presets}
-    about = manifest(pick_device(preset(args.presets[0]).device), config_hashes=hashes)
+    rows, about = list[Row](), manifest_of([preset(name) for name in args.presets])
     for name in args.presets:
         rows += twice(name)
         write_table(TABLE, rows, about)

@@ -9,10 +9,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from puckrl.core.runtime import pick_device
-from puckrl.lab.config import EvalCfg, RunCfg, config_hash
+from puckrl.lab.config import EvalCfg, RunCfg
 from puckrl.lab.presets import preset
-from puckrl.lab.results import Row, manifest, write_table
+from puckrl.lab.results import Row, manifest_of, write_table
 from puckrl.lab.trial import trial
 
 TABLE = Path("results/turns.csv")
@@ -57,11 +56,7 @@ def main() -> None:
         for seed in range(args.seeds)
         for cfg in ways(name, seed)
     ]
-    rows = list[Row]()
-    about = manifest(
-        pick_device(configs[0].device),
-        config_hashes={config_hash(cfg): cfg.preset for cfg in configs},
-    )
+    rows, about = list[Row](), manifest_of(configs)
     for cfg in configs:
         rows += measure(cfg)
         write_table(TABLE, rows, about)  # after each: an interrupted series counts

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from puckrl.core.runtime import pick_device
 from puckrl.lab.bench_parts import bench_update
-from puckrl.lab.config import RunCfg, config_hash
+from puckrl.lab.config import RunCfg
 from puckrl.lab.presets import PRESETS, preset
-from puckrl.lab.results import Row, manifest, write_table
+from puckrl.lab.results import Row, manifest_of, write_table
 
 TABLE = Path("results/updates.csv")
 
@@ -58,11 +57,7 @@ def main() -> None:
     configs = [
         cfg for name in args.presets for cfg in variants(name, args.student_batch)
     ]
-    rows = list[Row]()
-    about = manifest(
-        pick_device(configs[0].device),
-        config_hashes={config_hash(cfg): cfg.preset for cfg in configs},
-    )
+    rows, about = list[Row](), manifest_of(configs)
     for cfg in configs:
         rows += measure(cfg)
         write_table(TABLE, rows, about)  # after each: an interrupted series counts

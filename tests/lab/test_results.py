@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from puckrl.core.errors import UserError
-from puckrl.lab.results import manifest, read_table, times_to, write_table
+from puckrl.lab.config import config_hash
+from puckrl.lab.presets import preset
+from puckrl.lab.results import (
+    manifest,
+    manifest_of,
+    read_table,
+    times_to,
+    write_table,
+)
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -29,6 +37,14 @@ def test_a_manifest_names_no_folder_of_a_machine(
     words = ["/home/me/bench.py", "--keep", "/home/me/runs", "--task", "push"]
     monkeypatch.setattr("sys.argv", words)
     assert manifest()["argv"] == ["bench.py", "--keep", "runs", "--task", "push"]
+
+
+def test_a_manifest_of_runs_names_every_configuration() -> None:
+    configs = [preset("reach"), preset("push")]
+    about = manifest_of(configs)
+    hashes = about["settings"]["config_hashes"]
+    assert hashes == {config_hash(cfg): cfg.preset for cfg in configs}
+    assert len(hashes) == 2
 
 
 @pytest.mark.parametrize("rows", [[], [{"a": 1}, {"b": 1}]])

@@ -52,7 +52,7 @@ def _number(x: Tensor) -> Tensor:
     """The same, () float64 to (1,) float32, in memory of its own.
 
     A compiler that may fuse powers into the loop over all parameters computes them there
-    again and again, which takes longer than the rest of the step. It does not fuse what
-    ``as_strided`` looks at.
+    again and again, which takes about as long as the rest of the step. It does not fuse
+    what ``as_strided`` looks at.
     """
     return x.float().as_strided((1,), (1,))

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 
 from puckrl.core.errors import UserError
+from puckrl.core.runtime import pick_device
+from puckrl.lab.config import RunCfg, config_hash
 from puckrl.lab.provenance import provenance
 
 Row = Mapping[str, str | int | float]
@@ -35,6 +37,12 @@ def manifest(device: torch.device | None = None, **settings: object) -> dict[str
         "load_average": os.getloadavg(),
         "settings": settings,
     }
+
+
+def manifest_of(configs: Sequence[RunCfg]) -> dict[str, Any]:
+    """``manifest`` of runs: the device of the first, and each one's hash and preset."""
+    hashes = {config_hash(cfg): cfg.preset for cfg in configs}
+    return manifest(pick_device(configs[0].device), config_hashes=hashes)
 
 
 def write_table(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
