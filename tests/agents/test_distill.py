@@ -50,11 +50,38 @@ def test_the_policy_imitates_at_the_last_transitions_of_a_round(
     parameters = agent.actor.vector.clone().requires_grad_(True)
     loss = (torch.tanh(agent.actor(parameters, last)) - wanted).square().mean()
     (expected,) = torch.autograd.grad(loss, parameters)
-    # Both see the teacher after its own step: a step of nothing keeps it in place.
-    agent.teacher_adam.lr = 0.0
+    before = agent.teacher.vector.clone()
     metrics = agent.update(batch)
     torch.testing.assert_close(metrics["train/actor_loss"], loss.detach())
     torch.testing.assert_close(metrics["train/actor_grad_norm"], expected.norm())
+    # It imitated the teacher of before, and will the teacher of now.
+    assert not torch.equal(agent.teacher.vector, before)
+    assert torch.equal(agent.example, agent.teacher.vector)
+    other = small.distill(seed=1, student_batch=3)
+    other.load(agent.tensors())
+    assert torch.equal(other.example, agent.example)
+
+
+@pytest.mark.parametrize("augment", ["none", "shift"])
+def test_the_order_of_the_strands_does_not_matter(
+    augment: str, rng: torch.Generator
+) -> None:
+    one, two = (
+        seeing("distill", student_batch=4, augment=augment, tune_alpha=True)
+        for _ in range(2)
+    )
+    assert isinstance(one, Distill)
+    batch = thrifty(one, rng)
+    noise = torch.randn(2, one.transitions_per_round, 3, generator=rng)
+    changes = one.augment.draw(one.seen_per_round, rng)
+    found = [
+        {name: x for s in strands for name, x in s(batch, noise, changes).items()}
+        for strands in (one.strands(), reversed(two.strands()))
+    ]
+    assert len(one.strands()) == 2
+    assert found[0] == found[1]
+    for name, x in one.tensors().items():
+        assert torch.equal(x, two.tensors()[name]), name
 
 
 def test_imitation_ends_at_the_teacher(rng: torch.Generator) -> None:
@@ -105,24 +132,21 @@ def test_imitation_alone_teaches_the_encoder(rng: torch.Generator) -> None:
     before = {name: value.clone() for name, value in agent.tensors().items()}
     agent._update_critic(pictures(small.batch(8, rng), rng), torch.zeros(8))
     assert changed(agent, before) == {"critic"}
-    metrics = agent.update(thrifty(agent, rng))
-    assert changed(agent, before) == {
-        "actor",
-        "critic",
-        "teacher",
-        "actor_sight.online",
-    }
+    imitate, learn = agent.strands()
+    work = (thrifty(agent, rng), torch.zeros(2, 16, 3), torch.zeros(2, 0))
+    learn(*work)
+    assert changed(agent, before) == {"critic", "teacher"}
+    agent.load(before)
+    metrics = imitate(*work)
+    assert changed(agent, before) == {"actor", "actor_sight.online"}
     assert {"train/aux_error", "train/actor_encoder_grad_norm"} <= set(metrics)
 
 
 def thrifty(agent: Distill, rng: torch.Generator) -> Any:
-    """A batch with pictures of the last transitions only, as the replay gives it."""
-    batch = pictures(small.batch(agent.transitions_per_round, rng), rng)
-
-    def last(obs: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {**obs, "pixels": obs["pixels"][-agent.seen_per_round :]}
-
-    return batch._replace(obs=last(batch.obs), next_obs=last(batch.next_obs))
+    """A batch with pictures before the last transitions, as the replay gives it."""
+    batch = small.batch(agent.transitions_per_round, rng)
+    pixels = pictures(batch, rng).obs["pixels"][-agent.seen_per_round :]
+    return batch._replace(obs={**batch.obs, "pixels": pixels})
 
 
 def changed(agent: Distill, before: dict[str, Tensor]) -> set[str]:

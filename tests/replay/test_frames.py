@@ -72,6 +72,18 @@ def assert_same(one: Batch, two: Batch) -> None:
     assert torch.equal(one.terminated, two.terminated)
 
 
+def test_without_looking_ahead_the_rest_is_the_same_and_has_no_gaps() -> None:
+    ring = make_ring()
+    play(ring, 40)
+    ahead = sample(ring)
+    batch = ring.sample(500, torch.Generator().manual_seed(3), looks_ahead=False)
+    assert batch.obs["pixels"].is_contiguous()
+    assert_same(
+        batch._replace(next_obs={**batch.next_obs, "pixels": ahead.next_obs["pixels"]}),
+        ahead,
+    )
+
+
 # 8 steps: a few episodes · 40: the ring fills · 200: it has wrapped many times
 @pytest.mark.parametrize("steps", [8, 40, 200])
 @pytest.mark.parametrize("place", PLACES)

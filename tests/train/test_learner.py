@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -36,6 +36,7 @@ class CountingAgent:
     updates_per_round: int = 2
     transitions_per_round: int = SIZE
     seen_per_round: int = SIZE
+    looks_ahead: bool = True
     batches: list[Batch] = field(default_factory=list[Batch])
     observed: list[Obs] = field(default_factory=list[Obs])
 
@@ -83,7 +84,7 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
     monkeypatch.setattr("puckrl.train.learner._BYTES_AT_ONCE", size)
     rounds, sample = list[int](), learner.replay.sample
 
-    def spy(count: int, rng: torch.Generator, **shown: int) -> Batch:
+    def spy(count: int, rng: torch.Generator, **shown: Any) -> Batch:
         rounds.append(count // SIZE)
         return sample(count, rng, **shown)
 
@@ -102,6 +103,19 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
     for batch in agent.batches:  # the newest frame shows the counter, which is state 0
         shown = batch.obs["pixels"][:, -3, 0, 0].float()
         assert torch.equal(shown, batch.obs["state"][-SEEN:, 0] % 256)
+
+
+@pytest.mark.parametrize("looks_ahead", [True, False])
+def test_images_of_next_observations_are_looked_up_for_who_looks_ahead(
+    looks_ahead: bool,
+) -> None:
+    learner, agent = make_learner(SEEING)
+    agent.looks_ahead = looks_ahead
+    learner.earn(2)
+    learner.lessons().go_on(1)
+    [batch] = agent.batches
+    assert "pixels" in batch.obs
+    assert ("pixels" in batch.next_obs) == looks_ahead
 
 
 def test_large_images_are_looked_up_round_by_round() -> None:

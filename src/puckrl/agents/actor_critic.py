@@ -3,6 +3,7 @@
 A *round* is ``actor_delay`` critic updates followed by one actor update and one
 Polyak step. It is a pure function of tensors that are changed in place, so
 torch.compile (CPU) or a CUDA graph can wrap it from outside; the losses do not know.
+Its *strands* share nothing that one of them changes, so a GPU may run them side by side.
 """
 
 from abc import ABC, abstractmethod
@@ -27,6 +28,8 @@ from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import VectorInput
 
 Metrics = dict[str, Tensor]
+Strand = Callable[[Batch, Tensor, Tensor], Metrics]
+"""Of a batch, noise (2, B, action_dim), and the numbers of the augmentation."""
 # Loss and what else it has found; by name, since torch.compile cannot subscript types
 CriticLoss = tuple[Tensor, tuple[Tensor, Metrics]]
 ActorLoss = tuple[Tensor, Metrics]
@@ -82,7 +85,7 @@ class ActorCritic(ABC):
         seeing = {"eyes": self.eyes.vector} if self.looks.actor.features else {}
         self.kept = Kept(cfg.kept_share, {"actor": self.actor.vector, **seeing})
         """The policy that is judged."""
-        self.round: Callable[[Batch, Tensor, Tensor], Metrics] = self._round
+        self.round: Strand = self._round
         """One round; whoever builds the agent may replace it by a compiled one."""
 
     # -- acting ---------------------------------------------------------------
@@ -164,6 +167,11 @@ class ActorCritic(ABC):
         """The last transitions of a round, whose pictures are looked at."""
         return self.transitions_per_round
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether pictures of next observations are looked at."""
+        return True
+
     def update(self, batch: Batch) -> Metrics:
         """One round on ``transitions_per_round`` transitions; metrics are () tensors."""
         dim, count = self.spaces.action_dim, self.transitions_per_round
@@ -175,12 +183,36 @@ class ActorCritic(ABC):
             return self.round(batch, noise, changes)
 
     def _round(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
-        """``actor_delay`` critic updates, one actor update, one Polyak step."""
-        size = self.cfg.batch_size
-        batch = batch._replace(
+        """Every strand, then what follows."""
+        metrics: Metrics = {}
+        for strand in self.strands():
+            metrics |= strand(batch, noise, changes)
+        self.follow()
+        return metrics
+
+    def strands(self) -> tuple[Strand, ...]:
+        """What a round consists of; none changes what another reads or changes."""
+        return (self._learn,)
+
+    def follow(self) -> None:
+        """What ends a round: one Polyak step."""
+        self.actor_target.lerp_(self.actor.vector, self.actor_tau)
+        self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
+        for sight in self.looks.sights.values():
+            sight.target.lerp_(sight.vector, self.actor_tau)
+        self.kept.note()
+
+    def _changed(self, batch: Batch, changes: Tensor) -> Batch:
+        """The batch with changed pictures."""
+        return batch._replace(
             obs=self.augment(batch.obs, changes[0]),
             next_obs=self.augment(batch.next_obs, changes[1]),
         )
+
+    def _learn(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
+        """``actor_delay`` critic updates and one actor update."""
+        size = self.cfg.batch_size
+        batch = self._changed(batch, changes)
         # Actor and target networks stand still until the end of the round.
         targets = self.target(batch, noise[0])
         metrics: Metrics = {}
@@ -188,13 +220,7 @@ class ActorCritic(ABC):
             part = slice(first, first + size)
             metrics = self._update_critic(batch.rows(part), targets[part])
         last = batch.rows(slice(-size, None))
-        metrics |= self._update_actor(last.obs, noise[1, -size:])
-        self.actor_target.lerp_(self.actor.vector, self.actor_tau)
-        self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
-        for sight in self.looks.sights.values():
-            sight.target.lerp_(sight.vector, self.actor_tau)
-        self.kept.note()
-        return metrics
+        return metrics | self._update_actor(last.obs, noise[1, -size:])
 
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
         eyes = self.critic_eyes

@@ -4,7 +4,7 @@ Teacher and critics see the state and are thrown away after training. The policy
 what a robot has, and imitates what the teacher would do at the states that both visit:
 the teacher plays in a share of the worlds, the policy in the others. Updates of teacher
 and critics look at no picture, which is what makes this fast: pictures are convolved
-once a round, for the imitation.
+once a round, for the imitation, and on a GPU beside those updates.
 
 Source: Ross, Gordon, Bagnell (2011), "A reduction of imitation learning and structured
 prediction to no-regret online learning" (DAgger), section 3; Chen et al. (2019),
@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import ActorLoss, Metrics, descend
+from puckrl.agents.actor_critic import ActorLoss, Metrics, Strand, descend
 from puckrl.agents.adam import Adam
 from puckrl.agents.networks import make_actor
 from puckrl.agents.sac import Sac, SacCfg, squashed_gaussian
 from puckrl.agents.settings import FULL_STATE
 from puckrl.agents.sight import NoEyes
-from puckrl.core.types import Obs, Spaces
+from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.nets.flat import Flat
 
 
@@ -67,12 +67,33 @@ class Distill(Sac):
             teacher = make_actor(cfg, FULL_STATE, spaces, 2, NoEyes(device))
         self.teacher = Flat(teacher.to(device))
         self.teacher_adam = Adam(self.teacher.vector, cfg.teacher_lr)
+        self.example = self.teacher.vector.clone()
+        """The teacher of the round before, whom the policy imitates."""
         self.networks["teacher"] = (self.teacher, self.teacher_adam)
 
     @property
     def seen_per_round(self) -> int:
         """The states at which the policy imitates."""
         return self._seen
+
+    @property
+    def looks_ahead(self) -> bool:
+        """The critics' targets need no picture."""
+        return False
+
+    def strands(self) -> tuple[Strand, ...]:
+        """Teacher and critics learn; the policy imitates."""
+        return (self._imitate, self._learn)
+
+    def follow(self) -> None:
+        """Adds the teacher that the next round imitates."""
+        super().follow()
+        self.example.copy_(self.teacher.vector)
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Between rounds teacher and example are the same."""
+        super().load(tensors)
+        self.example.copy_(self.teacher.vector)
 
     def see(self, obs: Obs) -> Obs:
         """Through the eyes of the running mean."""
@@ -100,8 +121,8 @@ class Distill(Sac):
     def actor_loss(
         self, parameters: Tensor, obs: Obs, noise: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """Mean (tanh π(o) - tanh μ(s))², μ the teacher's mean."""
-        wanted = torch.tanh(self._next_outputs(obs).chunk(2, dim=-1)[0])
+        """Mean (tanh π(o) - tanh μ(s))², μ the mean of the round before's teacher."""
+        wanted = torch.tanh(self.teacher(self.example, obs).chunk(2, dim=-1)[0])
         action = torch.tanh(self.actor(parameters, obs))
         return (action - wanted).square().mean(), {}
 
@@ -110,10 +131,15 @@ class Distill(Sac):
             return self.policy_loss(self.teacher(parameters, obs), obs, noise)
 
         (value, taught), _ = descend(loss, self.teacher.vector, self.teacher_adam)
-        seen = {name: x[-self._seen :] for name, x in obs.items()}
         return {
-            **self._improve_actor(seen, noise),
             **taught,
             **self._tune(taught["train/entropy"]),
             "train/teacher_loss": value,
         }
+
+    def _changed(self, batch: Batch, changes: Tensor) -> Batch:
+        return batch  # who learns from it sees no pictures
+
+    def _imitate(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
+        last = {name: x[-self._seen :] for name, x in batch.obs.items()}
+        return self._improve_actor(self.augment(last, changes[0]), noise[1])

@@ -1,9 +1,12 @@
 """A second CUDA stream: work that runs beside what the present one does."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 
 class SideStream:
@@ -36,3 +39,30 @@ class SideStream:
             return
         with torch.cuda.stream(self._stream):
             yield
+
+
+def beside(
+    functions: Sequence[Callable[..., T]], device: torch.device
+) -> Callable[..., list[T]]:
+    """A function that calls all of them with its arguments; in a CUDA graph side by side.
+
+    What comes after the call comes after all of them. While nothing is recorded they run
+    one after the other: cuDNN times its algorithms then, and should time them alone.
+    """
+    sides = [SideStream(device) for _ in functions[1:]]
+
+    def call(*args: object) -> list[T]:
+        on_cuda = device.type == "cuda"
+        if not (on_cuda and torch.cuda.is_current_stream_capturing()):
+            return [function(*args) for function in functions]
+        for side in sides:
+            side.begin()
+        results = [functions[0](*args)]
+        for side, function in zip(sides, functions[1:], strict=True):
+            with side.active():
+                results.append(function(*args))
+        for side in sides:
+            side.join()
+        return results
+
+    return call

@@ -5,7 +5,6 @@ seconds.
 """
 
 import logging
-import warnings
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,16 +15,16 @@ from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.settings import AgentCfg
 from puckrl.agents.td3 import Td3, Td3Cfg
 from puckrl.core import team
-from puckrl.core.capture import Captured
 from puckrl.core.clock import Ratio
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
-from puckrl.core.runtime import has_compiler, has_fast_bf16, pick_device
+from puckrl.core.runtime import has_fast_bf16, pick_device
 from puckrl.core.types import Spaces
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.lab.config import PixelsCfg, RunCfg, SimCfg
 from puckrl.lab.share import share
+from puckrl.lab.speed import speed_up
 from puckrl.replay.episodes import EpisodeRing
 from puckrl.sim.backend import Sim
 from puckrl.sim.cpu import CpuSim
@@ -244,26 +243,6 @@ def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
     return cfg
 
 
-def _speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
-    """Wrap the agent's round from outside: compile it, and on CUDA record it.
-
-    Returns:
-        Whether the first round will take much longer than the others.
-    """
-    on_cuda = agent.device.type == "cuda"
-    if compiled and not on_cuda and not has_compiler():
-        log.warning(
-            "no C++ compiler: updates run uncompiled, about 3x slower (install g++)"
-        )
-        compiled = False
-    if compiled:
-        warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
-        agent.round = torch.compile(agent.round, fullgraph=True)
-    if on_cuda:
-        agent.round = Captured(agent.round)
-    return compiled or on_cuda
-
-
 def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
     """An empty replay; episodes under way stay where the simulation is."""
     task = env.task
@@ -319,7 +298,7 @@ def build(cfg: RunCfg) -> Parts:
     )
     judged = min(EVAL_WORLDS, cfg.eval.episodes)
     agent = make_agent(cfg, env.spaces, device)
-    slow_start = _speed_up(agent, compiled=cfg.loop.compile)
+    slow_start = speed_up(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)
     rng = generator(cfg.seed, "replay", device)
     learner = Learner(

@@ -179,7 +179,12 @@ def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
         steps = max(_PROBE_STEPS, env.spaces.horizon) * env.num_worlds
         rate = steps / (time.perf_counter() - begin)
     rng = torch.Generator().manual_seed(0)
-    data = replay.sample(agent.transitions_per_round, rng, seen=agent.seen_per_round)
+    data = replay.sample(
+        agent.transitions_per_round,
+        rng,
+        seen=agent.seen_per_round,
+        looks_ahead=agent.looks_ahead,
+    )
     seconds = list[float]()
     for _ in range(1 + _PROBE_ROUNDS):  # the first is slower
         begin = time.perf_counter()

@@ -179,6 +179,7 @@ class EpisodeRing:
         *,
         parts: int = 1,
         seen: int | None = None,
+        looks_ahead: bool = True,
     ) -> Batch:
         """``count`` transitions with relabelled goals and their rewards.
 
@@ -188,6 +189,7 @@ class EpisodeRing:
             parts: the batch will be cut into as many equal parts.
             seen: the last transitions of each part, whose images are looked up, so
                 many in each part; None: all.
+            looks_ahead: whether images of next observations are looked up too.
 
         Raises:
             ValueError: if nothing has been stored yet.
@@ -195,7 +197,9 @@ class EpisodeRing:
         if not self.added:
             raise ValueError("the replay is empty: collect before sampling")
         episode, step = self._draw(count, rng)
-        return self._gather(episode, step, rng, parts, seen)
+        looked_at = (last_of_each(x, parts, seen) for x in (episode, step))
+        frames = self._frames.stacks(*looked_at, looks_ahead=looks_ahead)
+        return self._gather(episode, step, rng, *frames)
 
     def observations(self, number: Tensor, step: Tensor) -> Obs:
         """What the policy saw before ``step`` of episodes, with the goals they had.
@@ -205,7 +209,7 @@ class EpisodeRing:
             step: 0 <= step < length of that episode, (B,) int64.
         """
         slot, stored = number % self.capacity, self.episodes
-        before, _ = self._frames.stacks(slot, step)
+        before, _ = self._frames.stacks(slot, step, looks_ahead=False)
         return {
             "state": stored["state"][slot, step],
             "achieved_goal": stored["achieved_goal"][slot, step],
@@ -236,8 +240,8 @@ class EpisodeRing:
         episode: Tensor,
         step: Tensor,
         rng: torch.Generator,
-        parts: int,
-        seen: int | None,
+        before: Obs,
+        after: Obs,
     ) -> Batch:
         """Look up, relabel, reward."""
         stored, cfg = self.episodes, self.cfg
@@ -254,9 +258,6 @@ class EpisodeRing:
         state, next_state = (
             stored["state"][episode, step],
             stored["state"][episode, step + 1],
-        )
-        before, after = self._frames.stacks(
-            *(last_of_each(x, parts, seen) for x in (episode, step))
         )
         return Batch(
             obs={

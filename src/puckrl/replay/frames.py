@@ -43,8 +43,13 @@ class Frames(Protocol):
         """What of an observation is to be stored, by name, (B, ...) each."""
         ...
 
-    def stacks(self, episode: Tensor, step: Tensor) -> tuple[Obs, Obs]:
-        """What the policy sees before and after ``step`` of ``episode``, (B,) int64."""
+    def stacks(
+        self, episode: Tensor, step: Tensor, *, looks_ahead: bool = True
+    ) -> tuple[Obs, Obs]:
+        """What the policy sees before and after ``step`` of ``episode``, (B,) int64.
+
+        Nothing of what comes after, unless it looks ahead.
+        """
         ...
 
 
@@ -62,7 +67,9 @@ class NoFrames:
         """Nothing."""
         return {}
 
-    def stacks(self, episode: Tensor, step: Tensor) -> tuple[Obs, Obs]:
+    def stacks(
+        self, episode: Tensor, step: Tensor, *, looks_ahead: bool = True
+    ) -> tuple[Obs, Obs]:
         """Nothing."""
         return {}, {}
 
@@ -92,19 +99,23 @@ class FrameStore:
         """The newest frames as planes, from ``frame`` (B, height, width, channels)."""
         return {"frame": obs["frame"].permute(0, 3, 1, 2)}
 
-    def stacks(self, episode: Tensor, step: Tensor) -> tuple[Obs, Obs]:
+    def stacks(
+        self, episode: Tensor, step: Tensor, *, looks_ahead: bool = True
+    ) -> tuple[Obs, Obs]:
         """Stacks, (B, stack * channels, height, width) uint8, the oldest frame first.
 
-        Both are views of the same memory.
+        Both are views of the same memory. Without looking ahead the first fills it, which
+        is copied several times as fast as a view with gaps.
         """
         space, length = self._space, self.rows["frame"].shape[1]
-        within = (step[:, None] + self._window).clamp_(min=0)
+        window = self._window if looks_ahead else self._window[:-1]
+        within = (step[:, None] + window).clamp_(min=0)
         index = (episode[:, None] * length + within).flatten()
         frames = self._flat.index_select(0, index.to(self._flat.device))
         planes = frames.view(len(step), -1, space.height, space.width)
         planes = planes.to(self._device)
-        before = planes[:, : space.stacked_channels]
-        return {"pixels": before}, {"pixels": planes[:, space.channels :]}
+        before = {"pixels": planes[:, : space.stacked_channels]}
+        return before, {"pixels": planes[:, space.channels :]} if looks_ahead else {}
 
 
 def make_frames(

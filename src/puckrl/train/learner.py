@@ -87,6 +87,7 @@ class Learner:
                     self.rng,
                     parts=count,
                     seen=agent.seen_per_round,
+                    looks_ahead=agent.looks_ahead,
                 )
             yield from batch.split(count)
 

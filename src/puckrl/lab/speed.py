@@ -1,0 +1,62 @@
+"""How a round of updates is made fast: compiled, recorded, its strands side by side."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from puckrl.agents.actor_critic import ActorCritic, Metrics, Strand
+from puckrl.core import team
+from puckrl.core.capture import Captured
+from puckrl.core.runtime import has_compiler
+from puckrl.core.stream import beside
+from puckrl.core.types import Batch
+
+log = logging.getLogger(__name__)
+
+
+def speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
+    """Wrap the agent's round from outside: compile it, and on CUDA record it.
+
+    Returns:
+        Whether the first round will take much longer than the others.
+    """
+    on_cuda = agent.device.type == "cuda"
+    if compiled and not on_cuda and not has_compiler():
+        log.warning(
+            "no C++ compiler: updates run uncompiled, about 3x slower (install g++)"
+        )
+        compiled = False
+    if compiled:
+        warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
+    fast = partial(torch.compile, fullgraph=True, disable=not compiled)
+    if on_cuda:
+        # cuDNN's guess for one gradient is four times as slow as what it finds by timing
+        torch.backends.cudnn.benchmark = True
+        agent.round = Captured(side_by_side(agent, fast))
+    else:
+        agent.round = fast(agent.round)
+    return compiled or on_cuda
+
+
+def side_by_side(agent: ActorCritic, fast: Callable[..., Any]) -> Strand:
+    """A round whose strands run beside each other, each made ``fast``.
+
+    In one after the other if there are several processes: their gradients have to meet
+    in the same order everywhere.
+    """
+    if len(agent.strands()) == 1 or team.size() > 1:
+        return fast(agent.round)
+    strands = beside([fast(strand) for strand in agent.strands()], agent.device)
+    follow = fast(agent.follow)
+
+    def round_(batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
+        found = strands(batch, noise, changes)
+        follow()
+        return {name: x for metrics in found for name, x in metrics.items()}
+
+    return round_

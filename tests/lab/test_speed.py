@@ -1,0 +1,27 @@
+"""Rounds made fast do what rounds do."""
+
+import pytest
+import torch
+
+from puckrl.lab.speed import side_by_side
+from tests.agents import small
+
+
+@pytest.mark.parametrize("kind", small.AGENTS)
+def test_a_round_of_strands_is_a_round(kind: str, rng: torch.Generator) -> None:
+    plain, cut = small.AGENTS[kind](), small.AGENTS[kind]()
+    made = list[object]()
+
+    def fast(function: object) -> object:
+        made.append(function)
+        return function
+
+    cut.round = side_by_side(cut, fast)
+    assert len(made) == (3 if kind == "distill" else 1)
+    for _ in range(3):
+        batch = small.batch(plain.transitions_per_round, rng)
+        with torch.no_grad():
+            one, two = (agent.update(batch) for agent in (plain, cut))
+        assert one == two
+    for name, x in plain.tensors().items():
+        assert torch.equal(x, cut.tensors()[name]), name
