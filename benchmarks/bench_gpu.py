@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import get_args
 
+from puckrl.core.runtime import pick_device
 from puckrl.lab.results import Row, manifest, write_table
 from puckrl.lab.sweep import SweepCfg, sweep
 from puckrl.tasks.task import Contacts
@@ -35,7 +36,7 @@ def main() -> None:
         device=args.device,
         contacts=tuple(args.contacts),
     )
-    rows, about = list[Row](), manifest(cfg=vars(cfg))
+    rows, about = list[Row](), manifest(pick_device(cfg.device), cfg=vars(cfg))
 
     def note(row: Row) -> None:
         rows.append({"task": cfg.task, **row})

@@ -1,6 +1,6 @@
-"""The figures of README and docs, drawn from results/learning.csv.
+"""The figures of README and docs, drawn from results/learning.csv and sim_warp.csv.
 
-    python benchmarks/figures.py        -> docs/learning.png, docs/lessons.png
+    python benchmarks/figures.py        -> docs/learning.png, docs/lessons.png, docs/sweep.png
 
 A thin line is a seed. Seconds are of collecting and updating.
 """
@@ -14,8 +14,13 @@ from matplotlib.figure import Figure
 
 from puckrl.lab.figures import RUN_COLOURS, plain
 from puckrl.lab.results import read_table
+from puckrl.lab.sweep import sweep_figure
 
-TABLE, DOCS = Path("results/learning.csv"), Path("docs")
+TABLE, SWEEP, DOCS = (
+    Path("results/learning.csv"),
+    Path("results/sim_warp.csv"),
+    Path("docs"),
+)
 TWO_CORES = (
     "reach",
     "reach-pixels",
@@ -62,7 +67,7 @@ def draw(
 
 
 def main() -> None:
-    """Draw both."""
+    """Draw all."""
     rows = read_table(TABLE)
     figure = Figure(figsize=(10, 3.8), dpi=110, layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -82,6 +87,8 @@ def main() -> None:
     axes.set_xlabel("updates")
     axes.set_ylabel("success")
     figure.savefig(DOCS / "lessons.png")
+
+    sweep_figure(read_table(SWEEP), DOCS / "sweep.png")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def test_pictures_are_counted_and_larger_ones_are_slower() -> None:
 
 def test_updates_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     # Without a compiler both ways are the same one, which takes no time to build.
-    monkeypatch.setattr("puckrl.lab.build.has_compiler", lambda: False)
+    monkeypatch.setattr("puckrl.lab.speed.has_compiler", lambda: False)
     reach = preset("reach")
     small = replace(
         reach,

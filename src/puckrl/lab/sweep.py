@@ -165,10 +165,12 @@ def sweep_figure(rows: Sequence[Row], path: Path) -> None:
             linewidth=2.2 if whole else 1.2,
         )
     axes.axvline(chosen, color=_MUTED, linestyle=":")
+    most = max(int(row["num_worlds"]) for row in rows)
     axes.annotate(
-        f" {chosen} worlds",
+        f" {chosen} worlds ",
         (chosen, 0.02),
         xycoords=("data", "axes fraction"),
+        ha="right" if chosen == most else "left",
         color=_MUTED,
     )
     axes.set(
