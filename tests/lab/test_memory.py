@@ -2,15 +2,21 @@
 
 import multiprocessing
 import os
+import shutil
+from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from puckrl.lab import memory
-from puckrl.lab.memory import Memory, announced
+from puckrl.lab.config import BudgetCfg, SaveCfg
+from puckrl.lab.memory import Memory, announced, memory_of, no_room_on_disk
+from puckrl.lab.presets import preset
+from puckrl.tasks.catalog import make_task
 
 GB = 10**9
-RUN = Memory(100.0, 5 * GB, "RAM", 20 * GB, 10)
+RUN = Memory(100.0, 5 * GB, "RAM", 20 * GB, 10, 5 * GB)
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +63,30 @@ def test_a_dead_runs_note_and_ones_own_count_nothing(board: Path) -> None:
 
 
 def test_memory_elsewhere_is_not_promised_here(board: Path) -> None:
-    with announced(Memory(100.0, 5 * GB, "GPU", 20 * GB, 10)):
+    with announced(replace(RUN, where="GPU")):
         assert (board / str(os.getpid())).read_text() == "0"
+
+
+def test_snapshots_hold_what_will_be_played_at_most_the_replay_or_nothing() -> None:
+    cfg, spaces = preset("push"), make_task("push").spaces
+    whole = memory_of(replace(cfg, budget=BudgetCfg(env_steps=10**9)), spaces)
+    assert whole.snapshots == whole.replay
+    some = memory_of(replace(cfg, budget=BudgetCfg(env_steps=5_000)), spaces)
+    assert some.snapshots == int(5_000 * some.per_transition)
+    none = memory_of(replace(cfg, save=SaveCfg(replay=False)), spaces)
+    assert none.snapshots == 0
+
+
+def test_a_disk_without_room_for_the_snapshots_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Usage = namedtuple("Usage", "total used free")
+    for free, told in ((6 * GB, False), (5 * GB, True)):  # a tenth is left alone
+        usage = Usage(9 * GB, 0, free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, usage=usage: usage)
+        found = no_room_on_disk(RUN, tmp_path)
+        assert bool(found) == told
+        assert all("--save.no-replay" in finding.text for finding in found)
 
 
 def test_an_unwritable_board_stops_nobody(board: Path) -> None:

@@ -130,6 +130,17 @@ def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
         session.resume(folder, changed)
 
 
+def test_without_a_replay_it_can_be_judged_and_not_resumed(tmp_path: Path) -> None:
+    bare = replace(limited(400), save=replace(TINY.save, replay=False))
+    folder = session.start(bare, tmp_path)
+    names = read_state(folder.checkpoints).tensors
+    assert not any(name.startswith("replay.") for name in names)
+    assert not list(folder.checkpoints.glob("episodes-*"))
+    assert judge_run(folder.path.name, tmp_path, 2, 0).episodes == 2
+    with pytest.raises(UserError, match=r"kept no replay \(--save.no-replay\)"):
+        session.resume(folder, limited(1000))
+
+
 def test_a_run_ended_before_its_first_snapshot_begins_anew(tmp_path: Path) -> None:
     whole = session.start(limited(300), tmp_path / "whole")
     parted = runs.create(tmp_path / "parted", limited(300))

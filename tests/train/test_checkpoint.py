@@ -75,6 +75,18 @@ def test_a_snapshot_brings_everything_back(tmp_path: Path) -> None:
         assert torch.equal(rows, again.episodes[name]), name
 
 
+def test_without_a_replay_it_holds_the_state_only(tmp_path: Path) -> None:
+    replay = ring()
+    play(replay, 4, start=1.0)
+    save(Checkpoints(tmp_path), replay, mark=6.0)
+    assert list(tmp_path.glob("episodes-*"))
+    bare = Checkpoints(tmp_path, replay=False)
+    for mark in (7.0, 8.0):  # after two of them no kept snapshot needs the episodes
+        bare.save({"mark": torch.tensor([mark])}, {}, replay)
+    assert not list(tmp_path.glob("episodes-*"))
+    assert read_state(tmp_path).tensors["mark"].item() == 8.0
+
+
 def test_only_new_episodes_are_written_again(tmp_path: Path) -> None:
     replay, checkpoints = ring(capacity=300), Checkpoints(tmp_path)
     play(replay, 4, start=1.0)

@@ -125,6 +125,8 @@ class SaveCfg:
 
     every_s: float = 30.0
     """Seconds between snapshots; 0: only at the end."""
+    replay: bool = True
+    """Put the replay into snapshots; without it the run cannot be resumed."""
     tensorboard: bool = True
     """Write TensorBoard event files too."""
     video: bool = True

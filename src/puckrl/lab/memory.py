@@ -6,6 +6,7 @@ that each fit would be killed hours later: so every run announces what it will t
 
 import contextlib
 import json
+import math
 import os
 import resource
 import shutil
@@ -44,6 +45,8 @@ class Memory:
     such GPU here."""
     largest_capacity: int | None
     """Transitions that would fit."""
+    snapshots: int
+    """Of the episodes in the run's snapshots, on disk: of all that it will hold."""
 
     @property
     def fits(self) -> bool:
@@ -61,7 +64,9 @@ def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
     total = cfg.replay.bytes_total(spaces, cfg.sim.num_worlds)
     where, free = _free(cfg, pictures=spaces.pixels is not None)
     largest = None if free is None else int(_SAFETY * free / each)
-    return Memory(each, total, where, free, largest)
+    played = each * (cfg.budget.env_steps or math.inf)
+    kept = int(min(total, played)) if cfg.save.replay else 0
+    return Memory(each, total, where, free, largest, kept)
 
 
 def too_large(memory: Memory) -> Finding:
@@ -73,6 +78,19 @@ def too_large(memory: Memory) -> Finding:
         f"{size_text(memory.free)} free; the largest that fits is --replay.capacity "
         f"{memory.largest_capacity}",
     )
+
+
+def no_room_on_disk(memory: Memory, folder: Path) -> list[Finding]:
+    """Snapshots that do not fit where ``folder`` is."""
+    free = shutil.disk_usage(folder).free
+    if memory.snapshots <= _SAFETY * free:
+        return []
+    text = (
+        f"snapshots will take up to {size_text(memory.snapshots)}, the disk has "
+        f"{size_text(free)} free; take a smaller --replay.capacity, or --save.no-replay "
+        "and do without --resume"
+    )
+    return [Finding("warning", text)]
 
 
 def size_text(count: float) -> str:

@@ -10,6 +10,7 @@ import os
 import statistics
 import time
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,7 +27,13 @@ from puckrl.lab.config import RunCfg, config_hash
 from puckrl.lab.conflicts import Finding, conflicts
 from puckrl.lab.footprint import Footprint, footprints
 from puckrl.lab.limits import check_limits
-from puckrl.lab.memory import Memory, memory_of, size_text, too_large
+from puckrl.lab.memory import (
+    Memory,
+    memory_of,
+    no_room_on_disk,
+    size_text,
+    too_large,
+)
 from puckrl.lab.sensors import seen_text, sensor_rows
 from puckrl.tasks.catalog import make_task
 from puckrl.train.rollout import Collector
@@ -102,6 +109,7 @@ def plan(cfg: RunCfg) -> Plan:
     shown = footprints(env, cfg.pixels, cfg.agent.sight.encoder)
     findings = [
         *([] if memory.fits else [too_large(memory)]),
+        *no_room_on_disk(memory, Path()),
         *(finding for shot in shown for finding in _visibility(shot)),
         *conflicts(cfg, env.spaces),
     ]
@@ -217,6 +225,7 @@ def render(made: Plan) -> Group:
     for network, sensors in made.sensors.items():
         table.add_row(network, seen_text(sensors, made.sizes))
     table.add_row("replay", _room(made.memory))
+    table.add_row("snapshots", f"up to {size_text(made.memory.snapshots)} of disk")
     table.add_row(*_pace(made.speed))
     layers = [_layers(shot) for shot in made.footprints]
     colours = {"error": "red", "warning": "yellow", "note": "cyan"}

@@ -22,7 +22,7 @@ from puckrl.lab.figures import curve
 from puckrl.lab.judge import film, filmed_worlds
 from puckrl.lab.limits import check_limits
 from puckrl.lab.logs.facts import facts_of
-from puckrl.lab.memory import announced, taken_gb
+from puckrl.lab.memory import announced, no_room_on_disk, taken_gb
 from puckrl.lab.plan import admit
 from puckrl.lab.runs import Lock, RunFolder
 from puckrl.lab.share import share
@@ -58,6 +58,8 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
         folder = team.from_first(
             lambda: runs.create_at(out, cfg) if out else runs.create(root, cfg)
         )
+        for finding in no_room_on_disk(memory, folder.path):
+            log.warning("%s", finding.text)
         with _only_writer(folder), announced(memory):
             _go(folder, cfg, resumed=False)
     return folder
@@ -78,6 +80,11 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
         raise UserError(
             f"{folder.path} holds another configuration; a resumed run may change only "
             "--budget, --eval, --save and --device: start a new run for anything else"
+        )
+    if not folder.config().save.replay:
+        raise UserError(
+            f"{folder.path} kept no replay (--save.no-replay), so it cannot go on; "
+            "it can be judged and filmed: puck eval, puck record"
         )
     check_limits(cfg)
     _refuse_nothing_to_do(folder, cfg)
@@ -133,9 +140,10 @@ def _go(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     except OSError as error:
         reason = f"{error.strerror or error}: {error.filename or folder.path}"
         _last_words(folder, f"failed: {reason}")
+        go_on = f", go on with: puck train --resume {folder.path}"
         raise UserError(
-            f"the run stopped: {reason}; its snapshots are intact, "
-            f"go on with: puck train --resume {folder.path}"
+            f"the run stopped: {reason}; its snapshots are intact"
+            f"{go_on if cfg.save.replay else ''}"
         ) from error
     except BaseException as error:
         _last_words(folder, f"failed: {type(error).__name__}: {error}")
@@ -157,7 +165,7 @@ def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     parts = build(cfg)
     runs.sign_in(folder, parts.device, parts.env.spaces)
     parts.env.guard = StateDump(folder.path / "diverged")
-    checkpoints, progress = _begin(folder, parts, resumed=resumed)
+    checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
     files = _files(folder, cfg, progress.clock if resumed else None)
     listeners = [*(f for f in files if isinstance(f, TensorBoard)), display]
@@ -212,7 +220,7 @@ def _train_along(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     """What a process does that is not the first of its team: it has nothing to tell."""
     parts = build(cfg)
     parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
-    checkpoints, progress = _begin(folder, parts, resumed=resumed)
+    checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     with _interruptible(lambda doing: None):  # the first process hears of it, too
         _train(
             cfg, parts, progress, checkpoints, Fan([]), lambda doing: None, lambda: None
@@ -221,10 +229,11 @@ def _train_along(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
 
 
 def _begin(
-    folder: RunFolder, parts: Parts, *, resumed: bool
+    folder: RunFolder, cfg: RunCfg, parts: Parts, *, resumed: bool
 ) -> tuple[Checkpoints, Progress]:
     """This process's snapshots, and where the run stands."""
-    checkpoints = Checkpoints(folder.checkpoints_of(team.rank()))
+    path = folder.checkpoints_of(team.rank())
+    checkpoints = Checkpoints(path, replay=cfg.save.replay)
     if resumed and team.least(checkpoints.serial):
         return checkpoints, state.restore(checkpoints, parts)
     if resumed:

@@ -28,7 +28,9 @@ def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
         **_named(_OBS, parts.collector.obs or {}),
         **_named(_ENV, parts.env.snapshot()),
         **_named(_AGENT, parts.agent.tensors()),
-        **_named(_REPLAY, parts.replay.snapshot()),
+        **(
+            _named(_REPLAY, parts.replay.snapshot()) if checkpoints.keeps_replay else {}
+        ),
         **_named(_RNG, {name: rng.get_state() for name, rng in rngs.items()}),
     }
     scalars = {

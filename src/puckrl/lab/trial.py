@@ -38,7 +38,7 @@ def trial(cfg: RunCfg, keep: Path | None = None) -> Trial:
     Raises:
         UserError: if the run is refused or fails.
     """
-    quiet = SaveCfg(every_s=0.0, tensorboard=False, video=False)
+    quiet = SaveCfg(every_s=0.0, replay=False, tensorboard=False, video=False)
     with tempfile.TemporaryDirectory() as root:
         folder = session.start(replace(cfg, save=quiet), Path(root))
         if keep:

@@ -71,10 +71,11 @@ class Checkpoints:
 
     Args:
         folder: where they are kept; created if need be.
+        replay: whether they hold episodes; without them they are of use to play only.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, replay: bool = True) -> None:
+        self.folder, self.keeps_replay = folder, replay
         folder.mkdir(parents=True, exist_ok=True)
         self._chunks: list[_Chunk] = []
         self._serial = max((_serial(p) for p in self._manifests()), default=0)
@@ -92,14 +93,7 @@ class Checkpoints:
             OSError: disk full, read-only folder: the earlier snapshots stay intact.
         """
         self._serial += 1
-        self._chunks = [c for c in self._chunks if c.last > replay.oldest]
-        start = max(self._chunks[-1].last if self._chunks else 0, replay.oldest)
-        at_once = max(1, _CHUNK_BYTES // bytes_per_episode(replay.spaces))
-        for first in range(start, replay.added, at_once):
-            last = min(first + at_once, replay.added)
-            name = f"episodes-{first}-{last}.safetensors"
-            file = self._write(name, replay.export(first, last))
-            self._chunks.append(_Chunk(file, first, last))
+        self._chunks = self._episodes(replay) if self.keeps_replay else []
         state = self._write(f"state-{self._serial:06d}.safetensors", tensors)
         body = {
             "scalars": scalars,
@@ -114,6 +108,18 @@ class Checkpoints:
             json.dumps(manifest).encode(),
         )
         self._sweep()
+
+    def _episodes(self, replay: EpisodeRing) -> list[_Chunk]:
+        """All that are in the replay; those that no earlier snapshot holds are written."""
+        chunks = [c for c in self._chunks if c.last > replay.oldest]
+        start = max(chunks[-1].last if chunks else 0, replay.oldest)
+        at_once = max(1, _CHUNK_BYTES // bytes_per_episode(replay.spaces))
+        for first in range(start, replay.added, at_once):
+            last = min(first + at_once, replay.added)
+            name = f"episodes-{first}-{last}.safetensors"
+            file = self._write(name, replay.export(first, last))
+            chunks.append(_Chunk(file, first, last))
+        return chunks
 
     def _write(self, name: str, tensors: dict[str, Tensor]) -> _File:
         """Tensors into a file of the folder."""
