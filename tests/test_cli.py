@@ -186,6 +186,14 @@ def test_a_bench_refuses_what_it_would_ignore(
     assert words in capsys.readouterr().err
 
 
+def test_no_memory_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    wide = ["--agent.hidden", "10000000", "10000000"]
+    assert main(["train", "reach", *wide, "--root", str(tmp_path)]) == 2
+    assert "puck: no memory for 400,000.0 GB more; lower" in capsys.readouterr().err
+
+
 def test_a_likely_name_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "puhs"]) == 2
     assert capsys.readouterr().err.rstrip().endswith("did you mean push?")

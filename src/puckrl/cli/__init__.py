@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from puckrl.cli.parser import make_parser
-from puckrl.core.errors import UserError
+from puckrl.core.errors import UserError, out_of_memory
 
 _WITH_SETTINGS = ("train", "plan")
 
@@ -37,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (MemoryError, RuntimeError) as error:
+        said = out_of_memory(error)
+        if said is None:
+            raise
+        print(f"puck: {said}", file=sys.stderr)
+        return 2
 
 
 def _run(name: str, args: argparse.Namespace, rest: list[str]) -> int:

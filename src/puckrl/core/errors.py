@@ -1,5 +1,6 @@
-"""The one exception that is meant for the person at the keyboard."""
+"""What is meant for the person at the keyboard: one exception, and what stands for others."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -17,3 +18,19 @@ def unknown(kind: str, name: str, legal: Iterable[str]) -> UserError:
     close = get_close_matches(name, names, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
     return UserError(f"unknown {kind} {name!r}; legal: {', '.join(names)}{meant}")
+
+
+def out_of_memory(error: Exception) -> str | None:
+    """What to say if Python, torch or Warp found no memory; None: it is another error."""
+    asked = re.search(r"(?:[Tt]ried|[Ff]ailed) to allocate ([\d.]+) ?(\w+)", str(error))
+    if not asked and not isinstance(error, MemoryError):
+        return None
+    amount = ""
+    if asked:
+        size, unit = asked.groups()
+        told = f"{int(size) / 1e9:,.1f} GB" if unit == "bytes" else f"{size} {unit}"
+        amount = f" for {told} more"
+    return (
+        f"no memory{amount}; lower --sim.num-worlds, --agent.batch-size, --agent.hidden or "
+        "--replay.capacity, or keep pictures elsewhere: --replay.frames-on cpu"
+    )

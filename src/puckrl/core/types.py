@@ -12,7 +12,8 @@ Obs = dict[str, Tensor]
 class Batch(NamedTuple):
     """Transitions as the agent sees them, goals already relabelled.
 
-    Pictures may be there for the last transitions only: see ``EpisodeRing.sample``.
+    Pictures may be there for the last transitions only, and of next observations not at
+    all: see ``EpisodeRing.sample``.
 
     ========== ================================================= ============
     field      meaning                                           shape
