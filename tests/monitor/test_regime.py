@@ -90,6 +90,22 @@ def test_exploring_worlds_that_fail_do_not_stall_a_run_that_is_judged_well() -> 
     assert verdict.colour == "green"
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("slide-gpu-2a1e987c-s1", {"training success": 0.62, "success": 0.945}),
+        ("pick-place-pixels-gpu-1b5f6ad6-s2", {"success": 0.997}),
+    ],
+    ids=["by noisy play", "by evaluations"],
+)
+def test_it_says_which_success_it_goes_by(name: str, told: dict[str, float]) -> None:
+    label = next(x for x in read_labels(CURVES) if x.name == name)
+    verdict = diagnose(from_rows(load(CURVES, label)), label.run_facts())
+    numbers = {n.name: n.value for n in verdict.numbers if n.name.endswith("success")}
+    assert numbers == pytest.approx(told, abs=0.01)
+    assert verdict.success == numbers["success"]
+
+
 def test_collapse_and_recovery() -> None:
     up, down = [0.05, 0.05, 0.9, 0.95, 0.95], [0.1, 0.05, 0.05]
     fallen = diagnose(life([*up, *down], rows=200), PUSH)

@@ -8,6 +8,7 @@ from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import budget_updates, patience_updates, stop_rule
 from puckrl.monitor.table import Table
+from puckrl.monitor.verdict import Number
 from tests.monitor.lives import PUSH, life
 
 DEAD_AT = patience_updates(PUSH) / 0.25
@@ -34,6 +35,13 @@ def test_converged_holds_for_a_share_of_the_budget() -> None:
     assert rule(DONE, facts=replace(PUSH, budget_env_steps=200_000)) == "converged"
     assert rule(DONE, facts=replace(PUSH, budget_env_steps=2e6)) is None
     assert rule(DONE, facts=replace(PUSH, success_asked=0.99)) is None
+
+
+def test_evaluations_count_where_there_are_any() -> None:
+    noisy, judged = Number("training success", 0.6), Number("success", 0.95)
+    done = diagnose(DONE, PUSH)
+    assert stop_rule(replace(done, numbers=(noisy,)), PUSH, "auto") is None
+    assert stop_rule(replace(done, numbers=(noisy, judged)), PUSH, "auto") is not None
 
 
 def test_patience_knows_recipe_and_modality() -> None:

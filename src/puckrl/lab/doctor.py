@@ -215,11 +215,10 @@ def _side_by_side(consultation: Consultation) -> RichTable:
         table.add_column(heading)
     for p in consultation.patients:
         start = next((s for s in p.verdict.spans if s.phase == "take-off"), None)
-        success = next((n for n in p.verdict.numbers if n.name == "success"), None)
         table.add_row(
             p.log.name,
             Text(p.verdict.phase, style=STYLES[p.verdict.colour]),
-            "-" if success is None else f"{success.value:.2f}",
+            "-" if p.verdict.success is None else f"{p.verdict.success:.2f}",
             "-" if start is None else count(start.env_steps[0]),
             "-" if start is None else count(start.updates[0]),
             count(p.table.end),

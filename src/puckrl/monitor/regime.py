@@ -23,6 +23,7 @@ from puckrl.monitor.table import Table
 from puckrl.monitor.verdict import Colour, Finding, Number, Phase, Span, Verdict
 
 _RANK: dict[Colour, int] = {"red": 0, "yellow": 1, "green": 2}
+_CALLED = {"eval/success": "success", "train/success": "training success"}
 _GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
 _ADVICE: dict[Phase, str] = {
     "warm-up": "wait: nothing is learned yet",
@@ -126,9 +127,11 @@ def _updates(reading: Reading) -> float:
 
 def _numbers(reading: Reading) -> tuple[Number, ...]:
     """Success against its floor, the critic's loss and its way, the values."""
-    of = reading.progress
-    name = "success" if of.name.endswith("success") else of.name
+    of, judged = reading.progress, reading.table.curve("eval/success").y
+    name = _CALLED.get(of.name, of.name)
     numbers = [Number(name, of.now, f"floor {of.floor:.2f}")]
+    if of.name == "train/success" and len(judged):
+        numbers.append(Number("success", float(judged[-1]), "the newest evaluation"))
     loss = reading.table.curve("train/critic_loss").since(reading.begin)
     if len(loss) >= 4:
         way = trend(loss)
@@ -141,13 +144,14 @@ def _numbers(reading: Reading) -> tuple[Number, ...]:
 def _mind(reading: Reading) -> str:
     """What would have to happen for another verdict."""
     of: Progress = reading.progress
+    success = _CALLED.get(of.name, "success")
     match reading.phase:
         case "warm-up":
             return "the first update"
         case "flat":
             patience = patience_updates(reading.facts)
             return (
-                f"success above {of.left_level:.2f} twice in a row (take-off), or "
+                f"{success} above {of.left_level:.2f} twice in a row (take-off), or "
                 f"{patience:,.0f} updates without any leading signal rising (dead)"
             )
         case "take-off":
@@ -158,9 +162,8 @@ def _mind(reading: Reading) -> str:
         case "converging":
             return "a tenth of the run without change (converged), or success lost"
         case "converged":
-            return (
-                f"success below {of.floor + 0.5 * (of.now - of.floor):.2f} (collapsed)"
-            )
+            level = of.floor + 0.5 * (of.now - of.floor)
+            return f"{success} below {level:.2f} (collapsed)"
         case "collapsed":
             return "three quarters of the lost success regained"
         case _:

@@ -77,7 +77,7 @@ def _converged(verdict: Verdict, facts: RunFacts) -> StopRule | None:
     if verdict.phase != "converged":
         return None
     begin, end = verdict.spans[-1].env_steps
-    level = next((n.value for n in verdict.numbers if n.name == "success"), 0.0)
+    level = verdict.success or 0.0
     budget = facts.budget_env_steps or end
     if level < facts.success_asked or end - begin < _STABLE_SHARE * budget:
         return None

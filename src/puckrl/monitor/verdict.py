@@ -94,7 +94,7 @@ class Verdict:
     confidence: float
     """That the phase is right, in [0, 1]."""
     numbers: tuple[Number, ...]
-    """The two or three that decided."""
+    """The few that decided."""
     mind: str
     """What would change the verdict."""
     advice: str
@@ -108,6 +108,12 @@ class Verdict:
     def sick(self) -> bool:
         """Whether something is the matter."""
         return self.colour == "red"
+
+    @property
+    def success(self) -> float | None:
+        """Of evaluations, without any of noisy training; None: neither was logged."""
+        found = {number.name: number.value for number in self.numbers}
+        return found.get("success", found.get("training success"))
 
     def finding(self, name: FindingName) -> Finding | None:
         """A finding by name, None if it was not made."""
