@@ -3,9 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from puckrl.lab.corpus import load, read_labels
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import patience_updates
@@ -23,6 +25,7 @@ HEALTHY = life(
         "replay/recent_moving_share": [0.1, 0.1, 0.3, 0.6, 0.9, 0.95, 0.95],
     },
 )
+CURVES = Path(__file__).parents[1] / "curves"
 LONG = patience_updates(PUSH) / 0.25
 
 
@@ -194,6 +197,20 @@ def test_a_plateau_far_from_solved_is_stalled() -> None:
     verdict = diagnose(life([0.05, 0.05, 0.5, 0.5, 0.5, 0.5, 0.5]), PUSH)
     assert "stalled" in names(verdict)
     assert verdict.phase == "converging"
+
+
+@pytest.mark.parametrize(("share", "said"), [(1.0, False), (0.8, True)])
+def test_what_noisy_play_fails_at_is_not_stalled_if_evaluations_succeed(
+    share: float, said: bool
+) -> None:
+    """Noisy play stands at 0.6, evaluations are at 0.95, or at 0.76."""
+    label = next(x for x in read_labels(CURVES) if x.name == "slide-gpu-2a1e987c-s2")
+    rows = [
+        {k: v * share if k == "eval/success" else v for k, v in row.items()}
+        for row in load(CURVES, label)
+    ]
+    verdict = diagnose(from_rows(rows), label.run_facts())
+    assert ("stalled" in names(verdict)) == said
 
 
 def test_wasting_time_is_said_and_not_sick() -> None:

@@ -116,6 +116,7 @@ def stalled(reading: Reading) -> Finding | None:
     if reading.phase not in ("take-off", "converging"):
         return None
     level, settled = plateau(reading.progress.smooth, reading.progress)
+    level = reading.judged(level)
     if not settled or level >= 0.8 or not reading.progress.sure_scale:
         return None
     number = Number("success", level, "standing still")
@@ -152,7 +153,7 @@ def wasting_time(reading: Reading) -> Finding | None:
         return None
     begin, end = reading.spans[-1].env_steps
     share, points = (end - begin) / end, len(reading.progress.raw.since(begin))
-    solved = reading.progress.now >= reading.facts.success_asked
+    solved = reading.judged(reading.progress.now) >= reading.facts.success_asked
     if not solved or share < 0.3 or points < _LONG:
         return None
     return Finding(

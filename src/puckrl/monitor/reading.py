@@ -63,6 +63,10 @@ class Reading:
         tail = self.tail(name)
         return float(np.median(tail.y)) if len(tail) else np.nan
 
+    def judged(self, success: float) -> float:
+        """What evaluations say of a success that may be noisy play's, if they say more."""
+        return float(np.fmax(success, self.level("eval/success")))
+
     def episodes(self) -> float:
         """Training episodes so far, logged or by the horizon; NaN if unknown."""
         if "episodes" in self.table:
