@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from puckrl.agents.distill import DistillCfg
 from puckrl.core.errors import UserError
 from puckrl.lab import session
 from puckrl.lab.config import BudgetCfg, RunCfg
@@ -38,6 +39,11 @@ def go_on(folder: Path) -> None:
     session.resume(RunFolder(folder / "parted"), limited(1200))
 
 
+def taught(folder: Path) -> None:
+    agent = DistillCfg(hidden=(16,), batch_size=8, precision="fp32")
+    session.start(replace(limited(600), agent=agent), folder, folder / "taught")
+
+
 def snapshots(folder: RunFolder) -> list[Snapshot]:
     return [read_state(folder.checkpoints_of(rank)) for rank in range(2)]
 
@@ -45,7 +51,7 @@ def snapshots(folder: RunFolder) -> list[Snapshot]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("team")
-    for function in (whole, begin):
+    for function in (whole, begin, taught):
         as_pair(function, folder)
     # As if it had been killed between the snapshots of the two: one is a turn ahead
     ahead = RunFolder(folder / "parted").checkpoints_of(1)
@@ -58,8 +64,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_both_hold_the_same_networks_and_play_in_other_worlds(root: Path) -> None:
-    one, other = snapshots(RunFolder(root / "whole"))
+@pytest.mark.parametrize("name", ["whole", "taught"])
+def test_both_hold_the_same_networks_and_play_in_other_worlds(
+    root: Path, name: str
+) -> None:
+    one, other = snapshots(RunFolder(root / name))
     agent = [name for name in one.tensors if name.startswith("agent.")]
     assert agent
     for name in agent:
