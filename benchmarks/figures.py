@@ -16,11 +16,8 @@ from puckrl.lab.figures import RUN_COLOURS, plain
 from puckrl.lab.results import read_table
 from puckrl.lab.sweep import sweep_figure
 
-TABLE, SWEEP, DOCS = (
-    Path("results/learning.csv"),
-    Path("results/sim_warp.csv"),
-    Path("docs"),
-)
+TABLE, SWEEP = Path("results/learning.csv"), Path("results/sim_warp.csv")
+DOCS = Path("docs")
 TWO_CORES = (
     "reach",
     "reach-pixels",

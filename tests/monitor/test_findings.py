@@ -213,6 +213,14 @@ def test_what_noisy_play_fails_at_is_not_stalled_if_evaluations_succeed(
     assert ("stalled" in names(verdict)) == said
 
 
+def test_what_evaluations_decide_is_not_made_better_than_it_ends() -> None:
+    """Evaluated at 0.98, 0.98, 0.93, 0.94 with 0.95 asked for: not done."""
+    label = next(x for x in read_labels(CURVES) if x.name == "push-s2")
+    verdict = diagnose(from_rows(load(CURVES, label)), label.run_facts())
+    assert verdict.phase == "converged"
+    assert "wasting time" not in names(verdict)
+
+
 def test_wasting_time_is_said_and_not_sick() -> None:
     verdict = diagnose(life([0.05, 0.5, 0.97, 0.97, 0.97, 0.97, 0.97, 0.97]), PUSH)
     assert names(verdict) == {"wasting time"}

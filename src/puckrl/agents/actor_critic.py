@@ -47,6 +47,8 @@ class ActorCritic(ABC):
     """
 
     outputs_per_action: int = 1
+    looks_ahead: bool = True
+    """Whether pictures of next observations are looked at."""
 
     def __init__(
         self,
@@ -166,11 +168,6 @@ class ActorCritic(ABC):
     def seen_per_round(self) -> int:
         """The last transitions of a round, whose pictures are looked at."""
         return self.transitions_per_round
-
-    @property
-    def looks_ahead(self) -> bool:
-        """Whether pictures of next observations are looked at."""
-        return True
 
     def update(self, batch: Batch) -> Metrics:
         """One round on ``transitions_per_round`` transitions; metrics are () tensors."""

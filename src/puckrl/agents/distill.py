@@ -50,6 +50,7 @@ class Distill(Sac):
     """
 
     outputs_per_action = 1
+    looks_ahead = False  # the critics' targets need no picture
 
     def __init__(
         self,
@@ -75,11 +76,6 @@ class Distill(Sac):
     def seen_per_round(self) -> int:
         """The states at which the policy imitates."""
         return self._seen
-
-    @property
-    def looks_ahead(self) -> bool:
-        """The critics' targets need no picture."""
-        return False
 
     def strands(self) -> tuple[Strand, ...]:
         """Teacher and critics learn; the policy imitates."""

@@ -35,7 +35,7 @@ def speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
         warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
     fast = partial(torch.compile, fullgraph=True, disable=not compiled)
     if on_cuda:
-        # cuDNN's guess for one gradient is four times as slow as what it finds by timing
+        # What cuDNN guesses can be four times as slow as what it finds (docs/recipes.md)
         torch.backends.cudnn.benchmark = True
         agent.round = Captured(side_by_side(agent, fast))
     else:
@@ -46,8 +46,8 @@ def speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
 def side_by_side(agent: ActorCritic, fast: Callable[..., Any]) -> Strand:
     """A round whose strands run beside each other, each made ``fast``.
 
-    In one after the other if there are several processes: their gradients have to meet
-    in the same order everywhere.
+    Of several processes they run one after the other: gradients have to meet in the same
+    order everywhere.
     """
     if len(agent.strands()) == 1 or team.size() > 1:
         return fast(agent.round)

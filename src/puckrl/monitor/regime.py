@@ -127,11 +127,11 @@ def _updates(reading: Reading) -> float:
 
 def _numbers(reading: Reading) -> tuple[Number, ...]:
     """Success against its floor, the critic's loss and its way, the values."""
-    of, judged = reading.progress, reading.table.curve("eval/success").y
+    of, judged = reading.progress, reading.level("eval/success")
     name = _CALLED.get(of.name, of.name)
     numbers = [Number(name, of.now, f"floor {of.floor:.2f}")]
-    if of.name == "train/success" and len(judged):
-        numbers.append(Number("success", float(judged[-1]), "the newest evaluation"))
+    if of.name == "train/success" and np.isfinite(judged):
+        numbers.append(Number("success", judged, "its newest evaluations"))
     loss = reading.table.curve("train/critic_loss").since(reading.begin)
     if len(loss) >= 4:
         way = trend(loss)

@@ -104,8 +104,8 @@ class FrameStore:
     ) -> tuple[Obs, Obs]:
         """Stacks, (B, stack * channels, height, width) uint8, the oldest frame first.
 
-        Both are views of the same memory. Without looking ahead the first fills it, which
-        is copied several times as fast as a view with gaps.
+        Both are views of the same memory. Without looking ahead the first fills it, and is
+        copied as memory, not element by element as a view with gaps.
         """
         space, length = self._space, self.rows["frame"].shape[1]
         window = self._window if looks_ahead else self._window[:-1]
