@@ -30,12 +30,13 @@ def test_imports_only_go_down() -> None:
     assert "0 broken" in done.stdout
 
 
-def test_a_run_from_state_starts_without_mujoco_warp() -> None:
-    """Importing it takes longer than Reach takes to learn."""
+@pytest.mark.parametrize("slow", ["mujoco_warp", "torch._dynamo"])
+def test_a_run_from_state_starts_without(slow: str) -> None:
+    """Importing it takes longer than Reach takes to learn; updates need torch's compiler."""
     code = (
         "import sys; from puckrl.cli import commands; from puckrl.lab import plan, session; "
         "from puckrl.lab.build import build; from puckrl.lab.presets import preset; "
-        "build(preset('reach')); sys.exit('mujoco_warp' in sys.modules)"
+        f"build(preset('reach')); sys.exit({slow!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

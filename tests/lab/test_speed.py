@@ -1,9 +1,11 @@
 """Rounds made fast do what rounds do."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
-from puckrl.lab.speed import side_by_side
+from puckrl.lab.speed import compiled_late, side_by_side
 from tests.agents import small
 
 
@@ -25,3 +27,17 @@ def test_a_round_of_strands_is_a_round(kind: str, rng: torch.Generator) -> None:
         assert one == two
     for name, x in plain.tensors().items():
         assert torch.equal(x, cut.tensors()[name]), name
+
+
+def test_compiled_late_compiles_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = list[object]()
+
+    def compile_(function: Callable[..., object], **_: object) -> Callable[..., object]:
+        compiled.append(function)
+        return function
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    add = compiled_late(lambda a, b: a + b)
+    assert not compiled
+    assert (add(1, 2), add(3, 4)) == (3, 7)
+    assert len(compiled) == 1

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable
-from functools import partial
+from functools import cache
 from typing import Any
 
 import torch
@@ -33,7 +33,7 @@ def speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
         compiled = False
     if compiled:
         warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
-    fast = partial(torch.compile, fullgraph=True, disable=not compiled)
+    fast = compiled_late if compiled else as_written
     if on_cuda:
         # What cuDNN guesses can be four times as slow as what it finds (docs/recipes.md)
         torch.backends.cudnn.benchmark = True
@@ -41,6 +41,27 @@ def speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
     else:
         agent.round = fast(agent.round)
     return compiled or on_cuda
+
+
+def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself."""
+    return function
+
+
+def compiled_late(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled by its first call.
+
+    Importing torch's compiler takes seconds, which a run's first steps need not wait for.
+    """
+
+    @cache
+    def fast() -> Callable[..., Any]:
+        return torch.compile(function, fullgraph=True)
+
+    def call(*args: object) -> Any:
+        return fast()(*args)
+
+    return call
 
 
 def side_by_side(agent: ActorCritic, fast: Callable[..., Any]) -> Strand:
