@@ -1,9 +1,11 @@
 """Benchmarks run, and count the work that they time."""
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from puckrl.core.errors import UserError
 from puckrl.lab.bench_parts import RenderBenchCfg, bench_render, bench_update
@@ -56,7 +58,13 @@ def swept(*rates: float) -> list[Row]:
     sizes = [1, *(512 * 2**i for i in range(len(rates) - 1))]
     parts = {"GoalEnv": 1.0, "physics, touching": 1.1}
     return [
-        {"num_worlds": n, "contender": name, "per_s": rate * gain}
+        {
+            "num_worlds": n,
+            "memory_gb": 1.25,
+            "contender": name,
+            "per_s": rate * gain,
+            "ms_per_step": 1e3 * n / rate,
+        }
         for n, rate in zip(sizes, rates, strict=True)
         for name, gain in parts.items()
     ]
@@ -72,6 +80,16 @@ def test_so_many_worlds_as_pay_are_chosen() -> None:
         "take --sim.num-worlds 1024: 38,000 steps/s; 1 world gets 50, 760 times fewer"
     )
     assert advice(swept(50, 60)) == "take --sim.num-worlds 1: 50 steps/s"
+
+
+def test_a_sweep_is_a_line_for_each_size_that_fits_a_terminal() -> None:
+    console = Console(width=80, file=StringIO(), record=True)
+    console.print(render("sim", swept(50, 20_000, 152_000.4)))
+    *_, last = lines = console.export_text().splitlines()
+    heading = "worlds GoalEnv physics, touching ms a step GPU memory"
+    assert " ".join(lines[1].split()) == heading
+    assert " ".join(last.split()) == "1,024 152,000 167,200 6.7 1.2 GB"
+    assert len(lines) == 2 + 3
 
 
 def test_a_sweep_is_drawn(tmp_path: Path) -> None:

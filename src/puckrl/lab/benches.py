@@ -1,5 +1,6 @@
 """What ``puck bench`` measures, by name."""
 
+from itertools import groupby
 from typing import Literal, assert_never
 
 from rich.table import Table
@@ -15,6 +16,8 @@ from puckrl.lab.sweep import SweepCfg, sweep
 What = Literal["sim", "render", "replay", "update"]
 Backend = Literal["cpu", "warp"]
 _WARP_WORLDS = 1024
+_RATES = ("per_s", "per_s_min", "per_s_max")
+_TIMES = (*_RATES, "ratio", "repeats")
 
 
 def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
@@ -53,12 +56,44 @@ def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
 
 
 def render(what: What, rows: list[Row]) -> Table:
-    """The rows for a terminal."""
+    """The rows for a terminal: a sweep by number of worlds, others one below the other."""
+    if "num_worlds" in rows[0]:
+        return _sweep_table(rows)
     unit = {"sim": "control steps", "render": "pictures", "replay": "batches"}
-    title = f"{unit.get(what, 'updates')}/s: median, and the ratio to the first"
-    table = Table(title=title, box=None)
-    for heading in rows[0]:
-        table.add_column(heading.replace("_", " "))
+    table = Table(
+        title=f"{unit.get(what, 'updates')}/s, median of {rows[0]['repeats']} repeats",
+        box=None,
+    )
+    sizes = [name for name in rows[0] if name not in _TIMES]
+    for heading in sizes:
+        table.add_column("" if heading == "contender" else heading)
+    for heading in ("median", "from", "to", "ratio to the first"):
+        table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        rates = (_rate(row[name]) for name in _RATES)
+        sized = (str(row[name]) for name in sizes)
+        table.add_row(*sized, *rates, f"{float(row['ratio']):.2f}")
     return table
+
+
+def _sweep_table(rows: list[Row]) -> Table:
+    """A line for each number of worlds, everybody's rate beside each other."""
+    table = Table(title="control steps/s over the number of worlds", box=None)
+    names = dict.fromkeys(str(row["contender"]) for row in rows)
+    for heading in ("worlds", *names, "ms a step", "GPU memory"):
+        table.add_column(heading, justify="right")
+    for size, group in groupby(rows, lambda row: int(row["num_worlds"])):
+        ways = list(group)
+        table.add_row(
+            f"{size:,}",
+            *(_rate(way["per_s"]) for way in ways),
+            f"{float(ways[0]['ms_per_step']):.1f}",
+            f"{float(ways[0]['memory_gb']):.1f} GB",
+        )
+    return table
+
+
+def _rate(per_s: str | float) -> str:
+    """So many a second, with three digits or more."""
+    rate = float(per_s)
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"

@@ -6,6 +6,7 @@ seconds.
 
 import logging
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 EVAL_WORLDS = 64
 _CPU = torch.device("cpu")
 NO_PIXELS = PixelsCfg()
+_NOTABLE_S = 1.0
 EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
 
@@ -148,12 +150,17 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
     if device.type == "cpu":
         log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")
     else:
-        log.info(
-            "physics kernels: compiling, or loading from ~/.cache/warp; minutes once"
-        )
+        _announce_kernels()
     sim = WarpSim(task.limited_scene(cfg.contacts).compile(), cfg.num_worlds, device)
-    log.info("physics kernels are ready after %.1f s", sim.compile_s)
+    if sim.compile_s > _NOTABLE_S:
+        log.info("physics kernels are ready after %.1f s", sim.compile_s)
     return sim
+
+
+@cache
+def _announce_kernels() -> None:
+    """Say once what the first start on a machine waits for."""
+    log.info("physics kernels: compiling, or loading from ~/.cache/warp; minutes once")
 
 
 def make_eval_env(
