@@ -29,7 +29,8 @@ def measure(name: str, seed: int, processes: int) -> list[Row]:
         folder = RunFolder(Path(root) / "run")
         torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node")
         quiet = ("--save.every-s", "0", "--save.no-video", "--save.no-tensorboard")
-        train = ("-m", "puckrl", "train", name, "--seed", str(seed), *quiet)
+        in_turn = "--loop.no-overlap"  # several cannot
+        train = ("-m", "puckrl", "train", name, "--seed", str(seed), in_turn, *quiet)
         command = (sys.executable, "-m", *torchrun, str(processes), *train)
         subprocess.run([*command, "--out", str(folder.path)], check=True)
         final = folder.manifest()["result"]["success"]

@@ -27,8 +27,8 @@ def _on_gpu(
 
     Steps are cheap there and small products cost no less than large ones, so there are
     more worlds, larger batches and networks, and fewer updates per step. Physics leaves
-    out the robot's contacts with itself; success is judged with them. Short runs from
-    state do not overlap: a turn's delay costs them what it gains.
+    out the robot's contacts with itself; success is judged with them. The shortest run
+    does not overlap: a turn's delay costs it what it gains.
     """
     agent = replace(cfg.agent, batch_size=batch, hidden=(256, 256, 256))
     return replace(
@@ -106,7 +106,6 @@ ONE_GPU = (
         PICK_PLACE,
         batch=1024,
         expect=ExpectCfg(success=0.99, train_s=60.0, takeoff_updates=9_000),
-        overlap=False,
     ),
     _SLIDE_GPU,
     _PUSH_PIXELS_GPU,
