@@ -22,7 +22,7 @@ from puckrl.agents.settings import MODES
 from puckrl.agents.sight import SightCfg
 from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import UserError
-from puckrl.lab import runs, session
+from puckrl.lab import runs, session, state
 from puckrl.lab.config import (
     BudgetCfg,
     EvalCfg,
@@ -121,6 +121,55 @@ def test_a_snapshot_of_another_version_is_one_line(
     monkeypatch.setattr(ActorCritic, "tensors", more)
     with pytest.raises(UserError, match="no 'novelty': another version of puckrl"):
         judge_run(folder.path.name, tmp_path, episodes=3, seed=5)
+
+
+def test_it_resumes_on_another_kind_of_device(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator of a GPU keeps 16 bytes, one of a CPU 5,056: neither takes the other's."""
+    known = state._named  # pyright: ignore[reportPrivateUsage]
+
+    def as_on_a_gpu(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        cut = 16 if prefix == "rng." else None
+        return known(
+            prefix, {name: x[:cut] if cut else x for name, x in values.items()}
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state, "_named", as_on_a_gpu)
+        folder = session.start(limited(400), tmp_path)
+    session.resume(folder, limited(800))
+    assert folder.manifest()["clock"]["env_steps"] == 800
+    assert "from another kind of device" in caplog.text
+
+
+def test_a_film_that_fails_costs_nothing_but_the_film(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **named: object) -> None:
+        raise RuntimeError("the marker has six coordinates")
+
+    monkeypatch.setattr(session, "film", fail)
+    filmed = replace(limited(300), save=replace(TINY.save, video=True))
+    folder = session.start(filmed, tmp_path)
+    assert folder.manifest()["status"] == "finished"
+    assert "no video: the marker has six coordinates" in caplog.text
+
+
+def test_ctrl_c_during_the_film_leaves_a_finished_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "film", interrupt)
+    filmed = replace(limited(300), save=replace(TINY.save, video=True))
+    with pytest.raises(KeyboardInterrupt):
+        session.start(filmed, tmp_path, tmp_path / "run")
+    folder = runs.RunFolder(tmp_path / "run")
+    assert folder.manifest()["status"] == "finished"
+    with pytest.raises(UserError, match="spent its budget"):
+        session.resume(folder, filmed)
 
 
 def test_resume_refuses_another_configuration(tmp_path: Path) -> None:

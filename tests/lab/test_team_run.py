@@ -44,6 +44,14 @@ def taught(folder: Path) -> None:
     session.start(replace(limited(600), agent=agent), folder, folder / "taught")
 
 
+def begin_hurt(folder: Path) -> None:
+    session.start(limited(600), folder, folder / "hurt")
+
+
+def go_on_hurt(folder: Path) -> None:
+    session.resume(RunFolder(folder / "hurt"), limited(1200))
+
+
 def snapshots(folder: RunFolder) -> list[Snapshot]:
     return [read_state(folder.checkpoints_of(rank)) for rank in range(2)]
 
@@ -101,3 +109,14 @@ def test_a_resumed_team_goes_on_bit_for_bit(root: Path) -> None:
 def test_a_team_of_another_size_is_refused(root: Path) -> None:
     with pytest.raises(UserError, match=r"by 2 processes, not 1.*--nproc-per-node 2"):
         session.resume(RunFolder(root / "whole"), limited(2000))
+
+
+def test_all_go_back_where_one_has_a_damaged_snapshot(tmp_path: Path) -> None:
+    as_pair(begin_hurt, tmp_path)
+    run = RunFolder(tmp_path / "hurt")
+    for rank, newest in ((0, None), (1, "{}")):
+        kept = run.checkpoints_of(rank)
+        older = (kept / "snapshot-000001.json").read_text()
+        (kept / "snapshot-000002.json").write_text(newest or older)
+    as_pair(go_on_hurt, tmp_path)
+    assert run.manifest()["clock"]["env_steps"] == 1200

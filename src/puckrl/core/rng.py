@@ -73,8 +73,13 @@ def generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
 
     Each process of a team has streams of its own.
     """
+    rng = torch.Generator(device=device)
+    begin_stream(rng, seed, stream)
+    return rng
+
+
+def begin_stream(rng: torch.Generator, seed: int, stream: str) -> None:
+    """Let a generator begin a named stream; see ``generator``."""
     stream = f"{stream}/{team.rank()}" if team.rank() else stream
     digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
-    rng = torch.Generator(device=device)
     rng.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-    return rng

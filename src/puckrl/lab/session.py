@@ -128,7 +128,7 @@ def _refuse_nothing_to_do(folder: RunFolder, cfg: RunCfg) -> None:
     if limits.reached(Clock(**told["clock"]), []):
         raise UserError(
             f"{folder.path} has spent its budget; to go on raise --budget.env-steps or "
-            "--budget.wall-s"
+            "--budget.train-s"
         )
 
 
@@ -151,13 +151,14 @@ def _go(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
 
 
 def _last_words(folder: RunFolder, status: str) -> None:
-    """Write the status if that is still possible."""
+    """Write the status if that is still possible, and the run has not told its end."""
     if not team.is_first():
         return
     try:
-        folder.update_manifest(status=status)
-    except OSError as error:
-        log.warning("the manifest could not be updated: %s", error.strerror)
+        if folder.manifest().get("status") != "finished":
+            folder.update_manifest(status=status)
+    except (OSError, UserError) as error:
+        log.warning("the manifest could not be updated: %s", error)
 
 
 def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
@@ -247,7 +248,7 @@ def limits_of(cfg: RunCfg) -> Limits:
     if cfg.budget.stop == "never":
         return Limits(0, 0.0, 0.0)
     budget = cfg.budget
-    return Limits(budget.env_steps, budget.wall_s, budget.until_success)
+    return Limits(budget.env_steps, budget.train_s, budget.until_success)
 
 
 def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
@@ -325,6 +326,14 @@ def _tell(
         memory_gb=taken_gb(parts.device),
     )
     if cfg.save.video and not cut:
+        _film(folder, cfg, parts)
+    log.info("%s", verdict(cfg, final, rows, stop))
+
+
+def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:
+    """The video, if it can be made: a run that has learned does not fail for its film."""
+    try:
         stage = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
         film(cfg, parts.agent, stage, folder.path / "policy.mp4", episodes=1)
-    log.info("%s", verdict(cfg, final, rows, stop))
+    except (UserError, RuntimeError, ValueError, OSError) as error:
+        log.warning("no video: %s", error)

@@ -1,5 +1,6 @@
 """The whole state of a run as named tensors and plain numbers, and back."""
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -10,12 +11,15 @@ from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core import team
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
+from puckrl.core.rng import begin_stream
 from puckrl.core.types import Spaces
 from puckrl.lab.build import Parts, make_agent
 from puckrl.lab.config import RunCfg
 from puckrl.lab.runs import RunFolder
 from puckrl.train.checkpoint import Checkpoints, read_state
 from puckrl.train.loop import Progress
+
+log = logging.getLogger(__name__)
 
 _OBS, _ENV = "obs.", "env."
 _AGENT, _REPLAY, _RNG = "agent.", "replay.", "rng."
@@ -50,7 +54,9 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
         UserError: if no snapshot can be used, or another version wrote it.
     """
     snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
-    if team.least(checkpoints.serial) != -team.least(-checkpoints.serial):
+    if _moments_differ(checkpoints):  # one was damaged; all may have the one before
+        snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
+    if _moments_differ(checkpoints):
         raise UserError(
             f"snapshots of the processes are of different moments, see "
             f"{checkpoints.folder.parent}; start the run anew"
@@ -59,12 +65,36 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     parts.env.restore(_under(_ENV, tensors))
     parts.collector.obs = _under(_OBS, tensors)
     _load(parts.agent, tensors)
-    rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
-    for name, state in _under(_RNG, tensors).items():
-        rngs[name].set_state(state)
+    progress = progress_of(snapshot.scalars)
+    _go_on_drawing(parts, _under(_RNG, tensors), progress.clock.env_steps)
     parts.learner.ratio.debt = snapshot.scalars["debt"]
     parts.learner.normalised = snapshot.scalars["normalised"]
-    return progress_of(snapshot.scalars)
+    return progress
+
+
+def _moments_differ(checkpoints: Checkpoints) -> bool:
+    """Whether processes that train together stand at different snapshots."""
+    return team.least(checkpoints.serial) != -team.least(-checkpoints.serial)
+
+
+def _go_on_drawing(parts: Parts, states: dict[str, Tensor], env_steps: int) -> None:
+    """Generators go on where they were; on another kind of device with new streams.
+
+    A GPU's generator cannot take the state of a CPU's, nor the other way round.
+    """
+    rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
+    moved = False
+    for name, state in states.items():
+        if state.numel() == rngs[name].get_state().numel():
+            rngs[name].set_state(state)
+        else:
+            begin_stream(rngs[name], parts.env.seed, f"{name}@{env_steps}")
+            moved = True
+    if moved:
+        log.warning(
+            "the snapshot is from another kind of device: the run goes on, with other "
+            "random numbers than it would have drawn there"
+        )
 
 
 def trained_agent(
