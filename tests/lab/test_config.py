@@ -60,3 +60,14 @@ def test_unknown_presets_list_the_legal_ones() -> None:
 
 def test_presets_are_filed_under_their_own_names() -> None:
     assert all(cfg.preset == name for name, cfg in PRESETS.items())
+
+
+def test_older_runs_say_wall_s_for_train_s() -> None:
+    cfg = preset("pick-place")
+    assert cfg.budget.train_s > 0
+    older = to_yaml(cfg).replace(
+        "budget:\n  env_steps: 2000000\n  train_s",
+        "budget:\n  env_steps: 2000000\n  wall_s",
+    )
+    assert "wall_s" in older
+    assert from_yaml(older) == cfg

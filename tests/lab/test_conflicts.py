@@ -145,3 +145,12 @@ def test_the_gravest_comes_first() -> None:
 def test_no_preset_is_refused() -> None:
     for name, cfg in PRESETS.items():
         assert "error" not in levels(cfg).values(), name
+
+
+def test_a_budget_that_ends_with_the_warm_up_learns() -> None:
+    """The turn that ends it earns updates; one step less, and there are none."""
+    reach = preset("reach")
+    warm_up = reach.loop.warm_up_episodes * 50
+    for env_steps, said in ((warm_up, False), (warm_up - 1, True)):
+        cfg = replace(reach, budget=replace(reach.budget, env_steps=env_steps))
+        assert any("spent in the warm-up" in text for text in levels(cfg)) is said

@@ -76,7 +76,7 @@ def test_no_budget_is_said_and_not_zero_minutes() -> None:
         json.loads(json.dumps(made.as_dict(), allow_nan=False))["speed"]["budget_s"]
         is None
     )
-    timed = plan(replace(cfg, budget=BudgetCfg(env_steps=0, wall_s=600.0)))
+    timed = plan(replace(cfg, budget=BudgetCfg(env_steps=0, train_s=600.0)))
     assert timed.speed is not None
     assert timed.speed.budget_s == 600.0
     out = Console(width=200, record=True, file=StringIO())

@@ -72,7 +72,7 @@ class LoopCfg:
     overlap: bool = False
     """Make a turn's updates while the next is collected, on a CUDA stream of their own."""
     warm_up_episodes: int = 400
-    """Episodes of random play before the first update; they earn no updates."""
+    """Episodes of random play before the first update."""
     normalise_episodes: int = 800
     """The input normalisers learn from this many first episodes, then stand still."""
     compile: bool = True
@@ -97,7 +97,7 @@ class BudgetCfg:
 
     env_steps: int = 300_000
     """Env steps, summed over worlds."""
-    wall_s: float = 0.0
+    train_s: float = 0.0
     """Seconds of collecting and updating; evaluation and compilation come on top."""
     until_success: float = 0.0
     """End early when two evaluations in a row reach this success rate."""
@@ -175,6 +175,10 @@ def to_dict(cfg: RunCfg) -> dict[str, Any]:
     return tree
 
 
+_RENAMED = {"budget.wall_s": "train_s"}
+"""What fields were called when older runs and tables were written."""
+
+
 def from_dict(tree: dict[str, Any]) -> RunCfg:
     """The inverse of ``to_dict``.
 
@@ -187,14 +191,15 @@ def from_dict(tree: dict[str, Any]) -> RunCfg:
 def _build(cls: type[Any], tree: dict[str, Any], where: str) -> Any:
     """A dataclass from a dictionary, fields by their declared types."""
     hints = typing.get_type_hints(cls)
-    strange = sorted(set(tree) - set(hints))
+    named = {_RENAMED.get(f"{where}{key}", key): key for key in tree}
+    strange = sorted(set(named) - set(hints))
     if strange:
         raise UserError(
             f"unknown setting {where}{strange[0]!r}; legal: {', '.join(hints)}"
         )
     values = {
-        name: _value(hints[name], value, f"{where}{name}.")
-        for name, value in tree.items()
+        name: _value(hints[name], tree[key], f"{where}{name}.")
+        for name, key in named.items()
     }
     return cls(**values)
 

@@ -236,7 +236,7 @@ def idle_overlap(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 def random_start(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
     """The run would end before its first update."""
     warm_up = cfg.loop.warm_up_episodes * spaces.horizon
-    if 0 < cfg.budget.env_steps <= warm_up:
+    if 0 < cfg.budget.env_steps < warm_up:
         yield Finding(
             "error",
             f"the budget of {cfg.budget.env_steps:,} env steps is spent in the warm-up of "

@@ -80,7 +80,7 @@ LIMITS: Mapping[str, Limit] = {
     "eval.episodes": _COUNT,
     "eval.final_episodes": _COUNT,
     "budget.env_steps": _OR_NONE,
-    "budget.wall_s": _OR_NONE,
+    "budget.train_s": _OR_NONE,
     "budget.until_success": _SHARE,
     "expect.success": _SHARE,
     "expect.train_s": _OR_NONE,

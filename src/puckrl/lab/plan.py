@@ -201,7 +201,7 @@ def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
     update_s = statistics.median(seconds[1:]) * times / agent.updates_per_round
     steps = cfg.budget.env_steps or math.inf
     whole = steps / rate + steps * cfg.loop.update_ratio * update_s
-    least = min(whole, cfg.budget.wall_s or math.inf)
+    least = min(whole, cfg.budget.train_s or math.inf)
     return Speed(rate, update_s, least, busy)
 
 

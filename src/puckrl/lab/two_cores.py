@@ -68,7 +68,7 @@ PICK_PLACE = replace(
     task="pick-place",
     agent=replace(PUSH.agent, hidden=(256, 256, 256)),
     loop=LoopCfg(update_ratio=0.0625),
-    budget=BudgetCfg(env_steps=2_000_000, wall_s=1200.0, until_success=0.99),
+    budget=BudgetCfg(env_steps=2_000_000, train_s=1200.0, until_success=0.99),
     eval=EvalCfg(every_env_steps=50_000),
     expect=ExpectCfg(success=0.95, train_s=900.0, takeoff_updates=5_000),
 )
@@ -132,7 +132,7 @@ _ASYMMETRIC = replace(
         actor_sensors=MODES["pixels"],
         sight=SightCfg(encoder=EncoderCfg(channels=16)),
     ),
-    expect=ExpectCfg(success=0.95, train_s=720.0, takeoff_updates=10_000),
+    expect=ExpectCfg(success=0.95, train_s=1000.0, takeoff_updates=10_000),
 )
 
 # Without proprioception: with it, Reach needs no camera. One view does not tell how far

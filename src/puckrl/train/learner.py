@@ -64,7 +64,7 @@ class Learner:
         return self._chance if self.warming_up else self.agent
 
     def earn(self, new_steps: int) -> None:
-        """Owe the updates of ``new_steps`` env steps; random play earns none."""
+        """Owe the updates of ``new_steps`` env steps, from the end of the warm-up on."""
         self._normalise()
         if not self.warming_up:
             self.ratio.earn(new_steps)
