@@ -32,3 +32,12 @@ def test_a_curve_over_another_clock() -> None:
     assert table.curve("a", over="updates").x.tolist() == [5]
     assert "a" in table
     assert from_rows([]).end == 0.0
+
+
+def test_of_several_rows_at_one_moment_the_last_counts() -> None:
+    rows = [
+        {"env_steps": x, "a": y} for x, y in ((1, 5.0), (2, 6.0), (2, 7.0), (3, 8.0))
+    ]
+    curve = from_rows(rows).curve("a")
+    assert curve.x.tolist() == [1, 2, 3]
+    assert curve.y.tolist() == [5, 7, 8]

@@ -48,13 +48,15 @@ class Table:
         return name in self.columns
 
     def curve(self, name: str, over: str = "env_steps") -> Curve:
-        """One number over a clock; empty if it was never logged."""
+        """One number over a clock, the last one of each moment; empty if never logged."""
         if name not in self.columns or over not in self.columns:
             return Curve(np.empty(0), np.empty(0))
         x, y = self.columns[over], self.columns[name]
         have = np.isfinite(x) & np.isfinite(y)
         order = np.argsort(x[have], kind="stable")
-        return Curve(x[have][order], y[have][order])
+        x, y = x[have][order], y[have][order]
+        last = np.diff(x, append=np.inf) > 0
+        return Curve(x[last], y[last])
 
     def at(self, name: str, env_steps: float) -> float:
         """A number at a moment, between rows on the straight line; NaN if never logged."""
