@@ -1,6 +1,7 @@
 """Gymnasium's checkers, its conventions, and agreement with our own environment."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -16,8 +17,11 @@ from puckrl.core.errors import UserError
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.interop.gym import IDS, PuckEnv, PuckVectorEnv
 from puckrl.sim.cpu import CpuSim
+from puckrl.sim.film import Film
 from puckrl.tasks.catalog import make_task
 from tests.reference import make_reference
+
+ROOT = Path(__file__).parent.parent.parent
 
 gymnasium.register_envs(puckrl.interop.gym)
 ALL_IDS = [f"puck/Fetch{name}{dense}-v4" for name in IDS for dense in ("", "Dense")]
@@ -197,3 +201,15 @@ def test_render_gives_an_image_that_is_not_blank() -> None:
     assert image.shape == (48, 64, 3)
     assert image.dtype == np.uint8
     assert image.std() > 10
+
+
+def test_render_looks_from_where_the_task_is_filmed() -> None:
+    name = f"{ROOT}/examples/planar_pusher.py:PlanarPusher"
+    env = PuckEnv(name, render_mode="rgb_array", width=64, height=48)
+    env.reset(seed=0)
+    image, core = env.render(), env._env  # pyright: ignore[reportPrivateUsage]
+    task = env.task
+    film = Film(core.sim, task.scene(), task.film_view, (64, 48), task.marker_radius_m)
+    wanted = film.render(task.marker_pos_m(core.goal))[0].numpy()
+    assert image is not None
+    assert np.array_equal(image, wanted)

@@ -286,3 +286,34 @@ def test_the_table_shows_value_range_and_verdict() -> None:
     ]
     assert lines[0] == "check push"
     assert lines[-1] == "not sane: height"
+
+
+def test_a_task_with_one_goal_says_so_in_its_sanity(tmp_path: Path) -> None:
+    fixed = (
+        "import torch\nfrom puckrl.tasks import Sanity\n"
+        "from puckrl.tasks.fetch.reach import FetchReach\n"
+        "class OneGoal(FetchReach):\n"
+        "    def reset(self, worlds, draws):\n"
+        "        goal = super().reset(worlds, draws)\n"
+        "        return torch.tensor([1.3, 0.75, 0.6], dtype=goal.dtype).expand_as(goal).clone()\n"
+        "class Said(OneGoal):\n"
+        "    sanity = Sanity(distinct_resets=(0.0, 1.0), goal_spread=(0.0, float('inf')))\n"
+    )
+    file = tmp_path / "drawer.py"
+    file.write_text(fixed)
+    broken = {row.name for row in check_task(f"{file}:OneGoal", 8).rows if not row.ok}
+    assert broken >= {"goals: spread", "reset: distinct episodes"}
+    broken = {row.name for row in check_task(f"{file}:Said", 8).rows if not row.ok}
+    assert not broken & {"goals: spread", "reset: distinct episodes"}
+
+
+def test_a_marker_without_three_coordinates_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "two.py"
+    file.write_text(
+        "from puckrl.tasks.fetch.reach import FetchReach\n"
+        "class Pair(FetchReach):\n"
+        "    def marker_pos_m(self, goal):\n"
+        "        return goal.repeat(1, 2)\n"
+    )
+    report = check_task(f"{file}:Pair", 4)
+    assert "columns of marker_pos_m()" in report.verdict

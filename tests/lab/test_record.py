@@ -97,6 +97,14 @@ def test_what_cannot_be_recorded_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "a.mp4", Path("/proc/a.gif")):
+        with pytest.raises(UserError, match=rf"^cannot write {path}: [^\n]+$"):
+            record(reach(1), Still(), path, episodes=1, size=(16, 16), device=CPU)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_mosaic_by_hand() -> None:
     images = torch.arange(3, dtype=torch.uint8).view(3, 1, 1, 1) * 100
     grid = mosaic(images.expand(3, 2, 4, 3), torch.tensor([True, False, False]))

@@ -39,6 +39,19 @@ def test_still_moving_equals_a_slow_loop(rng: torch.Generator) -> None:
     assert still_moving(walks, length, 0.1).tolist() == expected
 
 
+def test_what_moves_is_measured_as_the_task_measures() -> None:
+    """An angle that jitters about half a turn is at rest."""
+
+    def turn(achieved: torch.Tensor, desired: torch.Tensor) -> torch.Tensor:
+        apart = achieved[..., 0] - desired[..., 0]
+        return torch.atan2(apart.sin(), apart.cos()).abs()
+
+    yaw = torch.tensor([3.14, -3.14, 3.14, -3.14, 3.14]).view(1, 5, 1)
+    length = torch.tensor([4])
+    assert still_moving(yaw, length, 0.1).tolist() == [4]
+    assert still_moving(yaw, length, 0.1, turn).tolist() == [0]
+
+
 @pytest.mark.parametrize("eligible", [[3, 0, 5, 1, 0], [0, 0, 7], [1, 1]])
 def test_every_eligible_step_is_drawn_equally_often(
     eligible: list[int], rng: torch.Generator

@@ -13,6 +13,7 @@ from puckrl.monitor.signals import METRICS
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.nets.vision import Vision
 from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.sampling import straight_m
 from puckrl.train.diagnose import (
     EncoderGauge,
     NetworkGauge,
@@ -23,7 +24,6 @@ from puckrl.train.diagnose import (
     measure,
     newest,
     recorded,
-    straight_m,
 )
 
 SPACES = Spaces(state_dim=5, goal_dim=3, action_dim=2, horizon=4)

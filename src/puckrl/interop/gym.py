@@ -129,11 +129,10 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         if self._film is None:
             # half of this module's import time, for those who never look
             from puckrl.sim.film import Film
-            from puckrl.sim.viewpoints import viewpoint
 
-            sim, scene = self._env.sim, self.task.scene()
-            radius_m = self.task.marker_radius_m
-            self._film = Film(sim, scene, viewpoint("film"), self._size, radius_m)
+            sim, task = self._env.sim, self.task
+            radius_m = task.marker_radius_m
+            self._film = Film(sim, task.scene(), task.film_view, self._size, radius_m)
         marker = self.task.marker_pos_m(self._env.goal)
         return self._film.render(marker)[0].numpy()
 

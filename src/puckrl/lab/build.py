@@ -261,6 +261,7 @@ def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
         task.terminated,
         device,
         env.sim.device,
+        task.distance,
     )
 
 

@@ -161,6 +161,7 @@ def _spaces_rows(env: GoalEnv) -> Iterator[Row]:
     yield from rows
     if not all(row.ok for row in rows):  # a script would read what is not there
         return
+    yield _width_row("marker_pos_m()", task.marker_pos_m(goal), len(worlds), 3)
     obs = {"state": state, "achieved_goal": achieved, "desired_goal": goal}
     action = task.expert(to_device(obs, _CPU))
     if action is not None:
@@ -186,15 +187,15 @@ def _reset_rows(env: GoalEnv, twin: GoalEnv) -> Iterator[Row]:
     apart = (table[: len(same)] - same).abs().max()
     yield Row("reset: difference for the same seed", float(apart), "", 0.0, 0.0)
     distinct = len(torch.unique(table, dim=0)) / len(table)
-    yield Row("reset: distinct episodes", distinct, "", 0.9, 1.0)
+    yield Row("reset: distinct episodes", distinct, "", *sanity.distinct_resets)
     yield from _landmark_rows(env.task, obs["state"], "reset")
     goal = obs["desired_goal"]
     begun = env.task.success(obs["achieved_goal"], goal).double().mean()
     yield Row(
         "reset: episodes begun at the goal", float(begun), "", *sanity.reset_success
     )
-    spread = float(goal.std(dim=0).max())
-    yield Row("goals: spread", spread, "m", env.task.goal_tol_m / 2, _ANY)
+    spread = float(goal.std(dim=0).max()) / env.task.goal_tol_m
+    yield Row("goals: spread", spread, "tolerances", *sanity.goal_spread)
 
 
 def _landmark_rows(task: Task, state: Tensor, when: str) -> Iterator[Row]:

@@ -64,15 +64,20 @@ def record(
         ``path``.
 
     Raises:
-        UserError: if the ending is not a known one, or a number is out of range.
+        UserError: if the ending is not a known one, a number is out of range, or the file
+            cannot be written.
     """
     _check(path, episodes, size)
     task = env.task
     film = Film(env.sim, task.scene(), task.film_view, size, task.marker_radius_m)
-    path.parent.mkdir(parents=True, exist_ok=True)
     frames = _play(env, film, policy, episodes, gaze, device)
-    with torch_threads(1):
-        _write(path, frames, fps=round(1.0 / env.control_dt_s))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with torch_threads(1):
+            _write(path, frames, fps=round(1.0 / env.control_dt_s))
+    except OSError as error:  # ffmpeg's says all that it was called with, line by line
+        reason = error.strerror or str(error).splitlines()[0]
+        raise UserError(f"cannot write {path}: {reason}") from error
     return path
 
 
@@ -160,12 +165,16 @@ def _write(path: Path, frames: Iterator[Tensor], fps: int) -> None:
     """Encode frames as they come; the file appears under its name when it is whole."""
     part = path.with_stem(f"{path.stem}.part")
     first = next(frames)
-    with closing(_encoder(part, first, fps)) as encoder:
-        encoder.send(None)
-        encoder.send(first.numpy().tobytes())
-        for frame in frames:
-            encoder.send(frame.numpy().tobytes())
-    part.replace(path)
+    try:
+        part.touch()  # if it cannot be written, better said by Python than by ffmpeg
+        with closing(_encoder(part, first, fps)) as encoder:
+            encoder.send(None)
+            encoder.send(first.numpy().tobytes())
+            for frame in frames:
+                encoder.send(frame.numpy().tobytes())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _encoder(path: Path, frame: Tensor, fps: int) -> Generator[None, bytes | None]:

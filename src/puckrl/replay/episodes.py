@@ -10,7 +10,7 @@ from these when a batch is sampled. Episodes under way wait in a staging area of
 one row per world and enter the ring complete.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -20,10 +20,13 @@ from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.replay import her
 from puckrl.replay.frames import Place, make_frames
 from puckrl.replay.layout import allocate, bytes_per_episode, vector_shapes
-from puckrl.replay.sampling import SamplingCfg, StepTable, still_moving
-
-GoalFn = Callable[[Tensor, Tensor], Tensor]
-"""A pure function of achieved and desired goals, (B, goal_dim) x 2 -> (B,)."""
+from puckrl.replay.sampling import (
+    GoalFn,
+    SamplingCfg,
+    StepTable,
+    still_moving,
+    straight_m,
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class EpisodeRing:
         terminated_fn: whether an episode truly ends there.
         device: where the ring lives and batches are made.
         staging_device: where observations come from.
+        distance_fn: how far (achieved, desired) goals are apart; tells what still moves.
     """
 
     def __init__(
@@ -75,9 +79,11 @@ class EpisodeRing:
         terminated_fn: GoalFn,
         device: torch.device,
         staging_device: torch.device,
+        distance_fn: GoalFn = straight_m,
     ) -> None:
         self.cfg, self.spaces, self.device = cfg, spaces, device
         self._reward, self._terminated = reward_fn, terminated_fn
+        self._distance = distance_fn
         self.horizon = spaces.horizon
         self.capacity = cfg.episodes(spaces, num_worlds)
         """Episodes that fit."""
@@ -155,7 +161,8 @@ class EpisodeRing:
         achieved = self.episodes["achieved_goal"][slots]
         self._uniform.set(slots, length)
         moved_m = self.cfg.sampling.moved_m
-        self._moving.set(slots, still_moving(achieved, length, moved_m))
+        moving = still_moving(achieved, length, moved_m, self._distance)
+        self._moving.set(slots, moving)
 
     @property
     def moving_share(self) -> float:

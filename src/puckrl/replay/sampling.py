@@ -4,10 +4,14 @@ A strategy gives every episode a number of eligible steps, counted from its
 start; steps are then drawn uniformly among all eligible ones.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+GoalFn = Callable[[Tensor, Tensor], Tensor]
+"""A pure function of achieved and desired goals, (..., goal_dim) x 2 -> (...)."""
 
 
 @dataclass(frozen=True)
@@ -17,23 +21,32 @@ class SamplingCfg:
     moving_share: float = 0.0
     """Share of each batch drawn from steps after which the achieved goal still moves."""
     moved_m: float = 0.02
-    """The achieved goal still moves while it is this far from where it will end, in metres."""
+    """The achieved goal still moves while it is this far from where it will end; metres, or
+    what the task measures distances in."""
 
 
-def still_moving(achieved: Tensor, length: Tensor, moved_m: float) -> Tensor:
+def straight_m(achieved: Tensor, desired: Tensor) -> Tensor:
+    """Straight-line distance of goals, (..., goal_dim) x 2 -> (...)."""
+    return (achieved - desired).square().sum(dim=-1).sqrt()
+
+
+def still_moving(
+    achieved: Tensor, length: Tensor, moved_m: float, distance_fn: GoalFn = straight_m
+) -> Tensor:
     """How many leading steps of each episode the achieved goal has yet to move after.
 
     Args:
         achieved: achieved goals, (n, T + 1, goal_dim); rows beyond ``length`` are ignored.
         length: steps of each episode, (n,) int64.
         moved_m: distance from the final achieved goal that counts as moved.
+        distance_fn: the task's distance of (achieved, desired) goals.
 
     Returns:
         (n,) int64 in [0, length]: 0 where the achieved goal never moved.
     """
     rows = torch.arange(len(achieved), device=achieved.device)
     final = achieved[rows, length][:, None]
-    away = (achieved - final).square().sum(dim=-1).sqrt() > moved_m
+    away = distance_fn(achieved, final.expand_as(achieved)) > moved_m
     index = torch.arange(achieved.shape[1], device=achieved.device)
     away &= index < length[:, None]
     return ((index + 1) * away).amax(dim=1)

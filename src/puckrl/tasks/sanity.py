@@ -1,6 +1,7 @@
 """What a task promises about itself, so that ``puck check`` can hold it to that."""
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Sanity:
     """Share of episodes that random play moves."""
     random_success: tuple[float, float] = (0.0, 0.3)
     """Success of random play: above, the task is trivial."""
+    distinct_resets: tuple[float, float] = (0.9, 1.0)
+    """Share of resets that differ from all others; state and goal count."""
+    goal_spread: tuple[float, float] = (0.5, inf)
+    """Standard deviation of the goals along their widest axis, in tolerances."""
     reset_success: tuple[float, float] = (0.0, 0.3)
     """Share of episodes that begin at their goal."""
     expert_success: tuple[float, float] = (0.8, 1.0)

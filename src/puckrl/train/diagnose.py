@@ -20,7 +20,8 @@ from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
 from puckrl.nets.vision import Vision
-from puckrl.replay.episodes import EpisodeRing, GoalFn
+from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.sampling import GoalFn, straight_m
 from puckrl.train.sinks import Row
 
 _EPISODES = 128
@@ -43,11 +44,6 @@ class Gauge(Protocol):
 def measure(gauges: Sequence[Gauge]) -> Row:
     """The numbers of all gauges; those that are NaN are left out by the sinks."""
     return {name: value for g in gauges for name, value in g.measure().items()}
-
-
-def straight_m(achieved: Tensor, desired: Tensor) -> Tensor:
-    """Distance of goals that are points, (n, goal_dim) x 2 -> (n,); metres."""
-    return (achieved - desired).norm(dim=-1)
 
 
 class ReplayGauge:
@@ -85,7 +81,7 @@ class ReplayGauge:
         if self._best is None:
             return float("nan")
         rng = generator(0, "gauge", self._replay.device)
-        batch = self._replay.sample(1024, rng)
+        batch = self._replay.sample(1024, rng, seen=1, looks_ahead=False)
         at_goal = batch.reward >= self._best
         goal = batch.obs["desired_goal"]
         before = self._reward(batch.obs["achieved_goal"], goal) >= self._best
@@ -174,7 +170,7 @@ class NetworkGauge:
         if not self._replay.added:
             return {}
         rng = generator(0, "gauge", self._replay.device)
-        batch = self._replay.sample(_STATES, rng)
+        batch = self._replay.sample(_STATES, rng, looks_ahead=False)
         obs = through_eyes(self._agent, batch.obs)
         actor, critic = self._agent.actor.module, self._agent.critic.module
         with recorded(actor) as seen:
