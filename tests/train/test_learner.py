@@ -82,20 +82,20 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
     agent.seen_per_round = SEEN
     size = room * (SIZE * bytes_per_sample(SEEING) + SEEN * bytes_per_look(SEEING))
     monkeypatch.setattr("puckrl.train.learner._BYTES_AT_ONCE", size)
-    rounds, sample = list[int](), learner.replay.sample
+    looked_up, sample = list[int](), learner.replay.sample
 
     def spy(count: int, rng: torch.Generator, **shown: Any) -> Batch:
-        rounds.append(count // SIZE)
+        looked_up.append(count // SIZE)
         return sample(count, rng, **shown)
 
     monkeypatch.setattr(learner.replay, "sample", spy)
     learner.earn(41)
-    lessons = learner.lessons()
+    rounds = learner.rounds()
     for some in (3, 0, 17):
-        lessons.go_on(some)
-    metrics = lessons.means()
-    assert rounds == expected
-    assert (lessons.updates, lessons.left) == (40, 0)
+        rounds.go_on(some)
+    metrics = rounds.means()
+    assert looked_up == expected
+    assert (rounds.updates, rounds.left) == (40, 0)
     assert learner.ratio.debt == 1
     assert metrics == {"number": 10.5}  # the mean of 1 ... 20
     assert {len(batch.reward) for batch in agent.batches} == {SIZE}
@@ -112,7 +112,7 @@ def test_images_of_next_observations_are_looked_up_for_who_looks_ahead(
     learner, agent = make_learner(SEEING)
     agent.looks_ahead = looks_ahead
     learner.earn(2)
-    learner.lessons().go_on(1)
+    learner.rounds().go_on(1)
     [batch] = agent.batches
     assert "pixels" in batch.obs
     assert ("pixels" in batch.next_obs) == looks_ahead

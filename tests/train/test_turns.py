@@ -178,10 +178,10 @@ def test_on_a_gpu_updates_beside_physics_are_those_that_are_made_alone() -> None
     for name, rng in streams.items():
         rng.set_state(drawn[name])
     learner.ratio.debt = owed
-    lessons = learner.lessons()
-    assert lessons.left > 10
-    lessons.go_on(lessons.left)
-    lessons.means()
+    rounds = learner.rounds()
+    assert rounds.left > 10
+    rounds.go_on(rounds.left)
+    rounds.means()
     assert not torch.equal(beside["actor"], before["actor"])
     for name, tensor in agent.tensors().items():
         torch.testing.assert_close(beside[name], tensor, atol=1e-5, rtol=1e-4, msg=name)

@@ -225,7 +225,7 @@ class ActorCritic(ABC):
         def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> CriticLoss:
             obs = eyes.see(sight, batch.obs)
             q = self.critic(parameters, obs, batch.action)
-            extra, metrics = eyes.lesson(obs)
+            extra, metrics = eyes.auxiliary_loss(obs)
             return critic_loss(q, target) + extra, (q, metrics)
 
         taught = self.looks.taught_by_critic
@@ -254,7 +254,7 @@ class ActorCritic(ABC):
         def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> ActorLoss:
             seen = eyes.see(sight, obs)
             value, metrics = self.actor_loss(parameters, seen, noise)
-            extra, more = eyes.lesson(seen)
+            extra, more = eyes.auxiliary_loss(seen)
             return value + extra, {"train/actor_loss": value, **metrics, **more}
 
         taught = self.looks.taught_by_actor

@@ -31,7 +31,8 @@ class DistillCfg(SacCfg):
     """Settings of SAC with a distilled policy."""
 
     kept_share: float = 0.02
-    """As elsewhere; who plays is a running mean already, of fewer updates."""
+    """Of the updates so far, the last share whose mean weights are judged and kept, in
+    [0, 1]; the policy that plays is a running mean already, over fewer updates."""
     teacher_lr: float = 1e-3
     """Adam's step size for the teacher; ``actor_lr`` is the policy's."""
     teacher_share: float = 0.5

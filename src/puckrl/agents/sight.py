@@ -121,7 +121,7 @@ class Eyes:
         """Where in the pictures each channel looks, (B, channels, 2) in [0, 1]."""
         return self.sight.vision.encoder.gaze(seen[self.name])
 
-    def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
+    def auxiliary_loss(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Auxiliary loss of a seen observation, weighted, and metrics."""
         if self.aux_weight == 0:
             return 0.0, {}
@@ -144,7 +144,7 @@ class NoEyes:
     def gaze(self, seen: Obs) -> None:
         """It looks at no picture."""
 
-    def lesson(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
+    def auxiliary_loss(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Nothing to learn."""
         return 0.0, {}
 

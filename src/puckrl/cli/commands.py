@@ -104,7 +104,7 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     )
     played = f"{result.episodes}"
     if result.episodes > args.episodes:
-        played += f", {args.episodes} asked for: worlds play together"
+        played += f" ({args.episodes} asked for, rounded up to whole rounds of worlds)"
     table.add_row("episodes", played)
     table.add_row("return", f"{result.mean_return:.2f}")
     table.add_row("time to success, median", seconds_or_dash(result.time_to_success_s))

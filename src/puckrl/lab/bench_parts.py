@@ -92,7 +92,7 @@ def learn(parts: Parts, least_updates: int) -> int:
     """At least so many updates from the replay; how many."""
     learner = parts.learner
     learner.earn(math.ceil(least_updates / learner.ratio.ratio))
-    lessons = learner.lessons()
-    lessons.go_on(lessons.left)
-    lessons.means()  # waits for them on CUDA
-    return lessons.updates
+    rounds = learner.rounds()
+    rounds.go_on(rounds.left)
+    rounds.means()  # waits for them on CUDA
+    return rounds.updates

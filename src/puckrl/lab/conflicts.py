@@ -63,7 +63,7 @@ def camera_without_eyes(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """No gradient reaches an encoder (lesson 7)."""
+    """No gradient reaches an encoder."""
     sees = [
         name
         for name, sensors in (
@@ -98,7 +98,7 @@ def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def left_out_proprio(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """What the robot measures itself must be inferred from pictures (lesson 1)."""
+    """What the robot measures itself must be inferred from pictures."""
     seen = cfg.agent.actor_sensors
     if "pixels" in seen and "proprio" in spaces.sensors:
         if not {"proprio", "state"} & set(seen):
@@ -140,7 +140,7 @@ def distracted_teacher(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def honesty(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Which information the policy needs when it is used (lesson 4)."""
+    """Which information the policy needs when it is used."""
     actor, critic = set(cfg.agent.actor_sensors), set(cfg.agent.critic_sensors)
     if "pixels" not in actor:
         return
@@ -162,7 +162,7 @@ def honesty(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def shifted_coordinates(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """DrQ's random shift moves exactly what spatial softmax reports (lesson 2)."""
+    """DrQ's random shift moves exactly what spatial softmax reports."""
     sight = cfg.agent.sight
     if spaces.pixels is None or "shift" not in sight.augment:
         return
@@ -178,7 +178,7 @@ def shifted_coordinates(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Cells further apart than a small object is wide (lesson 2)."""
+    """Cells further apart than a small object is wide."""
     if spaces.pixels is None or "pixels" not in _seen(cfg.agent):
         return
     size = spaces.pixels
@@ -193,7 +193,7 @@ def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def rhythm(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Too few updates (lesson 10)."""
+    """Too few updates."""
     if cfg.loop.update_ratio < _LOW_RATIO:
         yield Finding(
             "warning",
@@ -213,7 +213,7 @@ def rhythm(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def idle_gpu(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Too few worlds for a GPU (lesson 12)."""
+    """Too few worlds for a GPU."""
     on_gpu = cfg.sim.backend == "warp" or cfg.device.startswith("cuda")
     if on_gpu and cfg.sim.num_worlds < _FEW_WORLDS:
         yield Finding(

@@ -151,7 +151,7 @@ def admit(cfg: RunCfg) -> Memory:
 
 
 def _visibility(shot: Footprint) -> list[Finding]:
-    """Whether the object is there to be seen, and after the last layer too (lesson 2)."""
+    """Whether the object is there to be seen, and after the last layer too."""
     name, _, cells = shot.layers[-1]
     if shot.seen_share < _SEEN_SHARE:
         return [

@@ -179,7 +179,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/actor_encoder_grad_norm",
         "1",
-        "length of the gradient that the actor's loss, with the auxiliary one if it goes there, sends to its encoder",
+        "norm of the gradient that the actor's loss, with the auxiliary one if it goes there, sends to its encoder",
         "finite, no trend to 0; absent where the actor does not train one",
     ),
     Signal(
@@ -191,19 +191,19 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/aux_error",
         "1",
-        "Huber loss of the achieved goal guessed from the encoder's features, in deviations; linear beyond a tenth",
+        "Huber loss of the achieved goal guessed from the encoder's features, in standard deviations; linear beyond a tenth",
         "falls from 0.7 while success is still flat",
     ),
     Signal(
         "train/critic_grad_norm",
         "1",
-        "length of the critic's gradient",
+        "norm of the critic's gradient",
         "finite, no trend to 0",
     ),
     Signal(
         "train/actor_grad_norm",
         "1",
-        "length of the actor's gradient, before clipping",
+        "norm of the actor's gradient, before clipping",
         "finite; near 0 means the critic sees no difference between actions",
     ),
     Signal(

@@ -152,7 +152,9 @@ def frames_folder(name: str) -> Path:
     """
     folder = Path(name or tempfile.gettempdir())
     if not folder.is_dir():
-        raise UserError(f"replay.frames_folder {folder} is no folder; create it first")
+        raise UserError(
+            f"--replay.frames-folder {folder} is no folder; create it first"
+        )
     return folder
 
 
@@ -164,7 +166,7 @@ def _on_disk(shape: tuple[int, ...], folder: str) -> Tensor:
     if free < size:
         raise UserError(
             f"frames need {size / 1e9:.1f} GB, {parent} has {free / 1e9:.1f} GB free; "
-            "lower replay.capacity or choose another replay.frames_folder"
+            "lower --replay.capacity or choose another --replay.frames-folder"
         )
     with tempfile.TemporaryDirectory(prefix="puck-frames-", dir=parent) as private:
         name = str(Path(private) / "frames")

@@ -69,11 +69,11 @@ class Learner:
         if not self.warming_up:
             self.ratio.earn(new_steps)
 
-    def lessons(self) -> "Lessons":
+    def rounds(self) -> "Rounds":
         """The rounds of updates that are owed now, to be made one by one."""
-        rounds, rest = divmod(self.ratio.due(), self.agent.updates_per_round)
+        count, rest = divmod(self.ratio.due(), self.agent.updates_per_round)
         self.ratio.debt += rest
-        return Lessons(self.agent, self._batches(rounds), rounds)
+        return Rounds(self.agent, self._batches(count), count)
 
     def _batches(self, rounds: int) -> Iterator[Batch]:
         """What so many rounds learn from; several are looked up at once."""
@@ -119,20 +119,20 @@ class Learner:
         self.normalised = last
 
 
-class Lessons:
+class Rounds:
     """Rounds of updates on their way.
 
     Args:
         agent: learns.
         batches: one for each round.
-        rounds: how many.
+        count: how many.
     """
 
     def __init__(
-        self, agent: ActorCritic, batches: Iterator[Batch], rounds: int
+        self, agent: ActorCritic, batches: Iterator[Batch], count: int
     ) -> None:
         self._agent, self._batches = agent, batches
-        self._rounds, self.left = rounds, rounds
+        self._count, self.left = count, count
         """Rounds that are still to be made."""
         self._names: list[str] = []
         self._sums: Tensor | None = None
@@ -140,7 +140,7 @@ class Lessons:
     @property
     def updates(self) -> int:
         """Updates that were made so far."""
-        return (self._rounds - self.left) * self._agent.updates_per_round
+        return (self._count - self.left) * self._agent.updates_per_round
 
     def go_on(self, rounds: int) -> None:
         """Make the next so many rounds; on CUDA they are launched, not waited for."""
@@ -156,5 +156,5 @@ class Lessons:
         """Metrics averaged over the rounds made; on CUDA this waits for them."""
         if self._sums is None:
             return {}
-        means = (self._sums / (self._rounds - self.left)).tolist()
+        means = (self._sums / (self._count - self.left)).tolist()
         return dict(zip(self._names, means, strict=True))

@@ -17,7 +17,7 @@ from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.clock import Clock
 from puckrl.core.runtime import torch_threads
 from puckrl.core.stream import SideStream
-from puckrl.train.learner import Learner, Lessons
+from puckrl.train.learner import Learner, Rounds
 from puckrl.train.rollout import Collected, Collector
 
 Doing = Literal[
@@ -61,14 +61,14 @@ class InTurn:
         with clock.phase("collect"), torch_threads(1):
             collected = self._collector.collect(learner.policy, self._steps)
         learner.earn(collected.env_steps)
-        lessons = learner.lessons()
-        compile_first(learner, lessons, clock, say)
-        if lessons.left:
+        rounds = learner.rounds()
+        compile_first(learner, rounds, clock, say)
+        if rounds.left:
             say("learning")
         with clock.phase("update"):  # on CUDA its end is where updates are waited for
-            lessons.go_on(lessons.left)
-            metrics = lessons.means()
-        clock.updates += lessons.updates
+            rounds.go_on(rounds.left)
+            metrics = rounds.means()
+        clock.updates += rounds.updates
         return collected, metrics
 
 
@@ -92,24 +92,24 @@ class Overlapped:
         self._collector, self._learner, self._steps = collector, learner, steps
         self._stand_in = stand_in
         self._side = SideStream(stand_in.device)
-        self._lessons: Lessons
+        self._rounds: Rounds
         self._asked = 0
 
     def __call__(self, clock: Clock, say: Say) -> tuple[Collected, Metrics]:
         """See ``Turn``."""
         learner = self._learner
-        self._lessons, self._asked = learner.lessons(), 0
+        self._rounds, self._asked = learner.rounds(), 0
         self._stand_in.load(learner.agent.tensors())
         with torch_threads(1):  # another number below would compile once more
-            compile_first(learner, self._lessons, clock, say)
+            compile_first(learner, self._rounds, clock, say)
         say("warming up" if learner.warming_up else "learning")
         policy = learner.policy if learner.warming_up else self._stand_in
         with clock.phase("overlap"), torch_threads(1):
             self._side.begin()
             collected = self._collector.collect(policy, self._steps, self)
             self._side.join()
-            metrics = self._lessons.means()
-        clock.updates += self._lessons.updates
+            metrics = self._rounds.means()
+        clock.updates += self._rounds.updates
         learner.earn(collected.env_steps)
         return collected, metrics
 
@@ -118,7 +118,7 @@ class Overlapped:
         self._asked += 1
         others = self._steps - self._asked
         with self._side.active():
-            self._lessons.go_on(-(-self._lessons.left // (others + 1)))
+            self._rounds.go_on(-(-self._rounds.left // (others + 1)))
 
     @contextmanager
     def standing(self) -> Generator[None]:
@@ -128,10 +128,10 @@ class Overlapped:
         self._side.begin()
 
 
-def compile_first(learner: Learner, lessons: Lessons, clock: Clock, say: Say) -> None:
+def compile_first(learner: Learner, rounds: Rounds, clock: Clock, say: Say) -> None:
     """The round that compiles, apart from the others: its time is no learning."""
-    if lessons.left and not learner.ready:
+    if rounds.left and not learner.ready:
         say("compiling")
         with clock.phase("compile"):
-            lessons.go_on(1)
+            rounds.go_on(1)
             learner.ready = True
