@@ -335,5 +335,5 @@ def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:
     try:
         stage = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
         film(cfg, parts.agent, stage, folder.path / "policy.mp4", episodes=1)
-    except (UserError, RuntimeError, ValueError, OSError) as error:
-        log.warning("no video: %s", error)
+    except Exception as error:  # noqa: BLE001  a task of the user's may raise anything
+        log.warning("no video: %s: %s", type(error).__name__, error)
