@@ -52,6 +52,11 @@ def test_list_names_presets_and_the_way_to_ones_own(
         (["train", "push", "--agent.hidden", "wide"], "(--agent.hidden [INT"),
         (["train", "push", "--agent.gama", "1"], "(did you mean --agent.gamma FLOAT?)"),
         (["train", "push", "--agent.gamma"], "puck train push --help"),
+        (
+            ["train", "push", "--agent", "sac"],
+            "the learning rule comes with the preset",
+        ),
+        (["plan", "push", "--nope", "1"], "every setting: puck train push --help"),
         (["train", "--stop", "soon"], "'auto', 'budget', 'never'"),
         (["record", "run", "--worlds", "two"], "two is not a whole number above 0"),
         (["eval"], "required: RUN; see: puck eval --help"),

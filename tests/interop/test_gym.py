@@ -189,6 +189,14 @@ def test_mistakes_are_told_in_one_line() -> None:
         _vector().step(np.zeros((3, 5), np.float32))
     with pytest.raises(UserError, match="legal"):
         PuckEnv("pushh")
+    for mask in (np.ones(5, bool), np.zeros(3, bool), np.ones(3)):
+        with pytest.raises(UserError, match=r"wanted \(3,\) bool"):
+            _vector().reset(options={"reset_mask": mask})
+    with pytest.raises(UserError, match="at least 1, or -1"):
+        PuckVectorEnv(2, "reach", max_episode_steps=0)
+    with pytest.raises(UserError, match="many worlds draw nothing"):
+        PuckVectorEnv(2, "reach", render_mode="rgb_array")
+    _vector().reset(seed=np.int64(3))  # pyright: ignore[reportArgumentType]
 
 
 def test_render_gives_an_image_that_is_not_blank() -> None:
@@ -213,3 +221,11 @@ def test_render_looks_from_where_the_task_is_filmed() -> None:
     wanted = film.render(task.marker_pos_m(core.goal))[0].numpy()
     assert image is not None
     assert np.array_equal(image, wanted)
+
+
+def test_no_limit_of_steps_is_minus_one() -> None:
+    envs = PuckVectorEnv(2, "reach", max_episode_steps=-1)
+    envs.reset(seed=0)
+    for _ in range(60):
+        *_, terminated, truncated, _ = envs.step(np.zeros((2, 4), np.float32))
+        assert not (terminated | truncated).any()

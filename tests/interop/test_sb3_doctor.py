@@ -35,6 +35,7 @@ def model() -> SAC:
 def test_facts_of_a_model(model: SAC) -> None:
     assert facts_of(model) == RunFacts(
         modality="state",
+        sparse=True,
         gamma=0.95,
         horizon=50,
         update_ratio=0.25,
@@ -103,3 +104,17 @@ def test_it_stops_only_when_asked(stop: str, goes_on: bool) -> None:
         doctor.hear(row, 1000 * i)
     assert doctor._on_step() is goes_on  # pyright: ignore[reportPrivateUsage]
     assert (doctor.rule is None) is goes_on
+
+
+def test_another_run_is_judged_by_itself(model: SAC) -> None:
+    doctor = DoctorCallback("auto", RunFacts(), verbose=0)
+    doctor.init_callback(model)
+    levels = [0.05] * 10 + [0.1 * i for i in range(1, 10)] + [0.97] * 20
+    for i, row in enumerate(rows(levels), start=1):
+        doctor.hear(row, 1000 * i)
+    assert not doctor._on_step()  # pyright: ignore[reportPrivateUsage]
+    doctor.num_timesteps = 0
+    doctor._on_training_start()  # pyright: ignore[reportPrivateUsage]
+    assert doctor._on_step()  # pyright: ignore[reportPrivateUsage]
+    assert doctor.hear(rows([0.0])[0], 500).phase != "converged"
+    assert len(doctor.rows) == 1

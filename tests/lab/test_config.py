@@ -71,3 +71,24 @@ def test_older_runs_say_wall_s_for_train_s() -> None:
     )
     assert "wall_s" in older
     assert from_yaml(older) == cfg
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("agent: null", "agent is None; wanted: a section"),
+        ("sim: 5", "sim is 5; wanted: a section"),
+        ("seed: abc", "seed is 'abc'; wanted: a whole number"),
+        ("seed: true", "seed is True; wanted: a whole number"),
+        ("agent: {kind: td3, hidden: 5}", "agent.hidden is 5; wanted: a list"),
+        ("agent: {gamma: x}", "agent.gamma is 'x'; wanted: a number"),
+        ("save: {replay: 1}", "save.replay is 1; wanted: true or false"),
+    ],
+)
+def test_a_value_of_another_type_is_named(text: str, said: str) -> None:
+    with pytest.raises(UserError, match=f"^{said}$"):
+        from_yaml(text)
+
+
+def test_a_whole_number_is_a_number() -> None:
+    assert from_yaml("agent: {gamma: 1}").agent.gamma == 1

@@ -174,3 +174,28 @@ def test_where_nothing_can_be_drawn(
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
+
+
+def test_a_success_in_percent_is_no_success(tmp_path: Path) -> None:
+    path = tmp_path / "acc.csv"
+    path.write_text(
+        "env_steps,acc\n" + "".join(f"{i}000,{i / 10}\n" for i in range(31))
+    )
+    with pytest.raises(UserError, match=r"from 0 to 3, but is a share .* in percent"):
+        consult([path], ["acc=eval/success"])
+
+
+def test_names_are_shown_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What rich takes for markup, and matplotlib for a formula."""
+    path = tmp_path / "runs.csv"
+    names = ("a[/b]", r"$\frac$")
+    head = ",".join(f"{name} - eval/success" for name in names)
+    rows = "".join(f"{1000 * i},{i / 20},{i / 40}\n" for i in range(20))
+    path.write_text(f"Step,{head}\n{rows}")
+    plot = tmp_path / "a.png"
+    main(["doctor", str(path), "--plot", str(plot)])
+    shown = capsys.readouterr().out
+    assert all(shown.count(name) >= 2 for name in names)
+    assert plot.stat().st_size > 10_000

@@ -13,7 +13,7 @@ from puckrl.monitor.signals import METRICS
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.nets.vision import Vision
 from puckrl.replay.episodes import EpisodeRing, ReplayCfg
-from puckrl.replay.sampling import straight_m
+from puckrl.replay.sampling import straight
 from puckrl.train.diagnose import (
     EncoderGauge,
     NetworkGauge,
@@ -272,7 +272,7 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
         vision.guess.bias.fill_(-1.0 + 0.2)
         vision.goals.mean.fill_(0.5)
         vision.goals.scale.fill_(2.0)
-    found = measure([EncoderGauge(vision, replay, straight_m)])
+    found = measure([EncoderGauge(vision, replay, straight)])
     assert set(found) <= set(METRICS)
     assert "probe/guess_error_m" not in measure([EncoderGauge(vision, replay)])
     if sees:

@@ -51,7 +51,7 @@ def plan(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.lab import plan as lab
     from puckrl.lab.presets import preset
 
-    cfg = settings.parse(preset(args.preset), rest, f"puck plan {args.preset}")
+    cfg = settings.parse(preset(args.preset), rest, f"puck train {args.preset}")
     made = lab.plan(cfg)
     if args.json:
         print(json.dumps(made.as_dict(), indent=2))
@@ -86,7 +86,8 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     )
     if team.is_first():
         status = folder.manifest()["status"]
-        console.print(f"{status}: {folder.path / 'card.md'}", soft_wrap=True)
+        card = folder.path / "card.md"
+        console.print(f"{status}: {card}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -132,7 +133,7 @@ def record(args: argparse.Namespace, rest: list[str]) -> int:
         episodes=args.episodes,
         seed=args.seed,
     )
-    console.print(f"{path}")
+    console.print(str(path), markup=False, soft_wrap=True)
     return 0
 
 

@@ -26,6 +26,11 @@ def parse(base: RunCfg, args: list[str], prog: str) -> RunCfg:
     Raises:
         UserError: for an unknown setting, or a value of another type.
     """
+    if any(arg.partition("=")[0] == "--agent" for arg in args):
+        raise UserError(
+            "--agent is no setting: the learning rule comes with the preset (puck list), and "
+            "its settings are --agent.gamma and so on"
+        )
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):

@@ -54,6 +54,7 @@ IDS = {
 """Our names of the Fetch tasks by the reference's."""
 
 _HORIZON = 50
+_NO_LIMIT = 2**62
 
 
 class PuckEnv(gymnasium.Env[Observation, Action]):
@@ -85,7 +86,7 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         height: int = 480,
         pixels: "PixelsCfg | None" = None,
     ) -> None:
-        self.task = make_task(task, reward)
+        self.task, self.reward_type = make_task(task, reward), reward
         self._env = _goal_env(self.task, 1, pixels, auto_reset=False)
         self._view = View(self._env.spaces)
         self.observation_space, self.action_space = self._view.spaces()
@@ -149,9 +150,13 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         num_envs: worlds.
         task: name of the task, or ``path/to/file.py:ClassName``.
         reward: sparse or dense.
-        max_episode_steps: steps of an episode; None: as the task says.
+        max_episode_steps: steps of an episode; None: as the task says; -1: no limit.
         num_threads: C threads; 0: every core.
         pixels: cameras that show what ``observation`` would tell; None: none.
+        render_mode: None; many worlds are filmed by ``puck record``.
+
+    Raises:
+        UserError: for an unknown task, or a number of steps or a render mode that is not legal.
     """
 
     def __init__(
@@ -162,16 +167,23 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         max_episode_steps: int | None = None,
         num_threads: int = 0,
         pixels: "PixelsCfg | None" = None,
+        render_mode: str | None = None,
     ) -> None:
+        if render_mode is not None:
+            raise UserError(
+                f"render_mode={render_mode!r}: many worlds draw nothing; leave it out, or "
+                "render one with gymnasium.make"
+            )
         self.metadata = {
             "render_modes": [],
             "render_fps": 25,
             "autoreset_mode": AutoresetMode.SAME_STEP,
         }
         self.num_envs = num_envs
-        self.task = make_task(task, reward)
+        self.task, self.reward_type = make_task(task, reward), reward
         if max_episode_steps is not None:
-            self.task.spaces = replace(self.task.spaces, horizon=max_episode_steps)
+            horizon = _horizon(max_episode_steps)
+            self.task.spaces = replace(self.task.spaces, horizon=horizon)
         self._env = _goal_env(self.task, num_envs, pixels, num_threads=num_threads)
         self._view = View(self._env.spaces)
         single = self._view.spaces()
@@ -190,18 +202,18 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
             options: ``{"reset_mask": (num_envs,) bool}`` resets only some worlds.
 
         Raises:
-            UserError: for a list of seeds.
+            UserError: for a list of seeds, or a mask that is none of the worlds.
         """
         if seed is not None and not isinstance(seed, int | np.integer):
             raise UserError(
                 f"reset(seed={seed!r}): one int decides all worlds; pass an int or None"
             )
-        super().reset(seed=seed)
+        mask = (options or {}).get("reset_mask")
+        worlds = None if mask is None else _masked(mask, self.num_envs)
+        super().reset(seed=None if seed is None else int(seed))
         if seed is not None or not self._seeded:
             self._env.reseed(_draw_seed(self.np_random))
             self._seeded = True
-        mask = (options or {}).get("reset_mask")
-        worlds = None if mask is None else torch.from_numpy(np.flatnonzero(mask))
         return self._view.observation(self._env.reset(worlds), ...), {}
 
     def step(
@@ -283,6 +295,28 @@ def _reward(task: Task, achieved: ArrayLike, desired: ArrayLike) -> Any:
         torch.from_numpy(np.asarray(goal, np.float64)) for goal in (achieved, desired)
     )
     return task.reward(*pair).numpy()[()]
+
+
+def _horizon(max_episode_steps: int) -> int:
+    """Steps of an episode; Gymnasium's -1 is no limit."""
+    if max_episode_steps == -1:
+        return _NO_LIMIT
+    if max_episode_steps < 1:
+        raise UserError(
+            f"max_episode_steps={max_episode_steps}: at least 1, or -1 for no limit"
+        )
+    return max_episode_steps
+
+
+def _masked(mask: ArrayLike, worlds: int) -> Tensor:
+    """Indices of the worlds that a mask names."""
+    chosen = np.asarray(mask)
+    if chosen.shape != (worlds,) or chosen.dtype != np.bool_ or not chosen.any():
+        raise UserError(
+            f"reset_mask of shape {chosen.shape} and type {chosen.dtype}: wanted "
+            f"({worlds},) bool with at least one world to reset"
+        )
+    return torch.from_numpy(np.flatnonzero(chosen))
 
 
 def _draw_seed(rng: np.random.Generator) -> int:

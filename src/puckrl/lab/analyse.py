@@ -19,7 +19,7 @@ def read_rows(path: Path) -> list[Row]:
     if not path.is_file():
         raise UserError(f"no metrics at {path}; is this a run folder?")
     rows: list[Row] = []
-    lines = path.read_text(errors="replace").splitlines()
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
@@ -43,7 +43,15 @@ def read_rows(path: Path) -> list[Row]:
 def _numbers(row: dict[str, Any]) -> Row:
     """What of a line is a number; words and lists are not."""
     known = {name: math.nan if v is None else v for name, v in row.items()}
-    return {name: v for name, v in known.items() if isinstance(v, int | float)}
+    return {name: _float(v) for name, v in known.items() if isinstance(v, int | float)}
+
+
+def _float(number: float) -> float:
+    """An integer of any size; what no float holds is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def column(

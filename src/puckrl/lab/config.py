@@ -6,7 +6,6 @@ with the same hash differ by their seed only.
 
 import dataclasses
 import hashlib
-import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -206,15 +205,40 @@ def _build(cls: type[Any], tree: dict[str, Any], where: str) -> Any:
 
 def _value(hint: Any, value: Any, where: str) -> Any:
     """One field: a nested dataclass, the agent, a tuple, or the value itself."""
-    if isinstance(hint, types.UnionType) and isinstance(value, dict):
-        rest = dict(value)
+    if where == "agent.":
+        rest = dict(_checked(value, dict, where))
         kind = rest.pop("kind", "td3")
         if kind not in AGENTS:
             raise UserError(f"unknown agent {kind!r}; legal: {', '.join(AGENTS)}")
         return _build(AGENTS[kind], rest, where)
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _build(typing.cast(type[Any], hint), value, where)
-    return tuple(value) if isinstance(value, list) else value
+    if dataclasses.is_dataclass(hint):
+        section = _checked(value, dict, where)
+        return _build(typing.cast(type[Any], hint), section, where)
+    if typing.get_origin(hint) is tuple:
+        return tuple(_checked(value, list | tuple, where))
+    if typing.get_origin(hint) is typing.Literal:
+        return value
+    is_float = float in (hint, *typing.get_args(hint))
+    return _checked(value, hint | int if is_float else hint, where)
+
+
+_WORDS: dict[Any, str] = {
+    dict: "a section",
+    list | tuple: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float | int: "a number",
+    float | None | int: "a number or null",
+}
+
+
+def _checked(value: Any, kind: Any, where: str) -> Any:
+    """The value of a field, if it is of its kind; a truth is no number."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        wanted = _WORDS.get(kind, str(kind))
+        raise UserError(f"{where.rstrip('.')} is {value!r}; wanted: {wanted}")
+    return value
 
 
 def to_yaml(cfg: RunCfg) -> str:

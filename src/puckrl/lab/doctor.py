@@ -118,9 +118,21 @@ def _examine(log: RunLog, items: Sequence[str]) -> Patient:
             "which with --map NAME=eval/success"
         )
         log = replace(log, problems=(unreadable(why),))
+    for name in ("eval/success", "train/success"):
+        values = table.curve(name).y
+        if (
+            len(values)
+            and not -_ROUNDING <= values.min() <= values.max() <= 1 + _ROUNDING
+        ):
+            why = (
+                f"{log.path}: {name} goes from {values.min():g} to {values.max():g}, but is a "
+                "share from 0 to 1; if it is in percent, divide it by 100"
+            )
+            log = replace(log, problems=(unreadable(why),))
     return Patient(log, facts, table, diagnose(table, facts, log.problems))
 
 
+_ROUNDING = 1e-6
 _GOALS = ("eval/success", "train/success", "eval/return", "train/return")
 
 
@@ -216,7 +228,7 @@ def _side_by_side(consultation: Consultation) -> RichTable:
     for p in consultation.patients:
         start = next((s for s in p.verdict.spans if s.phase == "take-off"), None)
         table.add_row(
-            p.log.name,
+            Text(p.log.name),
             Text(p.verdict.phase, style=STYLES[p.verdict.colour]),
             "-" if p.verdict.success is None else f"{p.verdict.success:.2f}",
             "-" if start is None else count(start.env_steps[0]),

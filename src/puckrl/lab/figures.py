@@ -45,7 +45,7 @@ def curve(
         for axes in (upper, lower):
             _shade(axes, verdict.spans, named=axes is upper)
         title = f"{title} · {verdict.headline}"
-    figure.suptitle(title, color=_INK, fontsize=12, x=0.01, ha="left")
+    figure.suptitle(_literal(title), color=_INK, fontsize=12, x=0.01, ha="left")
     figure.savefig(path)
 
 
@@ -81,7 +81,7 @@ def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> 
         color, y = RUN_COLOURS[i % len(RUN_COLOURS)], len(runs) - 1 - i
         judged = column(rows, "eval/success")
         points = judged if judged[0] else column(rows, "train/success")
-        upper.plot(*points, color=color, lw=1.6, label=name)
+        upper.plot(*points, color=color, lw=1.6, label=_literal(name))
         for span in verdict.spans:
             begin, end = span.env_steps
             shade = _SHADES[span.phase]
@@ -93,11 +93,17 @@ def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> 
     upper.set_ylabel("success")
     upper.legend(frameon=False, fontsize=8, loc="best")
     plain(upper)
-    lower.set_yticks(range(len(runs)), [name for name, _, _ in reversed(runs)])
+    names = [_literal(name) for name, _, _ in reversed(runs)]
+    lower.set_yticks(range(len(runs)), names)
     lower.tick_params(axis="y", labelsize=7)
     lower.set_xlabel("env steps")
     lower.spines[["top", "right", "left"]].set_visible(False)
     figure.savefig(path)
+
+
+def _literal(name: str) -> str:
+    """A name of the user's, in which matplotlib shall find no formula."""
+    return name.replace("$", r"\$")
 
 
 def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:

@@ -17,16 +17,10 @@ import torch
 from torch import Tensor
 
 from puckrl.core.types import Batch, Obs, Spaces
-from puckrl.replay import her
+from puckrl.replay import her, sampling
 from puckrl.replay.frames import Place, make_frames
 from puckrl.replay.layout import allocate, bytes_per_episode, vector_shapes
-from puckrl.replay.sampling import (
-    GoalFn,
-    SamplingCfg,
-    StepTable,
-    still_moving,
-    straight_m,
-)
+from puckrl.replay.sampling import GoalFn, SamplingCfg, StepTable
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class EpisodeRing:
         terminated_fn: GoalFn,
         device: torch.device,
         staging_device: torch.device,
-        distance_fn: GoalFn = straight_m,
+        distance_fn: GoalFn = sampling.straight,
     ) -> None:
         self.cfg, self.spaces, self.device = cfg, spaces, device
         self._reward, self._terminated = reward_fn, terminated_fn
@@ -161,7 +155,7 @@ class EpisodeRing:
         achieved = self.episodes["achieved_goal"][slots]
         self._uniform.set(slots, length)
         moved_m = self.cfg.sampling.moved_m
-        moving = still_moving(achieved, length, moved_m, self._distance)
+        moving = sampling.still_moving(achieved, length, moved_m, self._distance)
         self._moving.set(slots, moving)
 
     @property

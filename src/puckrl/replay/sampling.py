@@ -25,13 +25,13 @@ class SamplingCfg:
     what the task measures distances in."""
 
 
-def straight_m(achieved: Tensor, desired: Tensor) -> Tensor:
+def straight(achieved: Tensor, desired: Tensor) -> Tensor:
     """Straight-line distance of goals, (..., goal_dim) x 2 -> (...)."""
     return (achieved - desired).square().sum(dim=-1).sqrt()
 
 
 def still_moving(
-    achieved: Tensor, length: Tensor, moved_m: float, distance_fn: GoalFn = straight_m
+    achieved: Tensor, length: Tensor, moved_m: float, distance_fn: GoalFn = straight
 ) -> Tensor:
     """How many leading steps of each episode the achieved goal has yet to move after.
 

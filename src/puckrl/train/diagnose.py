@@ -21,7 +21,7 @@ from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
 from puckrl.nets.vision import Vision
 from puckrl.replay.episodes import EpisodeRing
-from puckrl.replay.sampling import GoalFn, straight_m
+from puckrl.replay.sampling import GoalFn, straight
 from puckrl.train.sinks import Row
 
 _EPISODES = 128
@@ -61,7 +61,7 @@ class ReplayGauge:
         replay: EpisodeRing,
         reward_fn: GoalFn,
         success_reward: float | None,
-        distance_fn: GoalFn = straight_m,
+        distance_fn: GoalFn = straight,
     ) -> None:
         self._replay, self._reward = replay, reward_fn
         self._best, self._distance = success_reward, distance_fn
@@ -98,7 +98,7 @@ class ValueGauge:
     """
 
     def __init__(
-        self, agent: ActorCritic, replay: EpisodeRing, distance_fn: GoalFn = straight_m
+        self, agent: ActorCritic, replay: EpisodeRing, distance_fn: GoalFn = straight
     ) -> None:
         self._agent, self._replay = agent, replay
         self._distance = distance_fn
@@ -247,7 +247,7 @@ def random_step(rows: Obs, rng: torch.Generator) -> Tensor:
     return (unit * rows["length"]).long()
 
 
-def displacement_m(rows: Obs, distance_fn: GoalFn = straight_m) -> Tensor:
+def displacement_m(rows: Obs, distance_fn: GoalFn = straight) -> Tensor:
     """How far the achieved goal got in each episode, metres, (n,)."""
     index = torch.arange(len(rows["length"]), device=rows["length"].device)
     achieved = rows["achieved_goal"]

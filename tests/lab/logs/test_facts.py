@@ -97,6 +97,11 @@ def test_facts_from_the_command_line() -> None:
         ("modality=smell", "legal: state, pixels"),
         ("sparse=maybe", "legal: true, false"),
         ("gamma=high", "is no number"),
+        ("gamma=2", "legal: 0 to 1"),
+        ("gamma=nan", "legal: 0 to 1"),
+        ("horizon=0", "legal: 1 to inf"),
+        ("update_ratio=-1", "legal: 0 to inf"),
+        ("success_asked=none", "is no number"),
     ],
 )
 def test_bad_facts(item: str, words: str) -> None:

@@ -201,6 +201,7 @@ def test_rows_written_again_after_a_resume_count_once(tmp_path: Path) -> None:
         ("some.csv", "a,b\n1,2\n", "--map NAME=env_steps"),
         ("empty.csv", "", "is empty"),
         ("five.csv", "#5\na,b\n1,2\n", "--map NAME=env_steps"),
+        ("progress.csv", "time/total_timesteps,rollout/success_rate\n", "no rows yet"),
         ("x.tfevents.1", "no events at all, but long enough", "no event file"),
     ],
 )
@@ -234,3 +235,41 @@ def test_bad_maps(pair: str) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing to read"):
         read_logs(tmp_path)
+
+
+def test_a_run_does_not_get_the_numbers_of_one_whose_name_begins_alike(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "chart.csv"
+    path.write_text(
+        "Step,push - eval/success,push - v2 - eval/success\n10,1.0,0.0\n20,0.02,0.98\n"
+    )
+    one, other = read_logs(path)
+    assert (one.name, other.name) == ("push", "push - v2")
+    assert one.table.curve("eval/success").y.tolist() == [1.0, 0.02]
+    assert other.table.curve("eval/success").y.tolist() == [0.0, 0.98]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "excel.csv"
+    path.write_text("env_steps,eval/success\n10,0.5\n", encoding="utf-8-sig")
+    lines = tmp_path / "log.jsonl"
+    lines.write_text('{"env_steps": 10, "eval/success": 0.5}\n', encoding="utf-8-sig")
+    for (log,) in (read_logs(path), read_logs(lines)):
+        assert log.table.curve("eval/success").y.tolist() == [0.5]
+
+
+def test_links_to_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
+    write_events(tmp_path / "real" / "SAC_1", range(0, 100, 10))
+    linked = tmp_path / "chosen"
+    linked.mkdir()
+    (linked / "mine").symlink_to(tmp_path / "real" / "SAC_1")
+    (linked / "circle").symlink_to(linked)
+    assert [log.path for log in read_logs(linked)] == [linked / "mine"]
+
+
+def test_an_integer_that_no_float_holds_is_infinite(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(f'{{"env_steps": 10, "eval/success": {10**400}}}\n')
+    (log,) = read_logs(tmp_path)
+    assert log.table.not_finite == {"eval/success": 1}

@@ -62,6 +62,9 @@ class DoctorCallback(BaseCallback):
     def _on_training_start(self) -> None:
         if not self._known:
             self.facts = facts_of(self.model)
+        if self.rows and self.num_timesteps < self.rows[-1]["env_steps"]:  # another run
+            self.rows, self.verdict, self.rule = [], None, None
+            self._said, self._judged_at = "", 0.0
         # A training that failed was not ended: its taps are still there
         now = self.locals
         self._take_out(lambda tap: tap.doctor is self or tap.doctor.locals is not now)

@@ -1,6 +1,7 @@
 """What a configuration, a log or the command line says of a run besides its curves."""
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,17 @@ from puckrl.lab.logs.log import RunLog
 from puckrl.lab.presets import PRESETS
 from puckrl.monitor.facts import RunFacts
 from puckrl.tasks.catalog import make_task
+
+_RANGES = {
+    "gamma": (0.0, 1.0),
+    "horizon": (1, math.inf),
+    "update_ratio": (0.0, math.inf),
+    "action_dim": (1, math.inf),
+    "success_asked": (0.0, 1.0),
+    "budget_env_steps": (0.0, math.inf),
+    "usual_takeoff_updates": (0.0, math.inf),
+}
+"""Legal values of the facts that are numbers."""
 
 
 def facts_of(cfg: RunCfg, spaces: Mapping[str, int] | None = None) -> RunFacts:
@@ -80,7 +92,8 @@ def inferred(log: RunLog) -> RunLog:
     """
     facts, table = log.facts, log.table
     length = table.curve("train/episode_steps").y
-    if facts.horizon is None and len(length) and np.ptp(length) < 1e-6:
+    constant = len(length) and np.ptp(length) < 1e-6 and length[0] >= 1
+    if facts.horizon is None and constant:
         facts = replace(facts, horizon=round(float(length[0])))
     name = "train/return" if "train/return" in table else "eval/return"
     returns = table.curve(name).y
@@ -113,12 +126,12 @@ def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
 
 def _value(item: str, hint: Any, text: str) -> Any:
     """A fact's text as its declared type."""
-    if text in ("none", "unknown"):
-        return None
     union = typing.get_origin(hint) in (types.UnionType, typing.Union)
-    kinds = [
-        k for k in (typing.get_args(hint) if union else (hint,)) if k is not type(None)
-    ]
+    kinds = list(typing.get_args(hint) if union else (hint,))
+    if type(None) in kinds:
+        kinds.remove(type(None))
+        if text in ("none", "unknown"):
+            return None
     legal = [word for k in kinds for word in typing.get_args(k)] or (
         ["true", "false"] if bool in kinds else []
     )
@@ -127,6 +140,10 @@ def _value(item: str, hint: Any, text: str) -> Any:
     if legal:
         return text == "true" if bool in kinds else text
     try:
-        return int(text) if int in kinds else float(text)
+        number = int(text) if int in kinds else float(text)
     except ValueError:
         raise UserError(f"--fact {item!r}: {text!r} is no number") from None
+    low, high = _RANGES[item.partition("=")[0]]
+    if not (low <= number <= high and math.isfinite(number)):
+        raise UserError(f"--fact {item!r}: legal: {low:g} to {high:g}")
+    return number

@@ -1,7 +1,8 @@
 """Any path -> the runs that it holds."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def read_logs(path: Path, mapping: Mapping[str, str] | None = None) -> list[RunL
         return [_ours(path, names)]
     if _logs_in(path):
         return [_folder(path, names)]
-    inner = sorted({p.parent for p in path.rglob("*") if p.is_file() and _is_log(p)})
+    inner = sorted(_folders_with_logs(path))
     # A run of ours holds its event files one floor down: they are no run of their own.
     runs = [p for p in inner if not any(q in inner for q in p.parents)]
     if not runs:
@@ -180,6 +181,17 @@ def _told(run: RunFolder) -> tuple[RunFacts, dict[str, Any], list[Path]]:
         ) from error
 
 
+def _folders_with_logs(path: Path) -> Iterator[Path]:
+    """Below ``path``; links to folders are followed, each folder once."""
+    seen = {os.path.realpath(path)}
+    for root, folders, files in os.walk(path, followlinks=True):
+        if any(p.is_file() and _is_log(p) for p in (Path(root, f) for f in files)):
+            yield Path(root)
+        real = {name: os.path.realpath(Path(root, name)) for name in folders}
+        folders[:] = [name for name in sorted(folders) if real[name] not in seen]
+        seen |= set(real.values())
+
+
 def _logs_in(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_file() and _is_log(p))
 
@@ -233,8 +245,12 @@ def _assemble(path: Path, files: list[Path], mapping: Mapping[str, str]) -> RunL
         unmapped |= {tag for event in events for tag in event.unmapped}
     problems += examine(streams)
     rows = _one_success(parts, kinds)
+    if not rows and not unmapped:
+        raise UserError(
+            f"{path} has no rows yet; judge it when it has logged something"
+        )
     if not rows:
-        listed = ", ".join(sorted(unmapped)[:6]) or "none"
+        listed = ", ".join(sorted(unmapped)[:6])
         raise UserError(
             f"{path} holds no signal that is known; use --map; its names: {listed}"
         )

@@ -25,7 +25,7 @@ def read_csv(path: Path) -> tuple[list[str], list[Line]]:
         UserError: if it cannot be read as CSV.
     """
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             text = (line for line in file if not line.startswith("#"))
             reader = csv.DictReader(text)
             lines = list(reader)
@@ -77,7 +77,9 @@ def wandb_runs(
     step = [c for c in header if " - " not in c]
     found: dict[str, tuple[list[Row], list[str]]] = {}
     for run in runs:
-        mine = {c: c.rpartition(" - ")[2] for c in charts if c.startswith(f"{run} - ")}
+        mine = {
+            c: c.rpartition(" - ")[2] for c in charts if c.rpartition(" - ")[0] == run
+        }
         columns = {c: c for c in step} | mine
         short = [{new: line[old] for old, new in columns.items()} for line in lines]
         found[run] = renamed(list(columns.values()), short, known)
@@ -160,7 +162,7 @@ def monitor_goes_back(path: Path) -> int:
 
 def started(path: Path) -> float | None:
     """When an SB3 monitor file was begun, seconds since the epoch; None: it is none."""
-    with path.open(errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         head = file.readline()
     try:
         header = json.loads(head[1:]) if head.startswith("#") else None
