@@ -77,3 +77,15 @@ def test_times_to_a_level() -> None:
     assert times_to(rows, "push", 0.95) == [15.0, 20.0, math.inf]
     assert times_to(rows, "push", 0.99) == [40.0, math.inf, math.inf]
     assert times_to(rows, "slide", 0.95) == []
+
+
+def test_the_table_of_all_presets_is_the_sum_of_theirs() -> None:
+    """The README and its figures are made from it."""
+    folder = Path(__file__).parent.parent.parent / "results"
+    parts = sorted(folder.glob("learning_*.csv"))
+    assert len(parts) > 15
+    wanted = [row for part in parts for row in read_table(part)]
+    merged = read_table(folder / "learning.csv")
+    assert len(merged) == len(wanted)
+    for row, part in zip(merged, wanted, strict=True):
+        assert {name: row[name] for name in part} == part

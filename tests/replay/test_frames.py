@@ -204,7 +204,7 @@ def test_a_full_or_missing_disk_is_one_clear_line(
         frames.make_frames(SEEING, 3, "disk", CPU, nowhere)
     full = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(frames.shutil, "disk_usage", lambda _: full)
-    with pytest.raises(UserError, match=r"lower replay\.capacity"):
+    with pytest.raises(UserError, match=r"lower --replay\.capacity"):
         frames.make_frames(SEEING, 100, "disk", CPU, str(tmp_path))
 
 
