@@ -75,6 +75,19 @@ def test_a_snapshot_brings_everything_back(tmp_path: Path) -> None:
         assert torch.equal(rows, again.episodes[name]), name
 
 
+def test_an_older_snapshot_brings_nothing_of_a_newer(tmp_path: Path) -> None:
+    replay, checkpoints = ring(), Checkpoints(tmp_path)
+    for mark in (1.0, 2.0):
+        play(replay, 4, start=1000 * mark)
+        save(checkpoints, replay, mark)
+    again, kept = ring(), Checkpoints(tmp_path)
+    assert kept.load(again).scalars == {"mark": 2.0}
+    assert kept.load(again, newest=1).scalars == {"mark": 1.0}
+    assert (again.added, len(again)) == (4, len(replay) // 2)
+    drawn = again.sample(500, torch.Generator().manual_seed(0)).obs["state"]
+    assert float(drawn.max()) < 2000
+
+
 def test_without_a_replay_it_holds_the_state_only(tmp_path: Path) -> None:
     replay = ring()
     play(replay, 4, start=1.0)

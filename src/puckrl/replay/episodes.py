@@ -256,13 +256,9 @@ class EpisodeRing:
         )
         achieved = stored["achieved_goal"][episode, step]
         reached = stored["achieved_goal"][episode, step + 1]
-        state, next_state = (
-            stored["state"][episode, step],
-            stored["state"][episode, step + 1],
-        )
         return Batch(
             obs={
-                "state": state,
+                "state": stored["state"][episode, step],
                 "achieved_goal": achieved,
                 "desired_goal": goal,
                 **before,
@@ -270,7 +266,7 @@ class EpisodeRing:
             action=stored["action"][episode, step],
             reward=self._reward(reached, goal),
             next_obs={
-                "state": next_state,
+                "state": stored["state"][episode, step + 1],
                 "achieved_goal": reached,
                 "desired_goal": goal,
                 **after,
@@ -302,6 +298,11 @@ class EpisodeRing:
             name: torch.cat([stored[slots] for slots, _ in runs])
             for name, stored in wanted.items()
         }
+
+    def forget(self) -> None:
+        """Drop what is stored; ``load`` and ``restore`` then say what is."""
+        self._uniform.clear()
+        self._moving.clear()
 
     def load(self, first: int, rows: dict[str, Tensor]) -> None:
         """Put exported episodes back, the oldest first: later ones replace outgrown ones."""

@@ -68,6 +68,12 @@ class StepTable:
         torch.cumsum(self.eligible, dim=0, out=self._upto)
         self.total = int(self._upto[-1])
 
+    def clear(self) -> None:
+        """No step is eligible any more."""
+        self.eligible.zero_()
+        self._upto.zero_()
+        self.total = 0
+
     def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Episodes and steps, (count,) int64 each."""
         place = torch.randint(

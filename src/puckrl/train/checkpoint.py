@@ -192,6 +192,7 @@ class Checkpoints:
         ]
         # All are looked through before the first is loaded, and one is held at a time
         intact = list(self._intact(chunks, lenient=lenient))
+        replay.forget()  # what a newer snapshot has left there
         for chunk in intact:
             replay.load(chunk.first, load_file(self.folder / chunk.file.name))
         prefix = "replay."
