@@ -83,6 +83,10 @@ def test_older_runs_say_wall_s_for_train_s() -> None:
         ("agent: {kind: td3, hidden: 5}", "agent.hidden is 5; wanted: a list"),
         ("agent: {gamma: x}", "agent.gamma is 'x'; wanted: a number"),
         ("save: {replay: 1}", "save.replay is 1; wanted: true or false"),
+        ("sim: {backend: gpu}", "sim.backend is 'gpu'; legal: cpu, warp"),
+        ("agent: {hidden: [a]}", "agent.hidden is 'a'; wanted: a whole number"),
+        ("agent: {kind: 5}", "unknown agent 5; legal: td3, sac, distill"),
+        ("", "the configuration is None; wanted: a section"),
     ],
 )
 def test_a_value_of_another_type_is_named(text: str, said: str) -> None:

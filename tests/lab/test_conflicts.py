@@ -147,10 +147,17 @@ def test_no_preset_is_refused() -> None:
         assert "error" not in levels(cfg).values(), name
 
 
-def test_a_budget_that_ends_with_the_warm_up_learns() -> None:
-    """The turn that ends it earns updates; one step less, and there are none."""
-    reach = preset("reach")
-    warm_up = reach.loop.warm_up_episodes * 50
-    for env_steps, said in ((warm_up, False), (warm_up - 1, True)):
-        cfg = replace(reach, budget=replace(reach.budget, env_steps=env_steps))
-        assert any("spent in the warm-up" in text for text in levels(cfg)) is said
+@pytest.mark.parametrize(
+    ("name", "first_turn_with_updates"),
+    # 16 episodes in 16 worlds; 400 in 1024, 50 steps, in turns of 10; one turn later
+    [("reach", 16 * 50), ("push-gpu", 1024 * 50), ("pick-place-gpu", 1024 * 60)],
+)
+def test_a_budget_is_spent_in_the_warm_up_only_if_nothing_is_learned(
+    name: str, first_turn_with_updates: int
+) -> None:
+    cfg = preset(name)
+    per_turn = cfg.sim.num_worlds * (cfg.loop.turn_steps or 50)
+    least = first_turn_with_updates - per_turn + 1  # a turn is played to its end
+    for env_steps, said in ((least, False), (least - 1, least > 1)):
+        asked = replace(cfg, budget=replace(cfg.budget, env_steps=env_steps))
+        assert any("spent in the warm-up" in text for text in levels(asked)) is said

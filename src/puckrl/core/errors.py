@@ -12,6 +12,11 @@ class UserError(Exception):
     """
 
 
+def first_line(error: BaseException) -> str:
+    """What another library's error says, in one line; its name if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def unknown(kind: str, name: str, legal: Iterable[str]) -> UserError:
     """The error for a name outside a closed set: the legal names, and the likeliest."""
     names = sorted(legal)

@@ -194,7 +194,7 @@ def _reset_rows(env: GoalEnv, twin: GoalEnv) -> Iterator[Row]:
     yield Row(
         "reset: episodes begun at the goal", float(begun), "", *sanity.reset_success
     )
-    spread = float(goal.std(dim=0).max()) / env.task.goal_tol_m
+    spread = float(goal.std(dim=0).max() / env.task.goal_tol_m)
     yield Row("goals: spread", spread, "tolerances", *sanity.goal_spread)
 
 

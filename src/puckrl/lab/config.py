@@ -184,7 +184,7 @@ def from_dict(tree: dict[str, Any]) -> RunCfg:
     Raises:
         UserError: for a field or a kind of agent that does not exist.
     """
-    return _build(RunCfg, tree, "")
+    return _build(RunCfg, _checked(tree, dict, "the configuration"), "")
 
 
 def _build(cls: type[Any], tree: dict[str, Any], where: str) -> Any:
@@ -208,15 +208,23 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if where == "agent.":
         rest = dict(_checked(value, dict, where))
         kind = rest.pop("kind", "td3")
-        if kind not in AGENTS:
+        if kind not in (*AGENTS,):
             raise UserError(f"unknown agent {kind!r}; legal: {', '.join(AGENTS)}")
         return _build(AGENTS[kind], rest, where)
     if dataclasses.is_dataclass(hint):
         section = _checked(value, dict, where)
         return _build(typing.cast(type[Any], hint), section, where)
     if typing.get_origin(hint) is tuple:
-        return tuple(_checked(value, list | tuple, where))
+        each = typing.get_args(hint)[0]
+        return tuple(
+            _value(each, x, where) for x in _checked(value, list | tuple, where)
+        )
     if typing.get_origin(hint) is typing.Literal:
+        legal = typing.get_args(hint)
+        if value not in legal:
+            raise UserError(
+                f"{where.rstrip('.')} is {value!r}; legal: {', '.join(map(str, legal))}"
+            )
         return value
     is_float = float in (hint, *typing.get_args(hint))
     return _checked(value, hint | int if is_float else hint, where)

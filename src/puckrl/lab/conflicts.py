@@ -234,9 +234,13 @@ def idle_overlap(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 
 def random_start(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """The run would end before its first update."""
-    warm_up = cfg.loop.warm_up_episodes * spaces.horizon
-    if 0 < cfg.budget.env_steps < warm_up:
+    """The run would end before its first update: whole turns, every world an episode."""
+    worlds, horizon, turn = cfg.sim.num_worlds, spaces.horizon, cfg.loop.turn_steps
+    per_turn = worlds * (turn or horizon)
+    warm_up = -(-cfg.loop.warm_up_episodes // worlds) * worlds * horizon
+    played = -(-cfg.budget.env_steps // per_turn) * per_turn
+    # the turn that ends the warm-up earns updates; overlapped, the next one makes them
+    if 0 < played < warm_up + per_turn * cfg.loop.overlap:
         yield Finding(
             "error",
             f"the budget of {cfg.budget.env_steps:,} env steps is spent in the warm-up of "

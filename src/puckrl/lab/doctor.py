@@ -118,22 +118,24 @@ def _examine(log: RunLog, items: Sequence[str]) -> Patient:
             "which with --map NAME=eval/success"
         )
         log = replace(log, problems=(unreadable(why),))
-    for name in ("eval/success", "train/success"):
-        values = table.curve(name).y
-        if (
-            len(values)
-            and not -_ROUNDING <= values.min() <= values.max() <= 1 + _ROUNDING
-        ):
-            why = (
-                f"{log.path}: {name} goes from {values.min():g} to {values.max():g}, but is a "
-                "share from 0 to 1; if it is in percent, divide it by 100"
-            )
-            log = replace(log, problems=(unreadable(why),))
+    if why := _no_share(table):
+        log = replace(log, problems=(unreadable(f"{log.path}: {why}"), *log.problems))
     return Patient(log, facts, table, diagnose(table, facts, log.problems))
 
 
-_ROUNDING = 1e-6
 _GOALS = ("eval/success", "train/success", "eval/return", "train/return")
+
+
+def _no_share(table: Table) -> str | None:
+    """What is wrong with a success rate that leaves [0, 1]: no phase can be told by it."""
+    for name in ("eval/success", "train/success"):
+        values = table.curve(name).y
+        if len(values) and not (values.min() > -1e-6 and values.max() < 1 + 1e-6):
+            return (
+                f"{name} goes from {values.min():g} to {values.max():g}, but is a share from "
+                "0 to 1; if it is in percent, divide it by 100"
+            )
+    return None
 
 
 def differing(

@@ -9,7 +9,7 @@ import imageio_ffmpeg
 import torch
 from torch import Tensor
 
-from puckrl.core.errors import UserError
+from puckrl.core.errors import UserError, first_line
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
@@ -75,8 +75,8 @@ def record(
         path.parent.mkdir(parents=True, exist_ok=True)
         with torch_threads(1):
             _write(path, frames, fps=round(1.0 / env.control_dt_s))
-    except OSError as error:  # ffmpeg's says all that it was called with, line by line
-        reason = error.strerror or str(error).splitlines()[0]
+    except OSError as error:  # ffmpeg's goes on with all that it was called with
+        reason = error.strerror or first_line(error)
         raise UserError(f"cannot write {path}: {reason}") from error
     return path
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 from puckrl.core import team
 from puckrl.core.clock import Clock
-from puckrl.core.errors import UserError
+from puckrl.core.errors import UserError, first_line
 from puckrl.core.runtime import keep_memory, pick_device, torch_threads
 from puckrl.lab import runs, state
 from puckrl.lab.analyse import read_rows
@@ -336,4 +336,4 @@ def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:
         stage = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
         film(cfg, parts.agent, stage, folder.path / "policy.mp4", episodes=1)
     except Exception as error:  # noqa: BLE001  a task of the user's may raise anything
-        log.warning("no video: %s: %s", type(error).__name__, error)
+        log.warning("no video: %s", first_line(error))

@@ -33,7 +33,7 @@ class Sanity:
     random_success: tuple[float, float] = (0.0, 0.3)
     """Success of random play: above, the task is trivial."""
     distinct_resets: tuple[float, float] = (0.9, 1.0)
-    """Share of resets that differ from all others; state and goal count."""
+    """Number of different resets, state and goal, as a share of all."""
     goal_spread: tuple[float, float] = (0.5, inf)
     """Standard deviation of the goals along their widest axis, in tolerances."""
     reset_success: tuple[float, float] = (0.0, 0.3)

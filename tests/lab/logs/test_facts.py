@@ -99,8 +99,8 @@ def test_facts_from_the_command_line() -> None:
         ("gamma=high", "is no number"),
         ("gamma=2", "legal: 0 to 1"),
         ("gamma=nan", "legal: 0 to 1"),
-        ("horizon=0", "legal: 1 to inf"),
-        ("update_ratio=-1", "legal: 0 to inf"),
+        ("horizon=0", "legal: 1 or more, finite"),
+        ("update_ratio=-1", "legal: 0 or more, finite"),
         ("success_asked=none", "is no number"),
     ],
 )

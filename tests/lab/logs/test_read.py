@@ -266,6 +266,8 @@ def test_links_to_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
     (linked / "mine").symlink_to(tmp_path / "real" / "SAC_1")
     (linked / "circle").symlink_to(linked)
     assert [log.path for log in read_logs(linked)] == [linked / "mine"]
+    (tmp_path / "real" / "LATEST").symlink_to("SAC_1")
+    assert [log.name for log in read_logs(tmp_path / "real")] == ["SAC_1"]
 
 
 def test_an_integer_that_no_float_holds_is_infinite(tmp_path: Path) -> None:

@@ -120,11 +120,11 @@ def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
             raise UserError(
                 f"--fact {item!r}: wanted name=value; names: {', '.join(hints)}"
             )
-        facts = replace(facts, **{name: _value(item, hints[name], text)})
+        facts = replace(facts, **{name: _value(item, name, hints[name], text)})
     return facts
 
 
-def _value(item: str, hint: Any, text: str) -> Any:
+def _value(item: str, name: str, hint: Any, text: str) -> Any:
     """A fact's text as its declared type."""
     union = typing.get_origin(hint) in (types.UnionType, typing.Union)
     kinds = list(typing.get_args(hint) if union else (hint,))
@@ -143,7 +143,8 @@ def _value(item: str, hint: Any, text: str) -> Any:
         number = int(text) if int in kinds else float(text)
     except ValueError:
         raise UserError(f"--fact {item!r}: {text!r} is no number") from None
-    low, high = _RANGES[item.partition("=")[0]]
+    low, high = _RANGES[name]
     if not (low <= number <= high and math.isfinite(number)):
-        raise UserError(f"--fact {item!r}: legal: {low:g} to {high:g}")
+        legal = f"{low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
+        raise UserError(f"--fact {item!r}: legal: {legal}, finite")
     return number

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from puckrl.core.errors import UserError
+from puckrl.core.errors import UserError, first_line
 from puckrl.lab.analyse import read_rows
 from puckrl.lab.logs.events import EventFile, is_event_file, read_events
 from puckrl.lab.logs.facts import facts_of, flat_settings, inferred
@@ -174,9 +174,8 @@ def _told(run: RunFolder) -> tuple[RunFacts, dict[str, Any], list[Path]]:
             spaces = {}
         return facts_of(cfg, spaces), flat_settings(cfg), foreign_files(run)
     except (UserError, yaml.YAMLError, LookupError, *_TORN) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{run.path}: config.yaml or manifest.json is broken ({reason}); "
+            f"{run.path}: config.yaml or manifest.json is broken ({first_line(error)}); "
             "move config.yaml away to judge the numbers alone"
         ) from error
 
@@ -187,9 +186,14 @@ def _folders_with_logs(path: Path) -> Iterator[Path]:
     for root, folders, files in os.walk(path, followlinks=True):
         if any(p.is_file() and _is_log(p) for p in (Path(root, f) for f in files)):
             yield Path(root)
-        real = {name: os.path.realpath(Path(root, name)) for name in folders}
-        folders[:] = [name for name in sorted(folders) if real[name] not in seen]
-        seen |= set(real.values())
+        # by its own name rather than by a link's
+        here = sorted(folders, key=lambda name: (Path(root, name).is_symlink(), name))
+        folders.clear()
+        for name in here:
+            real = os.path.realpath(Path(root, name))
+            if real not in seen:
+                seen.add(real)
+                folders.append(name)
 
 
 def _logs_in(folder: Path) -> list[Path]:
