@@ -199,6 +199,21 @@ def test_a_plateau_far_from_solved_is_stalled() -> None:
     assert verdict.phase == "converging"
 
 
+def test_what_climbs_in_leaps_is_not_stalled() -> None:
+    """Evaluations of a run of push: 0.64, 0.63, 0.83, 0.89 are no plateau at 0.73."""
+    levels = [0.047, 0.062, 0.055, 0.039, 0.141, 0.422, 0.641, 0.633, 0.828, 0.891]
+    rows = [
+        {"env_steps": 10_080.0 * i, "updates": 1260.0 * i, "eval/success": level}
+        for i, level in enumerate(levels, start=1)
+    ]
+    assert "stalled" not in names(diagnose(from_rows(rows), PUSH))
+    later = [
+        {**rows[-1], "env_steps": 10_080.0 * i, "eval/success": 0.64}
+        for i in range(11, 18)
+    ]
+    assert "stalled" in names(diagnose(from_rows(rows[:8] + later), PUSH))
+
+
 @pytest.mark.parametrize(("share", "said"), [(1.0, False), (0.8, True)])
 def test_what_noisy_play_fails_at_is_not_stalled_if_evaluations_succeed(
     share: float, said: bool

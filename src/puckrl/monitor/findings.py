@@ -115,9 +115,12 @@ def stalled(reading: Reading) -> Finding | None:
     """A plateau far from solved."""
     if reading.phase not in ("take-off", "converging"):
         return None
-    level, settled = plateau(reading.progress.smooth, reading.progress)
+    of = reading.progress
+    level, settled = plateau(of.smooth, of)
+    # A few steep points look like noise about their median; the last two tell
+    climbs = of.raw.y[-2:].mean() > level + max(0.1, 2 * of.sigma_smooth)
     level = reading.judged(level)
-    if not settled or level >= 0.8 or not reading.progress.sure_scale:
+    if not settled or climbs or level >= 0.8 or not of.sure_scale:
         return None
     number = Number("success", level, "standing still")
     return Finding(
