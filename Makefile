@@ -26,7 +26,7 @@ demo-pixels: $(READY)  ## the same from a camera, with what it sees; a quarter o
 test: $(READY)
 	$(BIN)/pytest
 
-test-learn: $(READY)  ## minutes: trains until it must have learned
+test-learn: $(READY)  ## half an hour: trains until it must have learned
 	$(BIN)/pytest -m learn
 
 test-slow: $(READY)  ## mujoco_warp on the CPU: compiles its kernels first
