@@ -1,5 +1,6 @@
 """What ``puck bench`` measures, by name."""
 
+import logging
 from itertools import groupby
 from typing import Literal, assert_never
 
@@ -12,6 +13,8 @@ from puckrl.lab.config import SimCfg
 from puckrl.lab.presets import preset
 from puckrl.lab.results import Row
 from puckrl.lab.sweep import SweepCfg, sweep
+
+log = logging.getLogger(__name__)
 
 What = Literal["sim", "render", "replay", "update"]
 Backend = Literal["cpu", "warp"]
@@ -42,7 +45,7 @@ def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
     match what:
         case "sim":
             if on_warp:
-                return sweep(SweepCfg(task=task))
+                return sweep(SweepCfg(task=task), _tell)
             return bench_sim(SimBenchCfg(task=task))
         case "render":
             sim = SimCfg(backend, num_worlds=_WARP_WORLDS) if on_warp else SimCfg()
@@ -53,6 +56,12 @@ def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
             return bench_update(preset(name), least_updates=200, repeats=3)
         case _:
             assert_never(what)
+
+
+def _tell(row: Row) -> None:
+    """A sweep takes minutes: each rate as soon as it is known."""
+    size, rate = int(row["num_worlds"]), _rate(row["per_s"])
+    log.info("%d worlds, %s: %s control steps/s", size, row["contender"], rate)
 
 
 def render(what: What, rows: list[Row]) -> Table:

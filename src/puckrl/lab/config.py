@@ -182,7 +182,8 @@ def from_dict(tree: dict[str, Any]) -> RunCfg:
     """The inverse of ``to_dict``.
 
     Raises:
-        UserError: for a field or a kind of agent that does not exist.
+        UserError: for a field or a kind of agent that does not exist, or a value of
+            another type.
     """
     return _build(RunCfg, _checked(tree, dict, "the configuration"), "")
 
@@ -208,7 +209,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if where == "agent.":
         rest = dict(_checked(value, dict, where))
         kind = rest.pop("kind", "td3")
-        if kind not in (*AGENTS,):
+        if kind not in (*AGENTS,):  # a list, say, has no hash
             raise UserError(f"unknown agent {kind!r}; legal: {', '.join(AGENTS)}")
         return _build(AGENTS[kind], rest, where)
     if dataclasses.is_dataclass(hint):

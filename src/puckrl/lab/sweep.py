@@ -1,6 +1,5 @@
 """How the speed of mujoco_warp grows with the number of worlds, and how many are enough."""
 
-import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from puckrl.lab.race import Contender, race
 from puckrl.lab.results import Row
 from puckrl.sim.backend import Sim
 from puckrl.tasks.task import Contacts
-
-log = logging.getLogger(__name__)
 
 _CAPTURE_CALLS = 4  # after these many the graph is there
 _PAYS = 0.5  # steps/s that grow with less than this power of the worlds are dear
@@ -58,12 +55,9 @@ def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> li
     """
     rows: list[Row] = []
     for num_worlds in cfg.num_worlds:
-        measured = _measure(cfg, num_worlds)
-        for row in measured:
+        for row in _measure(cfg, num_worlds):
             rows.append(row)
             tell(row)
-        rate = float(measured[0]["per_s"])
-        log.info("%d worlds: %s control steps/s", num_worlds, f"{rate:,.0f}")
     return rows
 
 
