@@ -19,13 +19,13 @@ from pathlib import Path
 import torch
 
 from puckrl.agents.settings import MODES
-from puckrl.agents.sight import SightCfg
-from puckrl.lab.config import BudgetCfg, EvalCfg, RunCfg, config_hash
-from puckrl.lab.plan import admit
-from puckrl.lab.presets import preset
-from puckrl.lab.results import Row, manifest, write_table
-from puckrl.lab.trial import trial
+from puckrl.agents.vision import SightCfg
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import BudgetCfg, EvalCfg, RunCfg, config_hash
 from puckrl.replay.sampling import SamplingCfg
+from puckrl.report.tables import Row, manifest, write_table
+from puckrl.runner.plan import admit
+from puckrl.study.trial import trial
 
 TABLE = Path("results/ablations.csv")
 EPISODES, FINAL_EPISODES = 200, 500

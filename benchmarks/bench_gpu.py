@@ -8,9 +8,9 @@ import logging
 from pathlib import Path
 from typing import get_args
 
+from puckrl.bench.sweep import SweepCfg, sweep
 from puckrl.core.runtime import pick_device
-from puckrl.lab.results import Row, manifest, write_table
-from puckrl.lab.sweep import SweepCfg, sweep
+from puckrl.report.tables import Row, manifest, write_table
 from puckrl.tasks.task import Contacts
 
 

@@ -6,9 +6,9 @@ python benchmarks/bench_replay.py
 from dataclasses import asdict
 from pathlib import Path
 
-from puckrl.lab.bench import ReplayBenchCfg, bench_replay
-from puckrl.lab.bench_frames import FramesBenchCfg, bench_frames
-from puckrl.lab.results import manifest, write_table
+from puckrl.bench.frames import FramesBenchCfg, bench_frames
+from puckrl.bench.replay import ReplayBenchCfg, bench_replay
+from puckrl.report.tables import manifest, write_table
 
 
 def main() -> None:

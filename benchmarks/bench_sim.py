@@ -10,8 +10,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from puckrl.lab.bench import SimBenchCfg, bench_sim
-from puckrl.lab.results import manifest, write_table
+from puckrl.bench.sim import SimBenchCfg, bench_sim
+from puckrl.report.tables import manifest, write_table
 
 
 def main(tasks: list[str]) -> None:

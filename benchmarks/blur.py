@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import BudgetCfg, EvalCfg, config_hash
 from puckrl.core.runtime import pick_device
 from puckrl.core.types import Obs
-from puckrl.lab.config import BudgetCfg, EvalCfg, config_hash
-from puckrl.lab.presets import preset
-from puckrl.lab.results import Row, manifest, read_table, write_table
-from puckrl.lab.trial import trial
 from puckrl.nets.inputs import VectorInput
+from puckrl.report.tables import Row, manifest, read_table, write_table
+from puckrl.study.trial import trial
 
 TABLE = Path("results/blur.csv")
 GRIPPER, OBJECT, OBJECT_FROM_GRIPPER = slice(0, 3), slice(3, 6), slice(6, 9)

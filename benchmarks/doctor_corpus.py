@@ -21,25 +21,25 @@ from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+import corpus
 import gymnasium
 import torch
+from corpus import Label, Score, Split
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.logger import configure
 
 import puckrl.interop.gym
+from puckrl.config.facts import facts_of
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import BudgetCfg, EvalCfg, RunCfg
+from puckrl.doctor.logs.read import read_logs
 from puckrl.interop.sb3 import facts_of as sb3_facts
-from puckrl.lab import corpus
-from puckrl.lab.analyse import read_rows
-from puckrl.lab.config import BudgetCfg, EvalCfg, RunCfg
-from puckrl.lab.corpus import Label, Score, Split
-from puckrl.lab.logs.facts import facts_of
-from puckrl.lab.logs.read import read_logs
-from puckrl.lab.presets import preset
-from puckrl.lab.results import manifest, read_table, write_table
-from puckrl.lab.runs import RunFolder
-from puckrl.lab.trial import trial
 from puckrl.monitor.facts import RunFacts
-from puckrl.train.sinks import Row
+from puckrl.report.rows import read_rows
+from puckrl.report.tables import manifest, read_table, write_table
+from puckrl.runner.run_folder import RunFolder
+from puckrl.study.trial import trial
+from puckrl.training.sinks import Row
 
 CORPUS, RESULTS = Path("tests/curves"), Path("results")
 BROKEN = f"{Path(__file__).parent}/doctor_tasks.py"

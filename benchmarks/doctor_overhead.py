@@ -13,15 +13,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from puckrl.lab.config import BudgetCfg, RunCfg, config_hash
-from puckrl.lab.logs.facts import facts_of
-from puckrl.lab.presets import preset
-from puckrl.lab.results import Row, manifest, write_table
-from puckrl.lab.trial import trial
+from puckrl.config.facts import facts_of
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import BudgetCfg, RunCfg, config_hash
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
-from puckrl.train.sinks import Row as Logged
+from puckrl.report.tables import Row, manifest, write_table
+from puckrl.study.trial import trial
+from puckrl.training.sinks import Row as Logged
 
 
 def verdicts_s(rows: list[Logged], facts: RunFacts) -> float:

@@ -12,9 +12,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from puckrl.lab.figures import RUN_COLOURS, plain
-from puckrl.lab.results import read_table
-from puckrl.lab.sweep import sweep_figure
+from puckrl.bench.sweep import sweep_figure
+from puckrl.report.figures import RUN_COLOURS, plain
+from puckrl.report.tables import read_table
 
 TABLE, SWEEP = Path("results/learning.csv"), Path("results/sim_warp.csv")
 DOCS = Path("docs")

@@ -20,12 +20,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from puckrl.config.presets import PRESETS, preset
+from puckrl.config.run_cfg import EvalCfg, RunCfg, config_hash, from_dict, to_dict
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
-from puckrl.lab.config import EvalCfg, RunCfg, config_hash, from_dict, to_dict
-from puckrl.lab.presets import PRESETS, preset
-from puckrl.lab.results import Row, manifest, read_table, times_to, write_table
-from puckrl.lab.trial import trial
+from puckrl.report.tables import Row, manifest, read_table, times_to, write_table
+from puckrl.study.trial import trial
 
 RESULTS = Path("results")
 EPISODES, FINAL_EPISODES = 200, 500

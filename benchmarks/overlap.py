@@ -17,13 +17,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from puckrl.bench.parts import learn, warmed_up
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.runtime import torch_threads
-from puckrl.lab.bench_parts import learn, warmed_up
-from puckrl.lab.build import Parts, build
-from puckrl.lab.config import RunCfg, config_hash
-from puckrl.lab.presets import preset
-from puckrl.lab.results import Row, manifest, write_table
-from puckrl.train.rollout import Collector
+from puckrl.report.tables import Row, manifest, write_table
+from puckrl.runner.build import Parts, build
+from puckrl.training.rollout import Collector
 
 TABLE = Path("results/overlap.csv")
 LEAST_S = 8.0

@@ -20,10 +20,10 @@ from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 import puckrl.interop.gym
+from puckrl.bench.race import Contender, race
 from puckrl.core.runtime import torch_threads
 from puckrl.interop.sb3 import FrameReplayBuffer
-from puckrl.lab.race import Contender, race
-from puckrl.lab.results import Row, manifest, write_table
+from puckrl.report.tables import Row, manifest, write_table
 
 ENV = "puck/FetchPushPixels-v4"
 PICTURE = {"height": 84, "width": 84, "stack": 4}

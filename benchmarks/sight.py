@@ -18,16 +18,16 @@ from torch.func import grad_and_value
 
 from puckrl.agents.adam import Adam
 from puckrl.agents.scripted import Random
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import SimCfg
 from puckrl.core.rng import generator
 from puckrl.core.runtime import has_fast_bf16, pick_device
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.lab.build import make_env
-from puckrl.lab.config import SimCfg
-from puckrl.lab.presets import preset
-from puckrl.lab.results import Row, manifest, write_table
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.nets.flat import Flat
 from puckrl.nets.vision import Vision
+from puckrl.report.tables import Row, manifest, write_table
+from puckrl.runner.build import make_env
 
 TABLE = Path("results/sight.csv")
 ENCODERS = (

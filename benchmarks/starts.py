@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from puckrl.config.presets import PRESETS, preset
 from puckrl.core.runtime import torch_threads
-from puckrl.lab.build import build
-from puckrl.lab.presets import PRESETS, preset
-from puckrl.lab.results import Row, manifest_of, write_table
+from puckrl.report.tables import Row, manifest_of, write_table
+from puckrl.runner.build import build
 
 TABLE = Path("results/starts.csv")
 FOLDERS = ("WARP_CACHE_PATH", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
@@ -41,7 +41,7 @@ def begin(name: str, started: float) -> Row:
         first_step_s = time.time() - started
         while parts.learner.warming_up:
             parts.collector.collect(parts.learner.policy, parts.env.spaces.horizon)
-    from puckrl.lab.bench_parts import learn  # and, behind it, what only cameras need
+    from puckrl.bench.parts import learn  # and, behind it, what only cameras need
 
     start = time.perf_counter()
     learn(parts, parts.agent.updates_per_round)

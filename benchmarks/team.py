@@ -13,12 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from puckrl.config.presets import PRESETS, preset
+from puckrl.config.run_cfg import config_hash
 from puckrl.core.runtime import pick_device
-from puckrl.lab.analyse import read_rows
-from puckrl.lab.config import config_hash
-from puckrl.lab.presets import PRESETS, preset
-from puckrl.lab.results import Row, manifest, write_table
-from puckrl.lab.runs import RunFolder
+from puckrl.report.rows import read_rows
+from puckrl.report.tables import Row, manifest, write_table
+from puckrl.runner.run_folder import RunFolder
 
 TABLE = Path("results/team.csv")
 

@@ -9,10 +9,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from puckrl.lab.config import EvalCfg, RunCfg
-from puckrl.lab.presets import preset
-from puckrl.lab.results import Row, manifest_of, write_table
-from puckrl.lab.trial import trial
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import EvalCfg, RunCfg
+from puckrl.report.tables import Row, manifest_of, write_table
+from puckrl.study.trial import trial
 
 TABLE = Path("results/turns.csv")
 EPISODES = 256

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from puckrl.lab.bench_parts import bench_update
-from puckrl.lab.config import RunCfg
-from puckrl.lab.presets import PRESETS, preset
-from puckrl.lab.results import Row, manifest_of, write_table
+from puckrl.bench.parts import bench_update
+from puckrl.config.presets import PRESETS, preset
+from puckrl.config.run_cfg import RunCfg
+from puckrl.report.tables import Row, manifest_of, write_table
 
 TABLE = Path("results/updates.csv")
 

@@ -27,7 +27,7 @@ from stable_baselines3 import SAC, HerReplayBuffer
 
 import puckrl.interop.gym
 from puckrl.interop.gym import PuckVectorEnv
-from puckrl.lab.results import Row, manifest, read_table, times_to, write_table
+from puckrl.report.tables import Row, manifest, read_table, times_to, write_table
 
 RESULTS = Path("results")
 OURS, REACH = RESULTS / "learning.csv", RESULTS / "sb3_reach.csv"

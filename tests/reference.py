@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from puckrl.lab.reference import make_reference
+from puckrl.bench.gymnasium_robotics import make_reference
 
 __all__ = ["begin", "make_reference"]
 

@@ -34,8 +34,8 @@ def test_imports_only_go_down() -> None:
 def test_a_run_from_state_starts_without(slow: str) -> None:
     """Importing it takes longer than Reach takes to learn; updates need torch's compiler."""
     code = (
-        "import sys; from puckrl.cli import commands; from puckrl.lab import plan, session; "
-        "from puckrl.lab.build import build; from puckrl.lab.presets import preset; "
+        "import sys; from puckrl.cli import commands; from puckrl.runner import plan, session; "
+        "from puckrl.runner.build import build; from puckrl.config.presets import preset; "
         f"build(preset('reach')); sys.exit({slow!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

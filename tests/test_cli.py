@@ -11,9 +11,9 @@ import pytest
 import puckrl
 from puckrl.cli import main
 from puckrl.cli.settings import one_line, parse
-from puckrl.lab.config import ExpectCfg
-from puckrl.lab.presets import preset
-from puckrl.lab.runs import find
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import ExpectCfg
+from puckrl.runner.run_folder import find
 
 TINY = [
     *("--sim.num-worlds", "2", "--sim.num-threads", "1", "--device", "cpu"),
@@ -225,7 +225,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 
 def test_what_python_offers_is_not_hidden_by_a_package() -> None:
-    """Importing puckrl.train, say, puts the package where a function of that name was."""
+    """Importing puckrl.training, say, puts the package where a function of that name was."""
     folder = Path(puckrl.__file__).parent
     packages = {path.parent.name for path in folder.glob("*/__init__.py")}
     modules = {path.stem for path in folder.glob("*.py")}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # importing puckrl costs nothing until something is made
     from puckrl.envs.goal_env import GoalEnv
-    from puckrl.lab.runs import RunFolder
+    from puckrl.runner.run_folder import RunFolder
     from puckrl.tasks.task import RewardKind
 
 __all__ = ["make", "run"]
@@ -36,8 +36,8 @@ def make(
     Raises:
         UserError: for an unknown task; the message lists the known ones.
     """
-    from puckrl.lab.build import make_env
-    from puckrl.lab.config import SimCfg
+    from puckrl.config.run_cfg import SimCfg
+    from puckrl.runner.build import make_env
 
     return make_env(
         task,
@@ -53,7 +53,7 @@ def run(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
     Args:
         preset: a name that ``puck list`` shows, or path/to/file.py:ClassName.
         root: folder of run folders.
-        changes: fields of ``puckrl.lab.config.RunCfg`` to replace, e.g. ``seed=1``.
+        changes: fields of ``puckrl.config.run_cfg.RunCfg`` to replace, e.g. ``seed=1``.
 
     Raises:
         UserError: for an unknown preset, or if the run fails for an outside reason.
@@ -61,6 +61,7 @@ def run(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
     from puckrl.core.threads import let_waiting_threads_sleep
 
     let_waiting_threads_sleep()
-    from puckrl.lab import presets, session
+    from puckrl.config import presets
+    from puckrl.runner import session
 
     return session.start(replace(presets.preset(preset), **changes), Path(root))

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.core.types import PixelSpace
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.lab.build import make_env
-from puckrl.lab.config import PixelsCfg, SimCfg
-from puckrl.train.rollout import to_device
+from puckrl.runner.build import make_env
+from puckrl.training.rollout import to_device
 
 ROOT = Path(__file__).parents[2]
 TWO = PixelsCfg(viewpoints=("side", "corner"), height=24, width=32, stack=3)

@@ -16,11 +16,11 @@ from stable_baselines3.common.preprocessing import (
 )
 
 import puckrl.interop.gym
+from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.interop.gym import IDS, PuckEnv
 from puckrl.interop.gym_pixels import PixelEnv, PixelVectorEnv
-from puckrl.lab.build import make_env
-from puckrl.lab.config import PixelsCfg, SimCfg
+from puckrl.runner.build import make_env
 
 gymnasium.register_envs(puckrl.interop.gym)
 ALL_IDS = [

@@ -9,8 +9,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 
 import puckrl.interop.gym  # registers the ids
+from puckrl.doctor.consult import consult
 from puckrl.interop.sb3 import DoctorCallback, facts_of
-from puckrl.lab.doctor import consult
 from puckrl.monitor.facts import RunFacts
 
 gymnasium.register_envs(puckrl.interop.gym)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from puckrl.lab.config import BudgetCfg
-from puckrl.lab.presets import preset
-from puckrl.lab.trial import trial
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import BudgetCfg
+from puckrl.study.trial import trial
 
 pytestmark = pytest.mark.learn
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.table import Table, from_rows
-from puckrl.train.sinks import Row
+from puckrl.training.sinks import Row
 
 PUSH = RunFacts(
     modality="state",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from puckrl.lab.corpus import load, read_labels
+from benchmarks.corpus import load, read_labels
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import patience_updates

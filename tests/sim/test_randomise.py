@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.lab.build import make_env
-from puckrl.lab.config import PixelsCfg, SimCfg
+from puckrl.runner.build import make_env
 from puckrl.sim.randomise import RandomiseCfg, _rotations
 from tests.sim import golden
 

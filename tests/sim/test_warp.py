@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.scripted import Scripted
+from puckrl.config.run_cfg import SimCfg
 from puckrl.core.maths import wilson_interval
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv, Step
-from puckrl.lab.build import make_env
-from puckrl.lab.config import SimCfg
+from puckrl.runner.build import make_env
 from puckrl.sim.backend import Sim
 from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import TASKS, make_task
-from puckrl.train.rollout import evaluate
+from puckrl.training.rollout import evaluate
 
 pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")

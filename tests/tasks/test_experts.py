@@ -10,7 +10,7 @@ from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.fetch.motion import at_height, first, interpolate, move, read
 from puckrl.tasks.fetch.slide import _throw  # pyright: ignore[reportPrivateUsage]
-from puckrl.train.rollout import evaluate
+from puckrl.training.rollout import evaluate
 
 CPU = torch.device("cpu")
 WORLDS = 64

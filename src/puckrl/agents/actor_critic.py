@@ -17,11 +17,11 @@ from torch.func import grad_and_value
 from puckrl.agents.adam import Adam
 from puckrl.agents.augment import augmentation
 from puckrl.agents.explore import mix_in_random, random_action
-from puckrl.agents.kept import Kept
 from puckrl.agents.losses import critic_loss
 from puckrl.agents.networks import make_networks
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.sight import Network, Sight
+from puckrl.agents.vision import Network, Sight
+from puckrl.agents.weight_average import Kept
 from puckrl.core.rng import generator
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.nets.flat import Flat

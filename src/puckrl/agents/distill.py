@@ -21,7 +21,7 @@ from puckrl.agents.adam import Adam
 from puckrl.agents.networks import make_actor
 from puckrl.agents.sac import Sac, SacCfg, squashed_gaussian
 from puckrl.agents.settings import FULL_STATE
-from puckrl.agents.sight import NoEyes
+from puckrl.agents.vision import NoEyes
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.nets.flat import Flat
 

@@ -3,7 +3,7 @@
 import torch
 
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.sight import Eyes, Looks, Network, NoEyes, look
+from puckrl.agents.vision import Eyes, Looks, Network, NoEyes, look
 from puckrl.core.types import Spaces
 from puckrl.nets.actors import Actor
 from puckrl.nets.critics import Critic

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from puckrl.agents.explore import ExploreCfg
-from puckrl.agents.sight import SightCfg
+from puckrl.agents.vision import SightCfg
 
 Precision = Literal["fp32", "bf16"]
 

@@ -40,30 +40,30 @@ console = _Console(highlight=False)
 
 def list_(args: argparse.Namespace, rest: list[str]) -> int:
     """Print the catalogue, or the sensors of a task."""
-    from puckrl.lab import catalogue, sensors
+    from puckrl.runner import listing, sensors
 
-    console.print(sensors.render(args.sensors) if args.sensors else catalogue.render())
+    console.print(sensors.render(args.sensors) if args.sensors else listing.render())
     return 0
 
 
 def plan(args: argparse.Namespace, rest: list[str]) -> int:
     """Look ahead; further arguments are settings of the run."""
-    from puckrl.lab import plan as lab
-    from puckrl.lab.presets import preset
+    from puckrl.config.presets import preset
+    from puckrl.runner import plan as ahead
 
     cfg = settings.parse(preset(args.preset), rest, f"puck train {args.preset}")
-    made = lab.plan(cfg)
+    made = ahead.plan(cfg)
     if args.json:
         print(json.dumps(made.as_dict(), indent=2))
     else:
-        console.print(lab.render(made), soft_wrap=True)
+        console.print(ahead.render(made), soft_wrap=True)
     return 0 if made.ok else 1
 
 
 def train(args: argparse.Namespace, rest: list[str]) -> int:
     """Start or resume a run."""
-    from puckrl.lab import runs, session
-    from puckrl.lab.presets import preset
+    from puckrl.config.presets import preset
+    from puckrl.runner import run_folder, session
 
     name = rest.pop(0) if rest and not rest[0].startswith("-") else None
     if args.help and not (args.resume or name):
@@ -73,7 +73,7 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
         raise UserError(
             "say either a preset, before its settings, or --resume RUN; presets: puck list"
         )
-    folder = runs.find(args.resume, args.root) if args.resume else None
+    folder = run_folder.find(args.resume, args.root) if args.resume else None
     base = folder.config() if folder else preset(name or "")
     changes = [*rest, "--help"] if args.help else rest
     if args.stop:
@@ -93,8 +93,8 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     """Judge a run's policy."""
-    from puckrl.lab.card import seconds_or_dash, without_nan
-    from puckrl.lab.judge import judge_run
+    from puckrl.report.card import seconds_or_dash, without_nan
+    from puckrl.runner.policies import judge_run
 
     result = judge_run(args.run_name, args.root, args.episodes, args.seed)
     table = Table(box=None, show_header=False)
@@ -123,7 +123,7 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
 
 def record(args: argparse.Namespace, rest: list[str]) -> int:
     """Film a run's policy."""
-    from puckrl.lab.judge import record_run
+    from puckrl.runner.policies import record_run
 
     path = record_run(
         args.run_name,
@@ -139,7 +139,7 @@ def record(args: argparse.Namespace, rest: list[str]) -> int:
 
 def doctor(args: argparse.Namespace, rest: list[str]) -> int:
     """Judge logs."""
-    from puckrl.lab.doctor import consult, render
+    from puckrl.doctor.consult import consult, render
 
     found = consult(args.paths, args.map, args.fact)
     if args.json:
@@ -147,7 +147,7 @@ def doctor(args: argparse.Namespace, rest: list[str]) -> int:
     else:
         console.print(render(found), soft_wrap=False)
     if args.plot:
-        from puckrl.lab.figures import comparison
+        from puckrl.report.figures import comparison
 
         comparison(
             [(p.log.name, p.log.rows, p.verdict) for p in found.patients], args.plot
@@ -157,8 +157,8 @@ def doctor(args: argparse.Namespace, rest: list[str]) -> int:
 
 def bench(args: argparse.Namespace, rest: list[str]) -> int:
     """Race the ways to do the same work."""
-    from puckrl.lab.benches import measure, render
-    from puckrl.lab.sweep import advice, sweep_figure
+    from puckrl.bench.menu import measure, render
+    from puckrl.bench.sweep import advice, sweep_figure
 
     swept = (args.what, args.sim) == ("sim", "warp")
     if args.plot and not swept:
@@ -176,7 +176,7 @@ def bench(args: argparse.Namespace, rest: list[str]) -> int:
 
 def check(args: argparse.Namespace, rest: list[str]) -> int:
     """Check a task."""
-    from puckrl.lab.check import check_task, render
+    from puckrl.doctor.task_check import check_task, render
 
     report = check_task(args.task)
     console.print(render(report))

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import tyro
 
+from puckrl.config.run_cfg import ExpectCfg, RunCfg
 from puckrl.core.errors import UserError
-from puckrl.lab.config import ExpectCfg, RunCfg
 
 _RULE = re.compile("[─-]{8,}")
 

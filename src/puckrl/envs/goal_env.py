@@ -10,7 +10,7 @@ from puckrl.core.rng import Draws
 from puckrl.core.types import Obs
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.sim.backend import Sim
-from puckrl.sim.guard import Guard, ignore
+from puckrl.sim.divergence import Guard, ignore
 from puckrl.tasks.task import Task
 
 

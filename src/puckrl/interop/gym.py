@@ -39,7 +39,7 @@ from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
 
 if TYPE_CHECKING:
-    from puckrl.lab.config import PixelsCfg
+    from puckrl.config.run_cfg import PixelsCfg
     from puckrl.sim.film import Film
 
 Action = NDArray[Any]
@@ -271,7 +271,7 @@ def _goal_env(
     if pixels is None:
         return GoalEnv(task, sim, auto_reset=auto_reset)
     # longer to import than all the rest
-    from puckrl.lab.build import make_cameras
+    from puckrl.runner.build import make_cameras
 
     cameras = make_cameras(task, sim, pixels)
     return GoalEnv(task, sim, auto_reset=auto_reset, cameras=cameras)

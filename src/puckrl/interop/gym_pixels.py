@@ -24,9 +24,9 @@ others round: keep stack * 3 * cameras at most as large as height and width.
 from collections.abc import Sequence
 from typing import Any
 
+from puckrl.config.run_cfg import PixelsCfg
 from puckrl.core.errors import UserError
 from puckrl.interop.gym import PuckEnv, PuckVectorEnv
-from puckrl.lab.config import PixelsCfg
 from puckrl.tasks.task import RewardKind
 
 

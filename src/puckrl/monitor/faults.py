@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from puckrl.monitor.evidence import Reading
 from puckrl.monitor.phases import warm_up_end
-from puckrl.monitor.reading import Reading
 from puckrl.monitor.table import Array, Curve
 from puckrl.monitor.verdict import Finding, Number
 

@@ -3,6 +3,14 @@
 import numpy as np
 
 from puckrl.monitor.curves import noise, trend
+from puckrl.monitor.evidence import (
+    PROBES,
+    Reading,
+    Rule,
+    at_failure,
+    rising,
+    value_level,
+)
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.faults import (
     broken_task,
@@ -11,14 +19,6 @@ from puckrl.monitor.faults import (
     saturated_actor,
 )
 from puckrl.monitor.phases import plateau, updates_at
-from puckrl.monitor.reading import (
-    PROBES,
-    Reading,
-    Rule,
-    at_failure,
-    rising,
-    value_level,
-)
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.verdict import Finding, Number
 

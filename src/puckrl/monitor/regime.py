@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from puckrl.monitor.curves import trend
+from puckrl.monitor.evidence import Reading, value_level
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import RULES
 from puckrl.monitor.phases import Progress, progress, spans, updates_at
-from puckrl.monitor.reading import Reading, value_level
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.table import Table
 from puckrl.monitor.verdict import Colour, Finding, Number, Phase, Span, Verdict

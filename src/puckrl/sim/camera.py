@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from puckrl.core.errors import UserError
+from puckrl.sim.appearance import MODEL_FIELDS, first_looks, stand
 from puckrl.sim.backend import Sim
 from puckrl.sim.kernels import Streams, start_warp
-from puckrl.sim.looks import MODEL_FIELDS, first_looks, stand
 from puckrl.sim.viewpoints import VIEWPOINTS, Vec3, Viewpoint
 
 _NAME = "puckrl"

@@ -1,0 +1,1 @@
+"""How fast: contenders race side by side."""

@@ -1,0 +1,156 @@
+"""How fast a replay of vectors is, side by side with Stable-Baselines3's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from puckrl.bench.gymnasium_robotics import make_reference
+from puckrl.bench.race import Contender, race
+from puckrl.core.errors import UserError
+from puckrl.core.rng import generator
+from puckrl.core.runtime import torch_threads
+from puckrl.core.types import Obs, Spaces
+from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.report.tables import Row
+from puckrl.tasks.catalog import make_task
+from puckrl.tasks.task import Task
+
+_WORLDS = 20  # that fill the memories at the same time
+
+
+@dataclass(frozen=True)
+class ReplayBenchCfg:
+    """What to measure of the memory."""
+
+    transitions: int = 100_000
+    """Stored before sampling, on both sides the same ones."""
+    batch_sizes: tuple[int, ...] = (256, 1024)
+    """Transitions per batch."""
+    batches: int = 200
+    """Batches per repeat."""
+    repeats: int = 9
+    """Rounds."""
+
+
+def bench_replay(cfg: ReplayBenchCfg) -> list[Row]:
+    """Batches per second with hindsight, ours and Stable-Baselines3's, shapes of Push.
+
+    Both relabel four of five goals with the strategy ``future``, recompute rewards
+    and hand over float32 torch tensors on the CPU. One torch thread: batches are too
+    small to share, and two threads that wait for each other on a busy machine are
+    slower by a factor of 10 to 100.
+
+    Raises:
+        UserError: if Stable-Baselines3 is not installed.
+    """
+    task = make_task("push")
+    episodes = _episodes(task.spaces, cfg.transitions)
+    ring = _filled_ring(task, episodes)
+    theirs = _filled_sb3(episodes)
+    rng = generator(0, "bench", torch.device("cpu"))
+    rows: list[Row] = []
+    for size in cfg.batch_sizes:
+        ways = {
+            "SB3 HerReplayBuffer": partial(theirs.sample, size),
+            "EpisodeRing": partial(ring.sample, size, rng),
+        }
+        contenders = [
+            Contender(name, lambda: None, partial(_repeat, way, cfg.batches))
+            for name, way in ways.items()
+        ]
+        with torch_threads(1):
+            timed = race(contenders, cfg.repeats)
+        rows += [{"batch": size, **row} for row in timed]
+    return rows
+
+
+def _repeat(function: Callable[[], object], times: int) -> int:
+    """Call a function again and again; how often."""
+    for _ in range(times):
+        function()
+    return times
+
+
+def _episodes(spaces: Spaces, transitions: int) -> dict[str, Tensor]:
+    """Noise in the shape of episodes, (rounds, horizon + 1, _WORLDS, ...) each."""
+    rounds = transitions // (spaces.horizon * _WORLDS)
+    sizes = {
+        "state": spaces.state_dim,
+        "achieved_goal": spaces.goal_dim,
+        "desired_goal": spaces.goal_dim,
+        "action": spaces.action_dim,
+    }
+    rng = generator(0, "episodes", torch.device("cpu"))
+    shape = (rounds, spaces.horizon + 1, _WORLDS)
+    return {n: torch.rand(*shape, dim, generator=rng) for n, dim in sizes.items()}
+
+
+def _filled_ring(task: Task, episodes: dict[str, Tensor]) -> EpisodeRing:
+    """Our memory with the episodes in it."""
+    rounds, steps, device = *episodes["state"].shape[:2], torch.device("cpu")
+    cfg = ReplayCfg(capacity=rounds * (steps - 1) * _WORLDS)
+    ring = EpisodeRing(
+        cfg, task.spaces, _WORLDS, task.reward, task.terminated, device, device
+    )
+    never = torch.zeros(_WORLDS, dtype=torch.bool)
+    ring.begin(_obs(episodes, 0, 0))
+    for index in range(rounds):
+        begin = _obs(episodes, (index + 1) % rounds, 0)
+        for t in range(steps - 1):
+            then, last = _obs(episodes, index, t + 1), t == steps - 2
+            action = episodes["action"][index, t]
+            ring.add(action, then, never | last, never, begin if last else then)
+    return ring
+
+
+def _obs(episodes: dict[str, Tensor], index: int, t: int) -> Obs:
+    """The observations of round ``index`` before step ``t``."""
+    names = ("state", "achieved_goal", "desired_goal")
+    return {name: episodes[name][index, t] for name in names}
+
+
+def _filled_sb3(episodes: dict[str, Tensor]) -> Any:
+    """Stable-Baselines3's memory with the same episodes in it."""
+    try:
+        from stable_baselines3 import HerReplayBuffer
+        from stable_baselines3.common.vec_env import DummyVecEnv
+    except ImportError as error:
+        raise UserError(
+            "this benchmark needs Stable-Baselines3; do: pip install 'puckrl[sb3]'"
+        ) from error
+    rounds, steps = episodes["state"].shape[:2]
+    env = DummyVecEnv([lambda: make_reference("push")])
+    assert isinstance(env.observation_space, gymnasium.spaces.Dict)
+    # One row more than needed: a row that is written again voids its whole episode
+    buffer = HerReplayBuffer(
+        (rounds * (steps - 1) + 1) * _WORLDS,
+        env.observation_space,
+        env.action_space,
+        env,
+        n_envs=_WORLDS,
+        n_sampled_goal=4,
+        goal_selection_strategy="future",
+    )
+    infos: list[dict[str, Any]] = [{}] * _WORLDS
+    for index in range(rounds):
+        for t in range(steps - 1):
+            now, then = (_sb3_obs(episodes, index, at) for at in (t, t + 1))
+            action = episodes["action"][index, t].numpy()
+            done = np.full(_WORLDS, t == steps - 2)
+            buffer.add(now, then, action, np.full(_WORLDS, -1.0), done, infos)
+    return buffer
+
+
+def _sb3_obs(
+    episodes: dict[str, Tensor], index: int, t: int
+) -> dict[str, NDArray[np.float32]]:
+    """The same under the reference's names, as numpy arrays."""
+    obs = {name: value.numpy() for name, value in _obs(episodes, index, t).items()}
+    return {"observation": obs.pop("state"), **obs}

@@ -1,0 +1,198 @@
+"""How the speed of mujoco_warp grows with the number of worlds, and how many are enough."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from puckrl.bench.race import Contender, race
+from puckrl.config.run_cfg import SimCfg
+from puckrl.core.errors import UserError
+from puckrl.core.rng import generator
+from puckrl.core.runtime import pick_device
+from puckrl.report.tables import Row
+from puckrl.runner.build import make_env
+from puckrl.sim.backend import Sim
+from puckrl.tasks.task import Contacts
+
+_CAPTURE_CALLS = 4  # after these many the graph is there
+_PAYS = 0.5  # steps/s that grow with less than this power of the worlds are dear
+_INK, _MUTED = "#1f2a44", "#8a94a6"
+
+
+@dataclass(frozen=True)
+class SweepCfg:
+    """What to measure."""
+
+    task: str = "push"
+    """A task."""
+    num_worlds: tuple[int, ...] = (1, 64, 512, 1024, 2048, 4096, 8192)
+    """Sizes."""
+    steps: int = 50
+    """Control steps per repeat; 50 are a whole episode, reset included."""
+    repeats: int = 5
+    """Rounds."""
+    device: str = "auto"
+    """Where Warp runs."""
+    contacts: tuple[Contacts, ...] = ("hand", "all")
+    """Scenes to measure; ``GoalEnv`` has the first, which is that of the presets."""
+
+
+def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> list[Row]:
+    """Control steps per second at each number of worlds.
+
+    - ``GoalEnv``: random actions in, observations, rewards and resets out.
+    - ``physics``: the substeps of a control step alone, as one graph.
+
+    Args:
+        cfg: what to measure.
+        tell: told every row as soon as it is known.
+    """
+    rows: list[Row] = []
+    for num_worlds in cfg.num_worlds:
+        for row in _measure(cfg, num_worlds):
+            rows.append(row)
+            tell(row)
+    return rows
+
+
+def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
+    """The rows of one size."""
+    device = pick_device(cfg.device)
+    env = make_env(cfg.task, SimCfg("warp", cfg.contacts[0], num_worlds), device=device)
+    shape = (cfg.steps, num_worlds, env.spaces.action_dim)
+    rng = generator(0, "bench", device)
+    actions = torch.rand(shape, generator=rng, device=device) * 2 - 1
+
+    def play() -> int:
+        for action in actions:
+            env.step(action)
+        return cfg.steps * num_worlds
+
+    env.reset()
+    for action in actions[:_CAPTURE_CALLS]:
+        env.step(action)
+    contenders = [
+        Contender("GoalEnv", env.reset, play),
+        _physics(f"physics, {cfg.contacts[0]}", env.sim, env.task.substeps, cfg.steps),
+    ]
+    for contacts in cfg.contacts[1:]:
+        other = make_env(cfg.task, SimCfg("warp", contacts, num_worlds), device=device)
+        other.reset()
+        name = f"physics, {contacts}"
+        contenders.append(_physics(name, other.sim, other.task.substeps, cfg.steps))
+    sizes = {"num_worlds": num_worlds, "memory_gb": _memory_gb(device)}
+    return [
+        {
+            **sizes,
+            **row,
+            "ms_per_step": round(1e3 * num_worlds / float(row["per_s"]), 3),
+        }
+        for row in race(contenders, cfg.repeats)
+    ]
+
+
+def _physics(name: str, sim: Sim, substeps: int, steps: int) -> Contender:
+    """The substeps alone, from the settled state on, the hand at rest."""
+    start = sim.snapshot()
+    advance = sim.captured(lambda: sim.step(substeps))
+    for _ in range(_CAPTURE_CALLS):
+        advance()
+
+    def run() -> int:
+        for _ in range(steps - 1):
+            advance()
+        bool(advance().any())  # waits for the device
+        return steps * sim.num_worlds
+
+    return Contender(name, lambda: sim.restore(start), run)
+
+
+def _memory_gb(device: torch.device) -> float:
+    """Memory in use on a GPU, by everybody; 0 on the CPU."""
+    if device.type == "cpu":
+        return 0.0
+    free, total = torch.cuda.mem_get_info(device)
+    return round((total - free) / 1e9, 2)
+
+
+def enough(rows: Sequence[Row]) -> int:
+    """The number of worlds up to which steps/s grow faster than its square root.
+
+    More worlds make steps a little cheaper and the policy that plays older: from there
+    on a learner gains less than it loses.
+    """
+    rates = _rates(rows, "GoalEnv")
+    for (few, slow), (many, fast) in pairwise(rates):
+        if math.log(fast / slow) < _PAYS * math.log(many / few):
+            return few
+    return rates[-1][0]
+
+
+def advice(rows: Sequence[Row]) -> str:
+    """How many worlds to take, and what fewer cost."""
+    rates, chosen = dict(_rates(rows, "GoalEnv")), enough(rows)
+    fewest = min(rates)
+    text = f"take --sim.num-worlds {chosen}: {rates[chosen]:,.0f} steps/s"
+    if fewest == chosen:
+        return text
+    loss = rates[chosen] / rates[fewest]
+    name = "1 world gets" if fewest == 1 else f"{fewest} worlds get"
+    return f"{text}; {name} {rates[fewest]:,.0f}, {loss:,.0f} times fewer"
+
+
+def sweep_figure(rows: Sequence[Row], path: Path) -> None:
+    """Steps per second over the number of worlds, the chosen one marked.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    figure = Figure(figsize=(7, 4.5), dpi=120, layout="constrained")
+    axes, chosen = figure.subplots(), enough(rows)
+    for name in dict.fromkeys(str(row["contender"]) for row in rows):
+        points = _rates(rows, name)
+        whole = name == "GoalEnv"
+        axes.plot(
+            *zip(*points, strict=True),
+            marker="o",
+            label=name,
+            color=_INK if whole else None,
+            linewidth=2.2 if whole else 1.2,
+        )
+    axes.axvline(chosen, color=_MUTED, linestyle=":")
+    most = max(int(row["num_worlds"]) for row in rows)
+    axes.annotate(
+        f" {chosen} worlds ",
+        (chosen, 0.02),
+        xycoords=("data", "axes fraction"),
+        ha="right" if chosen == most else "left",
+        color=_MUTED,
+    )
+    axes.set(
+        xscale="log", yscale="log", xlabel="worlds", ylabel="control steps per second"
+    )
+    axes.set_xticks(sorted({int(row["num_worlds"]) for row in rows}))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    try:
+        figure.savefig(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"cannot write {path}: {error}; a .png in a folder that is there"
+        ) from error
+
+
+def _rates(rows: Sequence[Row], contender: str) -> list[tuple[int, float]]:
+    """Worlds and steps per second of one contender, fewest worlds first."""
+    return sorted(
+        (int(row["num_worlds"]), float(row["per_s"]))
+        for row in rows
+        if row["contender"] == contender
+    )

@@ -1,0 +1,63 @@
+"""What a configuration says of its run besides the curves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from puckrl.config.presets import PRESETS
+from puckrl.config.run_cfg import RunCfg, config_hash, to_dict
+from puckrl.monitor.facts import RunFacts
+from puckrl.tasks.catalog import make_task
+
+
+def facts_of(cfg: RunCfg, spaces: Mapping[str, int] | None = None) -> RunFacts:
+    """What one of our configurations says.
+
+    Args:
+        cfg: of the run.
+        spaces: ``horizon`` and ``action_dim``, as far as known; None: the task is asked.
+
+    Raises:
+        UserError: if the task is asked and cannot be made.
+    """
+    known = _spaces(cfg) if spaces is None else spaces
+    return RunFacts(
+        modality="pixels" if "pixels" in cfg.agent.actor_sensors else "state",
+        sparse=cfg.reward == "sparse",
+        gamma=cfg.agent.gamma,
+        horizon=known.get("horizon"),
+        update_ratio=cfg.loop.update_ratio,
+        her=cfg.replay.her_ratio > 0,
+        action_dim=known.get("action_dim"),
+        clipped=cfg.reward == "sparse",
+        success_asked=cfg.expect.success or 0.9,
+        budget_env_steps=cfg.budget.env_steps or None,
+        usual_takeoff_updates=_usual_takeoff(cfg),
+    )
+
+
+def _spaces(cfg: RunCfg) -> dict[str, int]:
+    """What the task says; one in a file of the user's is run for it."""
+    spaces = make_task(cfg.task, cfg.reward).spaces
+    return {"horizon": spaces.horizon, "action_dim": spaces.action_dim}
+
+
+def _usual_takeoff(cfg: RunCfg) -> float | None:
+    """Updates to the take-off: what the user says, or the preset of this very recipe."""
+    told, base = cfg.expect.takeoff_updates, PRESETS.get(cfg.preset)
+    if base is None or told != base.expect.takeoff_updates:
+        return told or None
+    same = config_hash(cfg) == config_hash(base)
+    return told if told and same else None
+
+
+def flat_settings(cfg: RunCfg) -> dict[str, Any]:
+    """The configuration as dotted names, for comparisons."""
+    return _flat("", to_dict(cfg))
+
+
+def _flat(prefix: str, tree: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        inner = isinstance(value, dict)
+        found |= _flat(f"{prefix}{key}.", value) if inner else {prefix + key: value}
+    return found

@@ -1,0 +1,25 @@
+"""Named runs."""
+
+from dataclasses import replace
+
+from puckrl.config.presets_cpu import PUSH, TWO_CORES
+from puckrl.config.presets_gpu import ONE_GPU
+from puckrl.config.run_cfg import ExpectCfg, RunCfg
+from puckrl.core.errors import unknown
+
+PRESETS: dict[str, RunCfg] = {cfg.preset: cfg for cfg in (*TWO_CORES, *ONE_GPU)}
+"""Every preset by name."""
+
+
+def preset(name: str) -> RunCfg:
+    """A preset by name; ``path/to/file.py:ClassName`` gets the defaults for a new task.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    if ":" in name:
+        task = name.rpartition(":")[2].lower()
+        return replace(PUSH, preset=task, task=name, expect=ExpectCfg())
+    if name not in PRESETS:
+        raise unknown("preset", name, [*PRESETS, "path/to/file.py:ClassName"])
+    return PRESETS[name]

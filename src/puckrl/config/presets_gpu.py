@@ -1,0 +1,119 @@
+"""Presets for one data-centre GPU: those for two cores, with what a GPU wants otherwise."""
+
+from dataclasses import replace
+
+from puckrl.config.presets_cpu import (
+    LESSON_RUNS,
+    LESSONS,
+    PICK_PLACE,
+    PICK_PLACE_PIXELS,
+    PUSH,
+    PUSH_PIXELS,
+    SLIDE,
+    SYMMETRIC,
+)
+from puckrl.config.run_cfg import BudgetCfg, EvalCfg, ExpectCfg, LoopCfg, RunCfg, SimCfg
+
+
+def _on_gpu(
+    cfg: RunCfg,
+    *,
+    batch: int,
+    expect: ExpectCfg,
+    overlap: bool = True,
+    until: float = 0.99,
+) -> RunCfg:
+    """The same run for one data-centre GPU: physics, replay and learning stay on it.
+
+    Steps are cheap there and small products cost no less than large ones, so there are
+    more worlds, larger batches and networks, and fewer updates per step. Physics leaves
+    out the robot's contacts with itself; success is judged with them. The shortest run
+    does not overlap: a turn's delay costs it what it gains.
+    """
+    agent = replace(cfg.agent, batch_size=batch, hidden=(256, 256, 256))
+    return replace(
+        cfg,
+        preset=f"{cfg.preset}-gpu",
+        device="cuda",
+        sim=SimCfg(backend="warp", contacts="hand", num_worlds=1024),
+        agent=agent,
+        loop=LoopCfg(update_ratio=0.0625, turn_steps=10, overlap=overlap),
+        replay=replace(cfg.replay, capacity=1_000_000),
+        eval=EvalCfg(every_env_steps=60_000, episodes=512),
+        budget=BudgetCfg(env_steps=1_500_000, until_success=until),
+        expect=expect,
+    )
+
+
+def _larger(cfg: RunCfg) -> RunCfg:
+    """The same run with four times the pixels and twice the channels."""
+    sight = cfg.agent.sight
+    sight = replace(sight, encoder=replace(sight.encoder, channels=32))
+    pixels = replace(cfg.pixels, height=64, width=64)
+    return replace(cfg, pixels=pixels, agent=replace(cfg.agent, sight=sight))
+
+
+# A hit decides everything, so what is learned of it must be precise: wider networks,
+# larger batches, less noise, and a discount that sees the end from the hit.
+_SLIDE_GPU = _on_gpu(SLIDE, batch=2048, expect=ExpectCfg(takeoff_updates=15_000))
+_SLIDE_GPU = replace(
+    _SLIDE_GPU,
+    sim=replace(_SLIDE_GPU.sim, num_worlds=2048),
+    agent=replace(_SLIDE_GPU.agent, gamma=0.97, alpha=0.02, hidden=(512, 512, 512)),
+    eval=replace(_SLIDE_GPU.eval, every_env_steps=500_000),
+    budget=BudgetCfg(env_steps=10_000_000, until_success=0.9),
+)
+_STUDENT_GPU = replace(PUSH_PIXELS.agent, student_batch=256)
+_PUSH_PIXELS_GPU = _on_gpu(
+    _larger(replace(PUSH_PIXELS, agent=_STUDENT_GPU)),
+    batch=1024,
+    expect=ExpectCfg(success=0.99, train_s=60.0, takeoff_updates=5_000),
+)
+_PICK_PLACE_PIXELS_GPU = _on_gpu(
+    _larger(replace(PICK_PLACE_PIXELS, agent=_STUDENT_GPU)),
+    batch=1024,
+    expect=ExpectCfg(success=0.95, train_s=300.0, takeoff_updates=9_000),
+)
+
+_SYMMETRIC_GPU = _on_gpu(
+    _larger(SYMMETRIC),
+    batch=512,
+    until=0.95,
+    expect=ExpectCfg(success=0.95, train_s=180.0, takeoff_updates=10_000),
+)
+
+
+def _lessons_on_gpu(cfg: RunCfg, expect: ExpectCfg) -> RunCfg:
+    """84 x 84 in stacks of four, with a budget of twice what the lessons' run took.
+
+    Batches are those of Stable-Baselines3, which the lessons used. Updates take most of
+    the time, so there are twice as many fresh steps between two.
+    """
+    made = _on_gpu(cfg, batch=256, expect=expect)
+    loop = replace(made.loop, update_ratio=0.03125)
+    budget = BudgetCfg(env_steps=7_000_000, until_success=0.95)
+    return replace(made, loop=loop, eval=EvalCfg(200_000, episodes=256), budget=budget)
+
+
+ONE_GPU = (
+    _on_gpu(
+        PUSH,
+        batch=1024,
+        expect=ExpectCfg(success=0.99, train_s=20.0, takeoff_updates=5_000),
+        overlap=False,
+    ),
+    _on_gpu(
+        PICK_PLACE,
+        batch=1024,
+        expect=ExpectCfg(success=0.99, train_s=60.0, takeoff_updates=9_000),
+    ),
+    _SLIDE_GPU,
+    _PUSH_PIXELS_GPU,
+    _PICK_PLACE_PIXELS_GPU,
+    _SYMMETRIC_GPU,
+    _lessons_on_gpu(
+        LESSONS, ExpectCfg(success=0.95, train_s=240.0, takeoff_updates=20_000)
+    ),
+    *(_lessons_on_gpu(cfg, ExpectCfg()) for cfg in LESSON_RUNS[1:]),
+)
+"""All of them."""

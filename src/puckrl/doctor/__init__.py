@@ -1,0 +1,1 @@
+"""What is wrong: logs and tasks, read and judged."""

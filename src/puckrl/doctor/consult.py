@@ -1,0 +1,257 @@
+"""puck doctor: from paths to verdicts, one run or several side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from puckrl.config.run_cfg import APART
+from puckrl.core.errors import UserError
+from puckrl.doctor.logs.facts import with_facts
+from puckrl.doctor.logs.log import RunLog, unreadable
+from puckrl.doctor.logs.names import parse_map
+from puckrl.doctor.logs.read import read_or_excuse
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.regime import diagnose
+from puckrl.monitor.table import Table
+from puckrl.monitor.verdict import Colour, Span, Verdict
+
+SICK = 3
+"""Exit code where something is the matter."""
+STYLES: Mapping[Colour, str] = {"green": "green", "yellow": "yellow", "red": "red"}
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A run and what is said of it."""
+
+    log: RunLog
+    """What was read."""
+    facts: RunFacts
+    """What is known besides."""
+    table: Table
+    """The numbers."""
+    verdict: Verdict
+    """What is said."""
+
+    @property
+    def excuse(self) -> str | None:
+        """Why it could not be read, if so."""
+        found = self.verdict.finding("unreadable log")
+        return None if found is None else found.reason
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """All runs that were asked about."""
+
+    patients: tuple[Patient, ...]
+    """In the order of the command line."""
+    differences: Mapping[str, tuple[Any, ...]]
+    """Settings in which they differ, seed and device apart."""
+    comparable: bool | None
+    """Whether at most one setting differs; None: settings unknown, or a single run."""
+
+    @property
+    def exit_code(self) -> int:
+        """0: none is sick; 3: one is."""
+        return SICK if any(p.verdict.sick for p in self.patients) else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "runs": [
+                {
+                    "name": p.log.name,
+                    "path": str(p.log.path),
+                    "kinds": list(p.log.kinds),
+                    "verdict": p.verdict.as_dict(),
+                    "unmapped": list(p.log.unmapped),
+                }
+                for p in self.patients
+            ],
+            "differences": {k: list(v) for k, v in self.differences.items()},
+            "comparable": self.comparable,
+        }
+
+
+def consult(
+    paths: Sequence[Path], mapping: Sequence[str] = (), facts: Sequence[str] = ()
+) -> Consultation:
+    """Read and judge every run at the paths.
+
+    Args:
+        paths: files, run folders, or folders of those.
+        mapping: ``theirs=ours`` names of signals.
+        facts: ``name=value`` facts that the logs do not tell.
+
+    Raises:
+        UserError: if a path does not exist, or nothing can be read; a run that cannot
+            beside others that can is a patient with an excuse.
+    """
+    names = parse_map(mapping)
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"no log at {path}; name a file or a folder that is there")
+    read = [log for path in paths for log in read_or_excuse(path, names)]
+    patients = tuple(_examine(log, facts) for log in read)
+    excuses = [p.excuse for p in patients if p.excuse is not None]
+    if len(excuses) == len(patients):
+        raise UserError(excuses[0])
+    logs = [p.log for p in patients if p.excuse is None]
+    differences = differing([log.settings for log in logs])
+    known = len(logs) > 1 and all(log.settings is not None for log in logs)
+    return Consultation(patients, differences, len(differences) <= 1 if known else None)
+
+
+def _examine(log: RunLog, items: Sequence[str]) -> Patient:
+    table, facts = log.table, with_facts(log.facts, items)
+    if not any(name in table for name in _GOALS) and not log.problems:
+        known = ", ".join(table.columns)
+        why = (
+            f"{log.path} holds neither success nor return (it has {known}); say which is "
+            "which with --map NAME=eval/success"
+        )
+        log = replace(log, problems=(unreadable(why),))
+    if why := _no_share(table):
+        log = replace(log, problems=(unreadable(f"{log.path}: {why}"), *log.problems))
+    return Patient(log, facts, table, diagnose(table, facts, log.problems))
+
+
+_GOALS = ("eval/success", "train/success", "eval/return", "train/return")
+
+
+def _no_share(table: Table) -> str | None:
+    """What is wrong with a success rate that leaves [0, 1]: no phase can be told by it."""
+    for name in ("eval/success", "train/success"):
+        values = table.curve(name).y
+        if len(values) and not (values.min() > -1e-6 and values.max() < 1 + 1e-6):
+            return (
+                f"{name} goes from {values.min():g} to {values.max():g}, but is a share from "
+                "0 to 1; if it is in percent, divide it by 100"
+            )
+    return None
+
+
+def differing(
+    settings: Sequence[Mapping[str, Any] | None],
+) -> dict[str, tuple[Any, ...]]:
+    """Settings that differ between runs, those that decide what is learned.
+
+    A run whose settings are unknown is left out.
+    """
+    known = [s for s in settings if s is not None]
+    names = dict.fromkeys(name for s in known for name in s)
+    found: dict[str, tuple[Any, ...]] = {}
+    for name in names:
+        values = tuple(s.get(name) for s in known)
+        decides = not any(f"{name}.".startswith(f"{apart}.") for apart in APART)
+        if decides and any(v != values[0] for v in values):
+            found[name] = values
+    return found
+
+
+def render(consultation: Consultation) -> RenderableType:
+    """What a person reads."""
+    parts: list[RenderableType] = []
+    for patient in consultation.patients:
+        parts += [*_story(patient), Text("")]
+    if len(consultation.patients) > 1:
+        parts.append(_side_by_side(consultation))
+        parts += [Text(line) for line in _confounded(consultation)]
+    return Group(*parts)
+
+
+def _story(patient: Patient) -> list[RenderableType]:
+    """One run: headline, life, numbers, findings, advice."""
+    verdict, style = patient.verdict, STYLES[patient.verdict.colour]
+    kinds = " + ".join(patient.log.kinds)
+    head = Text.assemble(
+        (patient.log.name, "bold"),
+        f"  ({kinds})  ",
+        (verdict.headline, f"bold {style}"),
+    )
+    rows = RichTable.grid(padding=(0, 2))
+    rows.add_column(style="dim", justify="right")
+    rows.add_column()
+    rows.add_row("life", Text(life(verdict.spans)))
+    rows.add_row("because", Text("; ".join(map(str, verdict.numbers))))
+    for finding in verdict.findings:
+        numbers = "; ".join(map(str, finding.numbers))
+        text = Text.assemble(
+            (finding.name, STYLES[finding.colour]), f": {finding.reason}"
+        )
+        rows.add_row("", text.append(f" [{numbers}]" if numbers else ""))
+    rows.add_row("verdict changes if", Text(verdict.mind))
+    rows.add_row("advice", Text(verdict.advice, style=style))
+    if patient.log.unmapped:
+        shown = ", ".join(patient.log.unmapped[:6])
+        rows.add_row("not read", Text(f"{shown} (--map THEIRS=OURS)", style="dim"))
+    return [head, rows]
+
+
+def life(spans: Sequence[Span]) -> str:
+    """Phases with both clocks, in one line."""
+    return ", ".join(
+        f"{s.phase} {count(s.env_steps[0])}-{count(s.env_steps[1])} steps"
+        + (f" ({count(s.updates[1])} updates)" if s.updates[1] == s.updates[1] else "")
+        for s in spans
+    )
+
+
+def count(number: float) -> str:
+    """Three digits and a unit.
+
+    >>> count(950), count(35046), count(2_200_000)
+    ('950', '35.0 k', '2.20 M')
+    """
+    for size, unit in ((1e6, " M"), (1e3, " k")):
+        if number >= size:
+            return f"{number / size:#.3g}".rstrip(".") + unit
+    return f"{number:.0f}"
+
+
+def _side_by_side(consultation: Consultation) -> RichTable:
+    table = RichTable(title="side by side", title_justify="left", box=None)
+    for heading in (
+        "run",
+        "phase",
+        "success",
+        "take-off: steps",
+        "updates",
+        "env steps",
+    ):
+        table.add_column(heading)
+    for p in consultation.patients:
+        start = next((s for s in p.verdict.spans if s.phase == "take-off"), None)
+        table.add_row(
+            Text(p.log.name),
+            Text(p.verdict.phase, style=STYLES[p.verdict.colour]),
+            "-" if p.verdict.success is None else f"{p.verdict.success:.2f}",
+            "-" if start is None else count(start.env_steps[0]),
+            "-" if start is None else count(start.updates[0]),
+            count(p.table.end),
+        )
+    return table
+
+
+def _confounded(consultation: Consultation) -> list[str]:
+    """Whether the comparison says anything."""
+    if consultation.comparable is None:
+        return ["settings unknown: whether one thing or many differ cannot be told"]
+    names = consultation.differences
+    if not names:
+        return ["same settings: the difference is the seed"]
+    listed = [f"{k}: {' / '.join(map(str, v))}" for k, v in names.items()]
+    listed = "; ".join(listed[:_SHOWN]) + ("; ..." if len(listed) > _SHOWN else "")
+    if consultation.comparable:
+        return [f"one setting differs: {listed}"]
+    return [
+        f"CONFOUNDED: {len(names)} settings differ, so no single one explains anything "
+        f"({listed})"
+    ]

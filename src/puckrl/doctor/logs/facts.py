@@ -1,0 +1,93 @@
+"""What a log or the command line says of a run besides its curves."""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from puckrl.core.errors import UserError
+from puckrl.doctor.logs.log import RunLog
+from puckrl.monitor.facts import RunFacts
+
+_RANGES = {
+    "gamma": (0.0, 1.0),
+    "horizon": (1, math.inf),
+    "update_ratio": (0.0, math.inf),
+    "action_dim": (1, math.inf),
+    "success_asked": (0.0, 1.0),
+    "budget_env_steps": (0.0, math.inf),
+    "usual_takeoff_updates": (0.0, math.inf),
+}
+"""Legal values of the facts that are numbers."""
+
+
+def inferred(log: RunLog) -> RunLog:
+    """Unknown facts that the numbers themselves betray.
+
+    An episode length that never changes is the horizon; returns that begin at minus the
+    horizon and never rise above 0 are those of a sparse reward; two clocks give their
+    ratio.
+    """
+    facts, table = log.facts, log.table
+    length = table.curve("train/episode_steps").y
+    constant = len(length) and np.ptp(length) < 1e-6 and length[0] >= 1
+    if facts.horizon is None and constant:
+        facts = replace(facts, horizon=round(float(length[0])))
+    name = "train/return" if "train/return" in table else "eval/return"
+    returns = table.curve(name).y
+    if facts.sparse is None and facts.horizon and len(returns):
+        full = -float(facts.horizon)
+        sparse = full - 1e-6 <= returns.min() <= 0.8 * full and returns.max() <= 0
+        facts = replace(facts, sparse=True if sparse else None)
+    updates = table.curve("updates")
+    if facts.update_ratio is None and len(updates) and updates.x[-1] > 0:
+        facts = replace(facts, update_ratio=float(updates.y[-1] / updates.x[-1]))
+    return dataclasses.replace(log, facts=facts)
+
+
+def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
+    """Facts from the command line's ``name=value``, over those that are known.
+
+    Raises:
+        UserError: for an unknown name or an illegal value.
+    """
+    hints = typing.get_type_hints(RunFacts)
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or name not in hints:
+            raise UserError(
+                f"--fact {item!r}: wanted name=value; names: {', '.join(hints)}"
+            )
+        facts = replace(facts, **{name: _value(item, name, hints[name], text)})
+    return facts
+
+
+def _value(item: str, name: str, hint: Any, text: str) -> Any:
+    """A fact's text as its declared type."""
+    union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    kinds = list(typing.get_args(hint) if union else (hint,))
+    if type(None) in kinds:
+        kinds.remove(type(None))
+        if text in ("none", "unknown"):
+            return None
+    legal = [word for k in kinds for word in typing.get_args(k)] or (
+        ["true", "false"] if bool in kinds else []
+    )
+    if legal and text not in legal:
+        raise UserError(f"--fact {item!r}: legal: {', '.join(legal)}")
+    if legal:
+        return text == "true" if bool in kinds else text
+    try:
+        number = int(text) if int in kinds else float(text)
+    except ValueError:
+        raise UserError(f"--fact {item!r}: {text!r} is no number") from None
+    low, high = _RANGES[name]
+    if not (low <= number <= high and math.isfinite(number)):
+        legal = f"{low:g} to {high:g}" if math.isfinite(high) else f"{low:g} or more"
+        raise UserError(f"--fact {item!r}: legal: {legal}, finite")
+    return number

@@ -1,1 +1,0 @@
-"""The only floor that knows everything: configurations, runs, results."""

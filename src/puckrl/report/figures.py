@@ -1,0 +1,184 @@
+"""Plots, made from analyse's tables only."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from puckrl.core.errors import UserError
+from puckrl.monitor.verdict import Phase, Span, Verdict
+from puckrl.report.rows import column
+from puckrl.training.sinks import Row
+
+_INK, _MUTED = "#1f2a44", "#8a94a6"
+_SUCCESS, _MOVING, _LOSS, _Q = "#2a9d58", "#e0a526", "#c8443a", "#3b6fb6"
+RUN_COLOURS = ("#2a9d58", "#3b6fb6", "#c8443a", "#e0a526", "#7a4fa3", "#3aa6a6", _MUTED)
+_SHADES: dict[Phase, str] = {
+    "warm-up": "#eceff4",
+    "flat": "#e3e6ec",
+    "take-off": "#fdeecb",
+    "converging": "#e2f2e6",
+    "converged": "#c3e6cd",
+    "collapsed": "#f6d3cf",
+    "unknown": "#ffffff",
+}
+
+
+def curve(
+    rows: Sequence[Row], title: str, path: Path, verdict: Verdict | None = None
+) -> None:
+    """Success above, what explains it below, over env steps.
+
+    Args:
+        rows: a run's logged rows, of any engine.
+        title: heads the figure.
+        path: a PNG file, overwritten.
+        verdict: shades the phases and says what is the matter.
+    """
+    figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    _success(upper, rows)
+    _causes(lower, rows)
+    _other_clocks(upper, rows)
+    if verdict is not None:
+        for axes in (upper, lower):
+            _shade(axes, verdict.spans, named=axes is upper)
+        title = f"{title} · {verdict.headline}"
+    figure.suptitle(_literal(title), color=_INK, fontsize=12, x=0.01, ha="left")
+    figure.savefig(path)
+
+
+def comparison(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> None:
+    """One run as a curve; several with their success above and their phases below.
+
+    Args:
+        runs: name, rows and verdict of each.
+        path: a PNG file, overwritten.
+
+    Raises:
+        UserError: if the file cannot be written, or its ending is no picture's.
+    """
+    legal = Figure().canvas.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in legal:
+        raise UserError(
+            f"cannot draw {path}; legal endings: {', '.join(sorted(legal))}"
+        )
+    try:
+        _compare(runs, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> None:
+    if len(runs) == 1:
+        name, rows, verdict = runs[0]
+        curve(rows, name, path, verdict)
+        return
+    figure = Figure(figsize=(8, 4.5 + 0.3 * len(runs)), dpi=120, layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, len(runs)])
+    for i, (name, rows, verdict) in enumerate(runs):
+        color, y = RUN_COLOURS[i % len(RUN_COLOURS)], len(runs) - 1 - i
+        judged = column(rows, "eval/success")
+        points = judged if judged[0] else column(rows, "train/success")
+        upper.plot(*points, color=color, lw=1.6, label=_literal(name))
+        for span in verdict.spans:
+            begin, end = span.env_steps
+            shade = _SHADES[span.phase]
+            lower.barh(y, end - begin, left=begin, color=shade, ec=_MUTED, lw=0.4)
+            if end - begin > 0.12 * max(v.spans[-1].env_steps[1] for _, _, v in runs):
+                middle = (begin + end) / 2
+                lower.text(middle, y, span.phase, ha="center", va="center", fontsize=7)
+    upper.set_ylim(-0.02, 1.02)
+    upper.set_ylabel("success")
+    upper.legend(frameon=False, fontsize=8, loc="best")
+    plain(upper)
+    names = [_literal(name) for name, _, _ in reversed(runs)]
+    lower.set_yticks(range(len(runs)), names)
+    lower.tick_params(axis="y", labelsize=7)
+    lower.set_xlabel("env steps")
+    lower.spines[["top", "right", "left"]].set_visible(False)
+    figure.savefig(path)
+
+
+def _literal(name: str) -> str:
+    """A name of the user's, in which matplotlib shall find no formula."""
+    return name.replace("$", r"\$")
+
+
+def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:
+    """Phases as bands behind the curves."""
+    total = spans[-1].env_steps[1] or 1.0
+    for span in spans:
+        begin, end = span.env_steps
+        axes.axvspan(begin, end, color=_SHADES[span.phase], lw=0, zorder=0)
+        if named and end - begin > 0.06 * total:
+            at = (begin + end) / 2
+            text = {"ha": "center", "va": "top", "fontsize": 8, "color": _MUTED}
+            axes.text(at, 1.0, span.phase, transform=axes.get_xaxis_transform(), **text)
+
+
+def _success(axes: Axes, rows: Sequence[Row]) -> None:
+    """Evaluated success with its interval, training success, moving share."""
+    steps, success = column(rows, "eval/success")
+    low, high = (
+        column(rows, "eval/success_low")[1],
+        column(rows, "eval/success_high")[1],
+    )
+    if len(low) == len(steps) == len(high):
+        axes.fill_between(steps, low, high, color=_SUCCESS, alpha=0.2, lw=0)
+    axes.plot(
+        steps,
+        success,
+        color=_SUCCESS,
+        lw=2,
+        marker="o",
+        ms=3,
+        label="success, deterministic",
+    )
+    axes.plot(
+        *column(rows, "train/success"),
+        color=_MUTED,
+        lw=0.8,
+        label="success while exploring",
+    )
+    moving = column(rows, "replay/recent_moving_share")
+    axes.plot(
+        *moving,
+        color=_MOVING,
+        lw=1.2,
+        ls="--",
+        label="episodes in which the goal quantity moved",
+    )
+    axes.set_ylim(-0.02, 1.1)  # above 1 stand the names of the phases
+    axes.set_ylabel("share of episodes")
+    axes.legend(frameon=False, fontsize=8, loc="best")
+    plain(axes)
+
+
+def _causes(axes: Axes, rows: Sequence[Row]) -> None:
+    """Critic loss and mean value: a rising loss is the take-off."""
+    axes.plot(*column(rows, "train/critic_loss"), color=_LOSS, lw=1)
+    axes.set_ylabel("critic loss", color=_LOSS)
+    axes.set_xlabel("env steps")
+    twin = axes.twinx()
+    twin.plot(*column(rows, "train/q_mean"), color=_Q, lw=1)
+    twin.set_ylabel("mean Q", color=_Q)
+    plain(axes)
+    twin.spines[["top", "left"]].set_visible(False)
+
+
+def _other_clocks(axes: Axes, rows: Sequence[Row]) -> None:
+    """Updates and seconds at the right edge: env steps alone say little."""
+    last = rows[-1] if rows else {}
+    if "updates" not in last or "train_s" not in last:
+        return
+    text = f"{last['updates']:,.0f} updates · {last['train_s']:,.0f} s of training at the right edge"
+    axes.set_title(text, loc="right", fontsize=8, color=_MUTED)
+
+
+def plain(axes: Axes) -> None:
+    """Two spines and a pale grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e6e9ef", lw=0.6)
+    axes.set_axisbelow(True)

@@ -1,0 +1,200 @@
+"""A video of a policy at work: several worlds side by side, and what the policy sees."""
+
+import math
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import imageio_ffmpeg
+import torch
+from torch import Tensor
+
+from puckrl.core.errors import UserError, first_line
+from puckrl.core.runtime import torch_threads
+from puckrl.core.types import Obs
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.report.policy_view import policy_view
+from puckrl.sim.film import BACKDROP, GREEN, Film
+from puckrl.training.rollout import Policy, to_device
+
+ENDINGS = (".mp4", ".gif")
+Gaze = Callable[[Obs], Tensor | None]
+"""Where a policy looks in its pictures, (B, channels, 2); None if it sees none."""
+
+_FRAME_PX, _MARGIN_PX, _SEAM_PX = 3, 3, 4
+_HOLD_S = 0.4
+_IDLE = (0.20, 0.23, 0.29)
+# A palette of the video's own: the default one of GIF has bands in every gradient.
+_PALETTE = (
+    "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=sierra2_4a"
+)
+
+
+def blind(obs: Obs) -> None:
+    """The gaze of a policy that sees no pictures."""
+
+
+@torch.no_grad()
+def record(
+    env: GoalEnv,
+    policy: Policy,
+    path: Path,
+    *,
+    episodes: int = 2,
+    size: tuple[int, int] = (320, 240),
+    gaze: Gaze = blind,
+    device: torch.device,
+) -> Path:
+    """Play deterministic episodes and write them as a video of all worlds.
+
+    A translucent green sphere shows each goal; the frame around a world is green
+    while it is at its goal. Time runs at the speed of the real thing. Beside each world
+    stands what the policy sees of it, if it sees pictures.
+
+    Args:
+        env: worlds that do not reset themselves, on the CPU.
+        policy: acts without exploration.
+        path: where the video goes; its ending decides the format.
+        episodes: episodes, one after the other.
+        size: width and height of one world's picture in pixels.
+        gaze: where the policy looks.
+        device: where the policy lives.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        UserError: if the ending is not a known one, a number is out of range, or the file
+            cannot be written.
+    """
+    _check(path, episodes, size)
+    task = env.task
+    film = Film(env.sim, task.scene(), task.film_view, size, task.marker_radius_m)
+    frames = _play(env, film, policy, episodes, gaze, device)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with torch_threads(1):
+            _write(path, frames, fps=round(1.0 / env.control_dt_s))
+    except OSError as error:  # ffmpeg's goes on with all that it was called with
+        reason = error.strerror or first_line(error)
+        raise UserError(f"cannot write {path}: {reason}") from error
+    return path
+
+
+def _check(path: Path, episodes: int, size: tuple[int, int]) -> None:
+    """Refuse what cannot be recorded."""
+    if path.suffix.lower() not in ENDINGS:
+        raise UserError(
+            f"cannot write a video to {path.name!r}; its name must end in "
+            f"{' or '.join(ENDINGS)}"
+        )
+    if episodes < 1:
+        raise UserError(f"{episodes} episodes make no video; at least one")
+    if min(size) < 16 or any(pixels % 2 for pixels in size):
+        raise UserError(
+            f"a picture of {size[0]} x {size[1]} pixels cannot be encoded; "
+            "width and height must be even and at least 16"
+        )
+
+
+def _play(
+    env: GoalEnv,
+    film: Film,
+    policy: Policy,
+    episodes: int,
+    gaze: Gaze,
+    device: torch.device,
+) -> Iterator[Tensor]:
+    """Frames of whole episodes, (height, width, 3) uint8; the last ones are held."""
+
+    def draw(obs: Obs, won: Tensor) -> Tensor:
+        images = film.render(env.task.marker_pos_m(env.goal))
+        points = gaze(to_device(obs, device))
+        if points is not None:
+            seen = policy_view(obs["frame"], points.cpu(), height=images.shape[1])
+            seam = _rgb(BACKDROP).expand(*images.shape[:2], _SEAM_PX, 3)
+            images = torch.cat([images, seam, seen], dim=2)
+        return mosaic(images, won)
+
+    for _ in range(episodes):
+        obs = env.reset()
+        won = env.task.success(obs["achieved_goal"], obs["desired_goal"])
+        frame = draw(obs, won)
+        yield frame
+        for _ in range(env.spaces.horizon):
+            action = policy.act(to_device(obs, device), explore=False)
+            step = env.step(action.to(env.sim.device))
+            obs = step.obs
+            frame = draw(obs, step.success)
+            yield frame
+        for _ in range(round(_HOLD_S / env.control_dt_s)):
+            yield frame
+
+
+def mosaic(images: Tensor, won: Tensor) -> Tensor:
+    """Images side by side, nearly square, each in a frame that is green if it won.
+
+    Args:
+        images: (n, height, width, 3) uint8.
+        won: (n,) bool.
+
+    Returns:
+        (rows * (height + 12), columns * (width + 12), 3) uint8.
+    """
+    count, height, width, _ = images.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = -(-count // columns)
+    edge = _FRAME_PX + _MARGIN_PX
+    tiles = _rgb(BACKDROP).repeat(
+        rows * columns, height + 2 * edge, width + 2 * edge, 1
+    )
+    frames = torch.where(won[:, None], _rgb(GREEN), _rgb(_IDLE))
+    outer = slice(_MARGIN_PX, -_MARGIN_PX)
+    tiles[:count, outer, outer] = frames[:, None, None]
+    tiles[:count, edge:-edge, edge:-edge] = images
+    grid = tiles.view(rows, columns, *tiles.shape[1:]).permute(0, 2, 1, 3, 4)
+    return grid.reshape(rows * tiles.shape[1], columns * tiles.shape[2], 3)
+
+
+def _rgb(colour: tuple[float, float, float]) -> Tensor:
+    """A colour in [0, 1] as (3,) uint8."""
+    return torch.tensor([round(255 * value) for value in colour], dtype=torch.uint8)
+
+
+def _write(path: Path, frames: Iterator[Tensor], fps: int) -> None:
+    """Encode frames as they come; the file appears under its name when it is whole."""
+    part = path.with_stem(f"{path.stem}.part")
+    first = next(frames)
+    try:
+        part.touch()  # if it cannot be written, better said by Python than by ffmpeg
+        with closing(_encoder(part, first, fps)) as encoder:
+            encoder.send(None)
+            encoder.send(first.numpy().tobytes())
+            for frame in frames:
+                encoder.send(frame.numpy().tobytes())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encoder(path: Path, frame: Tensor, fps: int) -> Generator[None, bytes | None]:
+    """ffmpeg, waiting for frames as large as this one."""
+    height, width, _ = frame.shape
+    if path.suffix.lower() == ".gif":
+        codec, pixels = "gif", "pal8"
+        options = ["-filter_complex", _PALETTE, "-loop", "0"]
+    else:
+        # yuv420p and the index in front: browsers play it, and before it is all there.
+        codec, pixels = "libx264", "yuv420p"
+        options = ["-preset", "slow", "-movflags", "+faststart"]
+    return imageio_ffmpeg.write_frames(
+        str(path),
+        (width, height),
+        fps=fps,
+        codec=codec,
+        pix_fmt_out=pixels,
+        quality=8,
+        macro_block_size=2,
+        ffmpeg_log_level="error",
+        output_params=options,
+    )

@@ -1,0 +1,1 @@
+"""RunCfg -> live objects: build, compile, shard, run, snapshot."""

@@ -1,0 +1,91 @@
+"""The table of sensors: what networks may see of a task."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+
+from rich.console import Group
+from rich.table import Table
+
+from puckrl.agents.settings import MODES
+from puckrl.config.run_cfg import PixelsCfg
+from puckrl.core.types import PixelSpace, Spaces
+from puckrl.tasks.catalog import make_task
+
+
+@dataclass(frozen=True)
+class SensorRow:
+    """One sensor."""
+
+    name: str
+    """As in ``--agent.actor-sensors``."""
+    shape: tuple[int, ...]
+    """Of one observation."""
+    dtype: str
+    """As a network gets it."""
+    unit: str
+    """Units of its numbers."""
+    source: str
+    """Where a robot would have it from."""
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape in words."""
+    return " x ".join(map(str, shape))
+
+
+def seen_text(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Sensors with their shapes."""
+    return ", ".join(f"{name} {shape_text(shapes[name])}" for name in names)
+
+
+def sensor_rows(spaces: Spaces) -> list[SensorRow]:
+    """Every sensor of a task with these spaces; ``pixels`` only where there is a camera."""
+    parts, goal = spaces.sensors, (spaces.goal_dim,)
+    units = dict.fromkeys(x for part in parts.values() for x in part.unit.split(", "))
+    sources = dict.fromkeys(part.source for part in parts.values())
+    whole = ", ".join(sources) or "simulator"
+    achieved = parts["object"].source if "object" in parts else whole
+    rows = [
+        SensorRow(name, (len(part.columns),), "float32", part.unit, part.source)
+        for name, part in parts.items()
+    ]
+    rows += [
+        SensorRow("state", (spaces.state_dim,), "float32", ", ".join(units), whole),
+        SensorRow("achieved_goal", goal, "float32", "m", achieved),
+        SensorRow("desired_goal", goal, "float32", "m", "operator"),
+    ]
+    if (pixels := spaces.pixels) is not None:
+        shape = (pixels.stacked_channels, pixels.height, pixels.width)
+        rows.append(SensorRow("pixels", shape, "uint8", "0 to 255", "cameras"))
+    return rows
+
+
+def render(task: str) -> Group:
+    """Sensors and modes for a terminal; a mode with a sensor that is not there is left out.
+
+    Raises:
+        UserError: for an unknown task.
+    """
+    size = PixelsCfg()
+    camera = PixelSpace(size.height, size.width, 3, size.stack)
+    spaces = replace(make_task(task).spaces, pixels=camera)
+    rows = sensor_rows(spaces)
+    sensors = _table(f"sensors of {task}", ("name", "shape", "dtype", "unit", "source"))
+    for row in rows:
+        sensors.add_row(*(asdict(row) | {"shape": shape_text(row.shape)}).values())
+    modes = _table(
+        "modes: --agent.actor-sensors, --agent.critic-sensors", ("name", "sensors")
+    )
+    shapes = {row.name: row.shape for row in rows}
+    for name, seen in MODES.items():
+        if shapes.keys() >= set(seen):
+            modes.add_row(name, seen_text(seen, shapes))
+    note = "pixels: of one camera; see --pixels.viewpoints, .height, .width, .stack"
+    return Group(sensors, note, "", modes)
+
+
+def _table(title: str, headings: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", box=None)
+    for heading in headings:
+        table.add_column(heading)
+    return table

@@ -1,0 +1,141 @@
+"""The whole state of a run as named tensors and plain numbers, and back."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from puckrl.agents.actor_critic import ActorCritic
+from puckrl.config.run_cfg import RunCfg
+from puckrl.core import team
+from puckrl.core.clock import Clock
+from puckrl.core.errors import UserError
+from puckrl.core.rng import begin_stream
+from puckrl.core.types import Spaces
+from puckrl.runner.build import Parts, make_agent
+from puckrl.runner.run_folder import RunFolder
+from puckrl.training.checkpoint import Checkpoints, read_state
+from puckrl.training.loop import Progress
+
+log = logging.getLogger(__name__)
+
+_OBS, _ENV = "obs.", "env."
+_AGENT, _REPLAY, _RNG = "agent.", "replay.", "rng."
+
+
+def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
+    """Write a snapshot of everything that decides the future."""
+    rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
+    tensors = {
+        **_named(_OBS, parts.collector.obs or {}),
+        **_named(_ENV, parts.env.snapshot()),
+        **_named(_AGENT, parts.agent.tensors()),
+        **(
+            _named(_REPLAY, parts.replay.snapshot()) if checkpoints.keeps_replay else {}
+        ),
+        **_named(_RNG, {name: rng.get_state() for name, rng in rngs.items()}),
+    }
+    scalars = {
+        "progress": asdict(progress),
+        "debt": parts.learner.ratio.debt,
+        "normalised": parts.learner.normalised,
+    }
+    checkpoints.save(tensors, scalars, parts.replay)
+
+
+def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
+    """Bring fresh parts into the state of the newest intact snapshot.
+
+    Of processes that train together each has its own; all go back to the same moment.
+
+    Raises:
+        UserError: if no snapshot can be used, or another version wrote it.
+    """
+    snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
+    if _moments_differ(checkpoints):  # one was damaged; all may have the one before
+        snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
+    if _moments_differ(checkpoints):
+        raise UserError(
+            f"snapshots of the processes are of different moments, see "
+            f"{checkpoints.folder.parent}; start the run anew"
+        )
+    tensors = snapshot.tensors
+    parts.env.restore(_under(_ENV, tensors))
+    parts.collector.obs = _under(_OBS, tensors)
+    _load(parts.agent, tensors)
+    progress = progress_of(snapshot.scalars)
+    _go_on_drawing(parts, _under(_RNG, tensors), progress.clock.env_steps)
+    parts.learner.ratio.debt = snapshot.scalars["debt"]
+    parts.learner.normalised = snapshot.scalars["normalised"]
+    return progress
+
+
+def _moments_differ(checkpoints: Checkpoints) -> bool:
+    """Whether processes that train together stand at different snapshots."""
+    return team.least(checkpoints.serial) != -team.least(-checkpoints.serial)
+
+
+def _go_on_drawing(parts: Parts, states: dict[str, Tensor], env_steps: int) -> None:
+    """Generators go on where they were; on another kind of device with new streams.
+
+    A GPU's generator cannot take the state of a CPU's, nor the other way round.
+    """
+    rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
+    moved = False
+    for name, state in states.items():
+        if state.numel() == rngs[name].get_state().numel():
+            rngs[name].set_state(state)
+        else:
+            begin_stream(rngs[name], parts.env.seed, f"{name}@{env_steps}")
+            moved = True
+    if moved:
+        log.warning(
+            "the snapshot is from another kind of device: the run goes on, with other "
+            "random numbers than it would have drawn there"
+        )
+
+
+def trained_agent(
+    folder: RunFolder, cfg: RunCfg, spaces: Spaces, device: torch.device
+) -> ActorCritic:
+    """The agent of a run's newest intact snapshot, to act in these spaces.
+
+    Raises:
+        UserError: if the run has no usable snapshot, or another version wrote it.
+    """
+    agent = make_agent(cfg, spaces, device)
+    _load(agent, read_state(folder.checkpoints).tensors)
+    return agent
+
+
+def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
+    """Bring an agent into the state of a snapshot.
+
+    Raises:
+        UserError: if that lacks a tensor.
+    """
+    try:
+        agent.load(_under(_AGENT, tensors))
+    except KeyError as error:
+        raise UserError(
+            f"the snapshot has no {error}: another version of puckrl wrote it; "
+            "use that version, or train anew"
+        ) from None
+
+
+def progress_of(scalars: dict[str, Any]) -> Progress:
+    """The counters of a snapshot."""
+    stored = dict(scalars["progress"])
+    return Progress(**{**stored, "clock": Clock(**stored["clock"])})
+
+
+def _named(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in values.items()}
+
+
+def _under(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)
+    }

@@ -1,0 +1,95 @@
+"""How much of a picture the object covers, and what each layer leaves of it.
+
+The object is found by drawing the scene twice: as it is, and with the object moved out
+of sight; the pixels that differ are the object's. A layer whose cells lie j pixels apart
+keeps about area / j^2 cells of it: below one, the object falls between cells.
+"""
+
+from dataclasses import dataclass
+
+import mujoco
+import torch
+from torch import Tensor
+
+from puckrl.config.run_cfg import PixelsCfg
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.nets.encoders import EncoderCfg, layer_table
+from puckrl.sim.viewpoints import viewpoint
+
+_FAR_M = 50.0
+_DIFFERENCE = 8  # of 255
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What one viewpoint shows of the object; medians over worlds."""
+
+    viewpoint: str
+    """Name of the viewpoint."""
+    pixels: float
+    """Pixels that the object covers."""
+    seen_share: float
+    """Share of worlds in which it covers any."""
+    layers: tuple[tuple[str, str, float], ...]
+    """Layer, its map, and how many cells of it the object covers."""
+
+
+def footprints(env: GoalEnv, cfg: PixelsCfg, encoder: EncoderCfg) -> list[Footprint]:
+    """What every viewpoint shows of the object in the worlds of ``env``, which is reset.
+
+    Empty for a task without a free body.
+    """
+    body = _free_body(env.sim.model)
+    if body is None:
+        return []
+    env.reset()
+    return [_footprint(env, cfg, name, encoder, body) for name in cfg.viewpoints]
+
+
+def _footprint(
+    env: GoalEnv, cfg: PixelsCfg, name: str, encoder: EncoderCfg, body: int
+) -> Footprint:
+    """Draw with and without the object; put it back."""
+    from puckrl.sim.camera import Camera, CameraCfg  # mujoco_warp takes seconds
+
+    view = viewpoint(name, env.task.viewpoints)
+    camera = Camera(
+        env.sim,
+        env.task.scene(),
+        CameraCfg(width=cfg.width, height=cfg.height, viewpoint=view),
+    )
+    with_object = camera.render().clone()
+    pos = env.sim.field("geom_xpos")
+    owner = torch.as_tensor(env.sim.model.geom_bodyid) == body
+    before = pos.clone()
+    pos[:, owner] -= _FAR_M
+    without = camera.render().clone()
+    pos.copy_(before)
+    area = _area(with_object, without)
+    pixels = float(area.median())
+    rows = layer_table(encoder, cfg.height, cfg.width)
+    return Footprint(
+        viewpoint=name,
+        pixels=pixels,
+        seen_share=float((area > 0).float().mean()),
+        layers=tuple(
+            (
+                row.name,
+                f"{row.channels} x {row.height} x {row.width}",
+                pixels / row.jump_px**2,
+            )
+            for row in rows
+        ),
+    )
+
+
+def _area(one: Tensor, other: Tensor) -> Tensor:
+    """Pixels of each picture that differ, (n,)."""
+    apart = (one.short() - other.short()).abs().amax(dim=-1) > _DIFFERENCE
+    return apart.flatten(1).sum(dim=1).float()
+
+
+def _free_body(model: mujoco.MjModel) -> int | None:
+    """The first body that floats freely: the object."""
+    free = model.jnt_type == mujoco.mjtJoint.mjJNT_FREE.value
+    return int(model.jnt_bodyid[free][0]) if free.any() else None

@@ -1,0 +1,1 @@
+"""Which is better: runs for the sake of their numbers."""

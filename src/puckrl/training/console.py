@@ -1,0 +1,223 @@
+"""What a person sees while a run goes on: a live panel, or plain lines."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from puckrl.monitor.verdict import Verdict
+from puckrl.training.loop import Limits
+from puckrl.training.schedule import Doing
+from puckrl.training.sinks import Row
+
+_BARS = "▁▂▃▄▅▆▇█"
+_PLAIN_EVERY_S = 10.0
+
+
+class Display(Protocol):
+    """A sink that also shows what happens now."""
+
+    def say(self, doing: Doing) -> None:
+        """What happens now."""
+        ...
+
+    def write(self, row: Row) -> None:
+        """Numbers to show."""
+        ...
+
+    def tell(self, verdict: Verdict, env_steps: int) -> None:
+        """What the doctor says."""
+        ...
+
+    def close(self) -> None:
+        """The run is over."""
+        ...
+
+
+def make_display(title: str, limits: Limits, console: Console | None = None) -> Display:
+    """A live panel on a terminal, plain lines elsewhere."""
+    console = console or Console()
+    if console.is_terminal:
+        return LiveDisplay(title, limits, console)
+    return PlainDisplay(title, limits, console)
+
+
+class PlainDisplay:
+    """One line per evaluation, and one every ten seconds."""
+
+    def __init__(self, title: str, limits: Limits, console: Console) -> None:
+        self._console, self._limits = console, limits
+        self._spoken = time.monotonic()
+        self._told, self._trained = "", "-"
+        self._print(title)
+
+    def say(self, doing: Doing) -> None:
+        """Only the long silence of compilation is announced, and that the end is near."""
+        if doing == "compiling":
+            self._print("compiling the update (once per machine and configuration) ...")
+        elif doing.startswith("stopping"):
+            self._print(doing)
+
+    def write(self, row: Row) -> None:
+        """Evaluations always, training now and then."""
+        self._trained = _trained(row, self._trained)
+        if "eval/success" in row:
+            self._print(f"{_clocks(row)}  success {_judged(row)}")
+        elif time.monotonic() - self._spoken > _PLAIN_EVERY_S:
+            self._print(
+                f"{_clocks(row)}  training success {self._trained}  {_rates(row)}"
+            )
+
+    def tell(self, verdict: Verdict, env_steps: int) -> None:
+        """A line whenever the verdict changes."""
+        words = f"{verdict.label}; {verdict.advice}"
+        if words != self._told:
+            self._print(f"{'doctor':>9} {words}")
+            self._told = words
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _print(self, line: str) -> None:
+        self._spoken = time.monotonic()
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+
+class LiveDisplay:
+    """A panel that is redrawn in place."""
+
+    def __init__(self, title: str, limits: Limits, console: Console) -> None:
+        self._title, self._limits = title, limits
+        self._doing: Doing = "collecting"
+        self._row: Row = {}
+        self._trained = "-"
+        self._judged: Row = {}
+        self._curve: list[float] = []
+        self._verdict: Verdict | None = None
+        self._live = Live(self, console=console, refresh_per_second=8, transient=False)
+        self._live.start()
+
+    def say(self, doing: Doing) -> None:
+        """What happens now; that the run is stopping is not said over."""
+        if not self._doing.startswith("stopping"):
+            self._doing = doing
+
+    def write(self, row: Row) -> None:
+        """Keep the newest numbers."""
+        self._trained = _trained(row, self._trained)
+        if "eval/success" in row:
+            self._judged = row
+            self._curve.append(row["eval/success"])
+        else:
+            self._row = row
+
+    def tell(self, verdict: Verdict, env_steps: int) -> None:
+        """Keep the newest verdict."""
+        self._verdict = verdict
+
+    def close(self) -> None:
+        """Leave the last panel standing."""
+        self._doing = "ended"
+        self._live.stop()
+
+    def __rich__(self) -> RenderableType:
+        """The panel."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", justify="right")
+        table.add_column()
+        for name, value in self._lines():
+            table.add_row(name, value)
+        done = fraction_done(self._row, self._limits)
+        bar = ProgressBar(total=1.0, completed=done, width=60)
+        return Panel(
+            Group(table, Text(""), bar), title=self._title, title_align="left", width=78
+        )
+
+    def _lines(self) -> list[tuple[str, RenderableType]]:
+        lines: list[tuple[str, RenderableType]] = [
+            ("now", Text(self._doing, style="cyan"))
+        ]
+        if self._judged:
+            lines.append(("success", Text(_judged(self._judged), style="bold green")))
+            lines.append(("so far", Text(sparkline(self._curve), style="green")))
+        if self._verdict:
+            style = self._verdict.colour
+            lines.append(
+                ("doctor", Text(self._verdict.headline, style=f"bold {style}"))
+            )
+            lines.append(("advice", Text(self._verdict.advice, style=style)))
+        if self._row:
+            row = self._row
+            moved = row["replay/recent_moving_share"]
+            lines.append(
+                (
+                    "training",
+                    f"success {self._trained} with noise, moving {moved:.2f}",
+                )
+            )
+            lines.append(("clocks", _clocks(row)))
+            lines.append(("speed", _rates(row)))
+            lines.append(("left", remaining(row, self._limits)))
+        return lines
+
+
+def fraction_done(row: Row, limits: Limits) -> float:
+    """How much of the nearest limit is used up, in [0, 1]."""
+    steps = row.get("env_steps", 0) / limits.env_steps if limits.env_steps else 0.0
+    seconds = row.get("train_s", 0.0) / limits.train_s if limits.train_s else 0.0
+    return min(1.0, max(steps, seconds))
+
+
+def remaining(row: Row, limits: Limits) -> str:
+    """Time until the budget is spent at the present speed; success may end it sooner."""
+    done = fraction_done(row, limits)
+    if done == 0:
+        return "no limit"
+    seconds = row["train_s"] * (1 - done) / done
+    sooner = f", less if success reaches {limits.success:.2f}" if limits.success else ""
+    return f"at most {duration(seconds)} of training{sooner}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as 9.8 s, 1:05 or 2:03:04.
+
+    >>> duration(9.8), duration(65), duration(7384)
+    ('9.8 s', '1:05', '2:03:04')
+    """
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def sparkline(values: Sequence[float], width: int = 48) -> str:
+    """Numbers in [0, 1] as small bars, the newest ``width`` of them."""
+    top = len(_BARS) - 1
+    return "".join(_BARS[round(max(0.0, min(1.0, v)) * top)] for v in values[-width:])
+
+
+def _clocks(row: Row) -> str:
+    steps, updates = row["env_steps"], row["updates"]
+    return f"{steps:>9,.0f} env steps  {updates:>7,.0f} updates  {duration(row['train_s']):>6}"
+
+
+def _rates(row: Row) -> str:
+    steps, updates = row["rate/env_steps_per_s"], row["rate/updates_per_s"]
+    return f"{steps:,.0f} env steps/s collecting, {updates:,.0f} updates/s learning"
+
+
+def _trained(row: Row, before: str) -> str:
+    """Success while exploring; the last known where no episode has ended since."""
+    return f"{row['train/success']:.2f}" if "train/success" in row else before
+
+
+def _judged(row: Row) -> str:
+    low, high = row["eval/success_low"], row["eval/success_high"]
+    return f"{row['eval/success']:.3f}  [{low:.2f}, {high:.2f}] of {row['eval/episodes']:.0f}"

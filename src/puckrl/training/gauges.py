@@ -1,0 +1,316 @@
+"""Gauges: numbers from live networks and the replay, taken at evaluation times.
+
+They draw from a generator of their own and change nothing: a run with gauges equals a
+run without, number for number.
+
+Which gauges a run has is decided in runner/build.py: one ``EncoderGauge`` for each encoder.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from puckrl.agents.actor_critic import ActorCritic
+from puckrl.core.rng import generator
+from puckrl.core.types import Obs
+from puckrl.monitor import encoder
+from puckrl.nets.blocks import EnsembleMLP
+from puckrl.nets.heads import SpatialSoftmax
+from puckrl.nets.vision import Vision
+from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.sampling import GoalFn, straight
+from puckrl.training.sinks import Row
+
+_EPISODES = 128
+_STATES = 128
+_ACTIONS = 8
+_STEPS = 4  # of each episode: what an encoder is probed with
+_MOVED_M = 0.02
+_VECTORS = ("state", "achieved_goal", "action", "desired_goal")
+
+
+class Gauge(Protocol):
+    """Something that can be measured at any time."""
+
+    def measure(self) -> Row:
+        """The present numbers; {} while there is nothing to measure."""
+        ...
+
+
+@torch.no_grad()
+def measure(gauges: Sequence[Gauge]) -> Row:
+    """The numbers of all gauges; those that are NaN are left out by the sinks."""
+    return {name: value for g in gauges for name, value in g.measure().items()}
+
+
+class ReplayGauge:
+    """What the newest episodes did.
+
+    Args:
+        replay: where they are.
+        reward_fn: reward of (achieved, desired) goals, to tell trivial rewards.
+        success_reward: reward at the goal; None: dense, nothing is trivial.
+        distance_fn: the task's distance of (achieved, desired) goals.
+    """
+
+    def __init__(
+        self,
+        replay: EpisodeRing,
+        reward_fn: GoalFn,
+        success_reward: float | None,
+        distance_fn: GoalFn = straight,
+    ) -> None:
+        self._replay, self._reward = replay, reward_fn
+        self._best, self._distance = success_reward, distance_fn
+
+    def measure(self) -> Row:
+        """Displacement, and the share of rewards that nobody earned."""
+        if not self._replay.added:
+            return {}
+        moved_m = displacement_m(newest(self._replay), self._distance)
+        return {
+            "replay/displacement_m": float(moved_m.mean()),
+            "replay/trivial_share": self._trivial(),
+        }
+
+    def _trivial(self) -> float:
+        """Of sampled transitions that end at their goal, those that began there."""
+        if self._best is None:
+            return float("nan")
+        rng = generator(0, "gauge", self._replay.device)
+        batch = self._replay.sample(1024, rng, seen=1, looks_ahead=False)
+        at_goal = batch.reward >= self._best
+        goal = batch.obs["desired_goal"]
+        before = self._reward(batch.obs["achieved_goal"], goal) >= self._best
+        return float((at_goal & before).sum() / at_goal.sum().clamp_min(1))
+
+
+class ValueGauge:
+    """What the critic sees: failure everywhere, or differences.
+
+    Args:
+        agent: its critic and policy.
+        replay: states to ask about.
+        distance_fn: the task's distance of (achieved, desired) goals.
+    """
+
+    def __init__(
+        self, agent: ActorCritic, replay: EpisodeRing, distance_fn: GoalFn = straight
+    ) -> None:
+        self._agent, self._replay = agent, replay
+        self._distance = distance_fn
+
+    def measure(self) -> Row:
+        """Value at the start, spread over actions, reached against unreached goals."""
+        if not self._replay.added:
+            return {}
+        rows = newest(self._replay)
+        start = self._seen(rows, torch.zeros_like(rows["length"]))
+        rng = generator(0, "gauge", self._replay.device)
+        step = random_step(rows, rng)
+        seen = self._seen(rows, step)
+        return {
+            "probe/q_start": float(
+                self._q(start, self._agent.mean_action(start)).mean()
+            ),
+            "probe/q_action_spread": self._spread(seen, rng),
+            "probe/hindsight_gap": self._gap(rows, step, seen),
+        }
+
+    def _seen(self, rows: Obs, step: Tensor) -> Obs:
+        """Observations of the newest episodes, through the agent's eyes."""
+        return through_eyes(
+            self._agent, self._replay.observations(rows["number"], step)
+        )
+
+    def _q(self, obs: Obs, action: Tensor) -> Tensor:
+        """The least of the critics' values, (B,)."""
+        return self._agent.critic.module(obs, action).amin(dim=0)
+
+    def _spread(self, obs: Obs, rng: torch.Generator) -> float:
+        """Deviation over random actions at a state, mean over states."""
+        count, dim = len(obs["desired_goal"]), self._agent.spaces.action_dim
+        many = {k: v.repeat_interleave(_ACTIONS, dim=0) for k, v in obs.items()}
+        shape = (count * _ACTIONS, dim)
+        action = 2 * torch.rand(shape, generator=rng, device=rng.device) - 1
+        return float(self._q(many, action).view(count, _ACTIONS).std(dim=1).mean())
+
+    def _gap(self, rows: Obs, step: Tensor, seen: Obs) -> float:
+        """Value of a step for the goal that it led to, less for another episode's goal.
+
+        Over episodes in which the achieved goal moved; NaN if there are fewer than 8.
+        """
+        moved = (displacement_m(rows, self._distance) > _MOVED_M).nonzero()[:, 0]
+        if len(moved) < 8:
+            return float("nan")
+        obs = {name: value[moved] for name, value in seen.items()}
+        reached = rows["achieved_goal"][moved, rows["length"][moved]]
+        action = rows["action"][moved, step[moved]]
+        own = self._q({**obs, "desired_goal": reached}, action)
+        other = self._q({**obs, "desired_goal": reached.roll(1, dims=0)}, action)
+        return float((own - other).mean())
+
+
+class NetworkGauge:
+    """Whether the units of actor and critic are alive and differ.
+
+    Args:
+        agent: its networks; they need an ``mlp``.
+        replay: states to look at.
+    """
+
+    def __init__(self, agent: ActorCritic, replay: EpisodeRing) -> None:
+        self._agent, self._replay = agent, replay
+
+    def measure(self) -> Row:
+        """Dormant units, effective rank of the last layer, saturated actions."""
+        if not self._replay.added:
+            return {}
+        rng = generator(0, "gauge", self._replay.device)
+        batch = self._replay.sample(_STATES, rng, looks_ahead=False)
+        obs = through_eyes(self._agent, batch.obs)
+        actor, critic = self._agent.actor.module, self._agent.critic.module
+        with recorded(actor) as seen:
+            action = self._agent.mean_action(obs)
+        found = _health("actor", seen)
+        with recorded(critic) as seen:
+            critic(obs, batch.action)
+        found |= _health("critic", seen)
+        squashed = action.float().cpu().numpy()
+        return {**found, "probe/actor_saturation": encoder.saturated_share(squashed)}
+
+
+class EncoderGauge:
+    """Whether an encoder sees what the goals are about.
+
+    Args:
+        vision: pixels to features, and to a guess of the achieved goal.
+        replay: images to look at.
+        distance_fn: the task's distance of (achieved, desired) goals; None: nobody
+            teaches the guess.
+    """
+
+    def __init__(
+        self, vision: Vision, replay: EpisodeRing, distance_fn: GoalFn | None = None
+    ) -> None:
+        self._vision, self._replay = vision, replay
+        self._distance = distance_fn
+
+    def measure(self) -> Row:
+        """Linear probe of the achieved goal and its guess; rank and health of features."""
+        if not self._replay.added:
+            return {}
+        rows, rng = newest(self._replay), generator(0, "gauge", self._replay.device)
+        rows = {name: v.repeat_interleave(_STEPS, dim=0) for name, v in rows.items()}
+        obs = self._replay.observations(rows["number"], random_step(rows, rng))
+        with attended(self._vision) as maps:
+            features, guess = self._vision(obs["pixels"])
+        x = features.float().cpu().numpy()
+        y = obs["achieved_goal"].double().cpu().numpy()
+        return {
+            "probe/position_r2": encoder.linear_probe_r2(x, y, rows["number"].tolist()),
+            "probe/encoder_rank": float(encoder.effective_rank(x)),
+            "probe/encoder_constant": encoder.constant_share(x),
+            "probe/encoder_saturation": encoder.saturated_share(x),
+            **_attention(maps),
+            **self._missed(guess, obs["achieved_goal"]),
+        }
+
+    def _missed(self, guess: Tensor, achieved: Tensor) -> Row:
+        """How far guesses are from the truth, the median."""
+        if self._distance is None:
+            return {}
+        missed = self._distance(self._vision.place(guess), achieved.float())
+        return {"probe/guess_error_m": float(missed.median())}
+
+
+def through_eyes(agent: ActorCritic, obs: Obs) -> Obs:
+    """An observation with the features that actor and critic see, without the pixels."""
+    obs = agent.critic_eyes.see(agent.critic_eyes.vector, agent.see(obs))
+    return {name: value for name, value in obs.items() if name != "pixels"}
+
+
+def newest(replay: EpisodeRing) -> Obs:
+    """Vectors of the newest episodes, at most 128, their lengths and numbers."""
+    first = max(replay.oldest, replay.added - _EPISODES)
+    rows = replay.export(first, replay.added, _VECTORS)
+    number = torch.arange(first, replay.added, device=replay.device)
+    return {**rows, "number": number}
+
+
+def random_step(rows: Obs, rng: torch.Generator) -> Tensor:
+    """A step of each episode, (n,) int64."""
+    unit = torch.rand(len(rows["length"]), generator=rng, device=rng.device)
+    return (unit * rows["length"]).long()
+
+
+def displacement_m(rows: Obs, distance_fn: GoalFn = straight) -> Tensor:
+    """How far the achieved goal got in each episode, metres, (n,)."""
+    index = torch.arange(len(rows["length"]), device=rows["length"].device)
+    achieved = rows["achieved_goal"]
+    return distance_fn(achieved[index, rows["length"]], achieved[:, 0])
+
+
+@contextmanager
+def recorded(network: nn.Module) -> Generator[list[Tensor]]:
+    """What enters the layers after each non-linearity: the hidden activations.
+
+    Yields:
+        A list that fills with (E, B, units) tensors, the last layer's last.
+    """
+    mlp = network.get_submodule("mlp")
+    assert isinstance(mlp, EnsembleMLP), mlp
+    with _inputs_of([*list(mlp.hidden)[1:], mlp.head]) as seen:
+        yield seen
+
+
+@contextmanager
+def attended(vision: Vision) -> Generator[list[tuple[SpatialSoftmax, Tensor]]]:
+    """Heads of spatial softmax and the maps that enter them, (B, C, H, W) each."""
+    heads = [m for m in vision.modules() if isinstance(m, SpatialSoftmax)]
+    pairs: list[tuple[SpatialSoftmax, Tensor]] = []
+    with _inputs_of(heads) as seen:
+        yield pairs
+    pairs += zip(heads, seen, strict=True)
+
+
+@contextmanager
+def _inputs_of(layers: Sequence[nn.Module]) -> Generator[list[Tensor]]:
+    """Fills with the first input of each layer, in the order of the calls."""
+    seen: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(inputs[0].detach())
+
+    hooks = [layer.register_forward_pre_hook(keep) for layer in layers]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _attention(maps: Sequence[tuple[SpatialSoftmax, Tensor]]) -> Row:
+    """Spread and temperature of spatial softmax; {} for other heads."""
+    if not maps:
+        return {}
+    head, x = maps[0]
+    weights = head.weights(x).float().view(x.shape).cpu().numpy()
+    return {
+        "probe/softmax_spread": encoder.softmax_spread(weights),
+        "probe/softmax_temperature": float(head.log_temperature.exp()),
+    }
+
+
+def _health(part: str, seen: list[Tensor]) -> Row:
+    """Dormant share over all hidden units, effective rank of the last layer."""
+    layers = [h[0].float().cpu().numpy() for h in seen]
+    sizes = sum(h.shape[1] for h in layers)
+    dormant = sum(encoder.dormant_share(h) * h.shape[1] for h in layers)
+    return {
+        f"probe/{part}_dormant": dormant / sizes,
+        f"probe/{part}_rank": float(encoder.effective_rank(layers[-1])),
+    }

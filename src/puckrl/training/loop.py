@@ -1,0 +1,183 @@
+"""The training loop; every noun is an argument."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from puckrl.core import team
+from puckrl.core.clock import Clock, Every
+from puckrl.core.runtime import torch_threads
+from puckrl.monitor.stopping import Reason
+from puckrl.replay.episodes import EpisodeRing
+from puckrl.training.rollout import Collected, Evaluation
+from puckrl.training.schedule import Say, Turn
+from puckrl.training.sinks import Row, Sink
+
+Stop = Literal["budget", "success", "interrupted"] | Reason
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop; 0 switches a limit off."""
+
+    env_steps: int
+    """Env steps, summed over worlds."""
+    train_s: float
+    """Seconds of collecting and updating."""
+    success: float
+    """Success rate of two evaluations in a row."""
+
+    def reached(self, clock: Clock, last_two: list[float]) -> Stop | None:
+        """The limit that is reached, if any."""
+        if self.success and len(last_two) == 2 and min(last_two) >= self.success:
+            return "success"
+        spent = self.env_steps and clock.env_steps >= self.env_steps
+        late = self.train_s and clock.train_s >= self.train_s
+        return "budget" if spent or late else None
+
+
+@dataclass
+class Progress:
+    """Where a run stands; together with the tensors it is what a snapshot holds."""
+
+    clock: Clock
+    evaluated_at: int
+    """Env steps of the last evaluation."""
+    successes: list[float]
+    """Success of the last two evaluations."""
+
+
+def train(
+    *,
+    progress: Progress,
+    limits: Limits,
+    turn: Turn,
+    replay: EpisodeRing,
+    evaluate: Callable[[], Evaluation],
+    diagnose: Callable[[], Row],
+    evaluate_every: int,
+    save: Callable[[], None],
+    save_every_s: float,
+    sink: Sink,
+    say: Say,
+    asked_to_stop: Callable[[], Stop | None],
+) -> Stop:
+    """Collect, learn, judge, save, until a limit is reached; returns which.
+
+    Args:
+        progress: counters, advanced in place.
+        limits: when to stop.
+        turn: collects into the replay, and learns from it.
+        replay: looked at by the log.
+        evaluate: judges the present policy.
+        diagnose: looks into networks and replay, with each evaluation.
+        evaluate_every: env steps between evaluations.
+        save: writes a snapshot.
+        save_every_s: seconds between snapshots; 0: never.
+        sink: takes the numbers.
+        say: told what happens now.
+        asked_to_stop: by a person or the doctor; asked once a turn.
+    """
+    clock = progress.clock
+    should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
+    should_save = Every(save_every_s, last=clock.wall_s)
+    stop: Stop | None = None
+    while stop is None:
+        was = clock.copy()
+        collected, metrics = turn(clock, say)
+        count(collected, clock)
+        sink.write(training_row(clock, was, collected, metrics, replay))
+
+        stop = team.agreed(limits.reached(clock, progress.successes))
+        if should_evaluate(clock.env_steps) or stop == "budget":
+            say("evaluating")
+            judge(evaluate, diagnose, progress, sink)
+            stop = stop or limits.reached(clock, progress.successes)
+
+        stop = team.agreed(stop or asked_to_stop())
+        if team.agreed(should_save(clock.wall_s)):
+            say("saving")
+            with clock.phase("save"):
+                save()
+    return stop
+
+
+def judge(
+    evaluate: Callable[[], Evaluation],
+    diagnose: Callable[[], Row],
+    progress: Progress,
+    sink: Sink,
+) -> None:
+    """Evaluate the present policy; log and remember the verdict."""
+    clock = progress.clock
+    with clock.phase("evaluate"), torch_threads(1):
+        judged = team.from_first(evaluate)
+    with clock.phase("diagnose"), torch_threads(1):
+        probed = team.from_first(diagnose)
+    sink.write(clocks(clock) | evaluation_row(judged) | probed)
+    progress.evaluated_at = clock.env_steps
+    progress.successes = [*progress.successes, judged.success][-2:]
+
+
+def count(collected: Collected, clock: Clock) -> None:
+    """Advance the counters."""
+    clock.env_steps += collected.env_steps
+    clock.episodes += collected.episodes
+    clock.diverged += collected.diverged
+
+
+def clocks(clock: Clock) -> Row:
+    """Every counter that a row carries."""
+    return {
+        "env_steps": clock.env_steps,
+        "updates": clock.updates,
+        "episodes": clock.episodes,
+        "train_s": clock.train_s,
+        "wall_s": clock.wall_s,
+    }
+
+
+def training_row(
+    clock: Clock,
+    was: Clock,
+    collected: Collected,
+    metrics: Row,
+    replay: EpisodeRing,
+) -> Row:
+    """The numbers of one turn, before which the clock ``was``.
+
+    Of success only where an episode ended.
+    """
+    collecting, updating = (
+        max(clock.spent(name, "overlap") - was.spent(name, "overlap"), 1e-9)
+        for name in ("collect", "update")
+    )
+    success = {"train/success": collected.success} if collected.episodes else {}
+    return {
+        **clocks(clock),
+        **success,
+        "rate/env_steps_per_s": (clock.env_steps - was.env_steps) / collecting,
+        "rate/updates_per_s": (clock.updates - was.updates) / updating,
+        "rate/update_ratio": clock.updates / clock.env_steps,
+        "replay/transitions": len(replay),
+        "replay/moving_share": replay.moving_share,
+        "replay/recent_moving_share": replay.recent_moving_share(256),
+        "sim/diverged": clock.diverged,
+        **metrics,
+    }
+
+
+def evaluation_row(judged: Evaluation) -> Row:
+    """The numbers of one evaluation."""
+    return {
+        "eval/success": judged.success,
+        "eval/success_low": judged.interval.low,
+        "eval/success_high": judged.interval.high,
+        "eval/episodes": judged.episodes,
+        "eval/return": judged.mean_return,
+        "eval/time_to_success_s": judged.time_to_success_s,
+        "eval/action_change": judged.action_change,
+        "eval/success_near": judged.success_near,
+        "eval/success_far": judged.success_far,
+        "eval/competence_radius_m": judged.competence_radius_m,
+    }

@@ -1,0 +1,110 @@
+"""What is free for a replay."""
+
+import multiprocessing
+import os
+import shutil
+from collections import namedtuple
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import BudgetCfg, SaveCfg
+from puckrl.runner import memory
+from puckrl.runner.memory import Memory, announced, memory_of, no_room_on_disk
+from puckrl.tasks.catalog import make_task
+
+GB = 10**9
+RUN = Memory(100.0, 5 * GB, "RAM", 20 * GB, 10, 5 * GB)
+
+
+@pytest.fixture(autouse=True)
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(memory, "_board", lambda: tmp_path / "board")
+    return tmp_path / "board"
+
+
+def _announce(board: Path, ready: object, done: object) -> None:
+    """Another living run."""
+    memory._board = lambda: board
+    with announced(RUN):
+        ready.set()  # type: ignore[attr-defined]
+        done.wait(30)  # type: ignore[attr-defined]
+
+
+def test_a_run_counts_what_another_living_one_has_still_to_take(board: Path) -> None:
+    assert memory._promised() == 0
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=_announce, args=(board, ready, done))
+    other.start()
+    try:
+        assert ready.wait(60)
+        to_come = memory._promised()
+        # less the pages that the other process holds already
+        assert 5 * GB - 2 * GB < to_come < 5 * GB
+    finally:
+        done.set()
+        other.join()
+    assert memory._promised() == 0
+    assert list(board.iterdir()) == []
+
+
+def test_a_dead_runs_note_and_ones_own_count_nothing(board: Path) -> None:
+    board.mkdir()
+    (board / "999999999").write_text(str(5 * GB))
+    (board / "rubbish").write_text("x")
+    with announced(RUN):
+        assert (board / str(os.getpid())).read_text() == str(5 * GB)
+        assert memory._promised() == 0
+        # a number is given anew some day: a dead run's note must not stand there then
+        assert [note.name for note in board.iterdir()] == [str(os.getpid())]
+
+
+def test_memory_elsewhere_is_not_promised_here(board: Path) -> None:
+    with announced(replace(RUN, where="GPU")):
+        assert (board / str(os.getpid())).read_text() == "0"
+
+
+def test_snapshots_hold_what_will_be_played_at_most_the_replay_or_nothing() -> None:
+    cfg, spaces = preset("push"), make_task("push").spaces
+    whole = memory_of(replace(cfg, budget=BudgetCfg(env_steps=10**9)), spaces)
+    assert whole.snapshots == whole.replay
+    some = memory_of(replace(cfg, budget=BudgetCfg(env_steps=5_000)), spaces)
+    assert some.snapshots == int(5_000 * some.per_transition)
+    none = memory_of(replace(cfg, save=SaveCfg(replay=False)), spaces)
+    assert none.snapshots == 0
+
+
+def test_a_disk_without_room_for_the_snapshots_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Usage = namedtuple("Usage", "total used free")
+    for free, told in ((6 * GB, False), (5 * GB, True)):  # a tenth is left alone
+        usage = Usage(9 * GB, 0, free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, usage=usage: usage)
+        found = no_room_on_disk(RUN, tmp_path)
+        assert bool(found) == told
+        assert all("--save.no-replay" in finding.text for finding in found)
+
+
+def test_an_unwritable_board_stops_nobody(board: Path) -> None:
+    board.write_text("a file")
+    with announced(RUN):
+        assert memory._promised() == 0
+
+
+def test_a_containers_limit_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = tmp_path / "group"
+    group.mkdir()
+    monkeypatch.setattr(memory, "_CGROUP", group)
+    assert memory._free_in_group() == float("inf")
+    (group / "memory.max").write_text("max\n")
+    assert memory._free_in_group() == float("inf")
+    (group / "memory.max").write_text(f"{8 * GB}\n")
+    (group / "memory.current").write_text(f"{5 * GB}\n")
+    (group / "memory.stat").write_text(f"anon 1\ninactive_file {GB}\n")
+    assert memory._free_in_group() == 4 * GB

@@ -1,0 +1,147 @@
+"""The plan: bytes against an allocated replay, pictures against a moved object."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+import torch
+from rich.console import Console
+
+from puckrl.agents.distill import DistillCfg
+from puckrl.agents.settings import MODES
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import BudgetCfg, PixelsCfg, RunCfg, SimCfg
+from puckrl.core.errors import UserError
+from puckrl.nets.encoders import EncoderCfg
+from puckrl.runner.build import make_env, make_replay
+from puckrl.runner.memory import memory_of
+from puckrl.runner.plan import _lighter, admit, plan, render
+from puckrl.runner.visibility import footprints
+from puckrl.sim.randomise import RandomiseCfg
+
+SMALL = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=2)
+CPU = torch.device("cpu")
+
+
+def _small_pixels(capacity: int = 500) -> RunCfg:
+    cfg = preset("push-pixels")
+    return replace(
+        cfg,
+        pixels=SMALL,
+        sim=SimCfg(num_worlds=2),
+        replay=replace(cfg.replay, capacity=capacity),
+    )
+
+
+def test_the_planned_bytes_are_those_that_the_replay_allocates() -> None:
+    cfg = _small_pixels()
+    env = make_env(cfg.task, cfg.sim, pixels=cfg.pixels)
+    ring = make_replay(cfg, env, CPU)
+    stored = [*ring.episodes.values(), *ring._staging.values()]
+    allocated = sum(rows.numel() * rows.element_size() for rows in stored)
+    assert memory_of(cfg, env.spaces).replay == allocated
+
+
+def test_a_replay_that_does_not_fit_is_refused_with_the_largest_that_does() -> None:
+    cfg = _small_pixels(capacity=10**12)
+    with pytest.raises(UserError, match=r"--replay.capacity (\d+)") as refused:
+        admit(cfg)
+    largest = int(str(refused.value).rsplit(" ", 1)[1])
+    admit(replace(cfg, replay=replace(cfg.replay, capacity=largest // 2)))
+
+
+def test_a_folder_for_frames_must_exist() -> None:
+    cfg = _small_pixels()
+    replay = replace(cfg.replay, frames_on="disk", frames_folder="/nowhere/at/all")
+    for look in (admit, plan):
+        with pytest.raises(UserError, match="/nowhere/at/all is no folder"):
+            look(replace(cfg, replay=replay))
+
+
+def test_the_probe_shrinks_every_batch_of_pictures_alike() -> None:
+    cfg = preset("push-pixels")
+    few, times = _lighter(cfg)
+    assert isinstance(cfg.agent, DistillCfg)
+    assert isinstance(few.agent, DistillCfg)
+    assert (cfg.agent.batch_size, cfg.agent.student_batch) == (512, 128)
+    assert (few.agent.batch_size, few.agent.student_batch, times) == (64, 16, 8)
+    assert _lighter(preset("push"))[1] == 1
+
+
+def test_no_budget_is_said_and_not_zero_minutes() -> None:
+    cfg = replace(_small_pixels(), budget=BudgetCfg(env_steps=0))
+    made = plan(cfg)
+    assert (
+        json.loads(json.dumps(made.as_dict(), allow_nan=False))["speed"]["budget_s"]
+        is None
+    )
+    timed = plan(replace(cfg, budget=BudgetCfg(env_steps=0, train_s=600.0)))
+    assert timed.speed is not None
+    assert timed.speed.budget_s == 600.0
+    out = Console(width=200, record=True, file=StringIO())
+    out.print(render(made), render(timed))
+    told = out.export_text()
+    assert "there is no budget" in told
+    assert "at most 10 min" in told
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_gpus_preset_is_planned_without_one() -> None:
+    made = plan(preset("push-gpu"))
+    assert made.ok
+    assert (made.speed, made.memory.free, made.memory.largest_capacity) == (None,) * 3
+    out = Console(width=200, record=True, file=StringIO())
+    out.print(render(made))
+    told = out.export_text()
+    assert "of a GPU that is not here" in told
+    assert "not probed" in told
+
+
+def test_looks_out_of_range_are_refused_before_the_run() -> None:
+    cfg = _small_pixels()
+    pixels = replace(SMALL, randomise=RandomiseCfg(brightness=2.0))
+    with pytest.raises(UserError, match=r"randomise\.brightness 2 .* 0 to 1"):
+        admit(replace(cfg, pixels=pixels))
+
+
+def test_critics_beside_a_teacher_see_no_pixels() -> None:
+    cfg = _small_pixels()
+    agent = replace(cfg.agent, critic_sensors=MODES["pixels"])
+    for refuse in (admit, plan):
+        with pytest.raises(UserError, match="push-pixels-symmetric"):
+            refuse(replace(cfg, agent=agent))
+
+
+def test_the_footprint_counts_the_object_and_puts_it_back() -> None:
+    env = make_env("push", SimCfg(num_worlds=4), pixels=SMALL)
+    small, large = (
+        footprints(env, replace(SMALL, height=px, width=px), EncoderCfg())[0]
+        for px in (32, 64)
+    )
+    assert large.pixels == pytest.approx(4 * small.pixels, rel=0.5)
+    assert large.seen_share > 0.7
+    # stride 2: a quarter of the pixels, and no less after that
+    assert [row[2] for row in large.layers] == [large.pixels / 4] * 4
+    assert float(env.sim.field("geom_xpos")[..., 2].min()) > -1.0
+
+
+def test_a_task_without_object_has_no_footprint() -> None:
+    env = make_env("reach", SimCfg(num_worlds=2), pixels=SMALL)
+    assert footprints(env, SMALL, EncoderCfg()) == []
+
+
+def test_the_plan_goes_to_json_and_says_what_is_seen() -> None:
+    made = plan(_small_pixels())
+    tree = json.loads(json.dumps(made.as_dict()))
+    assert tree["ok"]
+    assert tree["sensors"]["actor"] == ["pixels", "proprio", "desired_goal"]
+    assert tree["speed"]["env_steps_per_s"] > 0
+    assert tree["footprints"][0]["viewpoint"] == "side"
+
+
+def test_nature_in_the_far_view_is_called_out() -> None:
+    cfg = preset("push-pixels-lessons-nature")
+    cfg = replace(cfg, agent=replace(cfg.agent, batch_size=8), sim=SimCfg(num_worlds=2))
+    texts = [f.text for f in plan(cfg).findings if f.level == "warning"]
+    assert any("falls between cells" in text for text in texts), texts

@@ -1,0 +1,341 @@
+"""Runs from beginning to end: resume, kill, interrupt, broken disks."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import imageio_ffmpeg
+import pytest
+import torch
+from torch import Tensor
+
+from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.sac import SacCfg
+from puckrl.agents.settings import MODES
+from puckrl.agents.td3 import Td3Cfg
+from puckrl.agents.vision import SightCfg
+from puckrl.config.run_cfg import (
+    BudgetCfg,
+    EvalCfg,
+    LoopCfg,
+    PixelsCfg,
+    RunCfg,
+    SaveCfg,
+    SimCfg,
+)
+from puckrl.core.errors import UserError
+from puckrl.nets.encoders import EncoderCfg
+from puckrl.replay.episodes import ReplayCfg
+from puckrl.replay.sampling import SamplingCfg
+from puckrl.runner import run_folder, session, snapshot
+from puckrl.runner.policies import judge_run, record_run
+from puckrl.training.checkpoint import read_state
+
+TINY = RunCfg(
+    preset="tiny",
+    task="pick-place",  # its actions depend on derived fields that lag: the hard case
+    device="cpu",
+    sim=SimCfg(num_worlds=2, num_threads=1),
+    agent=Td3Cfg(hidden=(16,), batch_size=8, precision="fp32"),
+    replay=ReplayCfg(capacity=400, sampling=SamplingCfg(moving_share=0.5)),
+    loop=LoopCfg(
+        update_ratio=0.1, warm_up_episodes=2, normalise_episodes=6, compile=False
+    ),
+    eval=EvalCfg(every_env_steps=300, episodes=2, final_episodes=2),
+    budget=BudgetCfg(env_steps=1000),
+    save=SaveCfg(every_s=0.0, tensorboard=False, video=False),
+)
+
+
+def limited(env_steps: int) -> RunCfg:
+    return replace(TINY, budget=BudgetCfg(env_steps=env_steps))
+
+
+def rows(folder: run_folder.RunFolder) -> list[dict[str, float]]:
+    """Logged rows without the columns that measure time."""
+    found = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    timed = ("train_s", "wall_s", "rate/env_steps_per_s", "rate/updates_per_s")
+    return [{k: v for k, v in row.items() if k not in timed} for row in found]
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize(
+    "backend", ["cpu", pytest.param("warp", marks=pytest.mark.slow)]
+)
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
+    tmp_path: Path, backend: Literal["cpu", "warp"], overlap: bool
+) -> None:
+    def on_backend(env_steps: int) -> RunCfg:
+        return replace(
+            limited(env_steps),
+            sim=replace(TINY.sim, backend=backend),
+            loop=replace(TINY.loop, overlap=overlap),
+        )
+
+    whole = session.start(on_backend(1000), tmp_path / "whole")
+    parted = session.start(on_backend(400), tmp_path / "parted")
+    session.resume(parted, on_backend(1000))
+
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    assert one.tensors.keys() == other.tensors.keys()
+    different = [
+        n for n, x in one.tensors.items() if not torch.equal(x, other.tensors[n])
+    ]
+    assert different == []
+    assert one.scalars["debt"] == other.scalars["debt"]
+    evaluations = [[r for r in rows(f) if "eval/success" in r] for f in (whole, parted)]
+    assert evaluations[0] == [r for r in evaluations[1] if r["env_steps"] != 400]
+
+
+def test_the_folder_tells_everything(tmp_path: Path) -> None:
+    folder = session.start(TINY, tmp_path)
+    manifest = folder.manifest()
+    assert manifest["status"] == "finished"
+    assert manifest["stop"] == "budget"
+    assert manifest["result"]["episodes"] == 2
+    assert {"python", "torch", "mujoco"} <= manifest["versions"].keys()
+    assert folder.config() == TINY
+    assert 0.1 < manifest["memory_gb"]["ram"] < 20
+    assert manifest["memory_gb"]["gpu"] == 0.0
+    for name in ("metrics.jsonl", "curve.png", "card.md", "checkpoints"):
+        assert (folder.path / name).exists(), name
+    assert not (folder.path / "lock").exists()
+
+
+def test_a_snapshot_of_another_version_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = session.start(TINY, tmp_path)
+    known = ActorCritic.tensors
+
+    def more(self: ActorCritic) -> dict[str, Tensor]:
+        return {**known(self), "novelty": torch.zeros(1)}
+
+    monkeypatch.setattr(ActorCritic, "tensors", more)
+    with pytest.raises(UserError, match="no 'novelty': another version of puckrl"):
+        judge_run(folder.path.name, tmp_path, episodes=3, seed=5)
+
+
+def test_it_resumes_on_another_kind_of_device(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator of a GPU keeps 16 bytes, one of a CPU 5,056: neither takes the other's."""
+    known = snapshot._named  # pyright: ignore[reportPrivateUsage]
+
+    def as_on_a_gpu(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        cut = 16 if prefix == "rng." else None
+        return known(
+            prefix, {name: x[:cut] if cut else x for name, x in values.items()}
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshot, "_named", as_on_a_gpu)
+        folder = session.start(limited(400), tmp_path)
+    session.resume(folder, limited(800))
+    assert folder.manifest()["clock"]["env_steps"] == 800
+    assert "from another kind of device" in caplog.text
+
+
+def test_a_film_that_fails_costs_nothing_but_the_film(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **named: object) -> None:
+        raise IndexError("the marker has six coordinates")
+
+    monkeypatch.setattr(session, "film", fail)
+    filmed = replace(limited(300), save=replace(TINY.save, video=True))
+    folder = session.start(filmed, tmp_path)
+    assert folder.manifest()["status"] == "finished"
+    assert "no video: the marker has six coordinates" in caplog.text
+
+
+def test_ctrl_c_during_the_film_leaves_a_finished_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "film", interrupt)
+    filmed = replace(limited(300), save=replace(TINY.save, video=True))
+    with pytest.raises(KeyboardInterrupt):
+        session.start(filmed, tmp_path, tmp_path / "run")
+    folder = run_folder.RunFolder(tmp_path / "run")
+    assert folder.manifest()["status"] == "finished"
+    with pytest.raises(UserError, match="spent its budget"):
+        session.resume(folder, filmed)
+
+
+def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
+    folder = session.start(limited(200), tmp_path)
+    changed = replace(TINY, agent=replace(TINY.agent, gamma=0.9))
+    with pytest.raises(UserError, match="another configuration"):
+        session.resume(folder, changed)
+
+
+def test_without_a_replay_it_can_be_judged_and_not_resumed(tmp_path: Path) -> None:
+    bare = replace(limited(400), save=replace(TINY.save, replay=False))
+    folder = session.start(bare, tmp_path)
+    names = read_state(folder.checkpoints).tensors
+    assert not any(name.startswith("replay.") for name in names)
+    assert not list(folder.checkpoints.glob("episodes-*"))
+    assert judge_run(folder.path.name, tmp_path, 2, 0).episodes == 2
+    with pytest.raises(UserError, match=r"kept no replay \(--save.no-replay\)"):
+        session.resume(folder, limited(1000))
+
+
+def test_a_run_ended_before_its_first_snapshot_begins_anew(tmp_path: Path) -> None:
+    whole = session.start(limited(300), tmp_path / "whole")
+    parted = run_folder.create(tmp_path / "parted", limited(300))
+    (parted.path / "metrics.jsonl").write_text('{"env_steps": 100, "updates": 0}\n')
+    session.resume(parted, limited(300))
+    assert rows(parted) == rows(whole)
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+
+
+def test_a_finished_run_goes_on_only_if_its_limits_allow(tmp_path: Path) -> None:
+    folder = session.start(limited(200), tmp_path)
+    with pytest.raises(UserError, match="spent its budget; to go on raise"):
+        session.resume(folder, limited(200))
+    assert folder.manifest()["status"] == "finished"
+    folder.update_manifest(stop="success", stopped_at=0.9)
+    asked = replace(TINY, budget=BudgetCfg(env_steps=1000, until_success=0.9))
+    with pytest.raises(UserError, match="twice in a row; to go on raise"):
+        session.resume(folder, asked)
+    session.resume(folder, limited(300))
+    assert folder.manifest()["clock"]["env_steps"] == 300
+
+
+def test_an_interrupted_run_ends_with_a_snapshot_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    folder = session.start(limited(1_000_000), tmp_path)
+    assert folder.manifest()["status"] == "interrupted"
+    steps = read_state(folder.checkpoints).scalars["progress"]["clock"]["env_steps"]
+    assert steps == rows(folder)[-1]["env_steps"]
+    assert (
+        "stopping after this turn; ctrl-C again ends it now" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(28, "No space left on device"), (30, "Read-only file system")],
+)
+def test_a_broken_disk_ends_in_one_line_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    folder = session.start(limited(400), tmp_path)
+    before = read_state(folder.checkpoints)
+
+    def broken(handle: int) -> None:
+        raise OSError(number, words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("puckrl.training.checkpoint.os.fsync", broken)
+        with pytest.raises(UserError, match=words) as caught:
+            session.resume(folder, limited(600))
+    assert "--resume" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert words in folder.manifest()["status"]
+    after = read_state(folder.checkpoints)
+    assert all(torch.equal(x, after.tensors[n]) for n, x in before.tensors.items())
+    session.resume(folder, limited(600))
+    assert folder.manifest()["status"] == "finished"
+
+
+def test_an_unwritable_root_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write to"):
+        session.start(TINY, tmp_path / "file" / "runs")
+
+
+def _in_child(root: str) -> None:
+    """Start or resume the one run under ``root``, saving all the time."""
+    torch.set_num_threads(1)
+    cfg = replace(
+        limited(4000), save=SaveCfg(every_s=1e-3, tensorboard=False, video=False)
+    )
+    started = list(Path(root).glob("*/checkpoints/snapshot-*.json"))
+    if started:
+        session.resume(run_folder.RunFolder(started[0].parent.parent), cfg)
+    else:
+        session.start(cfg, Path(root))
+
+
+def test_killed_at_thirty_random_moments_it_resumes_from_the_last_snapshot(
+    tmp_path: Path,
+) -> None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["puckrl.runner.session"])
+    moments = random.Random(0)
+    reached = 0
+    for _ in range(30):
+        child = context.Process(target=_in_child, args=(str(tmp_path),))
+        child.start()
+        time.sleep(moments.uniform(0.05, 1.0))
+        child.kill()
+        child.join()
+        saved = sorted(tmp_path.glob("*/checkpoints/snapshot-*.json"))
+        if saved:
+            steps = read_state(saved[-1].parent).scalars["progress"]["clock"][
+                "env_steps"
+            ]
+            assert steps >= reached
+            reached = steps
+    child = context.Process(target=_in_child, args=(str(tmp_path),))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    # Runs that were killed before their first snapshot have left folders of their own.
+    folders = [run_folder.RunFolder(p.parent) for p in tmp_path.glob("*/manifest.json")]
+    (folder,) = (f for f in folders if f.manifest()["status"] == "finished")
+    steps = [row["env_steps"] for row in rows(folder) if "eval/success" not in row]
+    assert steps == sorted(set(steps)), "rows beyond a snapshot must be written once"
+    assert steps[-1] == 4000
+
+
+SEEING = replace(
+    TINY,
+    preset="seeing",
+    task="push",
+    pixels=PixelsCfg(viewpoints=("side",), height=16, width=16, stack=2),
+    agent=SacCfg(
+        hidden=(16,),
+        batch_size=8,
+        precision="fp32",
+        actor_sensors=MODES["pixels"],
+        sight=SightCfg(encoder=EncoderCfg(channels=4)),
+    ),
+)
+
+
+def test_a_run_from_pixels_resumes_exactly_and_can_be_shown(tmp_path: Path) -> None:
+    def until(env_steps: int) -> RunCfg:
+        return replace(SEEING, budget=BudgetCfg(env_steps=env_steps))
+
+    whole = session.start(until(600), tmp_path / "whole")
+    parted = session.start(until(300), tmp_path / "parted")
+    session.resume(parted, until(600))
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    assert one.tensors.keys() == other.tensors.keys()
+    assert all(torch.equal(x, other.tensors[name]) for name, x in one.tensors.items())
+
+    name = str(whole.path)
+    assert judge_run(name, tmp_path, episodes=3, seed=5).episodes == 3
+    film = tmp_path / "film.gif"
+    record_run(name, tmp_path, film, worlds=1, episodes=1, seed=5)
+    assert film.stat().st_size > 10_000
+    # beside the scene, the 16 x 16 pixels of the policy
+    meta = next(imageio_ffmpeg.read_frames(str(film)))
+    assert meta["size"] == (320 + 4 + 240 + 12, 240 + 12)

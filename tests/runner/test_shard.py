@@ -1,0 +1,40 @@
+"""One process's part of a run."""
+
+from dataclasses import replace
+
+import pytest
+
+from puckrl.agents.distill import DistillCfg
+from puckrl.config.presets import preset
+from puckrl.core import team
+from puckrl.core.errors import UserError
+from puckrl.runner.shard import share
+
+
+def test_worlds_batches_and_memory_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = preset("push-pixels-gpu")
+    whole = replace(whole, loop=replace(whole.loop, overlap=False))
+    assert share(whole) == whole
+    monkeypatch.setattr(team._team, "size", 4)
+    part = share(whole)
+    assert part.sim.num_worlds == 256
+    assert isinstance(part.agent, DistillCfg)
+    assert (part.agent.batch_size, part.agent.student_batch) == (256, 64)
+    assert part.replay.capacity == 250_000
+    assert (part.loop.warm_up_episodes, part.loop.normalise_episodes) == (100, 200)
+    assert part.loop.update_ratio == whole.loop.update_ratio
+
+
+def test_several_processes_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = preset("push-gpu")
+    cfg = replace(cfg, loop=replace(cfg.loop, overlap=True))
+    assert share(cfg) == cfg
+    monkeypatch.setattr(team._team, "size", 2)
+    with pytest.raises(UserError, match="are for one process; add --loop"):
+        share(cfg)
+
+
+def test_unequal_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(team._team, "size", 3)
+    with pytest.raises(UserError, match=r"num-worlds 1024 .* multiple of 3"):
+        share(preset("push-gpu"))

@@ -1,0 +1,16 @@
+"""A run for its numbers."""
+
+from pathlib import Path
+
+from tests.runner.test_session import limited
+
+from puckrl.study.trial import trial
+
+
+def test_a_trial_leaves_numbers_and_what_is_kept(tmp_path: Path) -> None:
+    made = trial(limited(400), keep=tmp_path)
+    assert made.manifest["status"] == "finished"
+    assert [row["env_steps"] for row in made.evaluations] == [300, 400]
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "metrics.jsonl").is_file()
+    assert not (folder / "checkpoints").exists()

@@ -1,0 +1,192 @@
+"""Evaluation against a table worked out by hand."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from puckrl.agents.scripted import Zero
+from puckrl.core.maths import wilson_interval
+from puckrl.core.rng import Draws
+from puckrl.core.types import Obs, Spaces
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.training.rollout import Collected, Collector, Evaluation, evaluate
+from tests.envs.test_goal_env import HORIZON, CountingSim, CountingTask
+
+CPU = torch.device("cpu")
+WORLDS = 3
+DT_S = 0.004  # two physics steps
+
+# Three rounds of three worlds that count by twice the action's first component, from 0
+# to a goal. It is reached within 0.5; beyond 5 the episode is over (|), and nothing that
+# comes later may matter. "change" sums |action - previous| over both components.
+# fmt: off
+GOALS = (4.0, 4.0, 1.0, 6.0, 8.0, -1.0, 2.0, 3.0, 9.0)
+PLAYS = [
+    # first component    second           goal  count     reached  return  first  change
+    ((1, 1, 0, 0),       (0, 0, 0, 0)),   #  4  2 4 4 4   yes      -1      2      1
+    ((1, 1, 1, -1),      (0, 0, 0, 1)),   #  4  2 4 6|4            -2             0
+    ((.5, -.5, .5, 0),   (1, -1, 1, 1)),  #  1  1 0 1 1   yes      -1      1      6.5
+    ((1, 1, 1, -1),      (0, 0, 0, 1)),   #  6  2 4 6|4   yes      -2      3      0
+    ((0, 0, 0, 0),       (0, 0, 0, 0)),   #  8  0 0 0 0            -4             0
+    ((0, 0, 0, -.5),     (0, 0, 0, 0)),   # -1  0 0 0 -1  yes      -3      4      0.5
+    *[((0, 0, 0, 0),     (0, 0, 0, 0))] * 3,  # 2, 3 and 9         -4             0
+]
+# fmt: on
+
+
+class Scripted(CountingTask):
+    """Goals from the list above; only the first component of an action counts."""
+
+    spaces = Spaces(state_dim=1, goal_dim=1, action_dim=2, horizon=HORIZON)
+    goal_tol_m = 0.5
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self._goals = torch.tensor(GOALS, dtype=torch.float64).view(-1, WORLDS, 1)
+        self._round = 0
+
+    def reset(self, worlds: Tensor, draws: Draws) -> Tensor:
+        super().reset(worlds, draws)
+        self._round += 1
+        return self._goals[self._round - 1, worlds]
+
+    def apply(self, action: Tensor) -> None:
+        super().apply(action[:, :1])
+
+
+class Shortcut(Scripted):
+    """The same with a distance of its own: between 3 and 7 it is a tenth."""
+
+    def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        away = super().distance(achieved, desired)
+        return torch.where((away > 3) & (away < 7), away / 10, away)
+
+    def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        return self.success(achieved, desired).double() - 1.0
+
+    def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        return (achieved - desired)[:, 0].abs() < self.goal_tol_m
+
+
+class Player:
+    """Plays what the list says."""
+
+    def __init__(self) -> None:
+        plays = torch.tensor(PLAYS).view(-1, WORLDS, 2, HORIZON)
+        self._actions = iter(plays.permute(0, 3, 1, 2).flatten(0, 1))
+
+    def act(self, obs: Obs, *, explore: bool) -> Tensor:
+        assert not explore
+        return next(self._actions)
+
+
+def judged(task: CountingTask, episodes: int) -> Evaluation:
+    env = GoalEnv(task, CountingSim(WORLDS, []), auto_reset=False)
+    return evaluate(env, Player(), episodes, CPU)
+
+
+def test_evaluation_is_the_table_worked_out_by_hand() -> None:
+    found = judged(Scripted(), 7)
+    assert found.episodes == 9  # three rounds of three worlds
+    assert found.success == pytest.approx(4 / 9)
+    assert found.interval == wilson_interval(4, 9)
+    assert found.mean_return == pytest.approx(-(1 + 2 + 1 + 2 + 4 + 3 + 12) / 9)
+    # of 1, 2, 3 and 4 steps: the mean of the middle two
+    assert found.time_to_success_s == pytest.approx(2.5 * DT_S)
+    # two components; three changes an episode, two in each of those that end early
+    assert found.action_change == pytest.approx((1 + 6.5 + 0.5) / 2 / (7 * 3 + 2 * 2))
+    # by distance of the goal 1+ 1+ 2- 3- | 4+ 4- 6+ 8- 9-
+    assert found.success_near == pytest.approx(2 / 4)
+    assert found.success_far == pytest.approx(2 / 5)
+    assert found.competence_radius_m == 8.0  # 4 of the nearest 8
+
+
+def test_an_odd_number_of_successes_has_one_in_the_middle() -> None:
+    found = judged(Scripted(), 3)
+    assert found.episodes == 3
+    assert found.success == pytest.approx(2 / 3)
+    assert found.time_to_success_s == pytest.approx(1.5 * DT_S)
+    assert found.competence_radius_m == 0.0  # of fewer than 8 goals none is told
+
+
+def test_distances_are_the_tasks() -> None:
+    found = judged(Shortcut(), 9)
+    assert found.success == pytest.approx(4 / 9)
+    # by distance 6+ 4+ 4- 1+ | 1+ 2- 3- 8- 9-
+    assert found.success_near == pytest.approx(3 / 4)
+    assert found.success_far == pytest.approx(1 / 5)
+    assert found.competence_radius_m == 8.0
+
+
+def test_without_success_there_is_no_time_to_it() -> None:
+    class Never(Scripted):
+        def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
+            return torch.zeros(len(achieved), dtype=torch.bool)
+
+    found = judged(Never(), 3)
+    assert found.success == 0.0
+    assert found.time_to_success_s != found.time_to_success_s
+
+
+def test_without_a_second_step_no_action_changes() -> None:
+    class Short(Scripted):
+        def terminated(self, achieved: Tensor, desired: Tensor) -> Tensor:
+            return torch.ones(len(achieved), dtype=torch.bool)
+
+    found = judged(Short(), 3)
+    assert found.action_change != found.action_change
+    assert found.success == pytest.approx(1 / 3)  # the third world, after one step
+
+
+class Anywhere(Scripted):
+    """Every state is a success."""
+
+    def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        return torch.ones(len(achieved), dtype=torch.bool)
+
+
+def test_failed_physics_win_nothing() -> None:
+    """Whatever state the worlds are left in."""
+    sim = CountingSim(WORLDS, [])
+    env = GoalEnv(Anywhere(), sim, auto_reset=False)
+    sim.failing[1] = True
+    found = evaluate(env, Player(), WORLDS, CPU)
+    assert found.success == pytest.approx(2 / 3)
+
+
+def test_collecting_counts_steps_episodes_wins_and_failures() -> None:
+    calls: list[str] = []
+    sim = CountingSim(WORLDS, calls)
+    task = Anywhere()
+    env = GoalEnv(task, sim)
+    replay = EpisodeRing(
+        ReplayCfg(), task.spaces, WORLDS, task.reward, task.terminated, CPU, CPU
+    )
+    collector = Collector(env, replay, CPU)
+    first = collector.collect(Zero(2), HORIZON - 1)
+    assert first.env_steps == WORLDS * (HORIZON - 1)
+    assert first.episodes == first.diverged == 0
+    assert first.success != first.success
+    sim.failing[1] = True
+    assert collector.collect(Zero(2), 1) == Collected(WORLDS, 3, 2 / 3, 1)
+    assert replay.added == 3
+    assert len(replay) == 2 * HORIZON + HORIZON - 1  # less the step that failed
+
+
+def test_a_world_out_of_step_is_no_success_rate() -> None:
+    """One that failed ends alone from then on: its episode counts with the others' last."""
+    sim, task = CountingSim(WORLDS, []), Anywhere()
+    task._goals = task._goals.repeat(2, 1, 1)  # more rounds than the list has
+    env = GoalEnv(task, sim)
+    replay = EpisodeRing(
+        ReplayCfg(), task.spaces, WORLDS, task.reward, task.terminated, CPU, CPU
+    )
+    collector = Collector(env, replay, CPU)
+    sim.failing[1] = True
+    assert collector.collect(Zero(2), 1).success == 0.0  # nothing else has ended yet
+    sim.failing[1] = False
+    together = collector.collect(Zero(2), HORIZON - 1)
+    assert (together.episodes, together.success) == (2, 2 / 3)
+    alone = collector.collect(Zero(2), 1)
+    assert (alone.episodes, alone.success) == (1, 1.0)  # these two and this one
