@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from puckrl.agents.settings import MODES
-from puckrl.agents.vision import SightCfg
+from puckrl.agents.vision import VisionCfg
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, RunCfg, config_hash
 from puckrl.replay.sampling import SamplingCfg
@@ -32,10 +32,10 @@ EPISODES, FINAL_EPISODES = 200, 500
 _WHOLE, _ALONE = preset("push-pixels"), preset("push-pixels-asymmetric")
 
 
-def _seeing(change: Callable[[SightCfg], SightCfg]) -> RunCfg:
+def _seeing(change: Callable[[VisionCfg], VisionCfg]) -> RunCfg:
     """Other eyes."""
     agent = _WHOLE.agent
-    return replace(_WHOLE, agent=replace(agent, sight=change(agent.sight)))
+    return replace(_WHOLE, agent=replace(agent, sight=change(agent.vision)))
 
 
 def _with_encoder(**changes: str) -> RunCfg:
@@ -65,7 +65,7 @@ CHANGES: dict[str, RunCfg] = {
         agent=replace(
             _ALONE.agent,
             critic_sensors=MODES["pixels"],
-            sight=replace(_ALONE.agent.sight, encoder_gradient="critic"),
+            sight=replace(_ALONE.agent.vision, encoder_gradient="critic"),
         ),
     ),
 }

@@ -1,11 +1,11 @@
 """How exactly critics must know where the object is -> results/blur.csv.
 
     python benchmarks/blur.py                  0, 1 and 2 cm
-    python benchmarks/blur.py --error 0.005    half a centimetre
+    python benchmarks/blur.py --error 0.005    half a centimeter
 
 Trains `push` from state, but what actor and critics are told of the object's place is off by
 a smooth function of the scene, as an encoder's picture of it is: the same scene is always
-off by the same, scenes that differ by centimetres by something else. Rewards and hindsight
+off by the same, scenes that differ by centimeters by something else. Rewards and hindsight
 goals are exact. One row per evaluation.
 """
 
@@ -46,7 +46,7 @@ class Blur:
         self._size = size * torch.randn(WAVES, 3, generator=rng)
 
     def __call__(self, state: Tensor) -> Tensor:
-        """Errors in metres, (..., 3), for state vectors (..., 25)."""
+        """Errors in meters, (..., 3), for state vectors (..., 25)."""
         scene = torch.cat([state[..., OBJECT], state[..., GRIPPER]], dim=-1)
         return torch.cos(scene.float() @ self._waves + self._phase) @ self._size
 

@@ -1,4 +1,4 @@
-"""Labelled logs of real runs, and how often the doctor is right about them.
+"""Labeled logs of real runs, and how often the doctor is right about them.
 
 tests/curves/labels.csv            one line per run: where it is, what is known to be true
 tests/curves/<family>/<name>.jsonl.gz
@@ -223,7 +223,7 @@ def _ever_dead(table: Table, facts: RunFacts) -> bool:
     moments = np.linspace(table.end / _MOMENTS, table.end, _MOMENTS)
     verdicts = (diagnose(table.upto(float(m)), facts) for m in moments)
     found = (v.finding("dead flat") for v in verdicts if v.phase == "flat")
-    return any(f is not None and f.colour == "red" for f in found)
+    return any(f is not None and f.color == "red" for f in found)
 
 
 def _phase_at(verdict: Verdict, env_steps: float) -> str:

@@ -1,4 +1,4 @@
-"""The doctor's corpus: labelled runs, and how often the doctor is right about them.
+"""The doctor's corpus: labeled runs, and how often the doctor is right about them.
 
     python benchmarks/doctor_corpus.py list             recipes: what each makes and why
     python benchmarks/doctor_corpus.py make NAME ...     trains them, stores curve and label
@@ -149,7 +149,7 @@ def recipes() -> dict[str, Recipe]:
     planar = preset(f"{EXAMPLE}:PlanarPusher")
     planar = replace(planar, budget=BudgetCfg(env_steps=80_000), eval=often)
     seeing = replace(preset("push-pixels-asymmetric"), eval=often)
-    frozen = replace(seeing.agent.sight, encoder_gradient="none", aux_weight=0.0)
+    frozen = replace(seeing.agent.vision, encoder_gradient="none", aux_weight=0.0)
     frozen = replace(seeing.agent, sight=frozen)
     blind = replace(brief, agent=replace(push.agent, explore=still, alpha=1e-6))
     return {

@@ -26,7 +26,7 @@ class HandThatOnlyRises(FetchPush):
 
 
 class GoalsOutOfReach(FetchReach):
-    """Every goal is judged a metre away from where it is shown: nothing is ever rewarded."""
+    """Every goal is judged a meter away from where it is shown: nothing is ever rewarded."""
 
     def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
         """Of another goal."""

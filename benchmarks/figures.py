@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from puckrl.bench.sweep import sweep_figure
-from puckrl.report.figures import RUN_COLOURS, plain
+from puckrl.report.figures import RUN_COLORS, plain
 from puckrl.report.tables import read_table
 
 TABLE, SWEEP = Path("results/learning.csv"), Path("results/sim_warp.csv")
@@ -50,12 +50,12 @@ def draw(
     axes: Axes, rows: Rows, presets: Sequence[str], clock: str, names_at: str
 ) -> None:
     """Success of some presets, a line for each seed."""
-    for preset, colour in zip(presets, RUN_COLOURS, strict=False):
+    for preset, color in zip(presets, RUN_COLORS, strict=False):
         mine = [row for row in rows if row["preset"] == preset]
         label: str | None = preset
         for _, seed in groupby(mine, key=lambda row: row["seed"]):
             points = [(float(r[clock]), float(r["success"])) for r in seed]
-            axes.plot(*zip(*points, strict=True), color=colour, lw=1.1, label=label)
+            axes.plot(*zip(*points, strict=True), color=color, lw=1.1, label=label)
             label = None
     axes.axhline(0.95, color="#8a94a6", lw=0.6, ls=":")
     axes.set_ylim(-0.02, 1.02)

@@ -46,7 +46,7 @@ class Pictures:
     pixels: Tensor
     """(n, channels, height, width) uint8."""
     achieved: Tensor
-    """(n, 3) float32, metres."""
+    """(n, 3) float32, meters."""
 
 
 def collect(env: GoalEnv) -> tuple[Pictures, Pictures]:

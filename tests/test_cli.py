@@ -44,8 +44,8 @@ def test_list_names_presets_and_the_way_to_ones_own(
         (["record", "nowhere"], "no run 'nowhere'"),
         (["train", "nothing.py:Task"], "no file 'nothing.py'"),
         (
-            ["train", "reach", "--agent.actor-sensors", "odour"],
-            "unknown sensor 'odour'",
+            ["train", "reach", "--agent.actor-sensors", "odor"],
+            "unknown sensor 'odor'",
         ),
         (["train", "reach", "--device", "abacus"], "no device 'abacus'"),
         (["train", "push", "--reward", "lavish"], "('sparse', 'dense')"),

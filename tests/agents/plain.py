@@ -32,7 +32,7 @@ def policy(outputs: Tensor) -> TransformedDistribution:
 
 
 class Plain:
-    """What both have: two networks, their targets, two optimisers, the round."""
+    """What both have: two networks, their targets, two optimizers, the round."""
 
     def __init__(self, agent: ActorCritic) -> None:
         actor, critic = agent.actor.module, agent.critic.module

@@ -28,7 +28,7 @@ def test_a_critic_update_moves_the_critics_only(
     assert moved == {"critic"}
 
 
-@pytest.mark.parametrize("kind", ["td3", "sac"])  # distill: a strand of its own
+@pytest.mark.parametrize("kind", ["td3", "sac"])  # distill: a branch of its own
 def test_an_actor_update_moves_the_actor_only(kind: str, rng: torch.Generator) -> None:
     agent = small.AGENTS[kind]()
     before = _vectors(agent)

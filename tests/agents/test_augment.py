@@ -35,10 +35,10 @@ def test_pictures_keep_shape_and_type_and_all_draws_differ(
     assert drawn.numel() == 2 * 5 * augment.size
 
 
-def test_colours_by_a_loop_alike_in_every_frame_of_a_stack(
+def test_colors_by_a_loop_alike_in_every_frame_of_a_stack(
     rng: torch.Generator,
 ) -> None:
-    augment, pixels = augmentation("colour"), _pixels(rng)
+    augment, pixels = augmentation("color"), _pixels(rng)
     drawn = augment.draw(5, rng)[0]
     got = _apply(augment, pixels, drawn)
     for b, (red, green, blue, light) in enumerate(drawn.tolist()):
@@ -52,13 +52,13 @@ def test_colours_by_a_loop_alike_in_every_frame_of_a_stack(
 def test_draws_fill_their_range(rng: torch.Generator) -> None:
     shifts = augmentation("shift").draw(1000, rng)
     assert shifts.unique().tolist() == list(range(9))
-    colours = augmentation("colour").draw(1000, rng)
-    assert -1.0 <= colours.min() < -0.99 < 0.99 < colours.max() < 1.0
+    colors = augmentation("color").draw(1000, rng)
+    assert -1.0 <= colors.min() < -0.99 < 0.99 < colors.max() < 1.0
 
 
-def test_both_are_a_shift_and_then_a_change_of_colours(rng: torch.Generator) -> None:
+def test_both_are_a_shift_and_then_a_change_of_colors(rng: torch.Generator) -> None:
     augment, pixels = augmentation("shift+colour"), _pixels(rng)
     drawn = augment.draw(5, rng)[1]
     shifted = random_shift(pixels, drawn[:, :2].long(), 4)
-    expected = _apply(augmentation("colour"), shifted, drawn[:, 2:])
+    expected = _apply(augmentation("color"), shifted, drawn[:, 2:])
     assert torch.equal(_apply(augment, pixels, drawn), expected)

@@ -75,10 +75,10 @@ def test_the_order_of_the_strands_does_not_matter(
     noise = torch.randn(2, one.transitions_per_round, 3, generator=rng)
     changes = one.augment.draw(one.seen_per_round, rng)
     found = [
-        {name: x for s in strands for name, x in s(batch, noise, changes).items()}
-        for strands in (one.strands(), reversed(two.strands()))
+        {name: x for s in branches for name, x in s(batch, noise, changes).items()}
+        for branches in (one.branches(), reversed(two.branches()))
     ]
-    assert len(one.strands()) == 2
+    assert len(one.branches()) == 2
     assert found[0] == found[1]
     for name, x in one.tensors().items():
         assert torch.equal(x, two.tensors()[name]), name
@@ -132,7 +132,7 @@ def test_imitation_alone_teaches_the_encoder(rng: torch.Generator) -> None:
     before = {name: value.clone() for name, value in agent.tensors().items()}
     agent._update_critic(pictures(small.batch(8, rng), rng), torch.zeros(8))
     assert changed(agent, before) == {"critic"}
-    imitate, learn = agent.strands()
+    imitate, learn = agent.branches()
     work = (thrifty(agent, rng), torch.zeros(2, 16, 3), torch.zeros(2, 0))
     learn(*work)
     assert changed(agent, before) == {"critic", "teacher"}

@@ -13,7 +13,7 @@ from puckrl.agents.distill import Distill, DistillCfg
 from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.settings import FULL_STATE, MODES
 from puckrl.agents.td3 import Td3, Td3Cfg
-from puckrl.agents.vision import SightCfg
+from puckrl.agents.vision import VisionCfg
 from puckrl.core.types import Batch, Obs, PixelSpace
 from puckrl.nets.encoders import EncoderCfg
 from tests.agents import small
@@ -25,13 +25,13 @@ both_agents = pytest.mark.parametrize("kind", ["td3", "sac"])
 
 def agent(kind: str = "td3", seed: int = 0, **settings: Any) -> ActorCritic:
     """An agent whose actor, or whose networks, see small pictures."""
-    sight = {k: settings.pop(k) for k in list(settings) if hasattr(SightCfg(), k)}
+    sight = {k: settings.pop(k) for k in list(settings) if hasattr(VisionCfg(), k)}
     given = {
         "hidden": (16, 16),
         "batch_size": 8,
         "precision": "fp32",
         "actor_sensors": HONEST,
-        "sight": SightCfg(encoder=EncoderCfg(channels=4), **sight),
+        "sight": VisionCfg(encoder=EncoderCfg(channels=4), **sight),
     } | settings
     if kind == "td3":
         return Td3(Td3Cfg(**given), SPACES, small.BOUNDS, seed, small.CPU)
@@ -165,7 +165,7 @@ def _huber(off: Tensor) -> Tensor:
 
 def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
     """Honest TD3: the actor's loss plus the auxiliary one, by torch.autograd.grad."""
-    made = agent(max_grad_norm=0.0, aux_weight=0.7, use_guess=True)
+    made = agent(max_grad_norm=0.0, aux_weight=0.7, condition_on_prediction=True)
     (sight,) = made.looks.sights.values()
     made.observe(small.obs(100, rng))
     obs = batch(8, rng).obs
@@ -223,7 +223,7 @@ def test_an_encoder_guesses_where_a_loss_teaches_it_to(
     ("settings", "told"),
     [
         ({}, {"actor", "critic"}),
-        ({"use_guess": False}, set()),
+        ({"condition_on_prediction": False}, set()),
         ({"aux_weight": 0.0}, set()),
         ({"encoder_gradient": "none"}, set()),
         ({"shared": False, "encoder_gradient": "critic"}, {"critic"}),
@@ -233,8 +233,8 @@ def test_only_a_guess_that_is_taught_is_told(
     settings: dict[str, Any], told: set[str]
 ) -> None:
     seeing = {"actor_sensors": SEEING, "critic_sensors": SEEING}
-    made = agent(**seeing, **{"use_guess": True, **settings})
-    plain = agent(**seeing, **{**settings, "use_guess": False})
+    made = agent(**seeing, **{"condition_on_prediction": True, **settings})
+    plain = agent(**seeing, **{**settings, "condition_on_prediction": False})
     for name, (network, _) in made.networks.items():
         more = len(network.vector) - len(plain.networks[name][0].vector)
         # the guess and the way from there, to each of 16 hidden units
@@ -249,7 +249,7 @@ def test_an_encoder_that_learns_from_the_guess_ignores_the_critics(
         encoder_gradient="guess",
         actor_sensors=SEEING,
         critic_sensors=SEEING,
-        use_guess=True,
+        condition_on_prediction=True,
         max_grad_norm=0.0,
     )
     sight = made.looks.sights["sight"]
@@ -265,7 +265,7 @@ def test_an_encoder_that_learns_from_the_guess_ignores_the_critics(
     torch.testing.assert_close(
         metrics["train/critic_encoder_grad_norm"], expected.norm()
     )
-    step = made.cfg.sight.lr * expected / (expected.abs() + 1e-8)
+    step = made.cfg.vision.lr * expected / (expected.abs() + 1e-8)
     torch.testing.assert_close(sight.vector, eyes.detach() - step, atol=1e-6, rtol=1e-4)
 
 

@@ -8,14 +8,14 @@ from tests.agents.test_vision import agent as seeing
 from tests.agents.test_vision import batch
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.agents.weight_average import Kept
+from puckrl.agents.weight_average import WeightAverage
 from tests.agents import small
 
 
 def means(share: float, values: list[float]) -> list[float]:
     """The mean after each value that a parameter takes, which begins at 100."""
     vector, found = torch.tensor([100.0]), list[float]()
-    kept = Kept(share, {"actor": vector})
+    kept = WeightAverage(share, {"actor": vector})
     for value in values:
         vector.fill_(value)
         kept.note()
@@ -45,7 +45,7 @@ def test_the_last_share_counts_most_however_long_the_run() -> None:
 
 @pytest.mark.parametrize("make", [small.td3, small.sac, small.distill])
 def test_who_is_judged_has_mean_weights(make: Callable[..., ActorCritic]) -> None:
-    agent, obs = make(kept_share=0.5), small.obs(8, torch.Generator().manual_seed(0))
+    agent, obs = make(average_share=0.5), small.obs(8, torch.Generator().manual_seed(0))
     before = agent.act(obs, explore=False)
     seen = list[torch.Tensor]()
     for _ in range(2):
@@ -62,9 +62,9 @@ def test_who_is_judged_has_mean_weights(make: Callable[..., ActorCritic]) -> Non
 
 def test_who_is_judged_looks_with_mean_weights(rng: torch.Generator) -> None:
     agent = seeing()
-    assert set(agent.kept.means) == {"actor", "eyes"}
+    assert set(agent.average.means) == {"actor", "eyes"}
     obs = batch(4, rng).obs
     before = agent.act(obs, explore=False)
-    agent.kept.means["eyes"].mul_(0.5)
+    agent.average.means["eyes"].mul_(0.5)
     assert not torch.equal(agent.act(obs, explore=False), before)
     assert set(small.sac().kept.means) == {"actor"}

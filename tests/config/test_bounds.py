@@ -18,7 +18,7 @@ from puckrl.runner.plan import admit, plan
 @pytest.mark.parametrize("agent", [Td3Cfg(), SacCfg(target_entropy=-4.0), DistillCfg()])
 def test_every_number_has_its_limits(agent: Td3Cfg | SacCfg | DistillCfg) -> None:
     named = {name for name, _ in numbers(to_dict(replace(RunCfg(), agent=agent)))}
-    assert {n for n in named if not n.startswith("pixels.randomise.")} <= set(LIMITS)
+    assert {n for n in named if not n.startswith("pixels.randomize.")} <= set(LIMITS)
 
 
 @pytest.mark.parametrize("cfg", PRESETS.values(), ids=PRESETS)
@@ -39,11 +39,11 @@ def test_no_preset_is_out_of_range(cfg: RunCfg) -> None:
         ("agent.hidden", (64, 0)),
         ("sim.num_worlds", 0),
         ("pixels.height", 0),
-        ("pixels.randomise.colours", 2.0),
+        ("pixels.randomize.colors", 2.0),
         ("replay.her_ratio", 4.0),
         ("replay.sampling.moving_share", -1.0),
         ("loop.update_ratio", -1.0),
-        ("loop.turn_steps", -1),
+        ("loop.collect_steps", -1),
         ("eval.episodes", 0),
         ("seed", -1),
     ],

@@ -24,7 +24,7 @@ def levels(cfg: RunCfg) -> dict[str, str]:
 
 
 def sight(cfg: RunCfg, **changes: Any) -> RunCfg:
-    seen = replace(cfg.agent.sight, **changes)
+    seen = replace(cfg.agent.vision, **changes)
     return replace(cfg, agent=replace(cfg.agent, sight=seen))
 
 
@@ -48,7 +48,7 @@ SYMMETRIC = preset("push-pixels-symmetric")
             "learns from nobody",
         ),
         (
-            sight(PIXELS, use_guess=True, aux_weight=0.0),
+            sight(PIXELS, condition_on_prediction=True, aux_weight=0.0),
             "error",
             "a guess that nobody teaches",
         ),
@@ -156,7 +156,7 @@ def test_a_budget_is_spent_in_the_warm_up_only_if_nothing_is_learned(
     name: str, first_turn_with_updates: int
 ) -> None:
     cfg = preset(name)
-    per_turn = cfg.sim.num_worlds * (cfg.loop.turn_steps or 50)
+    per_turn = cfg.sim.num_worlds * (cfg.loop.collect_steps or 50)
     least = first_turn_with_updates - per_turn + 1  # a turn is played to its end
     for env_steps, said in ((least, False), (least - 1, least > 1)):
         asked = replace(cfg, budget=replace(cfg.budget, env_steps=env_steps))

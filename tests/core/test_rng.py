@@ -95,7 +95,7 @@ def test_every_axis_is_uniform(axis: str) -> None:
 @pytest.mark.parametrize(
     "other", ["next world", "next episode", "next index", "next seed"]
 )
-def test_neighbours_are_independent(other: str) -> None:
+def test_neighbors_are_independent(other: str) -> None:
     x = _unit(0, 20_000, 0, 2)
     a = x[:, 0]
     b = {

@@ -16,7 +16,7 @@ from puckrl.core import team
 from puckrl.core.capture import TorchGraph
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
-from puckrl.nets.inputs import Normaliser
+from puckrl.nets.inputs import Normalizer
 from tests.pair import SIZE, as_pair
 
 CPU = torch.device("cpu")
@@ -49,7 +49,7 @@ def notes_of_a_process(folder: Path) -> None:
     with team.together(CPU):
         rank = team.rank()
         x, y = (part.chunk(SIZE)[rank] for part in data())
-        inputs = Normaliser(3)
+        inputs = Normalizer(3)
         inputs.note(x[: 3 - rank])  # not as many from each
         with pytest.raises(UserError, match="no"):
             team.from_first(refuse)
@@ -94,8 +94,8 @@ def test_two_halves_of_a_batch_are_one_batch(pair: list[dict[str, Any]]) -> None
     assert torch.equal(pair[0]["weights"], pair[1]["weights"])
 
 
-def test_normalisers_see_what_all_processes_see(pair: list[dict[str, Any]]) -> None:
-    alone = Normaliser(3)
+def test_normalizers_see_what_all_processes_see(pair: list[dict[str, Any]]) -> None:
+    alone = Normalizer(3)
     alone.note(data()[0][[0, 1, 2, 3, 4]])
     for notes in pair:
         torch.testing.assert_close(notes["moments"], alone.moments)

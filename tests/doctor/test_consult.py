@@ -150,7 +150,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     capsys.readouterr()
     assert main(["doctor", str(good), str(ill), "--json", "--plot", str(plot)]) == 3
     report = json.loads(capsys.readouterr().out)
-    assert [r["verdict"]["colour"] for r in report["runs"]][1] == "red"
+    assert [r["verdict"]["color"] for r in report["runs"]][1] == "red"
     assert report["runs"][1]["verdict"]["findings"][0]["name"] == "divergence"
     assert main(["doctor", str(tmp_path / "none")]) == 2
     assert "no log at" in capsys.readouterr().err

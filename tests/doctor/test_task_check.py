@@ -96,7 +96,7 @@ class OtherTolerance(FetchReach):
 
 
 class Unbounded(FetchReach):
-    """Minus the distance in millimetres, away from the goal."""
+    """Minus the distance in millimeters, away from the goal."""
 
     def reward(self, achieved, desired):
         return 1000 * self.distance(achieved, desired) * super().reward(achieved, desired)
@@ -178,7 +178,7 @@ def test_a_reward_upside_down_is_caught() -> None:
 
 
 def test_how_far_the_goal_went_is_the_tasks_distance(tmp_path: Path) -> None:
-    """A task of another scale: what is a metre to the engine is a millimetre here."""
+    """A task of another scale: what is a meter to the engine is a millimeter here."""
     file = tmp_path / "small.py"
     file.write_text(PUSHER + SMALL)
     report = check_task(f"{file}:Small", num_worlds=16, random_episodes=16)

@@ -57,7 +57,7 @@ def test_a_healthy_run_has_nothing_at_any_time() -> None:
 def test_rising_signals_keep_a_flat_run_alive(leading: dict[str, list[float]]) -> None:
     verdict = flat(leading, end=4 * LONG)
     assert names(verdict) == {"healthy flat"}
-    assert verdict.colour == "green"
+    assert verdict.color == "green"
 
 
 def test_dead_only_after_patience() -> None:
@@ -66,7 +66,7 @@ def test_dead_only_after_patience() -> None:
         "train/q_mean": [-18.5, -18.5],
     }
     early, late = flat(still, end=0.5 * LONG), flat(still, end=1.1 * LONG)
-    assert names(early) == {"memorising failure"}
+    assert names(early) == {"memorizing failure"}
     assert not early.sick
     assert "uniform failure" in early.findings[0].reason
     assert names(late) == {"dead flat"}
@@ -87,8 +87,8 @@ def test_pixels_are_never_dead_without_a_probe() -> None:
 def test_values_at_uniform_failure_are_named(q: float) -> None:
     verdict = flat({"train/q_mean": [q, q]})
     assert any("failing always is -18.5" in number.note for number in verdict.numbers)
-    assert "memorising failure" in names(verdict)
-    assert "memorising failure" not in names(flat({"train/q_mean": [-9.0, -9.0]}))
+    assert "memorizing failure" in names(verdict)
+    assert "memorizing failure" not in names(flat({"train/q_mean": [-9.0, -9.0]}))
 
 
 def test_the_actors_loss_stands_in_for_q() -> None:
@@ -114,7 +114,7 @@ def test_sick_flat_runs(signals: dict[str, list[float]], name: FindingName) -> N
     verdict = flat(signals)
     assert name in names(verdict)
     assert verdict.sick
-    assert verdict.findings[0].colour == "red"
+    assert verdict.findings[0].color == "red"
 
 
 def test_a_tuned_temperature_that_falls_to_nothing_is_a_warning() -> None:
@@ -239,7 +239,7 @@ def test_what_evaluations_decide_is_not_made_better_than_it_ends() -> None:
 def test_wasting_time_is_said_and_not_sick() -> None:
     verdict = diagnose(life([0.05, 0.5, 0.97, 0.97, 0.97, 0.97, 0.97, 0.97]), PUSH)
     assert names(verdict) == {"wasting time"}
-    assert verdict.colour == "yellow"
+    assert verdict.color == "yellow"
 
 
 def test_a_run_that_was_done_at_its_second_evaluation_has_wasted_nothing() -> None:
@@ -248,7 +248,7 @@ def test_a_run_that_was_done_at_its_second_evaluation_has_wasted_nothing() -> No
         for i, y in enumerate([0.05, 0.99, 1.0])
     ]
     verdict = diagnose(from_rows(rows), PUSH)
-    assert (verdict.phase, verdict.colour) == ("converged", "green")
+    assert (verdict.phase, verdict.color) == ("converged", "green")
     assert names(verdict) == set()
 
 

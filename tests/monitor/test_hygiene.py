@@ -50,6 +50,6 @@ def test_two_files(second: Stream, verdict: str | None) -> None:
 
 def test_contamination_is_red_and_named() -> None:
     (found,) = examine([stream([0, 10, 20], name="old"), stream([0, 5], 50, "new")])
-    assert found.colour == "red"
+    assert found.color == "red"
     assert "old and new" in found.reason
     assert "its own folder" in found.advice

@@ -25,7 +25,7 @@ def noisy(points: int, seed: int) -> Progress:
 
 @pytest.mark.parametrize("points", [10, 40, 120])
 def test_noise_of_a_smoothed_point(points: int) -> None:
-    """Against the spread of the same point over many runs; ends have fewer neighbours."""
+    """Against the spread of the same point over many runs; ends have fewer neighbors."""
     runs = [noisy(points, seed) for seed in range(400)]
     spread = float(np.median(np.std([run.smooth.y for run in runs], axis=0)))
     sigma = float(np.sqrt(0.05 * 0.95 / 200))

@@ -30,7 +30,7 @@ def test_the_lessons_table() -> None:
     assert begins["converging"] == pytest.approx(3.5e6, abs=tolerance)
     assert begins["converged"] == pytest.approx(3.5e6, abs=tolerance)
     assert verdict.phase == "converged"
-    assert verdict.colour in ("green", "yellow")
+    assert verdict.color in ("green", "yellow")
     assert verdict.spans[1].updates[0] == pytest.approx(0.25 * begins["take-off"])
 
 
@@ -43,7 +43,7 @@ def test_the_lessons_aborts_were_wrong(aborted_at: float) -> None:
     assert not verdict.sick
     assert stop_rule(verdict, LESSON, "auto") is None
     # falling loss, flat success: said, though not acted on
-    assert verdict.finding("memorising failure") is not None
+    assert verdict.finding("memorizing failure") is not None
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_lessons_run_as_it_goes_on(at: float, phase: Phase) -> None:
 
 def test_a_rising_loss_is_green_in_the_take_off() -> None:
     verdict = diagnose(lesson().upto(2.6e6), LESSON)
-    assert verdict.colour == "green"
+    assert verdict.color == "green"
     assert any(n.name == "critic loss" and n.note == "rises" for n in verdict.numbers)
 
 
@@ -87,7 +87,7 @@ def test_exploring_worlds_that_fail_do_not_stall_a_run_that_is_judged_well() -> 
     assert table.curve("train/success").y[-20:].max() < 0.8
     verdict = diagnose(table, label.run_facts())
     assert verdict.finding("stalled") is None
-    assert verdict.colour == "green"
+    assert verdict.color == "green"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_collapse_and_recovery() -> None:
     up, down = [0.05, 0.05, 0.9, 0.95, 0.95], [0.1, 0.05, 0.05]
     fallen = diagnose(life([*up, *down], rows=200), PUSH)
     assert fallen.phase == "collapsed"
-    assert fallen.colour == "red"
+    assert fallen.color == "red"
     assert fallen.finding("forgetting") is not None
     back = diagnose(life([*up, *down, 0.9, 0.95, 0.95, 0.95, 0.95], rows=400), PUSH)
     phases = [span.phase for span in back.spans]

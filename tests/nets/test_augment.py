@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from puckrl.nets.augment import colour_jitter, random_shift
+from puckrl.nets.augment import color_jitter, random_shift
 
 
 def _pixels(count: int, rng: torch.Generator) -> Tensor:
@@ -27,11 +27,11 @@ def test_the_middle_shift_is_none(rng: torch.Generator) -> None:
     assert torch.equal(random_shift(pixels, torch.full((3, 2), 4), 4), pixels)
 
 
-def test_colour_jitter_equals_a_loop(rng: torch.Generator) -> None:
+def test_color_jitter_equals_a_loop(rng: torch.Generator) -> None:
     pixels = _pixels(5, rng)
     gain = 1 + 0.4 * (torch.rand(5, 6, generator=rng) - 0.5)
     offset = 60 * (torch.rand(5, 1, generator=rng) - 0.5)
-    got = colour_jitter(pixels, gain, offset)
+    got = color_jitter(pixels, gain, offset)
     assert got.dtype == torch.uint8
     for b in range(5):
         for c in range(6):

@@ -118,7 +118,7 @@ def test_the_gaze_is_on_the_only_bright_pixel(kind: Kind) -> None:
         # the middle of that pixel; float32
         expected = torch.tensor([(x + 0.5) / 47, (y + 0.5) / 31]).expand(1, 4, 2)
         torch.testing.assert_close(
-            encoder.gaze(encoder(pixels)), expected, atol=1e-5, rtol=0
+            encoder.keypoints(encoder(pixels)), expected, atol=1e-5, rtol=0
         )
 
 
@@ -127,7 +127,7 @@ def test_no_channel_looks_anywhere_without_a_spatial_softmax(
 ) -> None:
     encoder = Encoder(EncoderCfg(channels=4, head="flatten-norm"), 6, 16, 16)
     features = encoder(_pixels(3, 16, 16, rng))
-    assert encoder.gaze(features).shape == (3, 0, 2)
+    assert encoder.keypoints(features).shape == (3, 0, 2)
 
 
 @every
@@ -172,7 +172,7 @@ def test_half_precision_is_close_and_leaves_parameters_alone(
     assert not torch.equal(features, full(pixels))
 
 
-def test_brightness_is_centred(rng: torch.Generator) -> None:
+def test_brightness_is_centered(rng: torch.Generator) -> None:
     """Black is -0.5, white 0.5: half way between them a bias-free stack sees nothing."""
     encoder = _encoder("padded", 16, 16)
     grey = encoder.convs(torch.zeros(1, 6, 16, 16))

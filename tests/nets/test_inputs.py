@@ -1,4 +1,4 @@
-"""Networks see normalised columns, and only those that they may see."""
+"""Networks see normalized columns, and only those that they may see."""
 
 import numpy as np
 import torch

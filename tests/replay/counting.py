@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from puckrl.core.types import Obs, PixelSpace, Spaces
-from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.episodes import EpisodeReplayBuffer
 
 HORIZON = 6
 SPACES = Spaces(state_dim=3, goal_dim=2, action_dim=2, horizon=HORIZON)
@@ -56,7 +56,7 @@ class Episode:
 class CountingWorlds:
     """Plays episodes of random lengths, some ended by failing physics, into a ring."""
 
-    ring: EpisodeRing
+    ring: EpisodeReplayBuffer
     num_worlds: int
     rng: torch.Generator
     failing: float = 0.2
@@ -102,7 +102,7 @@ class CountingWorlds:
             action, final, torch.tensor(done), torch.tensor(failed), self.observe()
         )
 
-    def recording_into(self, ring: EpisodeRing) -> "CountingWorlds":
+    def recording_into(self, ring: EpisodeReplayBuffer) -> "CountingWorlds":
         """The same worlds at the same moment; ``ring`` must know the episodes under way."""
         twin = copy.copy(self)
         twin.ring, twin.rng = ring, torch.Generator()
@@ -119,7 +119,7 @@ class CountingWorlds:
         length = self._elapsed(world) - failed
         if length:
             episode = Episode(world, self.number[world], self.first[world], length)
-            self.kept.append(episode)
+            self.average.append(episode)
         self.counter[world] += 1
         self.number[world] += 1
         self.first[world] = self.counter[world]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from puckrl.core.types import Batch, Spaces
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.her import Strategy
 from puckrl.replay.sampling import SamplingCfg
 from tests import oracles
@@ -27,13 +27,13 @@ CAPACITY = 23  # episodes: no multiple of the worlds, so writes straddle the wra
 
 def make_ring(
     cfg: ReplayCfg, spaces: Spaces = SPACES, num_worlds: int = WORLDS
-) -> EpisodeRing:
-    return EpisodeRing(cfg, spaces, num_worlds, reward, terminated, CPU, CPU)
+) -> EpisodeReplayBuffer:
+    return EpisodeReplayBuffer(cfg, spaces, num_worlds, reward, terminated, CPU, CPU)
 
 
 def play(
     steps: int, *, strategy: Strategy = "future", her_ratio: float = 0.8
-) -> tuple[EpisodeRing, list[Episode]]:
+) -> tuple[EpisodeReplayBuffer, list[Episode]]:
     """A ring after some steps, and the episodes that it should hold."""
     cfg = ReplayCfg(CAPACITY * HORIZON, strategy, her_ratio)
     ring = make_ring(cfg)
@@ -175,7 +175,7 @@ def bytes_held(thing: object) -> int:
     return 0
 
 
-def moving_ring(moving_share: float) -> EpisodeRing:
+def moving_ring(moving_share: float) -> EpisodeReplayBuffer:
     """Two episodes of six steps: in the first the goal moves until step 2."""
     sampling = SamplingCfg(moving_share=moving_share, moved_m=0.1)
     ring = make_ring(ReplayCfg(sampling=sampling), num_worlds=2)

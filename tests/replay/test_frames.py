@@ -10,7 +10,7 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.core.types import Batch, PixelSpace, Spaces
 from puckrl.replay import frames
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.frames import Place
 from tests import oracles
 from tests.replay.counting import (
@@ -33,12 +33,12 @@ CAPACITY = 23  # episodes: no multiple of the worlds, so writes straddle the wra
 PLACES: list[Place] = ["device", "cpu", "disk"]
 
 
-def make_ring(place: Place = "device", spaces: Spaces = SEEING) -> EpisodeRing:
+def make_ring(place: Place = "device", spaces: Spaces = SEEING) -> EpisodeReplayBuffer:
     cfg = ReplayCfg(CAPACITY * HORIZON, frames_on=place)
-    return EpisodeRing(cfg, spaces, WORLDS, reward, terminated, CPU, CPU)
+    return EpisodeReplayBuffer(cfg, spaces, WORLDS, reward, terminated, CPU, CPU)
 
 
-def play(ring: EpisodeRing, steps: int) -> list[Episode]:
+def play(ring: EpisodeReplayBuffer, steps: int) -> list[Episode]:
     """The episodes that the ring should hold after some steps."""
     worlds = CountingWorlds(ring, WORLDS, torch.Generator().manual_seed(1))
     for _ in range(steps):
@@ -59,7 +59,7 @@ def expected(kept: list[Episode], state: list[float]) -> tuple[Tensor, Tensor]:
     return torch.tensor(before), torch.tensor(after)
 
 
-def sample(ring: EpisodeRing, count: int = 500) -> Batch:
+def sample(ring: EpisodeReplayBuffer, count: int = 500) -> Batch:
     return ring.sample(count, torch.Generator().manual_seed(3))
 
 
@@ -76,7 +76,7 @@ def test_without_looking_ahead_the_rest_is_the_same_and_has_no_gaps() -> None:
     ring = make_ring()
     play(ring, 40)
     ahead = sample(ring)
-    batch = ring.sample(500, torch.Generator().manual_seed(3), looks_ahead=False)
+    batch = ring.sample(500, torch.Generator().manual_seed(3), needs_next_pixels=False)
     assert batch.obs["pixels"].is_contiguous()
     assert_same(
         batch._replace(next_obs={**batch.next_obs, "pixels": ahead.next_obs["pixels"]}),
@@ -190,7 +190,7 @@ def test_only_what_is_asked_for_is_exported() -> None:
 
 def test_the_file_is_gone_while_it_is_in_use(tmp_path: Path) -> None:
     cfg = ReplayCfg(CAPACITY * HORIZON, frames_on="disk", frames_folder=str(tmp_path))
-    ring = EpisodeRing(cfg, SEEING, WORLDS, reward, terminated, CPU, CPU)
+    ring = EpisodeReplayBuffer(cfg, SEEING, WORLDS, reward, terminated, CPU, CPU)
     assert list(tmp_path.iterdir()) == []
     play(ring, 8)
     assert sample(ring).obs["pixels"].any()
@@ -214,7 +214,7 @@ def test_batches_on_a_gpu_from_frames_anywhere(
     place: Place, device: torch.device
 ) -> None:
     cfg = ReplayCfg(CAPACITY * HORIZON, frames_on=place)
-    ring = EpisodeRing(cfg, SEEING, WORLDS, reward, terminated, device, CPU)
+    ring = EpisodeReplayBuffer(cfg, SEEING, WORLDS, reward, terminated, device, CPU)
     where = device.type if place == "device" else "cpu"
     assert ring.episodes["frame"].device.type == where
     kept = play(ring, 200)

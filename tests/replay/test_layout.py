@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from puckrl.core.types import PixelSpace, Spaces
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.layout import (
     bytes_per_episode,
-    bytes_per_look,
+    bytes_per_stack,
     bytes_per_sample,
     bytes_per_transition,
 )
@@ -25,7 +25,7 @@ import mmap
 import torch
 from pathlib import Path
 from puckrl.core.types import PixelSpace, Spaces
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from tests.replay.counting import reward, terminated
 
 def resident() -> int:
@@ -34,7 +34,7 @@ def resident() -> int:
 cpu = torch.device("cpu")
 spaces = Spaces(1, 1, 1, horizon=50, pixels=PixelSpace(84, 84, 3, stack=4))
 start = resident()
-ring = EpisodeRing(ReplayCfg(25_000), spaces, 1, reward, terminated, cpu, cpu)
+ring = EpisodeReplayBuffer(ReplayCfg(25_000), spaces, 1, reward, terminated, cpu, cpu)
 frames = ring.episodes["frame"]
 assert not frames[-1, -1].any()
 looked = resident()
@@ -50,7 +50,7 @@ def nbytes(tensors: dict[str, Tensor]) -> int:
 def test_what_is_promised_is_what_is_allocated() -> None:
     cfg = ReplayCfg(capacity=60)
     for spaces in (SPACES, SEEING):
-        ring = EpisodeRing(cfg, spaces, 5, reward, terminated, CPU, CPU)
+        ring = EpisodeReplayBuffer(cfg, spaces, 5, reward, terminated, CPU, CPU)
         assert nbytes(ring.episodes) == cfg.episodes(spaces, 5) * bytes_per_episode(
             spaces
         )
@@ -62,7 +62,7 @@ def test_what_is_promised_is_what_is_allocated() -> None:
 
 def test_a_batch_is_as_large_as_it_says() -> None:
     for spaces in (SPACES, SEEING):
-        ring = EpisodeRing(ReplayCfg(), spaces, 2, reward, terminated, CPU, CPU)
+        ring = EpisodeReplayBuffer(ReplayCfg(), spaces, 2, reward, terminated, CPU, CPU)
         worlds = CountingWorlds(ring, 2, torch.Generator().manual_seed(0))
         for _ in range(20):
             worlds.step()
@@ -74,7 +74,7 @@ def test_a_batch_is_as_large_as_it_says() -> None:
         size += batch.action.nbytes + batch.reward.nbytes + batch.terminated.nbytes
         if "pixels" in batch.obs:
             size += batch.obs["pixels"].untyped_storage().nbytes()
-        assert size == 32 * (bytes_per_sample(spaces) + bytes_per_look(spaces))
+        assert size == 32 * (bytes_per_sample(spaces) + bytes_per_stack(spaces))
 
 
 def test_an_image_costs_its_pixels_and_one_more_frame_an_episode() -> None:

@@ -50,7 +50,7 @@ def test_a_dot_in_the_corner_is_cut_and_does_not_wrap() -> None:
     assert int(view[0, 8:].min()) == int(view[0, :, 8:].min()) == 255
 
 
-def test_channels_have_colours_of_their_own() -> None:
+def test_channels_have_colors_of_their_own() -> None:
     frame = torch.zeros(1, 16, 16, 3, dtype=torch.uint8)
     points = torch.tensor([[[0.25, 0.25], [0.75, 0.25], [0.5, 0.75]]])
     view = policy_view(frame, points, height=240)[0]

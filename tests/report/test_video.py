@@ -56,12 +56,12 @@ def test_what_the_policy_sees_stands_beside_each_world(tmp_path: Path) -> None:
     env = make_env("reach", SimCfg(num_worlds=1), pixels=pixels, auto_reset=False)
     asked: list[Obs] = []
 
-    def gaze(obs: Obs) -> Tensor:
+    def keypoints(obs: Obs) -> Tensor:
         asked.append(obs)
         return torch.full((1, 3, 2), 0.5)
 
     path = tmp_path / "a.mp4"
-    record(env, Still(), path, episodes=1, size=(40, 32), gaze=gaze, device=CPU)
+    record(env, Still(), path, episodes=1, size=(40, 32), keypoints=keypoints, device=CPU)
     # the world, a seam, two pictures of 16 x 20 at twice their size, margins and frame
     meta = next(imageio_ffmpeg.read_frames(str(path)))
     assert meta["size"] == (40 + 4 + 2 * 40 + 12, 32 + 12)
@@ -113,7 +113,7 @@ def test_mosaic_by_hand() -> None:
     back, green, idle = [19, 23, 32], [26, 242, 115], [51, 59, 74]
     row = [back, green, [0] * 3, green, back, back, idle, [100] * 3, idle, back]
     widths = [3, 3, 4, 3, 3] * 2
-    expected = [colour for colour, n in zip(row, widths, strict=True) for _ in range(n)]
+    expected = [color for color, n in zip(row, widths, strict=True) for _ in range(n)]
     assert grid[7].tolist() == expected
     assert grid[14 + 7, 16:].tolist() == [back] * 16  # the empty place
     assert grid[14 + 7, 6].tolist() == [200] * 3

@@ -1,4 +1,4 @@
-"""Rounds made fast do what rounds do."""
+"""PendingUpdates made fast do what rounds do."""
 
 from collections.abc import Callable
 

@@ -18,7 +18,7 @@ from puckrl.runner.build import make_env, make_replay
 from puckrl.runner.memory import memory_of
 from puckrl.runner.plan import _lighter, admit, plan, render
 from puckrl.runner.visibility import footprints
-from puckrl.sim.randomise import RandomiseCfg
+from puckrl.sim.randomize import RandomizeCfg
 
 SMALL = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=2)
 CPU = torch.device("cpu")
@@ -100,8 +100,8 @@ def test_a_gpus_preset_is_planned_without_one() -> None:
 
 def test_looks_out_of_range_are_refused_before_the_run() -> None:
     cfg = _small_pixels()
-    pixels = replace(SMALL, randomise=RandomiseCfg(brightness=2.0))
-    with pytest.raises(UserError, match=r"randomise\.brightness 2 .* 0 to 1"):
+    pixels = replace(SMALL, randomize=RandomizeCfg(brightness=2.0))
+    with pytest.raises(UserError, match=r"randomize\.brightness 2 .* 0 to 1"):
         admit(replace(cfg, pixels=pixels))
 
 

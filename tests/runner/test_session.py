@@ -20,7 +20,7 @@ from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.settings import MODES
 from puckrl.agents.td3 import Td3Cfg
-from puckrl.agents.vision import SightCfg
+from puckrl.agents.vision import VisionCfg
 from puckrl.config.run_cfg import (
     BudgetCfg,
     EvalCfg,
@@ -46,7 +46,7 @@ TINY = RunCfg(
     agent=Td3Cfg(hidden=(16,), batch_size=8, precision="fp32"),
     replay=ReplayCfg(capacity=400, sampling=SamplingCfg(moving_share=0.5)),
     loop=LoopCfg(
-        update_ratio=0.1, warm_up_episodes=2, normalise_episodes=6, compile=False
+        update_ratio=0.1, warm_up_episodes=2, normalize_episodes=6, compile=False
     ),
     eval=EvalCfg(every_env_steps=300, episodes=2, final_episodes=2),
     budget=BudgetCfg(env_steps=1000),
@@ -315,7 +315,7 @@ SEEING = replace(
         batch_size=8,
         precision="fp32",
         actor_sensors=MODES["pixels"],
-        sight=SightCfg(encoder=EncoderCfg(channels=4)),
+        vision=VisionCfg(encoder=EncoderCfg(channels=4)),
     ),
 )
 

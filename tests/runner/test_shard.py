@@ -21,7 +21,7 @@ def test_worlds_batches_and_memory_are_split(monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(part.agent, DistillCfg)
     assert (part.agent.batch_size, part.agent.student_batch) == (256, 64)
     assert part.replay.capacity == 250_000
-    assert (part.loop.warm_up_episodes, part.loop.normalise_episodes) == (100, 200)
+    assert (part.loop.warm_up_episodes, part.loop.normalize_episodes) == (100, 200)
     assert part.loop.update_ratio == whole.loop.update_ratio
 
 

@@ -72,7 +72,7 @@ def test_the_object_is_dark_where_it_is_and_the_table_light_where_it_was(
 
 
 def test_channels_are_red_green_blue(stage: Stage) -> None:
-    # The arm is the only coloured thing in view, and poor in red: 0.09, 0.51, 0.77.
+    # The arm is the only colored thing in view, and poor in red: 0.09, 0.51, 0.77.
     red, _, blue = stage.camera.render()[0].reshape(-1, 3).int().unbind(-1)
     assert (blue - red).max() > 80
     assert (red - blue).max() < 10

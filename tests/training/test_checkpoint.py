@@ -8,7 +8,7 @@ import torch
 
 from puckrl.core.errors import UserError
 from puckrl.core.types import Spaces
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.layout import bytes_per_episode
 from puckrl.training.checkpoint import Checkpoints, read_state
 from tests.replay import counting
@@ -18,11 +18,11 @@ SPACES = Spaces(state_dim=2, goal_dim=1, action_dim=1, horizon=3)
 WORLDS = 2
 
 
-def ring(capacity: int = 30) -> EpisodeRing:
+def ring(capacity: int = 30) -> EpisodeReplayBuffer:
     def never(achieved: torch.Tensor, desired: torch.Tensor) -> torch.Tensor:
         return torch.zeros(len(achieved))
 
-    return EpisodeRing(
+    return EpisodeReplayBuffer(
         ReplayCfg(capacity=capacity), SPACES, WORLDS, never, never, CPU, CPU
     )
 
@@ -35,7 +35,7 @@ def observation(value: float) -> dict[str, torch.Tensor]:
     }
 
 
-def play(replay: EpisodeRing, episodes: int, start: float) -> None:
+def play(replay: EpisodeReplayBuffer, episodes: int, start: float) -> None:
     """Fill with one episode per world at a time; values count up from ``start``."""
     replay.begin(observation(start))
     for turn in range(episodes // WORLDS):
@@ -51,11 +51,11 @@ def play(replay: EpisodeRing, episodes: int, start: float) -> None:
             )
 
 
-def staged(replay: EpisodeRing) -> dict[str, torch.Tensor]:
+def staged(replay: EpisodeReplayBuffer) -> dict[str, torch.Tensor]:
     return {f"replay.{name}": rows for name, rows in replay.snapshot().items()}
 
 
-def save(checkpoints: Checkpoints, replay: EpisodeRing, mark: float) -> None:
+def save(checkpoints: Checkpoints, replay: EpisodeReplayBuffer, mark: float) -> None:
     tensors = {"mark": torch.tensor([mark]), **staged(replay)}
     checkpoints.save(tensors, {"mark": mark}, replay)
 
@@ -217,8 +217,8 @@ def test_leftovers_of_a_killed_write_are_swept_away(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def seeing() -> EpisodeRing:
-    return EpisodeRing(
+def seeing() -> EpisodeReplayBuffer:
+    return EpisodeReplayBuffer(
         ReplayCfg(capacity=23 * counting.HORIZON),
         counting.SEEING,
         5,

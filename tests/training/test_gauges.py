@@ -12,7 +12,7 @@ from puckrl.core.types import Obs, PixelSpace, Spaces
 from puckrl.monitor.signals import METRICS
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.nets.vision import Vision
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.sampling import straight
 from puckrl.training.gauges import (
     EncoderGauge,
@@ -35,10 +35,10 @@ def sparse(achieved: Tensor, desired: Tensor) -> Tensor:
     return -((achieved - desired).norm(dim=-1) > 0.05).float()
 
 
-def ring(moves: float) -> EpisodeRing:
-    """Episodes whose achieved goal moves evenly by ``moves`` metres in all."""
+def ring(moves: float) -> EpisodeReplayBuffer:
+    """Episodes whose achieved goal moves evenly by ``moves`` meters in all."""
     rng = torch.Generator().manual_seed(0)
-    replay = EpisodeRing(
+    replay = EpisodeReplayBuffer(
         ReplayCfg(),
         SPACES,
         EPISODES,
@@ -134,12 +134,12 @@ class Judge(torch.nn.Module):
         return torch.stack([q + 1, q])
 
 
-def numbered() -> EpisodeRing:
+def numbered() -> EpisodeReplayBuffer:
     """Ten episodes: number i ends i / 10 m from where it began, with the action i / 10.
 
     The state is (episode, step, ...), the second component of an action step / 10.
     """
-    replay = EpisodeRing(
+    replay = EpisodeReplayBuffer(
         ReplayCfg(), SPACES, 10, sparse, lambda a, d: torch.zeros(len(a)), CPU, CPU
     )
     number = torch.arange(10.0)
@@ -238,7 +238,7 @@ class Eye(Encoder):
 def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
     pixels = PixelSpace(height=4, width=4, channels=3, stack=2)
     spaces = replace(SPACES, pixels=pixels, goal_dim=1)
-    replay = EpisodeRing(
+    replay = EpisodeReplayBuffer(
         ReplayCfg(),
         spaces,
         EPISODES,
@@ -274,9 +274,9 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
         vision.goals.scale.fill_(2.0)
     found = measure([EncoderGauge(vision, replay, straight)])
     assert set(found) <= set(METRICS)
-    assert "probe/guess_error_m" not in measure([EncoderGauge(vision, replay)])
+    assert "probe/goal_prediction_error_m" not in measure([EncoderGauge(vision, replay)])
     if sees:
-        assert found["probe/guess_error_m"] == pytest.approx(0.1, abs=1e-6)
+        assert found["probe/goal_prediction_error_m"] == pytest.approx(0.1, abs=1e-6)
         assert found["probe/position_r2"] > 0.99
     else:
         assert found["probe/position_r2"] < 0.1
@@ -312,7 +312,7 @@ def test_gauges_know_the_glossary_change_nothing_and_repeat() -> None:
 
 
 def test_an_empty_replay_gives_nothing() -> None:
-    replay = EpisodeRing(
+    replay = EpisodeReplayBuffer(
         ReplayCfg(), SPACES, 2, sparse, lambda a, d: torch.zeros(len(a)), CPU, CPU
     )
     gauges = [

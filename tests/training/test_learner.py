@@ -11,8 +11,8 @@ from torch import Tensor
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.clock import Ratio
 from puckrl.core.types import Batch, Obs, Spaces
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
-from puckrl.replay.layout import bytes_per_look, bytes_per_sample
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.layout import bytes_per_stack, bytes_per_sample
 from puckrl.training.learner import Learner
 from tests.replay.counting import (
     HORIZON,
@@ -36,7 +36,7 @@ class CountingAgent:
     updates_per_round: int = 2
     transitions_per_round: int = SIZE
     seen_per_round: int = SIZE
-    looks_ahead: bool = True
+    needs_next_pixels: bool = True
     batches: list[Batch] = field(default_factory=list[Batch])
     observed: list[Obs] = field(default_factory=list[Obs])
 
@@ -54,7 +54,7 @@ class CountingAgent:
 def make_learner(spaces: Spaces) -> tuple[Learner, CountingAgent]:
     """A learner whose replay holds some episodes; one update per env step."""
     cfg = ReplayCfg(60 * HORIZON)
-    ring = EpisodeRing(cfg, spaces, 5, reward, terminated, CPU, CPU)
+    ring = EpisodeReplayBuffer(cfg, spaces, 5, reward, terminated, CPU, CPU)
     worlds = CountingWorlds(ring, 5, torch.Generator().manual_seed(0))
     for _ in range(30):
         worlds.step()
@@ -65,7 +65,7 @@ def make_learner(spaces: Spaces) -> tuple[Learner, CountingAgent]:
         Ratio(1.0),
         torch.Generator().manual_seed(0),
         warm_up_episodes=1,
-        normalise_episodes=10,
+        normalize_episodes=10,
     )
     return learner, agent
 
@@ -80,7 +80,7 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
 ) -> None:
     learner, agent = make_learner(SEEING)
     agent.seen_per_round = SEEN
-    size = room * (SIZE * bytes_per_sample(SEEING) + SEEN * bytes_per_look(SEEING))
+    size = room * (SIZE * bytes_per_sample(SEEING) + SEEN * bytes_per_stack(SEEING))
     monkeypatch.setattr("puckrl.training.learner._BYTES_AT_ONCE", size)
     looked_up, sample = list[int](), learner.replay.sample
 
@@ -105,17 +105,17 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
         assert torch.equal(shown, batch.obs["state"][-SEEN:, 0] % 256)
 
 
-@pytest.mark.parametrize("looks_ahead", [True, False])
+@pytest.mark.parametrize("needs_next_pixels", [True, False])
 def test_images_of_next_observations_are_looked_up_for_who_looks_ahead(
-    looks_ahead: bool,
+    needs_next_pixels: bool,
 ) -> None:
     learner, agent = make_learner(SEEING)
-    agent.looks_ahead = looks_ahead
+    agent.needs_next_pixels = needs_next_pixels
     learner.earn(2)
     learner.rounds().go_on(1)
     [batch] = agent.batches
     assert "pixels" in batch.obs
-    assert ("pixels" in batch.next_obs) == looks_ahead
+    assert ("pixels" in batch.next_obs) == needs_next_pixels
 
 
 def test_large_images_are_looked_up_round_by_round() -> None:
@@ -128,7 +128,7 @@ def test_large_images_are_looked_up_round_by_round() -> None:
 
 
 @pytest.mark.parametrize("spaces", [SPACES, SEEING], ids=["blind", "seeing"])
-def test_normalisers_see_every_valid_observation_once_and_no_image(
+def test_normalizers_see_every_valid_observation_once_and_no_image(
     spaces: Spaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner, agent = make_learner(spaces)

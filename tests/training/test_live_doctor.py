@@ -9,7 +9,7 @@ from rich.console import Console
 from puckrl.monitor.stopping import StopMode
 from puckrl.monitor.verdict import Verdict
 from puckrl.training.console import LiveDisplay, PlainDisplay
-from puckrl.training.live_doctor import Watch
+from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.loop import Limits
 from puckrl.training.sinks import Row, TensorBoard
 from tests.monitor.lives import PUSH
@@ -40,7 +40,7 @@ RISING = [0.05, 0.05, 0.06, 0.3, 0.7, 0.95, 0.97, 0.97, 0.97, 0.97, 0.97, 0.97]
 
 def test_listeners_hear_each_evaluation_once() -> None:
     ear = Ear()
-    watch = Watch(PUSH, "budget", [ear])
+    watch = LiveDoctor(PUSH, "budget", [ear])
     for row in rows(RISING):
         watch.write(row)
     assert [steps for steps, _ in ear.heard] == [5000 * i for i in range(1, 13)]
@@ -51,7 +51,7 @@ def test_listeners_hear_each_evaluation_once() -> None:
 
 @pytest.mark.parametrize(("mode", "reason"), [("auto", "converged"), ("budget", None)])
 def test_it_ends_a_run_only_when_asked(mode: StopMode, reason: str | None) -> None:
-    watch = Watch(PUSH, mode, [])
+    watch = LiveDoctor(PUSH, mode, [])
     assert watch.stop() is None
     for row in rows(RISING):
         watch.write(row)
@@ -60,7 +60,7 @@ def test_it_ends_a_run_only_when_asked(mode: StopMode, reason: str | None) -> No
 
 def test_a_resumed_watch_knows_the_past() -> None:
     every = rows(RISING)
-    whole, parted = Watch(PUSH, "auto", []), Watch(PUSH, "auto", [], every[:20])
+    whole, parted = LiveDoctor(PUSH, "auto", []), LiveDoctor(PUSH, "auto", [], every[:20])
     for row in every:
         whole.write(row)
     for row in every[20:]:
@@ -69,7 +69,7 @@ def test_a_resumed_watch_knows_the_past() -> None:
 
 
 def verdict() -> Verdict:
-    watch = Watch(PUSH, "budget", [])
+    watch = LiveDoctor(PUSH, "budget", [])
     for row in rows(RISING[:5]):
         watch.write(row)
     assert watch.verdict is not None

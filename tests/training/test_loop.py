@@ -9,7 +9,7 @@ import torch
 from puckrl.core.clock import Clock
 from puckrl.core.maths import Interval
 from puckrl.core.types import Spaces
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.training.loop import Limits, Progress, Stop, count, train
 from puckrl.training.rollout import Collected, Evaluation
 from puckrl.training.schedule import Say
@@ -19,9 +19,9 @@ CPU = torch.device("cpu")
 NO_LIMIT = Limits(env_steps=0, train_s=0.0, success=0.0)
 
 
-def empty_ring() -> EpisodeRing:
+def empty_ring() -> EpisodeReplayBuffer:
     spaces = Spaces(state_dim=1, goal_dim=1, action_dim=1, horizon=5)
-    return EpisodeRing(
+    return EpisodeReplayBuffer(
         ReplayCfg(),
         spaces,
         2,

@@ -9,7 +9,7 @@ from puckrl.core.maths import wilson_interval
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.training.rollout import Collected, Collector, Evaluation, evaluate
 from tests.envs.test_goal_env import HORIZON, CountingSim, CountingTask
 
@@ -160,7 +160,7 @@ def test_collecting_counts_steps_episodes_wins_and_failures() -> None:
     sim = CountingSim(WORLDS, calls)
     task = Anywhere()
     env = GoalEnv(task, sim)
-    replay = EpisodeRing(
+    replay = EpisodeReplayBuffer(
         ReplayCfg(), task.spaces, WORLDS, task.reward, task.terminated, CPU, CPU
     )
     collector = Collector(env, replay, CPU)
@@ -179,7 +179,7 @@ def test_a_world_out_of_step_is_no_success_rate() -> None:
     sim, task = CountingSim(WORLDS, []), Anywhere()
     task._goals = task._goals.repeat(2, 1, 1)  # more rounds than the list has
     env = GoalEnv(task, sim)
-    replay = EpisodeRing(
+    replay = EpisodeReplayBuffer(
         ReplayCfg(), task.spaces, WORLDS, task.reward, task.terminated, CPU, CPU
     )
     collector = Collector(env, replay, CPU)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from puckrl.core.clock import Clock
-from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.training import console as shown
 from puckrl.training.console import LiveDisplay, PlainDisplay
 from puckrl.training.loop import Limits, count, training_row
@@ -33,7 +33,7 @@ class Ring:
 def row(clock: Clock, collected: Collected) -> Row:
     was = clock.copy()
     count(collected, clock)
-    return training_row(clock, was, collected, {}, cast(EpisodeRing, Ring()))
+    return training_row(clock, was, collected, {}, cast(EpisodeReplayBuffer, Ring()))
 
 
 def rows() -> list[Row]:
@@ -95,6 +95,6 @@ def test_rates_are_those_of_the_turn() -> None:
         clock.updates += updates
         count(Collected(10, 0, math.nan, 0), clock)
         seen = Collected(10, 0, math.nan, 0)
-        told = training_row(clock, was, seen, {}, cast(EpisodeRing, Ring()))
+        told = training_row(clock, was, seen, {}, cast(EpisodeReplayBuffer, Ring()))
         rates.append((told["rate/env_steps_per_s"], told["rate/updates_per_s"]))
     assert rates == [(10.0, 10.0), (1.0, 0.0), (10.0, 5.0)]

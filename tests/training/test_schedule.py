@@ -21,7 +21,7 @@ OWED = 10  # updates a turn: five rounds, one in each control step
 
 
 def cfg(*, overlap: bool) -> RunCfg:
-    loop = replace(TINY.loop, update_ratio=1.0, turn_steps=STEPS, overlap=overlap)
+    loop = replace(TINY.loop, update_ratio=1.0, collect_steps=STEPS, overlap=overlap)
     return replace(TINY, loop=loop, replay=replace(TINY.replay, capacity=2_000))
 
 

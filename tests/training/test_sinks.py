@@ -12,7 +12,7 @@ from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
 from puckrl.report.figures import curve
 from puckrl.report.rows import column, read_rows
-from puckrl.training.live_doctor import Watch
+from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.sinks import JsonLines, Row
 from tests.monitor.lives import PUSH
 
@@ -39,7 +39,7 @@ def write(path: Path, rows: list[Row]) -> None:
 def test_live_offline_and_resumed_say_the_same(tmp_path: Path) -> None:
     rows, path = sick_rows(), tmp_path / "metrics.jsonl"
     write(path, rows)
-    live, resumed = Watch(PUSH, "auto", []), Watch(PUSH, "auto", [], read_rows(path))
+    live, resumed = LiveDoctor(PUSH, "auto", []), LiveDoctor(PUSH, "auto", [], read_rows(path))
     for row in rows:
         live.write(row)
     resumed.write({"env_steps": 30_000, "eval/success": 0.0625})

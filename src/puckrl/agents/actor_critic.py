@@ -1,9 +1,9 @@
-"""What TD3 and SAC share: networks, targets, optimisers, one compiled round.
+"""What TD3 and SAC share: networks, targets, optimizers, one compiled round.
 
 A *round* is ``actor_delay`` critic updates followed by one actor update and one
 Polyak step. It is a pure function of tensors that are changed in place, so
 torch.compile (CPU) or a CUDA graph can wrap it from outside; the losses do not know.
-Its *strands* share nothing that one of them changes, so a GPU may run them side by side.
+Its *branches* share nothing that one of them changes, so a GPU may run them side by side.
 """
 
 from abc import ABC, abstractmethod
@@ -20,15 +20,15 @@ from puckrl.agents.explore import mix_in_random, random_action
 from puckrl.agents.losses import critic_loss
 from puckrl.agents.networks import make_networks
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.vision import Network, Sight
-from puckrl.agents.weight_average import Kept
+from puckrl.agents.vision import Network, VisionTrainer
+from puckrl.agents.weight_average import WeightAverage
 from puckrl.core.rng import generator
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import VectorInput
 
 Metrics = dict[str, Tensor]
-Strand = Callable[[Batch, Tensor, Tensor], Metrics]
+Branch = Callable[[Batch, Tensor, Tensor], Metrics]
 """Of a batch, noise (2, B, action_dim), and the numbers of the augmentation."""
 # Loss and what else it has found; by name, since torch.compile cannot subscript types
 CriticLoss = tuple[Tensor, tuple[Tensor, Metrics]]
@@ -47,7 +47,7 @@ class ActorCritic(ABC):
     """
 
     outputs_per_action: int = 1
-    looks_ahead: bool = True
+    needs_next_pixels: bool = True
     """Whether pictures of next observations are looked at."""
 
     def __init__(
@@ -70,8 +70,8 @@ class ActorCritic(ABC):
             actor, critic, self.looks = make_networks(
                 cfg, spaces, self.outputs_per_action, device
             )
-        self.eyes, self.critic_eyes = self.looks.actor, self.looks.critic
-        self.augment = augmentation(cfg.sight.augment if self.looks.sights else "none")
+        self.eyes, self.critic_pixels = self.looks.actor, self.looks.critic
+        self.augment = augmentation(cfg.vision.augment if self.looks.sights else "none")
         self.actor, self.critic = Flat(actor), Flat(critic)
         self.actor_tau = cfg.tau
         """Share of actor and encoders that each round moves into their targets."""
@@ -85,9 +85,9 @@ class ActorCritic(ABC):
         }
         """Everything that sees vectors and learns, by name."""
         seeing = {"eyes": self.eyes.vector} if self.looks.actor.features else {}
-        self.kept = Kept(cfg.kept_share, {"actor": self.actor.vector, **seeing})
+        self.average = WeightAverage(cfg.average_share, {"actor": self.actor.vector, **seeing})
         """The policy that is judged."""
-        self.round: Strand = self._round
+        self.round: Branch = self._round
         """One round; whoever builds the agent may replace it by a compiled one."""
 
     # -- acting ---------------------------------------------------------------
@@ -114,7 +114,7 @@ class ActorCritic(ABC):
         """
         if not explore:
             return self.deterministic_action(
-                self.kept.means["actor"], self._kept_view(obs)
+                self.average.means["actor"], self._kept_view(obs)
             )
         obs = self.see(obs)
         count, dim = len(obs["desired_goal"]), self.spaces.action_dim
@@ -128,15 +128,15 @@ class ActorCritic(ABC):
 
     def _kept_view(self, obs: Obs) -> Obs:
         """What who is judged sees."""
-        return self.eyes.see(self.kept.means.get("eyes", self.eyes.vector), obs)
+        return self.eyes.see(self.average.means.get("eyes", self.eyes.vector), obs)
 
     @torch.no_grad()
-    def gaze(self, obs: Obs) -> Tensor | None:
+    def keypoints(self, obs: Obs) -> Tensor | None:
         """Where in its pictures each channel of who is judged looks, (B, channels, 2).
 
         None without pictures.
         """
-        return self.eyes.gaze(self._kept_view(obs))
+        return self.eyes.keypoints(self._kept_view(obs))
 
     def random_action(self, obs: Obs) -> Tensor:
         """Actions that ignore the policy, (B, action_dim) float32."""
@@ -144,7 +144,7 @@ class ActorCritic(ABC):
         return random_action(self.cfg.explore, count, dim, self._explore_rng)
 
     def observe(self, obs: Obs) -> None:
-        """Let the input normalisers see observations, (..., dim) each."""
+        """Let the input normalizers see observations, (..., dim) each."""
         for flat, _ in self.networks.values():
             features = flat.module.get_submodule("features")
             assert isinstance(features, VectorInput)
@@ -180,14 +180,14 @@ class ActorCritic(ABC):
             return self.round(batch, noise, changes)
 
     def _round(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
-        """Every strand, then what follows."""
+        """Every branch, then what follows."""
         metrics: Metrics = {}
-        for strand in self.strands():
-            metrics |= strand(batch, noise, changes)
+        for branch in self.branches():
+            metrics |= branch(batch, noise, changes)
         self.follow()
         return metrics
 
-    def strands(self) -> tuple[Strand, ...]:
+    def branches(self) -> tuple[Branch, ...]:
         """What a round consists of; none changes what another reads or changes."""
         return (self._learn,)
 
@@ -197,7 +197,7 @@ class ActorCritic(ABC):
         self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
         for sight in self.looks.sights.values():
             sight.target.lerp_(sight.vector, self.actor_tau)
-        self.kept.note()
+        self.average.note()
 
     def _changed(self, batch: Batch, changes: Tensor) -> Batch:
         """The batch with changed pictures."""
@@ -220,7 +220,7 @@ class ActorCritic(ABC):
         return metrics | self._update_actor(last.obs, noise[1, -size:])
 
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
-        eyes = self.critic_eyes
+        eyes = self.critic_pixels
 
         def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> CriticLoss:
             obs = eyes.see(sight, batch.obs)
@@ -228,7 +228,7 @@ class ActorCritic(ABC):
             extra, metrics = eyes.auxiliary_loss(obs)
             return critic_loss(q, target) + extra, (q, metrics)
 
-        taught = self.looks.taught_by_critic
+        taught = self.looks.trained_by_critic
         (value, (q, extra)), norms = descend(
             loss, self.critic.vector, self.critic_adam, taught
         )
@@ -249,7 +249,7 @@ class ActorCritic(ABC):
     def _improve_actor(self, obs: Obs, noise: Tensor) -> Metrics:
         """One step down the actor's loss."""
         eyes = self.eyes
-        obs = self.critic_eyes.see(self.critic_eyes.vector, obs)
+        obs = self.critic_pixels.see(self.critic_pixels.vector, obs)
 
         def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> ActorLoss:
             seen = eyes.see(sight, obs)
@@ -257,7 +257,7 @@ class ActorCritic(ABC):
             extra, more = eyes.auxiliary_loss(seen)
             return value + extra, {"train/actor_loss": value, **metrics, **more}
 
-        taught = self.looks.taught_by_actor
+        taught = self.looks.trained_by_actor
         (_, metrics), norms = descend(loss, self.actor.vector, self.actor_adam, taught)
         return {
             "train/actor_grad_norm": norms[0],
@@ -289,7 +289,7 @@ class ActorCritic(ABC):
             found |= {f"{name}.{key}": b for key, b in flat.module.named_buffers()}
         for name, sight in self.looks.sights.items():
             found |= {f"{name}.{key}": x for key, x in sight.tensors().items()}
-        found |= {f"kept.{key}": x for key, x in self.kept.tensors().items()}
+        found |= {f"kept.{key}": x for key, x in self.average.tensors().items()}
         return found
 
     def load(self, tensors: dict[str, Tensor]) -> None:
@@ -314,7 +314,7 @@ def descend(
     loss: Callable[..., tuple[Tensor, Any]],
     parameters: Tensor,
     adam: Adam,
-    taught: tuple[Sight, ...] = (),
+    taught: tuple[VisionTrainer, ...] = (),
 ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
     """One step of a network and of the encoders that its loss teaches.
 
@@ -324,8 +324,8 @@ def descend(
     vectors = [parameters, *(sight.vector for sight in taught)]
     argnums = tuple(range(len(vectors)))
     grads, value = grad_and_value(loss, argnums, has_aux=True)(*vectors)
-    optimisers = [adam, *(sight.adam for sight in taught)]
-    steps = zip(optimisers, vectors, grads, strict=True)
+    optimizers = [adam, *(sight.adam for sight in taught)]
+    steps = zip(optimizers, vectors, grads, strict=True)
     return value, [adam.step(vector, grad) for adam, vector, grad in steps]
 
 

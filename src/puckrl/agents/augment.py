@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from puckrl.core.types import Obs
-from puckrl.nets.augment import colour_jitter, random_shift
+from puckrl.nets.augment import color_jitter, random_shift
 
-AugmentKind = Literal["none", "shift", "colour", "shift+colour"]
+AugmentKind = Literal["none", "shift", "color", "shift+colour"]
 SHIFT_PX = 4
 """Largest random shift, in pixels."""
 GAIN, OFFSET = 0.2, 20.0
-"""Largest change of a colour's gain, and of brightness in levels of 255."""
+"""Largest change of a color's gain, and of brightness in levels of 255."""
 
 
 class Augment(Protocol):
@@ -66,7 +66,7 @@ class Shift:
         return {**obs, "pixels": random_shift(obs["pixels"], drawn.long(), SHIFT_PX)}
 
 
-class Colour:
+class Color:
     """Stretches red, green and blue apart and adds brightness, alike in a whole stack.
 
     Source: Laskin et al. (2020), "Reinforcement learning with augmented data", section
@@ -80,17 +80,17 @@ class Colour:
         return 2.0 * torch.rand(2, count, 4, generator=rng, device=rng.device) - 1.0
 
     def __call__(self, obs: Obs, drawn: Tensor) -> Obs:
-        """The observation in other colours."""
+        """The observation in other colors."""
         pixels = obs["pixels"]
         gain = (1.0 + GAIN * drawn[:, :3]).repeat(1, pixels.shape[1] // 3)
-        return {**obs, "pixels": colour_jitter(pixels, gain, OFFSET * drawn[:, 3:])}
+        return {**obs, "pixels": color_jitter(pixels, gain, OFFSET * drawn[:, 3:])}
 
 
 class Both:
-    """A shift, then other colours."""
+    """A shift, then other colors."""
 
     def __init__(self) -> None:
-        self._parts = (Shift(), Colour())
+        self._parts = (Shift(), Color())
         self.size = sum(part.size for part in self._parts)
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
@@ -100,9 +100,9 @@ class Both:
 
     def __call__(self, obs: Obs, drawn: Tensor) -> Obs:
         """The observation after both."""
-        shift, colour = self._parts
+        shift, color = self._parts
         shifted = shift(obs, drawn[:, : shift.size])
-        return colour(shifted, drawn[:, shift.size :])
+        return color(shifted, drawn[:, shift.size :])
 
 
 def augmentation(kind: AugmentKind) -> Augment:
@@ -112,8 +112,8 @@ def augmentation(kind: AugmentKind) -> Augment:
             return AsIs()
         case "shift":
             return Shift()
-        case "colour":
-            return Colour()
+        case "color":
+            return Color()
         case "shift+colour":
             return Both()
         case _:

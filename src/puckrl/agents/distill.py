@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import ActorLoss, Metrics, Strand, descend
+from puckrl.agents.actor_critic import ActorLoss, Metrics, Branch, descend
 from puckrl.agents.adam import Adam
 from puckrl.agents.networks import make_actor
 from puckrl.agents.sac import Sac, SacCfg, squashed_gaussian
 from puckrl.agents.settings import FULL_STATE
-from puckrl.agents.vision import NoEyes
+from puckrl.agents.vision import NoPixelFeatures
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.nets.flat import Flat
 
@@ -30,7 +30,7 @@ from puckrl.nets.flat import Flat
 class DistillCfg(SacCfg):
     """Settings of SAC with a distilled policy."""
 
-    kept_share: float = 0.02
+    average_share: float = 0.02
     """Of the updates so far, the last share whose mean weights are judged and kept, in
     [0, 1]; the policy that plays is a running mean already, over fewer updates."""
     teacher_lr: float = 1e-3
@@ -51,7 +51,7 @@ class Distill(Sac):
     """
 
     outputs_per_action = 1
-    looks_ahead = False  # the critics' targets need no picture
+    needs_next_pixels = False  # the critics' targets need no picture
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Distill(Sac):
         self._seen = min(cfg.student_batch, cfg.batch_size)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            teacher = make_actor(cfg, FULL_STATE, spaces, 2, NoEyes(device))
+            teacher = make_actor(cfg, FULL_STATE, spaces, 2, NoPixelFeatures(device))
         self.teacher = Flat(teacher.to(device))
         self.teacher_adam = Adam(self.teacher.vector, cfg.teacher_lr)
         self.example = self.teacher.vector.clone()
@@ -78,7 +78,7 @@ class Distill(Sac):
         """The states at which the policy imitates."""
         return self._seen
 
-    def strands(self) -> tuple[Strand, ...]:
+    def branches(self) -> tuple[Branch, ...]:
         """Teacher and critics learn; the policy imitates."""
         return (self._imitate, self._learn)
 

@@ -3,7 +3,7 @@
 import torch
 
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.vision import Eyes, Looks, Network, NoEyes, look
+from puckrl.agents.vision import PixelFeatures, VisionRouting, Network, NoPixelFeatures, look
 from puckrl.core.types import Spaces
 from puckrl.nets.actors import Actor
 from puckrl.nets.critics import Critic
@@ -17,7 +17,7 @@ _BESIDE_STATE = ("pixels", "achieved_goal", "desired_goal")
 
 def make_networks(
     cfg: AgentCfg, spaces: Spaces, outputs_per_action: int, device: torch.device
-) -> tuple[Actor, Critic, Looks]:
+) -> tuple[Actor, Critic, VisionRouting]:
     """Actor, critics and their eyes, on ``device``; weights from torch's global stream."""
     dtype = _DTYPES[cfg.precision]
     sensors: tuple[tuple[Network, tuple[str, ...]], ...] = (
@@ -27,7 +27,7 @@ def make_networks(
     sees: tuple[Network, ...] = tuple(
         name for name, seen in sensors if "pixels" in seen
     )
-    looks = look(cfg.sight, sees, lambda: _vision(cfg, spaces, dtype), device)
+    looks = look(cfg.vision, sees, lambda: _vision(cfg, spaces, dtype), device)
     actor = make_actor(cfg, cfg.actor_sensors, spaces, outputs_per_action, looks.actor)
     critic = Critic(
         _input(cfg.critic_sensors, spaces, looks.critic),
@@ -44,7 +44,7 @@ def make_actor(
     sensors: tuple[str, ...],
     spaces: Spaces,
     outputs_per_action: int,
-    eyes: Eyes | NoEyes,
+    eyes: PixelFeatures | NoPixelFeatures,
 ) -> Actor:
     """A fresh policy of some sensors, on the CPU."""
     return Actor(
@@ -61,13 +61,13 @@ def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
     pixels = spaces.pixels
     assert pixels is not None, "pixels are to be seen, but there is no camera"
     encoder = Encoder(
-        cfg.sight.encoder, pixels.stacked_channels, pixels.height, pixels.width, dtype
+        cfg.vision.encoder, pixels.stacked_channels, pixels.height, pixels.width, dtype
     )
     return Vision(encoder, spaces.goal_dim)
 
 
 def _input(
-    sensors: tuple[str, ...], spaces: Spaces, eyes: Eyes | NoEyes
+    sensors: tuple[str, ...], spaces: Spaces, eyes: PixelFeatures | NoPixelFeatures
 ) -> VectorInput:
     """What one network sees."""
     return VectorInput(

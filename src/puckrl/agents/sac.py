@@ -89,7 +89,7 @@ class Sac(ActorCritic):
         """R + γ (min_i Q'_i(s', a') - α log π(a'|s')), a' from the online policy."""
         outputs = self._next_outputs(batch.next_obs)
         action, log_prob = squashed_gaussian(outputs, noise)
-        obs = self.critic_eyes.see(self.critic_eyes.target, batch.next_obs)
+        obs = self.critic_pixels.see(self.critic_pixels.target, batch.next_obs)
         next_q = self.critic(self.critic_target, obs, action)
         soft_q = next_q - self.log_alpha.exp() * log_prob
         discount = self.cfg.gamma * (1.0 - batch.terminated)
@@ -132,6 +132,6 @@ class Sac(ActorCritic):
         return {"train/alpha": self.log_alpha.exp()[0]}
 
     def tensors(self) -> dict[str, Tensor]:
-        """Adds the temperature and its optimiser."""
+        """Adds the temperature and its optimizer."""
         adam = {f"alpha_adam.{k}": v for k, v in self.alpha_adam.state().items()}
         return {**super().tensors(), "log_alpha": self.log_alpha, **adam}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from puckrl.agents.explore import ExploreCfg
-from puckrl.agents.vision import SightCfg
+from puckrl.agents.vision import VisionCfg
 
 Precision = Literal["fp32", "bf16"]
 
@@ -44,7 +44,7 @@ class AgentCfg:
     """Critic updates per actor update."""
     action_l2: float = 0.03
     """Weight of the mean squared action in the actor's loss."""
-    kept_share: float = 0.1
+    average_share: float = 0.1
     """Of the updates so far, the last share whose mean weights are judged and kept, in
     [0, 1]; 0: the newest weights."""
     explore: ExploreCfg = field(default_factory=ExploreCfg)
@@ -54,7 +54,7 @@ class AgentCfg:
     desired_goal; usual lists and sizes: puck list --sensors."""
     critic_sensors: tuple[str, ...] = FULL_STATE
     """What the critics see."""
-    sight: SightCfg = field(default_factory=SightCfg)
+    sight: VisionCfg = field(default_factory=VisionCfg)
     """How pixels are seen, where somebody sees them."""
     precision: Precision = "bf16"
     """Of the hidden layers' products; parameters, sums and losses are float32."""

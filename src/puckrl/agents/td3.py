@@ -46,7 +46,7 @@ class Td3(ActorCritic):
         obs = self.eyes.see(self.eyes.target, batch.next_obs)
         action = torch.tanh(self.actor(self.actor_target, obs))
         action = (action + smoothing).clamp(-1.0, 1.0)
-        obs = self.critic_eyes.see(self.critic_eyes.target, batch.next_obs)
+        obs = self.critic_pixels.see(self.critic_pixels.target, batch.next_obs)
         next_q = self.critic(self.critic_target, obs, action)
         discount = self.cfg.gamma * (1.0 - batch.terminated)
         return td_target(batch.reward, discount, next_q, self.bounds)

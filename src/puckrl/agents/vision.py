@@ -8,7 +8,7 @@
                        they are
     both               either, each in its own update
     guess              the auxiliary loss alone; whoever sees takes the features as they are
-    none               nothing: it stays as it was initialised
+    none               nothing: it stays as it was initialized
 
 A gradient reaches the encoder through the input of the network that is being updated
 only: the actor's loss never trains what the critics see. The auxiliary loss goes with
@@ -35,7 +35,7 @@ Network = Literal["actor", "critic"]
 
 
 @dataclass(frozen=True)
-class SightCfg:
+class VisionCfg:
     """How pixels are seen, by the networks that see them."""
 
     encoder: EncoderCfg = field(default_factory=EncoderCfg)
@@ -50,17 +50,17 @@ class SightCfg:
     """Gradients of the encoder are clipped to this norm; 0: never."""
     aux_weight: float = 1.0
     """Weight of guessing the achieved goal from the features; 0: do not."""
-    use_guess: bool = False
+    condition_on_prediction: bool = False
     """Tell whoever sees the features the guess besides, and the way from it to the goal."""
     augment: AugmentKind = "none"
     """Random changes, drawn for observation and next one apart: none; shift, by up to 4
-    pixels (DrQ); colour, gains and brightness; shift+colour."""
+    pixels (DrQ); color, gains and brightness; shift+colour."""
 
 
-class Sight:
-    """A vision network with its optimiser and its slowly following copy."""
+class VisionTrainer:
+    """A vision network with its optimizer and its slowly following copy."""
 
-    def __init__(self, cfg: SightCfg, vision: Vision, device: torch.device) -> None:
+    def __init__(self, cfg: VisionCfg, vision: Vision, device: torch.device) -> None:
         self.flat = Flat(vision.to(device))
         self.vision = vision
         self.guesses = False
@@ -76,7 +76,7 @@ class Sight:
         return {"online": self.vector, "target": self.target, **adam, **buffers}
 
 
-class Eyes:
+class PixelFeatures:
     """Gives one network the features of a sight, as ``obs[name]``.
 
     Args:
@@ -87,11 +87,11 @@ class Eyes:
     """
 
     def __init__(
-        self, name: str, sight: Sight, cfg: SightCfg, aux_weight: float
+        self, name: str, sight: VisionTrainer, cfg: VisionCfg, aux_weight: float
     ) -> None:
         self.name, self.sight, self.aux_weight = name, sight, aux_weight
         self._apart = cfg.encoder_gradient == "guess"
-        self._told = cfg.use_guess and sight.guesses
+        self._told = cfg.condition_on_prediction and sight.guesses
         self.features = {name: sight.vision.size}
         """Names and lengths of what the network gets of what ``see`` adds."""
         if self._told:
@@ -117,9 +117,9 @@ class Eyes:
             seen[f"{self.name}.told"] = told
         return seen
 
-    def gaze(self, seen: Obs) -> Tensor:
+    def keypoints(self, seen: Obs) -> Tensor:
         """Where in the pictures each channel looks, (B, channels, 2) in [0, 1]."""
-        return self.sight.vision.encoder.gaze(seen[self.name])
+        return self.sight.vision.encoder.keypoints(seen[self.name])
 
     def auxiliary_loss(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Auxiliary loss of a seen observation, weighted, and metrics."""
@@ -130,7 +130,7 @@ class Eyes:
         return self.aux_weight * error, {"train/aux_error": error}
 
 
-class NoEyes:
+class NoPixelFeatures:
     """For a network that sees no pixels."""
 
     def __init__(self, device: torch.device) -> None:
@@ -141,7 +141,7 @@ class NoEyes:
         """The observation as it is."""
         return obs
 
-    def gaze(self, seen: Obs) -> None:
+    def keypoints(self, seen: Obs) -> None:
         """It looks at no picture."""
 
     def auxiliary_loss(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
@@ -150,27 +150,27 @@ class NoEyes:
 
 
 @dataclass(frozen=True)
-class Looks:
+class VisionRouting:
     """Who sees what, and who teaches whom."""
 
-    actor: Eyes | NoEyes
+    actor: PixelFeatures | NoPixelFeatures
     """The actor's eyes."""
-    critic: Eyes | NoEyes
+    critic: PixelFeatures | NoPixelFeatures
     """The critics' eyes."""
-    sights: dict[str, Sight]
+    sights: dict[str, VisionTrainer]
     """The encoders, by name; none without pixels."""
-    taught_by_actor: tuple[Sight, ...]
+    trained_by_actor: tuple[VisionTrainer, ...]
     """Encoders that the actor's loss trains: one or none."""
-    taught_by_critic: tuple[Sight, ...]
+    trained_by_critic: tuple[VisionTrainer, ...]
     """Encoders that the critics' loss trains: one or none."""
 
 
 def look(
-    cfg: SightCfg,
+    cfg: VisionCfg,
     sees: tuple[Network, ...],
     make: Callable[[], Vision],
     device: torch.device,
-) -> Looks:
+) -> VisionRouting:
     """Wire encoders to the networks that see pixels.
 
     Args:
@@ -180,10 +180,10 @@ def look(
         device: where everything lives.
     """
     if cfg.shared and len(sees) == 2:
-        sights = {"sight": Sight(cfg, make(), device)}
+        sights = {"sight": VisionTrainer(cfg, make(), device)}
         through = dict.fromkeys(sees, sights["sight"])
     else:
-        sights = {f"{name}_sight": Sight(cfg, make(), device) for name in sees}
+        sights = {f"{name}_sight": VisionTrainer(cfg, make(), device) for name in sees}
         through = {name: sights[f"{name}_sight"] for name in sees}
     teachers = sees if cfg.encoder_gradient == "both" else (cfg.encoder_gradient,)
     if cfg.encoder_gradient == "guess":  # in one update for every encoder
@@ -194,12 +194,12 @@ def look(
         aux["actor"] = 0.0  # it counts once for every encoder
     for name, sight in through.items():
         sight.guesses |= bool(cfg.aux_weight and taught[name])
-    eyes = {name: Eyes(f"{name}.eyes", through[name], cfg, aux[name]) for name in sees}
-    nothing = NoEyes(device)
-    return Looks(
+    eyes = {name: PixelFeatures(f"{name}.eyes", through[name], cfg, aux[name]) for name in sees}
+    nothing = NoPixelFeatures(device)
+    return VisionRouting(
         actor=eyes.get("actor", nothing),
         critic=eyes.get("critic", nothing),
         sights=sights,
-        taught_by_actor=taught.get("actor", ()),
-        taught_by_critic=taught.get("critic", ()),
+        trained_by_actor=taught.get("actor", ()),
+        trained_by_critic=taught.get("critic", ()),
     )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 
-class Kept:
+class WeightAverage:
     """Means of parameter vectors.
 
     Args:
@@ -32,7 +32,7 @@ class Kept:
         """The means, by name; the vectors themselves before the first round."""
         device = next(iter(vectors.values())).device
         self.rounds = torch.zeros((), device=device)
-        """Rounds so far, float32: a recorded round counts them too."""
+        """PendingUpdates so far, float32: a recorded round counts them too."""
 
     def note(self) -> None:
         """A round is over: take the vectors in."""

@@ -14,7 +14,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import keep_memory
 from puckrl.core.types import Obs, PixelSpace, Spaces
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.frames import Place
 from puckrl.replay.layout import bytes_per_transition
 from puckrl.report.tables import Row
@@ -37,7 +37,7 @@ class FramesBenchCfg:
     batches: int = 10
     """Batches per repeat."""
     repeats: int = 9
-    """Rounds."""
+    """PendingUpdates."""
 
 
 def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
@@ -60,7 +60,7 @@ def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
     rng = generator(0, "bench", _CPU)
     ways = {"SB3 DictReplayBuffer": partial(theirs.sample, cfg.batch_size)}
     for place, ring in rings.items():
-        ways[f"EpisodeRing, {place}"] = partial(ring.sample, cfg.batch_size, rng)
+        ways[f"EpisodeReplayBuffer, {place}"] = partial(ring.sample, cfg.batch_size, rng)
 
     def repeat(way: partial[object]) -> int:
         for _ in range(cfg.batches):
@@ -98,10 +98,10 @@ def _episodes(spaces: Spaces, count: int) -> Iterator[Obs]:
         yield {**vectors, "frame": frame}
 
 
-def _filled_ring(task: Task, spaces: Spaces, count: int, place: Place) -> EpisodeRing:
+def _filled_ring(task: Task, spaces: Spaces, count: int, place: Place) -> EpisodeReplayBuffer:
     """Our memory with ``count`` episodes in it."""
     memory = ReplayCfg(capacity=count * spaces.horizon, frames_on=place)
-    ring = EpisodeRing(memory, spaces, 1, task.reward, task.terminated, _CPU, _CPU)
+    ring = EpisodeReplayBuffer(memory, spaces, 1, task.reward, task.terminated, _CPU, _CPU)
     never = torch.zeros(1, dtype=torch.bool)
     for episode in _episodes(spaces, count):
         times = range(spaces.horizon + 1)

@@ -29,7 +29,7 @@ class RenderBenchCfg:
     sizes: tuple[int, ...] = (32, 48, 64, 84)
     """Sides of the pictures, pixels."""
     repeats: int = 5
-    """Rounds."""
+    """PendingUpdates."""
 
 
 def bench_render(cfg: RenderBenchCfg) -> list[Row]:

@@ -17,7 +17,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs, Spaces
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.report.tables import Row
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import Task
@@ -36,7 +36,7 @@ class ReplayBenchCfg:
     batches: int = 200
     """Batches per repeat."""
     repeats: int = 9
-    """Rounds."""
+    """PendingUpdates."""
 
 
 def bench_replay(cfg: ReplayBenchCfg) -> list[Row]:
@@ -59,7 +59,7 @@ def bench_replay(cfg: ReplayBenchCfg) -> list[Row]:
     for size in cfg.batch_sizes:
         ways = {
             "SB3 HerReplayBuffer": partial(theirs.sample, size),
-            "EpisodeRing": partial(ring.sample, size, rng),
+            "EpisodeReplayBuffer": partial(ring.sample, size, rng),
         }
         contenders = [
             Contender(name, lambda: None, partial(_repeat, way, cfg.batches))
@@ -92,11 +92,11 @@ def _episodes(spaces: Spaces, transitions: int) -> dict[str, Tensor]:
     return {n: torch.rand(*shape, dim, generator=rng) for n, dim in sizes.items()}
 
 
-def _filled_ring(task: Task, episodes: dict[str, Tensor]) -> EpisodeRing:
+def _filled_ring(task: Task, episodes: dict[str, Tensor]) -> EpisodeReplayBuffer:
     """Our memory with the episodes in it."""
     rounds, steps, device = *episodes["state"].shape[:2], torch.device("cpu")
     cfg = ReplayCfg(capacity=rounds * (steps - 1) * _WORLDS)
-    ring = EpisodeRing(
+    ring = EpisodeReplayBuffer(
         cfg, task.spaces, _WORLDS, task.reward, task.terminated, device, device
     )
     never = torch.zeros(_WORLDS, dtype=torch.bool)

@@ -36,7 +36,7 @@ class SimBenchCfg:
     num_worlds: int = 64
     """Worlds of the batch."""
     repeats: int = 9
-    """Rounds; each plays one episode in every world."""
+    """PendingUpdates; each plays one episode in every world."""
     reference: bool = True
     """Also measure gymnasium-robotics, alone and in gymnasium's AsyncVectorEnv."""
 

@@ -36,7 +36,7 @@ class SweepCfg:
     steps: int = 50
     """Control steps per repeat; 50 are a whole episode, reset included."""
     repeats: int = 5
-    """Rounds."""
+    """PendingUpdates."""
     device: str = "auto"
     """Where Warp runs."""
     contacts: tuple[Contacts, ...] = ("hand", "all")

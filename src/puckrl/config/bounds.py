@@ -50,7 +50,7 @@ LIMITS: Mapping[str, Limit] = {
     "agent.max_grad_norm": _OR_NONE,
     "agent.actor_delay": _COUNT,
     "agent.action_l2": _OR_NONE,
-    "agent.kept_share": _SHARE,
+    "agent.average_share": _SHARE,
     "agent.explore.random_share": _SHARE,
     "agent.explore.explorer_share": _SHARE,
     "agent.explore.sigma": _OR_NONE,
@@ -63,19 +63,19 @@ LIMITS: Mapping[str, Limit] = {
     "agent.teacher_share": _SHARE,
     "agent.student_batch": _COUNT,
     "agent.student_tau": _FRACTION,
-    "agent.sight.encoder.channels": _COUNT,
-    "agent.sight.encoder.features": _COUNT,
-    "agent.sight.lr": _POSITIVE,
-    "agent.sight.max_grad_norm": _OR_NONE,
-    "agent.sight.aux_weight": _OR_NONE,
+    "agent.vision.encoder.channels": _COUNT,
+    "agent.vision.encoder.features": _COUNT,
+    "agent.vision.lr": _POSITIVE,
+    "agent.vision.max_grad_norm": _OR_NONE,
+    "agent.vision.aux_weight": _OR_NONE,
     "replay.capacity": _COUNT,
     "replay.her_ratio": _SHARE,
     "replay.sampling.moving_share": _SHARE,
     "replay.sampling.moved_m": _OR_NONE,
     "loop.update_ratio": _POSITIVE,
-    "loop.turn_steps": _OR_NONE,
+    "loop.collect_steps": _OR_NONE,
     "loop.warm_up_episodes": _COUNT,
-    "loop.normalise_episodes": _OR_NONE,
+    "loop.normalize_episodes": _OR_NONE,
     "eval.every_env_steps": _OR_NONE,
     "eval.episodes": _COUNT,
     "eval.final_episodes": _COUNT,
@@ -96,7 +96,7 @@ def check_limits(cfg: RunCfg) -> None:
     Raises:
         UserError: naming the first, and what is legal.
     """
-    cfg.pixels.randomise.check()
+    cfg.pixels.randomize.check()
     for name, value in numbers(to_dict(cfg)):
         limit = LIMITS.get(name)
         if limit is not None and not limit.allows(value):

@@ -72,7 +72,7 @@ def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
         )
         if "pixels" in sensors
     ]
-    sight = cfg.agent.sight
+    sight = cfg.agent.vision
     routed, guesses = sight.encoder_gradient, sight.aux_weight > 0
     by_guess = routed == "guess" and guesses
     taught = [name for name in sees if by_guess or routed in (name, "both")]
@@ -81,19 +81,19 @@ def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
             "error" if routed != "none" else "warning",
             f"the encoder learns from nobody: its gradient is routed to {routed!r}, and "
             f"pixels are seen by the {' and the '.join(sees)}; "
-            f"use --agent.sight.encoder-gradient {sees[0]}",
+            f"use --agent.vision.encoder-gradient {sees[0]}",
         )
-    if taught and sight.use_guess and not guesses:
+    if taught and sight.condition_on_prediction and not guesses:
         yield Finding(
             "error",
             "the networks are told a guess that nobody teaches; set "
-            "--agent.sight.aux-weight 1 or drop --agent.sight.use-guess",
+            "--agent.vision.aux-weight 1 or drop --agent.vision.condition-on-prediction",
         )
     if taught == ["actor"] and len(sees) == 2 and sight.shared:
         yield Finding(
             "warning",
             "the encoder that the critics look through learns from the actor alone, whose "
-            "loss says least about the scene; use --agent.sight.encoder-gradient critic",
+            "loss says least about the scene; use --agent.vision.encoder-gradient critic",
         )
 
 
@@ -163,7 +163,7 @@ def honesty(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 def shifted_coordinates(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
     """DrQ's random shift moves exactly what spatial softmax reports."""
-    sight = cfg.agent.sight
+    sight = cfg.agent.vision
     if spaces.pixels is None or "shift" not in sight.augment:
         return
     if sight.encoder.head == "spatial-softmax":
@@ -172,8 +172,8 @@ def shifted_coordinates(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
             "warning",
             f"random shifts of {SHIFT_PX} pixels move every spatial-softmax coordinate by "
             f"up to {noise:.2f} of its range [-1, 1], differently before and after the "
-            "step: noise as large as the motion; use --agent.sight.augment none or "
-            "--agent.sight.encoder.head flatten-norm",
+            "step: noise as large as the motion; use --agent.vision.augment none or "
+            "--agent.vision.encoder.head flatten-norm",
         )
 
 
@@ -182,13 +182,13 @@ def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
     if spaces.pixels is None or "pixels" not in _seen(cfg.agent):
         return
     size = spaces.pixels
-    row = layer_table(cfg.agent.sight.encoder, size.height, size.width)[-1]
+    row = layer_table(cfg.agent.vision.encoder, size.height, size.width)[-1]
     if row.jump_px >= 8:
         yield Finding(
             "warning",
-            f"the {cfg.agent.sight.encoder.kind} encoder keeps one cell in {row.jump_px} "
+            f"the {cfg.agent.vision.encoder.kind} encoder keeps one cell in {row.jump_px} "
             "pixels: a small object falls between them; use "
-            "--agent.sight.encoder.kind padded",
+            "--agent.vision.encoder.kind padded",
         )
 
 
@@ -235,7 +235,7 @@ def idle_overlap(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
 
 def random_start(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
     """The run would end before its first update: whole turns, every world an episode."""
-    worlds, horizon, turn = cfg.sim.num_worlds, spaces.horizon, cfg.loop.turn_steps
+    worlds, horizon, turn = cfg.sim.num_worlds, spaces.horizon, cfg.loop.collect_steps
     per_turn = worlds * (turn or horizon)
     warm_up = -(-cfg.loop.warm_up_episodes // worlds) * worlds * horizon
     played = -(-cfg.budget.env_steps // per_turn) * per_turn

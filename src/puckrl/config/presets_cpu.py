@@ -7,7 +7,7 @@ from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.settings import MODES
 from puckrl.agents.td3 import Td3Cfg
-from puckrl.agents.vision import SightCfg
+from puckrl.agents.vision import VisionCfg
 from puckrl.config.run_cfg import (
     BudgetCfg,
     EvalCfg,
@@ -53,7 +53,7 @@ REACH = RunCfg(
     ),
     # So few updates are over before a compiler is.
     loop=LoopCfg(
-        update_ratio=0.25, warm_up_episodes=16, normalise_episodes=320, compile=False
+        update_ratio=0.25, warm_up_episodes=16, normalize_episodes=320, compile=False
     ),
     eval=EvalCfg(every_env_steps=800),
     budget=BudgetCfg(env_steps=5_000, until_success=0.99),
@@ -98,7 +98,7 @@ PUSH_PIXELS = replace(
         # 256 saves a tenth of the updates, and makes each of them a third slower.
         student_batch=128,
         actor_sensors=MODES["pixels"],
-        sight=SightCfg(encoder=EncoderCfg(channels=16), lr=1e-3),
+        vision=VisionCfg(encoder=EncoderCfg(channels=16), lr=1e-3),
     ),
     replay=ReplayCfg(capacity=400_000, sampling=SamplingCfg(moving_share=0.6)),
     eval=EvalCfg(every_env_steps=20_000),
@@ -130,7 +130,7 @@ _ASYMMETRIC = replace(
         actor_lr=3e-4,
         max_grad_norm=1.0,
         actor_sensors=MODES["pixels"],
-        sight=SightCfg(encoder=EncoderCfg(channels=16)),
+        vision=VisionCfg(encoder=EncoderCfg(channels=16)),
     ),
     expect=ExpectCfg(success=0.95, train_s=1000.0, takeoff_updates=10_000),
 )
@@ -150,7 +150,7 @@ _REACH_PIXELS = replace(
         explore=REACH.agent.explore,
         student_batch=128,
         actor_sensors=MODES["pixels-no-proprio"],
-        sight=PUSH_PIXELS.agent.sight,
+        sight=PUSH_PIXELS.agent.vision,
     ),
     loop=replace(REACH.loop, compile=True),
     replay=ReplayCfg(capacity=100_000),
@@ -168,11 +168,11 @@ SYMMETRIC = replace(
     agent=replace(
         _ASYMMETRIC.agent,
         critic_sensors=MODES["pixels"],
-        sight=SightCfg(
+        vision=VisionCfg(
             encoder=EncoderCfg(kind="drqv2", channels=16, head="flatten-norm"),
             encoder_gradient="guess",
             lr=1e-3,
-            use_guess=True,
+            condition_on_prediction=True,
         ),
     ),
     expect=ExpectCfg(),
@@ -188,7 +188,7 @@ LESSONS = replace(
         SYMMETRIC.agent,
         actor_sensors=MODES["pixels-goal-both"],
         critic_sensors=MODES["pixels-goal-both"],
-        sight=SightCfg(
+        vision=VisionCfg(
             encoder=EncoderCfg(kind="manipulation"),
             encoder_gradient="critic",
             aux_weight=0.0,
@@ -198,14 +198,14 @@ LESSONS = replace(
 )
 
 
-def _control(name: str, sight: SightCfg, sensors: tuple[str, ...] = ()) -> RunCfg:
+def _control(name: str, sight: VisionCfg, sensors: tuple[str, ...] = ()) -> RunCfg:
     """The lessons' run with one thing changed."""
     seen = sensors or MODES["pixels-goal-both"]
     agent = replace(LESSONS.agent, sight=sight, actor_sensors=seen, critic_sensors=seen)
     return replace(LESSONS, preset=f"{LESSONS.preset}-{name}", agent=agent)
 
 
-_SEEN = LESSONS.agent.sight
+_SEEN = LESSONS.agent.vision
 LESSON_RUNS = (
     LESSONS,
     _control("nature", replace(_SEEN, encoder=EncoderCfg(kind="nature"))),

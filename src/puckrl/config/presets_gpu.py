@@ -1,4 +1,4 @@
-"""Presets for one data-centre GPU: those for two cores, with what a GPU wants otherwise."""
+"""Presets for one data-center GPU: those for two cores, with what a GPU wants otherwise."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def _on_gpu(
     overlap: bool = True,
     until: float = 0.99,
 ) -> RunCfg:
-    """The same run for one data-centre GPU: physics, replay and learning stay on it.
+    """The same run for one data-center GPU: physics, replay and learning stay on it.
 
     Steps are cheap there and small products cost no less than large ones, so there are
     more worlds, larger batches and networks, and fewer updates per step. Physics leaves
@@ -37,7 +37,7 @@ def _on_gpu(
         device="cuda",
         sim=SimCfg(backend="warp", contacts="hand", num_worlds=1024),
         agent=agent,
-        loop=LoopCfg(update_ratio=0.0625, turn_steps=10, overlap=overlap),
+        loop=LoopCfg(update_ratio=0.0625, collect_steps=10, overlap=overlap),
         replay=replace(cfg.replay, capacity=1_000_000),
         eval=EvalCfg(every_env_steps=60_000, episodes=512),
         budget=BudgetCfg(env_steps=1_500_000, until_success=until),
@@ -47,7 +47,7 @@ def _on_gpu(
 
 def _larger(cfg: RunCfg) -> RunCfg:
     """The same run with four times the pixels and twice the channels."""
-    sight = cfg.agent.sight
+    sight = cfg.agent.vision
     sight = replace(sight, encoder=replace(sight.encoder, channels=32))
     pixels = replace(cfg.pixels, height=64, width=64)
     return replace(cfg, pixels=pixels, agent=replace(cfg.agent, sight=sight))

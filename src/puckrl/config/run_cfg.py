@@ -18,7 +18,7 @@ from puckrl.agents.td3 import Td3Cfg
 from puckrl.core.errors import UserError
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.episodes import ReplayCfg
-from puckrl.sim.randomise import RandomiseCfg
+from puckrl.sim.randomize import RandomizeCfg
 from puckrl.tasks.task import Contacts, RewardKind
 
 AGENTS: dict[str, type[Td3Cfg] | type[SacCfg] | type[DistillCfg]] = {
@@ -56,8 +56,8 @@ class PixelsCfg:
     """Pixels per row."""
     stack: int = 3
     """Frames that are seen together."""
-    randomise: RandomiseCfg = field(default_factory=RandomiseCfg)
-    """Colours, lights and places of cameras that change with every episode."""
+    randomize: RandomizeCfg = field(default_factory=RandomizeCfg)
+    """Colors, lights and places of cameras that change with every episode."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class LoopCfg:
 
     update_ratio: float = 0.15
     """Critic updates per env step (UTD)."""
-    turn_steps: int = 0
+    collect_steps: int = 0
     """Control steps of every world between two stretches of updates; 0: an episode."""
     overlap: bool = False
     """Make a turn's updates while the next is collected, on a CUDA stream of their own."""
     warm_up_episodes: int = 400
     """Episodes of random play before the first update."""
-    normalise_episodes: int = 800
-    """The input normalisers learn from this many first episodes, then stand still."""
+    normalize_episodes: int = 800
+    """The input normalizers learn from this many first episodes, then stand still."""
     compile: bool = True
     """torch.compile the update (where there is a C++ compiler, or CUDA)."""
 
@@ -141,7 +141,7 @@ class RunCfg:
     task: str = "push"
     """Task name, or path/to/file.py:ClassName."""
     reward: RewardKind = "sparse"
-    """0 / -1, or minus the distance in metres."""
+    """0 / -1, or minus the distance in meters."""
     seed: int = 0
     """Decides weights, exploration, resets, goals and replay draws."""
     device: str = "auto"

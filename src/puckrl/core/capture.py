@@ -83,7 +83,7 @@ class Captured:
     """Calls ``function`` through a CUDA graph; inputs are copied into fixed buffers.
 
     ``function`` may read and change other tensors as long as they stay where they
-    are. The first calls run it eagerly, so that lazy initialisation and compilation
+    are. The first calls run it eagerly, so that lazy initialization and compilation
     are over before the recording. Results are live buffers: the next call overwrites
     them.
 
@@ -107,7 +107,7 @@ class Captured:
         leaves, structure = pytree.tree_flatten(args)
         if not self._buffers:
             # A tensor that is passed twice stays one tensor: compiled code has
-            # specialised on that, and would compile again inside the recording.
+            # specialized on that, and would compile again inside the recording.
             clones = {id(leaf): leaf.clone() for leaf in leaves}
             self._buffers = [clones[id(leaf)] for leaf in leaves]
         self._fill(leaves)

@@ -28,11 +28,11 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> Interva
     if not 0 <= successes <= trials or trials == 0:
         raise ValueError(f"{successes} successes of {trials} trials")
     rate, z2 = successes / trials, z * z
-    centre = rate + z2 / (2 * trials)
+    center = rate + z2 / (2 * trials)
     spread = z * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials * trials))
     scale = 1 + z2 / trials
     return Interval(
-        max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+        max(0.0, (center - spread) / scale), min(1.0, (center + spread) / scale)
     )
 
 

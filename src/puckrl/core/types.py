@@ -13,7 +13,7 @@ class Batch(NamedTuple):
     """Transitions as the agent sees them, goals already relabelled.
 
     Pictures may be there for the last transitions only, and of next observations not at
-    all: see ``EpisodeRing.sample``.
+    all: see ``EpisodeReplayBuffer.sample``.
 
     ========== ================================================= ============
     field      meaning                                           shape

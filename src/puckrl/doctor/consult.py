@@ -18,11 +18,11 @@ from puckrl.doctor.logs.read import read_or_excuse
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import Table
-from puckrl.monitor.verdict import Colour, Span, Verdict
+from puckrl.monitor.verdict import Color, Span, Verdict
 
 SICK = 3
 """Exit code where something is the matter."""
-STYLES: Mapping[Colour, str] = {"green": "green", "yellow": "yellow", "red": "red"}
+STYLES: Mapping[Color, str] = {"green": "green", "yellow": "yellow", "red": "red"}
 _SHOWN = 6
 
 
@@ -169,7 +169,7 @@ def render(consultation: Consultation) -> RenderableType:
 
 def _story(patient: Patient) -> list[RenderableType]:
     """One run: headline, life, numbers, findings, advice."""
-    verdict, style = patient.verdict, STYLES[patient.verdict.colour]
+    verdict, style = patient.verdict, STYLES[patient.verdict.color]
     kinds = " + ".join(patient.log.kinds)
     head = Text.assemble(
         (patient.log.name, "bold"),
@@ -184,7 +184,7 @@ def _story(patient: Patient) -> list[RenderableType]:
     for finding in verdict.findings:
         numbers = "; ".join(map(str, finding.numbers))
         text = Text.assemble(
-            (finding.name, STYLES[finding.colour]), f": {finding.reason}"
+            (finding.name, STYLES[finding.color]), f": {finding.reason}"
         )
         rows.add_row("", text.append(f" [{numbers}]" if numbers else ""))
     rows.add_row("verdict changes if", Text(verdict.mind))
@@ -231,7 +231,7 @@ def _side_by_side(consultation: Consultation) -> RichTable:
         start = next((s for s in p.verdict.spans if s.phase == "take-off"), None)
         table.add_row(
             Text(p.log.name),
-            Text(p.verdict.phase, style=STYLES[p.verdict.colour]),
+            Text(p.verdict.phase, style=STYLES[p.verdict.color]),
             "-" if p.verdict.success is None else f"{p.verdict.success:.2f}",
             "-" if start is None else count(start.env_steps[0]),
             "-" if start is None else count(start.updates[0]),

@@ -1,6 +1,6 @@
 """Is a task sane? Behind ``puck check``.
 
-A task can be broken so that nothing crashes: the arm stands a metre away, the object
+A task can be broken so that nothing crashes: the arm stands a meter away, the object
 falls off the table, hindsight still finds successes, the losses still fall, and no
 policy ever learns. Each row measures one thing that must hold before training.
 

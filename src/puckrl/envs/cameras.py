@@ -17,12 +17,12 @@ from torch import Tensor
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, PixelSpace
 from puckrl.envs.stack import FrameStack
-from puckrl.sim.randomise import RandomiseCfg, Randomiser
+from puckrl.sim.randomize import RandomizeCfg, Randomiser
 
 if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
     from puckrl.sim.camera import Camera
 
-PLAIN = RandomiseCfg()
+PLAIN = RandomizeCfg()
 
 
 class Cameras:
@@ -31,17 +31,17 @@ class Cameras:
     Args:
         cameras: at least one.
         stack: frames that are seen together.
-        randomise: how looks change from episode to episode.
+        randomize: how looks change from episode to episode.
     """
 
     def __init__(
         self,
         cameras: "Sequence[Camera]",
         stack: int,
-        randomise: RandomiseCfg = PLAIN,
+        randomize: RandomizeCfg = PLAIN,
     ) -> None:
         self._cameras = cameras
-        self._randomise = Randomiser(randomise, cameras)
+        self._randomize = Randomiser(randomize, cameras)
         first, cfg = cameras[0], cameras[0].cfg
         self.space: PixelSpace | None = PixelSpace(
             cfg.height, cfg.width, 3 * len(cameras), stack
@@ -54,7 +54,7 @@ class Cameras:
 
     def begin(self, worlds: Tensor, draws: Draws) -> None:
         """New looks and first pictures of episodes that begin in ``worlds``, (n,)."""
-        self._randomise(worlds, draws)
+        self._randomize(worlds, draws)
         self._stack.reset(worlds, self._shoot(worlds))
 
     def advance(self) -> None:

@@ -59,7 +59,7 @@ def binned(curve: Curve, bins: int) -> Curve:
 
 
 def triangle(curve: Curve, half_width: float) -> Array:
-    """Weights 1 - |x_i - x_j| / h of each point's neighbours, (n, n)."""
+    """Weights 1 - |x_i - x_j| / h of each point's neighbors, (n, n)."""
     away = np.abs(curve.x[:, None] - curve.x[None, :])
     return np.clip(1.0 - away / half_width, 0.0, None)
 
@@ -80,7 +80,7 @@ def smoothed(curve: Curve, half_width: float) -> Curve:
 def trend(curve: Curve, bins: int = 24) -> Trend:
     """Robust slope and its significance.
 
-    Points are averaged into a few bins first: neighbours in a log are not independent.
+    Points are averaged into a few bins first: neighbors in a log are not independent.
     Source: Sen (1968), Mann (1945), Kendall (1975).
     """
     points = binned(curve, bins)

@@ -56,7 +56,7 @@ def constant_share(features: Matrix, least_std: float = 1e-3) -> float:
 
 
 def softmax_spread(maps: Matrix) -> float:
-    """How far spatial-softmax maps reach around their centre, mean over maps.
+    """How far spatial-softmax maps reach around their center, mean over maps.
 
     sqrt(Σ_xy p ((x - x̄)² + (y - ȳ)²)) on [-1, 1]²: a point is 0, a uniform map 0.82.
     A map that stays uniform sees nothing.
@@ -86,8 +86,8 @@ def linear_probe_r2(
     weighted by their variance. Negative where the map is worse than the mean.
 
     Args:
-        features: (B, F), standardised here.
-        targets: such as the object's position in metres, (B, D).
+        features: (B, F), standardized here.
+        targets: such as the object's position in meters, (B, D).
         groups: episode of each row, (B,); even ones train, odd ones test. None: every
             other row, for rows that are independent of each other.
         ridge: penalty, as a share of the number of training rows.
@@ -104,12 +104,12 @@ def linear_probe_r2(
     mean: Array = x[train].mean(axis=0)
     std: Array = x[train].std(axis=0)
     z: Array = (x - mean) / np.where(std > 1e-8, std, np.inf)
-    centre: Array = y[train].mean(axis=0)
+    center: Array = y[train].mean(axis=0)
     gram: Array = z[train].T @ z[train] + ridge * train.sum() * np.eye(z.shape[1])
-    right: Array = z[train].T @ (y[train] - centre)
+    right: Array = z[train].T @ (y[train] - center)
     weights: Array = np.linalg.solve(gram, right).astype(np.float64)
-    left = float(np.square(y[test] - centre - z[test] @ weights).sum())
-    total = float(np.square(y[test] - centre).sum())
+    left = float(np.square(y[test] - center - z[test] @ weights).sum())
+    total = float(np.square(y[test] - center).sum())
     return float("nan") if total < 1e-12 else 1.0 - left / total
 
 
@@ -119,7 +119,7 @@ def competence_radius(distance: Array, success: Array, least: int = 8) -> float:
     max d_k with mean of success over the k nearest goals ≥ 1/2; 0 if there is none.
 
     Args:
-        distance: of each goal from where its episode began, metres, (n,).
+        distance: of each goal from where its episode began, meters, (n,).
         success: 1.0 where it was reached, (n,).
         least: goals that a share is taken over at least.
     """

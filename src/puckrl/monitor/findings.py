@@ -27,7 +27,7 @@ _LONG = 5  # points since a run has converged before more are a waste
 
 
 def flat(reading: Reading) -> Finding | None:
-    """Healthy, memorising failure, or dead."""
+    """Healthy, memorizing failure, or dead."""
     if reading.phase != "flat":
         return None
     signs = rising(reading)
@@ -44,7 +44,7 @@ def flat(reading: Reading) -> Finding | None:
 
 
 def _lifeless(reading: Reading) -> Finding | None:
-    """Nothing rises: dead if patience is over, else a warning if failure is memorised."""
+    """Nothing rises: dead if patience is over, else a warning if failure is memorized."""
     table, facts = reading.table, reading.facts
     loss, value = (
         trend(reading.later("train/critic_loss")),
@@ -71,7 +71,7 @@ def _lifeless(reading: Reading) -> Finding | None:
         what = "Q sits at uniform failure" if stuck else "the critic's loss only falls"
         left = f"{patience - spent:,.0f} updates" if np.isfinite(spent) else "patience"
         return Finding(
-            "memorising failure",
+            "memorizing failure",
             "yellow",
             f"{what} while success is flat: the critic learns that everything fails",
             f"not dead yet ({left} left): {_hindsight(facts)}look at exploration and "
@@ -100,11 +100,11 @@ def forgetting(reading: Reading) -> Finding | None:
     best, lost = float(of.smooth.y.max()), float(of.smooth.y.max()) - of.now
     if lost < max(0.15, 5 * of.sigma_smooth) or best < of.left_level:
         return None
-    colour = "red" if lost > 0.3 or reading.phase == "collapsed" else "yellow"
+    color = "red" if lost > 0.3 or reading.phase == "collapsed" else "yellow"
     number = Number("success lost", lost, f"from {best:.2f} to {of.now:.2f}")
     return Finding(
         "forgetting",
-        colour,
+        color,
         "success fell after it had been reached",
         "take the snapshot of the best evaluation; lower the learning rates or enlarge the replay",
         (number,),
@@ -145,7 +145,7 @@ def mismatch(reading: Reading) -> Finding | None:
         "eval-train mismatch",
         "red",
         "the policy succeeds while training and not when judged",
-        "compare the two environments: normalisation, goals, horizon, success at the last step",
+        "compare the two environments: normalization, goals, horizon, success at the last step",
         (number,),
     )
 

@@ -60,7 +60,7 @@ class Progress:
 
     @property
     def sigma_smooth(self) -> float:
-        """Noise of a smoothed point: σ √Σw² / Σw, w the weights of its neighbours."""
+        """Noise of a smoothed point: σ √Σw² / Σw, w the weights of its neighbors."""
         weight = triangle(self.raw, _half_width(self.raw))
         shares = np.sqrt((weight**2).sum(axis=1)) / weight.sum(axis=1)
         return self.sigma * float(np.median(shares))

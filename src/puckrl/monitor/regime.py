@@ -3,7 +3,7 @@
 Losses mean opposite things in different phases, so success decides and losses explain:
 
     success   critic loss   reading
-    flat      falls         the critic memorises that everything fails
+    flat      falls         the critic memorizes that everything fails
     flat      rises         values begin to differ: the take-off is being prepared
     climbs    rises         take-off: harder targets, a green sign
     high      falls         converging: values agree with what happens
@@ -20,9 +20,9 @@ from puckrl.monitor.findings import RULES
 from puckrl.monitor.phases import Progress, progress, spans, updates_at
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.table import Table
-from puckrl.monitor.verdict import Colour, Finding, Number, Phase, Span, Verdict
+from puckrl.monitor.verdict import Color, Finding, Number, Phase, Span, Verdict
 
-_RANK: dict[Colour, int] = {"red": 0, "yellow": 1, "green": 2}
+_RANK: dict[Color, int] = {"red": 0, "yellow": 1, "green": 2}
 _CALLED = {"eval/success": "success", "train/success": "training success"}
 _GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
 _ADVICE: dict[Phase, str] = {
@@ -57,10 +57,10 @@ def diagnose(table: Table, facts: RunFacts, found: Sequence[Finding] = ()) -> Ve
     reading = Reading(table, facts, of, life)
     made = [rule(reading) for rule in RULES]
     findings = [*found, *(f for f in made if f is not None)]
-    findings.sort(key=lambda f: _RANK[f.colour])  # stable: the gravest rule first
+    findings.sort(key=lambda f: _RANK[f.color])  # stable: the gravest rule first
     return Verdict(
         phase=reading.phase,
-        colour=_colour(reading.phase, findings),
+        color=_color(reading.phase, findings),
         confidence=_confidence(reading),
         numbers=_numbers(reading),
         mind=_mind(reading),
@@ -74,7 +74,7 @@ def _undecided(table: Table, found: Sequence[Finding], why: str) -> Verdict:
     """No phase can be told."""
     return Verdict(
         phase="unknown",
-        colour="red" if _worst(found) == "red" else "yellow",
+        color="red" if _worst(found) == "red" else "yellow",
         confidence=0.0,
         numbers=(Number("env steps", table.end),),
         mind=f"more to read: {why}",
@@ -90,13 +90,13 @@ def _patience(table: Table) -> str:
     return "wait: too few values yet" if begun else _ADVICE["unknown"]
 
 
-def _worst(findings: Sequence[Finding]) -> Colour | None:
-    """The gravest colour among findings."""
-    return next((c for c in _RANK if any(f.colour == c for f in findings)), None)
+def _worst(findings: Sequence[Finding]) -> Color | None:
+    """The gravest color among findings."""
+    return next((c for c in _RANK if any(f.color == c for f in findings)), None)
 
 
-def _colour(phase: Phase, findings: Sequence[Finding]) -> Colour:
-    """The worst finding's colour; without one, the phase's."""
+def _color(phase: Phase, findings: Sequence[Finding]) -> Color:
+    """The worst finding's color; without one, the phase's."""
     worst = _worst(findings)
     if phase == "collapsed" or worst == "red":
         return "red"

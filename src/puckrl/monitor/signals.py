@@ -63,7 +63,7 @@ PROBES: tuple[Signal, ...] = (
         "rises while success is still flat; above 0.8 the object is seen",
     ),
     Signal(
-        "probe/guess_error_m",
+        "probe/goal_prediction_error_m",
         "m",
         "distance of the achieved goal that the auxiliary head guesses from the true one, the median",
         "falls below half of the distance that counts as success; critics that see need less",
@@ -83,7 +83,7 @@ PROBES: tuple[Signal, ...] = (
     Signal(
         "probe/softmax_spread",
         "1",
-        "root mean square distance of a spatial softmax from its centre, on [-1, 1]²",
+        "root mean square distance of a spatial softmax from its center, on [-1, 1]²",
         "falls from 0.8, a uniform map that sees nothing",
     ),
     Signal("probe/softmax_temperature", "1", "learned temperature", "falls"),

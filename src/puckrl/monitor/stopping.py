@@ -62,7 +62,7 @@ def stop_rule(verdict: Verdict, facts: RunFacts, mode: StopMode) -> StopRule | N
 
 def _dead(verdict: Verdict) -> StopRule | None:
     found = verdict.finding("dead flat")
-    if verdict.phase != "flat" or found is None or found.colour != "red":
+    if verdict.phase != "flat" or found is None or found.color != "red":
         return None
     return StopRule("dead", found.reason)
 

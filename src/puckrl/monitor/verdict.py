@@ -17,11 +17,11 @@ PHASES: tuple[Phase, ...] = (
 )
 """In the order of a life; the position is what TensorBoard shows."""
 
-Colour = Literal["green", "yellow", "red"]
+Color = Literal["green", "yellow", "red"]
 
 FindingName = Literal[
     "healthy flat",
-    "memorising failure",
+    "memorizing failure",
     "dead flat",
     "broken task",
     "entropy collapse",
@@ -61,7 +61,7 @@ class Finding:
 
     name: FindingName
     """What."""
-    colour: Colour
+    color: Color
     """Red: the run is sick."""
     reason: str
     """Why, in one sentence."""
@@ -89,7 +89,7 @@ class Verdict:
 
     phase: Phase
     """The present phase."""
-    colour: Colour
+    color: Color
     """Green: go on; yellow: look; red: sick."""
     confidence: float
     """That the phase is right, in [0, 1]."""
@@ -107,7 +107,7 @@ class Verdict:
     @property
     def sick(self) -> bool:
         """Whether something is the matter."""
-        return self.colour == "red"
+        return self.color == "red"
 
     @property
     def success(self) -> float | None:
@@ -122,7 +122,7 @@ class Verdict:
     @property
     def label(self) -> str:
         """Phase and findings in a few words."""
-        named = [f.name for f in self.findings if f.colour == "red"]
+        named = [f.name for f in self.findings if f.color == "red"]
         named = named or [f.name for f in self.findings if f.name != "resumed log"][:1]
         return f"{self.phase}: {', '.join(named)}" if named else self.phase
 

@@ -28,8 +28,8 @@ def random_shift(pixels: Tensor, shifts: Tensor, pad: int) -> Tensor:
     return out.permute(0, 3, 1, 2)
 
 
-def colour_jitter(pixels: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    """Change the colours of each picture: clip(gain x + offset) in 0 ... 255.
+def color_jitter(pixels: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+    """Change the colors of each picture: clip(gain x + offset) in 0 ... 255.
 
     Args:
         pixels: (B, C, H, W) uint8.

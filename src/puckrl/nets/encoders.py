@@ -66,8 +66,8 @@ class LayerRow(NamedTuple):
     height    rows of its map                                     cells
     width     columns of its map                                  cells
     field_px  side of the square of the image that a cell sees    pixels
-    jump_px   distance between the centres of two cells           pixels
-    first_px  centre of the first cell; 0: that of the first      pixels
+    jump_px   distance between the centers of two cells           pixels
+    first_px  center of the first cell; 0: that of the first      pixels
               pixel
     ========= =================================================== ======
     """
@@ -184,7 +184,7 @@ class Encoder(nn.Module):
             x = cast_pixels(pixels, self.compute_dtype) / 255.0 - 0.5
         return self.head(self.convs(x).float())
 
-    def gaze(self, features: Tensor) -> Tensor:
+    def keypoints(self, features: Tensor) -> Tensor:
         """Where in the image each channel of a spatial softmax looks.
 
         Args:
@@ -202,7 +202,7 @@ class Encoder(nn.Module):
             for pair in ((last.width, last.height), self._image)
         )
         cell = (features.unflatten(1, (-1, 2)) + 1.0) / 2.0 * (cells - 1)
-        # from centres of pixels to places in the image, which begins half a pixel before
+        # from centers of pixels to places in the image, which begins half a pixel before
         return (last.first_px + last.jump_px * cell + 0.5) / size
 
 

@@ -45,7 +45,7 @@ class FlattenNorm(Head):
 class SpatialSoftmax(Head):
     """Where each channel looks: the mean position under a softmax over its cells.
 
-    A channel becomes two numbers, x and y in [-1, 1], -1 at the centre of the first
+    A channel becomes two numbers, x and y in [-1, 1], -1 at the center of the first
     cell and 1 at that of the last. The temperature is learned, one for all channels.
 
     Source: Levine et al. (2016), "End-to-end training of deep visuomotor policies",

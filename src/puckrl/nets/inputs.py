@@ -1,4 +1,4 @@
-"""What a network sees of an observation, normalised."""
+"""What a network sees of an observation, normalized."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _CLIP = 5.0
 _STD_FLOOR = 1e-3
 
 
-class Normaliser(nn.Module):
+class Normalizer(nn.Module):
     """Vectors in units of their spread: (x - mean) / std, clipped to +-5.
 
     Mean and deviation are of everything that ``note`` was shown; a deviation counts as
@@ -33,12 +33,12 @@ class Normaliser(nn.Module):
         # count, sum, sum of squares: float64, so that they can be summed for days
         self.register_buffer("moments", torch.zeros(3, size, dtype=torch.float64))
 
-    def normalise(self, x: Tensor) -> Tensor:
-        """Normalised vectors, (..., size) float32."""
+    def normalize(self, x: Tensor) -> Tensor:
+        """Normalized vectors, (..., size) float32."""
         return ((x - self.mean) * self.scale).clamp(-_CLIP, _CLIP)
 
     def restore(self, x: Tensor) -> Tensor:
-        """The vectors behind normalised ones that were not clipped, (..., size)."""
+        """The vectors behind normalized ones that were not clipped, (..., size)."""
         return x / self.scale + self.mean
 
     @torch.no_grad()
@@ -54,11 +54,11 @@ class Normaliser(nn.Module):
         self.scale.copy_(1.0 / std.clamp_min(_STD_FLOOR))
 
 
-class VectorInput(Normaliser):
+class VectorInput(Normalizer):
     """Chosen state columns, the goal and the way to it; then features as they are.
 
     Output columns: state[columns], desired_goal, desired_goal - achieved_goal, all
-    normalised; behind them ``obs[name]`` for every name in ``features``.
+    normalized; behind them ``obs[name]`` for every name in ``features``.
 
     Args:
         columns: columns of the state vector that this network may see.
@@ -87,7 +87,7 @@ class VectorInput(Normaliser):
         )
 
     def raw(self, obs: Obs) -> Tensor:
-        """The columns before normalisation, (..., size)."""
+        """The columns before normalization, (..., size)."""
         goal = obs["desired_goal"]
         parts = [obs["state"][..., self.columns], goal]
         if self.show_achieved:
@@ -96,8 +96,8 @@ class VectorInput(Normaliser):
 
     def forward(self, obs: Obs) -> Tensor:
         """What the network sees, (B, width) float32."""
-        normalised = self.normalise(self.raw(obs))
-        return torch.cat([normalised, *(obs[name] for name in self.features)], dim=-1)
+        normalized = self.normalize(self.raw(obs))
+        return torch.cat([normalized, *(obs[name] for name in self.features)], dim=-1)
 
     def observe(self, obs: Obs) -> None:
         """Add observations (..., dim) to the running mean and deviation."""

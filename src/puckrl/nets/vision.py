@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from puckrl.nets.encoders import Encoder
-from puckrl.nets.inputs import Normaliser
+from puckrl.nets.inputs import Normalizer
 
 _NEAR = 0.1  # in deviations of the achieved goal
 
@@ -26,11 +26,11 @@ class Vision(nn.Module):
         self.size = encoder.size
         """Features out."""
         self.guess = nn.Linear(encoder.size, goal_dim)
-        self.goals = Normaliser(goal_dim)
+        self.goals = Normalizer(goal_dim)
         """Puts achieved goals into the units of the guess."""
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, size) and the guessed, normalised achieved goal (B, goal_dim)."""
+        """Features (B, size) and the guessed, normalized achieved goal (B, goal_dim)."""
         features = self.encoder(pixels)
         return features, self.guess(features)
 
@@ -40,7 +40,7 @@ class Vision(nn.Module):
         Both in deviations of the achieved goal; nothing flows back into the guess.
         """
         guess = guess.detach()
-        return torch.cat([guess, self.goals.normalise(desired.float()) - guess], dim=-1)
+        return torch.cat([guess, self.goals.normalize(desired.float()) - guess], dim=-1)
 
     def place(self, guess: Tensor) -> Tensor:
         """The achieved goal that a guess stands for, (B, goal_dim)."""
@@ -54,5 +54,5 @@ class Vision(nn.Module):
         errors would outweigh all others.
         Source: Huber (1964), "Robust estimation of a location parameter".
         """
-        wanted = self.goals.normalise(achieved.float())
+        wanted = self.goals.normalize(achieved.float())
         return F.huber_loss(guess, wanted, delta=_NEAR) / _NEAR

@@ -50,7 +50,7 @@ class ReplayCfg:
         return rows * bytes_per_episode(spaces)
 
 
-class EpisodeRing:
+class EpisodeReplayBuffer:
     """Episodes in, relabelled batches out.
 
     Args:
@@ -180,7 +180,7 @@ class EpisodeRing:
         *,
         parts: int = 1,
         seen: int | None = None,
-        looks_ahead: bool = True,
+        needs_next_pixels: bool = True,
     ) -> Batch:
         """``count`` transitions with relabelled goals and their rewards.
 
@@ -190,7 +190,7 @@ class EpisodeRing:
             parts: the batch will be cut into as many equal parts.
             seen: the last transitions of each part, whose images are looked up, so
                 many in each part; None: all.
-            looks_ahead: whether images of next observations are looked up too.
+            needs_next_pixels: whether images of next observations are looked up too.
 
         Raises:
             ValueError: if nothing has been stored yet.
@@ -199,7 +199,7 @@ class EpisodeRing:
             raise ValueError("the replay is empty: collect before sampling")
         episode, step = self._draw(count, rng)
         looked_at = (last_of_each(x, parts, seen) for x in (episode, step))
-        frames = self._frames.stacks(*looked_at, looks_ahead=looks_ahead)
+        frames = self._frames.stacks(*looked_at, needs_next_pixels=needs_next_pixels)
         return self._gather(episode, step, rng, *frames)
 
     def observations(self, number: Tensor, step: Tensor) -> Obs:
@@ -210,7 +210,7 @@ class EpisodeRing:
             step: 0 <= step < length of that episode, (B,) int64.
         """
         slot, stored = number % self.capacity, self.episodes
-        before, _ = self._frames.stacks(slot, step, looks_ahead=False)
+        before, _ = self._frames.stacks(slot, step, needs_next_pixels=False)
         return {
             "state": stored["state"][slot, step],
             "achieved_goal": stored["achieved_goal"][slot, step],

@@ -44,7 +44,7 @@ class Frames(Protocol):
         ...
 
     def stacks(
-        self, episode: Tensor, step: Tensor, *, looks_ahead: bool = True
+        self, episode: Tensor, step: Tensor, *, needs_next_pixels: bool = True
     ) -> tuple[Obs, Obs]:
         """What the policy sees before and after ``step`` of ``episode``, (B,) int64.
 
@@ -68,7 +68,7 @@ class NoFrames:
         return {}
 
     def stacks(
-        self, episode: Tensor, step: Tensor, *, looks_ahead: bool = True
+        self, episode: Tensor, step: Tensor, *, needs_next_pixels: bool = True
     ) -> tuple[Obs, Obs]:
         """Nothing."""
         return {}, {}
@@ -100,7 +100,7 @@ class FrameStore:
         return {"frame": obs["frame"].permute(0, 3, 1, 2)}
 
     def stacks(
-        self, episode: Tensor, step: Tensor, *, looks_ahead: bool = True
+        self, episode: Tensor, step: Tensor, *, needs_next_pixels: bool = True
     ) -> tuple[Obs, Obs]:
         """Stacks, (B, stack * channels, height, width) uint8, the oldest frame first.
 
@@ -108,14 +108,14 @@ class FrameStore:
         copied as memory, not element by element as a view with gaps.
         """
         space, length = self._space, self.rows["frame"].shape[1]
-        window = self._window if looks_ahead else self._window[:-1]
+        window = self._window if needs_next_pixels else self._window[:-1]
         within = (step[:, None] + window).clamp_(min=0)
         index = (episode[:, None] * length + within).flatten()
         frames = self._flat.index_select(0, index.to(self._flat.device))
         planes = frames.view(len(step), -1, space.height, space.width)
         planes = planes.to(self._device)
         before = {"pixels": planes[:, : space.stacked_channels]}
-        return before, {"pixels": planes[:, space.channels :]} if looks_ahead else {}
+        return before, {"pixels": planes[:, space.channels :]} if needs_next_pixels else {}
 
 
 def make_frames(

@@ -67,7 +67,7 @@ def bytes_per_sample(spaces: Spaces) -> int:
     return 4 * (2 * spaces.state_dim + 4 * spaces.goal_dim + spaces.action_dim + 2)
 
 
-def bytes_per_look(spaces: Spaces) -> int:
+def bytes_per_stack(spaces: Spaces) -> int:
     """Bytes of the images of a transition in a batch: two stacks share their frames."""
     size = spaces.pixels
     if size is None:

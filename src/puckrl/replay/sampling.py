@@ -21,7 +21,7 @@ class SamplingCfg:
     moving_share: float = 0.0
     """Share of each batch drawn from steps after which the achieved goal still moves."""
     moved_m: float = 0.02
-    """The achieved goal still moves while it is this far from where it will end; metres, or
+    """The achieved goal still moves while it is this far from where it will end; meters, or
     what the task measures distances in."""
 
 

@@ -1,4 +1,4 @@
-"""Plots, made from analyse's tables only."""
+"""Plots, made from analyze's tables only."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from puckrl.training.sinks import Row
 
 _INK, _MUTED = "#1f2a44", "#8a94a6"
 _SUCCESS, _MOVING, _LOSS, _Q = "#2a9d58", "#e0a526", "#c8443a", "#3b6fb6"
-RUN_COLOURS = ("#2a9d58", "#3b6fb6", "#c8443a", "#e0a526", "#7a4fa3", "#3aa6a6", _MUTED)
+RUN_COLORS = ("#2a9d58", "#3b6fb6", "#c8443a", "#e0a526", "#7a4fa3", "#3aa6a6", _MUTED)
 _SHADES: dict[Phase, str] = {
     "warm-up": "#eceff4",
     "flat": "#e3e6ec",
@@ -78,7 +78,7 @@ def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> 
     figure = Figure(figsize=(8, 4.5 + 0.3 * len(runs)), dpi=120, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, len(runs)])
     for i, (name, rows, verdict) in enumerate(runs):
-        color, y = RUN_COLOURS[i % len(RUN_COLOURS)], len(runs) - 1 - i
+        color, y = RUN_COLORS[i % len(RUN_COLORS)], len(runs) - 1 - i
         judged = column(rows, "eval/success")
         points = judged if judged[0] else column(rows, "train/success")
         upper.plot(*points, color=color, lw=1.6, label=_literal(name))

@@ -65,6 +65,6 @@ def _mark(images: Tensor, points: Tensor, radius_px: float) -> Tensor:
             (edge + 0.5 - apart).clamp(0.0, 1.0)
             for edge in (radius_px, radius_px + _RIM_PX)
         )
-        colour = 255.0 * torch.tensor(colorsys.hsv_to_rgb(index / total, 0.75, 1.0))
-        canvas[where] = canvas[where].lerp(rim, rimmed).lerp(colour, inside)
+        color = 255.0 * torch.tensor(colorsys.hsv_to_rgb(index / total, 0.75, 1.0))
+        canvas[where] = canvas[where].lerp(rim, rimmed).lerp(color, inside)
     return canvas[:, reach:-reach, reach:-reach]

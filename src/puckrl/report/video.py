@@ -18,7 +18,7 @@ from puckrl.sim.film import BACKDROP, GREEN, Film
 from puckrl.training.rollout import Policy, to_device
 
 ENDINGS = (".mp4", ".gif")
-Gaze = Callable[[Obs], Tensor | None]
+Keypoints = Callable[[Obs], Tensor | None]
 """Where a policy looks in its pictures, (B, channels, 2); None if it sees none."""
 
 _FRAME_PX, _MARGIN_PX, _SEAM_PX = 3, 3, 4
@@ -31,7 +31,7 @@ _PALETTE = (
 
 
 def blind(obs: Obs) -> None:
-    """The gaze of a policy that sees no pictures."""
+    """The keypoints of a policy that sees no pictures."""
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def record(
     *,
     episodes: int = 2,
     size: tuple[int, int] = (320, 240),
-    gaze: Gaze = blind,
+    keypoints: Keypoints = blind,
     device: torch.device,
 ) -> Path:
     """Play deterministic episodes and write them as a video of all worlds.
@@ -57,7 +57,7 @@ def record(
         path: where the video goes; its ending decides the format.
         episodes: episodes, one after the other.
         size: width and height of one world's picture in pixels.
-        gaze: where the policy looks.
+        keypoints: where the policy looks.
         device: where the policy lives.
 
     Returns:
@@ -70,7 +70,7 @@ def record(
     _check(path, episodes, size)
     task = env.task
     film = Film(env.sim, task.scene(), task.film_view, size, task.marker_radius_m)
-    frames = _play(env, film, policy, episodes, gaze, device)
+    frames = _play(env, film, policy, episodes, keypoints, device)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with torch_threads(1):
@@ -102,14 +102,14 @@ def _play(
     film: Film,
     policy: Policy,
     episodes: int,
-    gaze: Gaze,
+    keypoints: Keypoints,
     device: torch.device,
 ) -> Iterator[Tensor]:
     """Frames of whole episodes, (height, width, 3) uint8; the last ones are held."""
 
     def draw(obs: Obs, won: Tensor) -> Tensor:
         images = film.render(env.task.marker_pos_m(env.goal))
-        points = gaze(to_device(obs, device))
+        points = keypoints(to_device(obs, device))
         if points is not None:
             seen = policy_view(obs["frame"], points.cpu(), height=images.shape[1])
             seam = _rgb(BACKDROP).expand(*images.shape[:2], _SEAM_PX, 3)
@@ -156,9 +156,9 @@ def mosaic(images: Tensor, won: Tensor) -> Tensor:
     return grid.reshape(rows * tiles.shape[1], columns * tiles.shape[2], 3)
 
 
-def _rgb(colour: tuple[float, float, float]) -> Tensor:
-    """A colour in [0, 1] as (3,) uint8."""
-    return torch.tensor([round(255 * value) for value in colour], dtype=torch.uint8)
+def _rgb(color: tuple[float, float, float]) -> Tensor:
+    """A color in [0, 1] as (3,) uint8."""
+    return torch.tensor([round(255 * value) for value in color], dtype=torch.uint8)
 
 
 def _write(path: Path, frames: Iterator[Tensor], fps: int) -> None:

@@ -24,7 +24,7 @@ from puckrl.core.runtime import has_fast_bf16, pick_device
 from puckrl.core.types import Spaces
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.runner.compile import speed_up
 from puckrl.runner.shard import share
 from puckrl.sim.backend import Sim
@@ -41,7 +41,7 @@ from puckrl.training.gauges import (
 )
 from puckrl.training.learner import Learner
 from puckrl.training.rollout import Collector
-from puckrl.training.schedule import InTurn, Overlapped, Turn
+from puckrl.training.schedule import Sequential, Overlapped, Schedule
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +62,13 @@ class Parts:
     """Judges; does not."""
     agent: ActorCritic
     """Acts and learns."""
-    replay: EpisodeRing
+    replay: EpisodeReplayBuffer
     """Remembers."""
     collector: Collector
     """Plays the agent into the replay."""
     learner: Learner
     """Updates the agent from the replay."""
-    turn: Turn
+    turn: Schedule
     """Collects and learns, in turn or overlapped."""
     gauges: list[Gauge]
     """Look into networks and replay at evaluation times."""
@@ -116,7 +116,7 @@ def make_cameras(
     Raises:
         UserError: for an unknown viewpoint, or a number out of range.
     """
-    cfg.randomise.check()
+    cfg.randomize.check()
     views = [viewpoint(name, task.viewpoints) for name in cfg.viewpoints]
     if not views:
         return NoCameras()
@@ -130,13 +130,13 @@ def make_cameras(
                 width=cfg.width,
                 height=cfg.height,
                 viewpoint=view,
-                varied=cfg.randomise.on,
+                varied=cfg.randomize.on,
             ),
             device,
         )
         for view in views
     ]
-    return Cameras(cameras, cfg.stack, cfg.randomise)
+    return Cameras(cameras, cfg.stack, cfg.randomize)
 
 
 def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
@@ -250,10 +250,10 @@ def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
     return cfg
 
 
-def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
+def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeReplayBuffer:
     """An empty replay; episodes under way stay where the simulation is."""
     task = env.task
-    return EpisodeRing(
+    return EpisodeReplayBuffer(
         cfg.replay,
         env.spaces,
         env.num_worlds,
@@ -266,7 +266,7 @@ def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeRing:
 
 
 def make_gauges(
-    cfg: RunCfg, task: Task, agent: ActorCritic, replay: EpisodeRing
+    cfg: RunCfg, task: Task, agent: ActorCritic, replay: EpisodeReplayBuffer
 ) -> list[Gauge]:
     """What the doctor wants to know of networks and replay."""
     best = 0.0 if cfg.reward == "sparse" else None
@@ -281,12 +281,12 @@ def make_gauges(
     ]
 
 
-def make_turn(cfg: RunCfg, collector: Collector, learner: Learner) -> Turn:
+def make_schedule(cfg: RunCfg, collector: Collector, learner: Learner) -> Schedule:
     """How collecting and learning take turns."""
     spaces, agent = collector.env.spaces, learner.agent
-    steps = cfg.loop.turn_steps or spaces.horizon
+    steps = cfg.loop.collect_steps or spaces.horizon
     if not cfg.loop.overlap:
-        return InTurn(collector, learner, steps)
+        return Sequential(collector, learner, steps)
     stand_in = make_agent(cfg, spaces, agent.device)
     stand_in.explore_like(agent)
     return Overlapped(collector, learner, stand_in, steps)
@@ -315,7 +315,7 @@ def build(cfg: RunCfg) -> Parts:
         Ratio(cfg.loop.update_ratio),
         rng,
         warm_up_episodes=cfg.loop.warm_up_episodes,
-        normalise_episodes=cfg.loop.normalise_episodes,
+        normalize_episodes=cfg.loop.normalize_episodes,
         slow_start=slow_start,
     )
     collector = Collector(env, replay, device)
@@ -326,7 +326,7 @@ def build(cfg: RunCfg) -> Parts:
         replay=replay,
         collector=collector,
         learner=learner,
-        turn=make_turn(cfg, collector, learner),
+        turn=make_schedule(cfg, collector, learner),
         gauges=make_gauges(cfg, env.task, agent, replay),
         replay_rng=rng,
         device=device,

@@ -1,4 +1,4 @@
-"""How a round of updates is made fast: compiled, recorded, its strands side by side."""
+"""How a round of updates is made fast: compiled, recorded, its branches side by side."""
 
 import logging
 import warnings
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import ActorCritic, Metrics, Strand
+from puckrl.agents.actor_critic import ActorCritic, Metrics, Branch
 from puckrl.core import team
 from puckrl.core.capture import Captured
 from puckrl.core.runtime import has_compiler
@@ -64,19 +64,19 @@ def compiled_late(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def side_by_side(agent: ActorCritic, fast: Callable[..., Any]) -> Strand:
-    """A round whose strands run beside each other, each made ``fast``.
+def side_by_side(agent: ActorCritic, fast: Callable[..., Any]) -> Branch:
+    """A round whose branches run beside each other, each made ``fast``.
 
     Of several processes they run one after the other: gradients have to meet in the same
     order everywhere.
     """
-    if len(agent.strands()) == 1 or team.size() > 1:
+    if len(agent.branches()) == 1 or team.size() > 1:
         return fast(agent.round)
-    strands = beside([fast(strand) for strand in agent.strands()], agent.device)
+    branches = beside([fast(branch) for branch in agent.branches()], agent.device)
     follow = fast(agent.follow)
 
     def round_(batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
-        found = strands(batch, noise, changes)
+        found = branches(batch, noise, changes)
         follow()
         return {name: x for metrics in found for name, x in metrics.items()}
 

@@ -106,7 +106,7 @@ def plan(cfg: RunCfg) -> Plan:
     env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
     check_sensors(cfg.agent, env.spaces)
     memory = memory_of(cfg, env.spaces)
-    shown = footprints(env, cfg.pixels, cfg.agent.sight.encoder)
+    shown = footprints(env, cfg.pixels, cfg.agent.vision.encoder)
     findings = [
         *([] if memory.fits else [too_large(memory)]),
         *no_room_on_disk(memory, Path()),
@@ -191,7 +191,7 @@ def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
         agent.transitions_per_round,
         rng,
         seen=agent.seen_per_round,
-        looks_ahead=agent.looks_ahead,
+        needs_next_pixels=agent.needs_next_pixels,
     )
     seconds = list[float]()
     for _ in range(1 + _PROBE_ROUNDS):  # the first is slower
@@ -228,9 +228,9 @@ def render(made: Plan) -> Group:
     table.add_row("snapshots", f"up to {size_text(made.memory.snapshots)} of disk")
     table.add_row(*_pace(made.speed))
     layers = [_layers(shot) for shot in made.footprints]
-    colours = {"error": "red", "warning": "yellow", "note": "cyan"}
+    colors = {"error": "red", "warning": "yellow", "note": "cyan"}
     lines = [
-        Text.assemble((f"{found.level}: ", colours[found.level]), found.text)
+        Text.assemble((f"{found.level}: ", colors[found.level]), found.text)
         for found in made.findings
     ]
     return Group(table, *layers, *lines)

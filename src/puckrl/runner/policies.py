@@ -77,7 +77,7 @@ def film(
         path,
         episodes=episodes,
         size=(width, height),
-        gaze=agent.gaze,
+        keypoints=agent.keypoints,
         device=agent.device,
     )
 

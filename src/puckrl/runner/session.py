@@ -32,11 +32,11 @@ from puckrl.sim.divergence import StateDump
 from puckrl.training.checkpoint import Checkpoints
 from puckrl.training.console import make_display
 from puckrl.training.gauges import measure
-from puckrl.training.live_doctor import Watch
+from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.loop import Limits, Progress, Stop, train
 from puckrl.training.rollout import Evaluation, evaluate
 from puckrl.training.schedule import Say
-from puckrl.training.sinks import Fan, JsonLines, Sink, TensorBoard
+from puckrl.training.sinks import MultiSink, JsonLines, Sink, TensorBoard
 
 log = logging.getLogger(__name__)
 
@@ -173,8 +173,8 @@ def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     files = _files(folder, cfg, progress.clock if resumed else None)
     listeners = [*(f for f in files if isinstance(f, TensorBoard)), display]
     before = read_rows(folder.metrics)
-    watch = Watch(facts_of(cfg), cfg.budget.stop, listeners, before)
-    sink = Fan([*files, watch, display])
+    watch = LiveDoctor(facts_of(cfg), cfg.budget.stop, listeners, before)
+    sink = MultiSink([*files, watch, display])
     try:
         with _interruptible(display.say) as interrupted:
             stop = _train(
@@ -226,7 +226,7 @@ def _train_along(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     with _interruptible(lambda doing: None):  # the first process hears of it, too
         _train(
-            cfg, parts, progress, checkpoints, Fan([]), lambda doing: None, lambda: None
+            cfg, parts, progress, checkpoints, MultiSink([]), lambda doing: None, lambda: None
         )
     snapshot.save(checkpoints, parts, progress)
 

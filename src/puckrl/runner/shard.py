@@ -11,7 +11,7 @@ _SPLIT = {
     "sim": ("num_worlds",),
     "agent": ("batch_size", "student_batch"),
     "replay": ("capacity",),
-    "loop": ("warm_up_episodes", "normalise_episodes"),
+    "loop": ("warm_up_episodes", "normalize_episodes"),
 }
 
 

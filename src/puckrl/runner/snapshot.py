@@ -40,7 +40,7 @@ def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
     scalars = {
         "progress": asdict(progress),
         "debt": parts.learner.ratio.debt,
-        "normalised": parts.learner.normalised,
+        "normalized": parts.learner.normalized,
     }
     checkpoints.save(tensors, scalars, parts.replay)
 
@@ -68,7 +68,7 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     progress = progress_of(snapshot.scalars)
     _go_on_drawing(parts, _under(_RNG, tensors), progress.clock.env_steps)
     parts.learner.ratio.debt = snapshot.scalars["debt"]
-    parts.learner.normalised = snapshot.scalars["normalised"]
+    parts.learner.normalized = snapshot.scalars["normalized"]
     return progress
 
 

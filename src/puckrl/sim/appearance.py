@@ -10,7 +10,7 @@ from puckrl.sim.viewpoints import Viewpoint
 MODEL_FIELDS = ("geom_rgba", "light_ambient", "light_diffuse", "light_specular")
 """Fields of the ray tracer's model that vary."""
 
-# A geom of this colour shows its material; see mjModel.geom_rgba.
+# A geom of this color shows its material; see mjModel.geom_rgba.
 _UNPAINTED = (0.5, 0.5, 0.5, 1.0)
 
 
@@ -21,16 +21,16 @@ def stand(view: Viewpoint, sim: Sim) -> dict[str, Tensor]:
 
 
 def first_looks(model: mujoco.MjModel, sim: Sim) -> dict[str, Tensor]:
-    """The model's own colours and lights, a row per world."""
-    colours = model.geom_rgba.copy()
-    shows_material = (colours == _UNPAINTED).all(axis=1) & (model.geom_matid >= 0)
-    colours[shows_material] = model.mat_rgba[model.geom_matid[shows_material]]
+    """The model's own colors and lights, a row per world."""
+    colors = model.geom_rgba.copy()
+    shows_material = (colors == _UNPAINTED).all(axis=1) & (model.geom_matid >= 0)
+    colors[shows_material] = model.mat_rgba[model.geom_matid[shows_material]]
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     lights = {
         name: getattr(model, name) for name in MODEL_FIELDS if name != "geom_rgba"
     }
-    looks = {"geom_rgba": colours, **lights, "light_xdir": data.light_xdir}
+    looks = {"geom_rgba": colors, **lights, "light_xdir": data.light_xdir}
     return {name: _rows(value, sim) for name, value in looks.items()}
 
 

@@ -8,7 +8,7 @@ It needs no OpenGL, EGL or display and draws the same image on a laptop and on a
         -> refit the bounding boxes, trace one ray per pixel and sample
         -> (n, height, width, 3) uint8
 
-Nothing but these poses is taken from the simulation; geometry, colours and lights come
+Nothing but these poses is taken from the simulation; geometry, colors and lights come
 from a model of the camera's own, which may look different from the physics model as
 long as it has the same geoms in the same order. What may look different from world to
 world is a row per world of ``Camera.looks``.
@@ -55,11 +55,11 @@ class CameraCfg:
     samples_per_axis: int = 1
     """Antialiasing: n x n rays per pixel, averaged; costs n x n."""
     textures: bool = False
-    """Draw textures; without, materials keep their plain colour."""
+    """Draw textures; without, materials keep their plain color."""
     depth: bool = False
     """Also fill ``Camera.depth_m``."""
     background: Vec3 = (0.0, 0.0, 0.0)
-    """Colour of rays that hit nothing, in [0, 1]."""
+    """Color of rays that hit nothing, in [0, 1]."""
     num_threads: int = 0
     """CPU threads; 0: as many as torch uses."""
     varied: bool = False
@@ -92,8 +92,8 @@ class Camera:
     ============== ==================================================== ==============
     field          meaning                                              shape
     ============== ==================================================== ==============
-    geom_rgba      colours of geoms, whatever their materials           (W, ngeom, 4)
-    light_ambient  colours of lights, from everywhere                   (W, nlight, 3)
+    geom_rgba      colors of geoms, whatever their materials           (W, ngeom, 4)
+    light_ambient  colors of lights, from everywhere                   (W, nlight, 3)
     light_diffuse  from their direction                                 (W, nlight, 3)
     light_specular reflected by shiny geoms                             (W, nlight, 3)
     light_xdir     where lights shine, unit vectors                     (W, nlight, 3)

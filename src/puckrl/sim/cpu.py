@@ -12,7 +12,7 @@ from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 from torch import Tensor
 
-# mjWARN_BADQPOS, _BADQVEL, _BADQACC: neighbours, so that a slice (a view) selects them
+# mjWARN_BADQPOS, _BADQVEL, _BADQACC: neighbors, so that a slice (a view) selects them
 _DIVERGED = slice(
     mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value + 1
 )

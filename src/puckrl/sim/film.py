@@ -1,7 +1,7 @@
 """Pictures for people: the camera in a studio, with a marker at the goal.
 
 Nothing here touches the physics: the scene that is drawn is a copy with other
-colours, lights and floor. The ray tracer knows no translucency, so the marker is no
+colors, lights and floor. The ray tracer knows no translucency, so the marker is no
 geom either: it is painted over the traced image, behind whatever the depth image
 says is nearer. No sensor can ever see it.
 """
@@ -17,13 +17,13 @@ from puckrl.sim.backend import Sim
 from puckrl.sim.viewpoints import Vec3, Viewpoint
 
 BACKDROP: Vec3 = (0.075, 0.09, 0.125)
-"""Colour of the studio's walls."""
+"""Color of the studio's walls."""
 GREEN: Vec3 = (0.10, 0.95, 0.45)
-"""Colour of goals, and of success."""
+"""Color of goals, and of success."""
 
 _FLOOR: Vec3 = (0.16, 0.185, 0.235)
-# The reference's scenes are white and black; these materials get a colour.
-_COLOURS: dict[str, Vec3] = {
+# The reference's scenes are white and black; these materials get a color.
+_COLORS: dict[str, Vec3] = {
     "floor_mat": _FLOOR,
     "table_mat": (0.86, 0.84, 0.80),
     "block_mat": (1.0, 0.48, 0.12),
@@ -41,7 +41,7 @@ def film_scene(spec: mujoco.MjSpec) -> mujoco.MjSpec:
     """The scene (changed in place) as videos show it; geoms keep their order.
 
     Floors become endless, lights are replaced by a key light that casts shadows and
-    a dim headlight. Colours change only for the materials of the Fetch scenes.
+    a dim headlight. Colors change only for the materials of the Fetch scenes.
     """
     for light in list(spec.lights):
         spec.delete(light)
@@ -50,8 +50,8 @@ def film_scene(spec: mujoco.MjSpec) -> mujoco.MjSpec:
             geom.size = [0.0, 0.0, 1.0]
     for material in spec.materials:
         material.specular, material.shininess = 0.25, 0.35
-        if material.name in _COLOURS:
-            material.rgba = [*_COLOURS[material.name], 1.0]
+        if material.name in _COLORS:
+            material.rgba = [*_COLORS[material.name], 1.0]
         if material.name in ("floor_mat", "table_mat"):
             material.specular = 0.0
     head = spec.visual.headlight
@@ -148,13 +148,13 @@ class Film:
         weight = weight * weight * (3.0 - 2.0 * weight)
         image.lerp_(self._backdrop, weight[..., None])
 
-    def _paint_marker(self, image: Tensor, depth: Tensor, centre: Tensor) -> None:
+    def _paint_marker(self, image: Tensor, depth: Tensor, center: Tensor) -> None:
         """A glass sphere and the pool of light below it, where nothing is nearer."""
-        window = self._window(centre)
+        window = self._window(center)
         if window is None:
             return
         image, depth, rays = (x[:, window] for x in (image, depth, self._rays))
-        origin = self._pos - centre  # the marker is the centre of the world from here
+        origin = self._pos - center  # the marker is the center of the world from here
         pool = _pool(origin + depth[..., None] * rays, 1.6 * self._radius_m)
         image.lerp_(self._green, 0.55 * pool[..., None])
 
@@ -165,12 +165,12 @@ class Film:
         # Glass: the rim, seen edgewise, is denser than the middle.
         opacity = (0.40 + 0.55 * (1.0 - facing.clamp(0.0, 1.0)) ** 2) * seen
         glint = (normal @ self._to_light).clamp_min(0.0) ** 40
-        colour = self._green * (0.75 + 0.35 * normal[..., 2:]) + 0.8 * glint[..., None]
-        image.lerp_(colour.clamp_(0.0, 1.0), opacity[..., None])
+        color = self._green * (0.75 + 0.35 * normal[..., 2:]) + 0.8 * glint[..., None]
+        image.lerp_(color.clamp_(0.0, 1.0), opacity[..., None])
 
-    def _window(self, centre: Tensor) -> slice | None:
+    def _window(self, center: Tensor) -> slice | None:
         """Columns that the marker and its pool may touch; None if it is out of sight."""
-        right, _, back = (self._axes.T @ (centre - self._pos)).tolist()
+        right, _, back = (self._axes.T @ (center - self._pos)).tolist()
         if back >= -self._radius_m:
             return None
         width = self._rays.shape[1]
@@ -191,8 +191,8 @@ def _pool(points: Tensor, radius_m: float) -> Tensor:
         (H, W) in [0, 1].
     """
     height = points[..., 2]
-    # Neighbouring rows see the same height on a level surface; on an upright one
-    # they are a pixel apart: millimetres.
+    # Neighboring rows see the same height on a level surface; on an upright one
+    # they are a pixel apart: millimeters.
     level = height.diff(dim=0, append=height[-1:]).abs() < 2e-4
     spread = points[..., 0] ** 2 + points[..., 1] ** 2
     return torch.exp(-spread / radius_m**2) * (level & (height < 0.0))

@@ -34,9 +34,9 @@ class Viewpoint:
         return np.stack([right, np.cross(back, right), back], axis=1)
 
     def rays(self, width: int, height: int) -> NDArray[np.float64]:
-        """Directions through the pixels' centres, (height, width, 3).
+        """Directions through the pixels' centers, (height, width, 3).
 
-        They are one metre long along the optical axis, so that the point seen by a
+        They are one meter long along the optical axis, so that the point seen by a
         pixel is ``pos_m + depth_m * ray``.
         """
         unit = 2.0 * math.tan(math.radians(self.fovy_deg) / 2.0) / height

@@ -96,7 +96,7 @@ class Task(ABC):
         """What has been achieved, (num_worlds, goal_dim)."""
 
     def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """How far goals are apart, (..., goal_dim) x 2 -> (...); metres."""
+        """How far goals are apart, (..., goal_dim) x 2 -> (...); meters."""
         return torch.linalg.vector_norm(achieved - desired, dim=-1)
 
     def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
     checkpoints/
       episodes-0-1600.safetensors        replay, written once, shared by snapshots
       episodes-1600-3200.safetensors
-      state-000002.safetensors           networks, optimisers, simulation, RNG streams
+      state-000002.safetensors           networks, optimizers, simulation, RNG streams
       snapshot-000002.json               clocks, and a SHA-256 of each file above
 
 A file is written under a temporary name, synced, then renamed; the JSON comes last,
@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from puckrl.core.errors import UserError
-from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.layout import bytes_per_episode
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Checkpoints:
         return sorted(self.folder.glob("snapshot-*.json"))
 
     def save(
-        self, tensors: dict[str, Tensor], scalars: dict[str, Any], replay: EpisodeRing
+        self, tensors: dict[str, Tensor], scalars: dict[str, Any], replay: EpisodeReplayBuffer
     ) -> None:
         """Write one snapshot; only episodes that no earlier one holds are written.
 
@@ -109,7 +109,7 @@ class Checkpoints:
         )
         self._sweep()
 
-    def _episodes(self, replay: EpisodeRing) -> list[_Chunk]:
+    def _episodes(self, replay: EpisodeReplayBuffer) -> list[_Chunk]:
         """All that are in the replay; those that no earlier snapshot holds are written."""
         chunks = [c for c in self._chunks if c.last > replay.oldest]
         start = max(chunks[-1].last if chunks else 0, replay.oldest)
@@ -146,7 +146,7 @@ class Checkpoints:
         """Number of the newest snapshot, 0 if there is none."""
         return self._serial
 
-    def load(self, replay: EpisodeRing, newest: int | None = None) -> Snapshot:
+    def load(self, replay: EpisodeReplayBuffer, newest: int | None = None) -> Snapshot:
         """The newest intact snapshot; its episodes go into ``replay``.
 
         If none is wholly intact, the newest whose state is intact is used without
@@ -184,7 +184,7 @@ class Checkpoints:
                 newer.unlink()
         self._serial = _serial(path)
 
-    def _load(self, path: Path, replay: EpisodeRing, *, lenient: bool) -> Snapshot:
+    def _load(self, path: Path, replay: EpisodeReplayBuffer, *, lenient: bool) -> Snapshot:
         body = _body(path)
         tensors = self._read(_File(**body["state"]))
         chunks = [

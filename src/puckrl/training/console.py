@@ -147,7 +147,7 @@ class LiveDisplay:
             lines.append(("success", Text(_judged(self._judged), style="bold green")))
             lines.append(("so far", Text(sparkline(self._curve), style="green")))
         if self._verdict:
-            style = self._verdict.colour
+            style = self._verdict.color
             lines.append(
                 ("doctor", Text(self._verdict.headline, style=f"bold {style}"))
             )

@@ -20,7 +20,7 @@ from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
 from puckrl.nets.vision import Vision
-from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import GoalFn, straight
 from puckrl.training.sinks import Row
 
@@ -58,7 +58,7 @@ class ReplayGauge:
 
     def __init__(
         self,
-        replay: EpisodeRing,
+        replay: EpisodeReplayBuffer,
         reward_fn: GoalFn,
         success_reward: float | None,
         distance_fn: GoalFn = straight,
@@ -81,7 +81,7 @@ class ReplayGauge:
         if self._best is None:
             return float("nan")
         rng = generator(0, "gauge", self._replay.device)
-        batch = self._replay.sample(1024, rng, seen=1, looks_ahead=False)
+        batch = self._replay.sample(1024, rng, seen=1, needs_next_pixels=False)
         at_goal = batch.reward >= self._best
         goal = batch.obs["desired_goal"]
         before = self._reward(batch.obs["achieved_goal"], goal) >= self._best
@@ -98,7 +98,7 @@ class ValueGauge:
     """
 
     def __init__(
-        self, agent: ActorCritic, replay: EpisodeRing, distance_fn: GoalFn = straight
+        self, agent: ActorCritic, replay: EpisodeReplayBuffer, distance_fn: GoalFn = straight
     ) -> None:
         self._agent, self._replay = agent, replay
         self._distance = distance_fn
@@ -162,7 +162,7 @@ class NetworkGauge:
         replay: states to look at.
     """
 
-    def __init__(self, agent: ActorCritic, replay: EpisodeRing) -> None:
+    def __init__(self, agent: ActorCritic, replay: EpisodeReplayBuffer) -> None:
         self._agent, self._replay = agent, replay
 
     def measure(self) -> Row:
@@ -170,7 +170,7 @@ class NetworkGauge:
         if not self._replay.added:
             return {}
         rng = generator(0, "gauge", self._replay.device)
-        batch = self._replay.sample(_STATES, rng, looks_ahead=False)
+        batch = self._replay.sample(_STATES, rng, needs_next_pixels=False)
         obs = through_eyes(self._agent, batch.obs)
         actor, critic = self._agent.actor.module, self._agent.critic.module
         with recorded(actor) as seen:
@@ -194,7 +194,7 @@ class EncoderGauge:
     """
 
     def __init__(
-        self, vision: Vision, replay: EpisodeRing, distance_fn: GoalFn | None = None
+        self, vision: Vision, replay: EpisodeReplayBuffer, distance_fn: GoalFn | None = None
     ) -> None:
         self._vision, self._replay = vision, replay
         self._distance = distance_fn
@@ -224,16 +224,16 @@ class EncoderGauge:
         if self._distance is None:
             return {}
         missed = self._distance(self._vision.place(guess), achieved.float())
-        return {"probe/guess_error_m": float(missed.median())}
+        return {"probe/goal_prediction_error_m": float(missed.median())}
 
 
 def through_eyes(agent: ActorCritic, obs: Obs) -> Obs:
     """An observation with the features that actor and critic see, without the pixels."""
-    obs = agent.critic_eyes.see(agent.critic_eyes.vector, agent.see(obs))
+    obs = agent.critic_pixels.see(agent.critic_pixels.vector, agent.see(obs))
     return {name: value for name, value in obs.items() if name != "pixels"}
 
 
-def newest(replay: EpisodeRing) -> Obs:
+def newest(replay: EpisodeReplayBuffer) -> Obs:
     """Vectors of the newest episodes, at most 128, their lengths and numbers."""
     first = max(replay.oldest, replay.added - _EPISODES)
     rows = replay.export(first, replay.added, _VECTORS)
@@ -248,7 +248,7 @@ def random_step(rows: Obs, rng: torch.Generator) -> Tensor:
 
 
 def displacement_m(rows: Obs, distance_fn: GoalFn = straight) -> Tensor:
-    """How far the achieved goal got in each episode, metres, (n,)."""
+    """How far the achieved goal got in each episode, meters, (n,)."""
     index = torch.arange(len(rows["length"]), device=rows["length"].device)
     achieved = rows["achieved_goal"]
     return distance_fn(achieved[index, rows["length"]], achieved[:, 0])

@@ -12,8 +12,8 @@ from puckrl.core import team
 from puckrl.core.clock import Ratio
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Batch
-from puckrl.replay.episodes import EpisodeRing
-from puckrl.replay.layout import bytes_per_look, bytes_per_sample
+from puckrl.replay.episodes import EpisodeReplayBuffer
+from puckrl.replay.layout import bytes_per_stack, bytes_per_sample
 from puckrl.training.rollout import Policy
 
 _ROUNDS_AT_ONCE = 16
@@ -29,27 +29,27 @@ class Learner:
         ratio: updates per env step.
         rng: draws batches.
         warm_up_episodes: episodes of random play before the first update.
-        normalise_episodes: the agent's input normalisers see this many first episodes.
+        normalize_episodes: the agent's input normalizers see this many first episodes.
         slow_start: the first round compiles, and is timed as such.
     """
 
     def __init__(
         self,
         agent: ActorCritic,
-        replay: EpisodeRing,
+        replay: EpisodeReplayBuffer,
         ratio: Ratio,
         rng: torch.Generator,
         *,
         warm_up_episodes: int,
-        normalise_episodes: int,
+        normalize_episodes: int,
         slow_start: bool = False,
     ) -> None:
         self.agent, self.replay, self.ratio, self.rng = agent, replay, ratio, rng
         self.warm_up_episodes = warm_up_episodes
-        self.normalise_episodes = normalise_episodes
+        self.normalize_episodes = normalize_episodes
         self._chance = Scripted(agent.random_action)
-        self.normalised = 0
-        """Episodes that the normalisers have seen."""
+        self.normalized = 0
+        """Episodes that the normalizers have seen."""
         self.ready = not slow_start
         """Whether the first round, which compiles, is over in this process."""
 
@@ -65,15 +65,15 @@ class Learner:
 
     def earn(self, new_steps: int) -> None:
         """Owe the updates of ``new_steps`` env steps, from the end of the warm-up on."""
-        self._normalise()
+        self._normalize()
         if not self.warming_up:
             self.ratio.earn(new_steps)
 
-    def rounds(self) -> "Rounds":
+    def rounds(self) -> "PendingUpdates":
         """The rounds of updates that are owed now, to be made one by one."""
         count, rest = divmod(self.ratio.due(), self.agent.updates_per_round)
         self.ratio.debt += rest
-        return Rounds(self.agent, self._batches(count), count)
+        return PendingUpdates(self.agent, self._batches(count), count)
 
     def _batches(self, rounds: int) -> Iterator[Batch]:
         """What so many rounds learn from; several are looked up at once."""
@@ -87,24 +87,24 @@ class Learner:
                     self.rng,
                     parts=count,
                     seen=agent.seen_per_round,
-                    looks_ahead=agent.looks_ahead,
+                    needs_next_pixels=agent.needs_next_pixels,
                 )
             yield from batch.split(count)
 
     def _rounds_at_once(self) -> int:
-        """Rounds that are looked up together; images are large."""
+        """PendingUpdates that are looked up together; images are large."""
         agent, spaces = self.agent, self.replay.spaces
         size = agent.transitions_per_round * bytes_per_sample(spaces)
-        size += agent.seen_per_round * bytes_per_look(spaces)
+        size += agent.seen_per_round * bytes_per_stack(spaces)
         return max(1, min(_ROUNDS_AT_ONCE, _BYTES_AT_ONCE // size))
 
-    def _normalise(self) -> None:
-        """Show the newest episodes to the input normalisers, at the beginning of a run."""
-        last = min(team.least(self.replay.added), self.normalise_episodes)
-        if last <= self.normalised:
+    def _normalize(self) -> None:
+        """Show the newest episodes to the input normalizers, at the beginning of a run."""
+        last = min(team.least(self.replay.added), self.normalize_episodes)
+        if last <= self.normalized:
             return
         names = ("state", "achieved_goal", "desired_goal")
-        first = max(self.normalised, self.replay.oldest)
+        first = max(self.normalized, self.replay.oldest)
         rows = self.replay.export(first, last, names)
         valid = torch.arange(rows["state"].shape[1], device=self.replay.device)
         valid = valid <= rows["length"][:, None]
@@ -116,11 +116,11 @@ class Learner:
                 "desired_goal": goal[valid],
             }
         )
-        self.normalised = last
+        self.normalized = last
 
 
-class Rounds:
-    """Rounds of updates on their way.
+class PendingUpdates:
+    """PendingUpdates of updates on their way.
 
     Args:
         agent: learns.
@@ -133,7 +133,7 @@ class Rounds:
     ) -> None:
         self._agent, self._batches = agent, batches
         self._count, self.left = count, count
-        """Rounds that are still to be made."""
+        """PendingUpdates that are still to be made."""
         self._names: list[str] = []
         self._sums: Tensor | None = None
 

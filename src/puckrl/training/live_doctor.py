@@ -19,7 +19,7 @@ class Listener(Protocol):
         ...
 
 
-class Watch:
+class LiveDoctor:
     """Keeps the rows, judges them when an evaluation comes in, tells whoever listens.
 
     Args:

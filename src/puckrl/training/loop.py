@@ -8,9 +8,9 @@ from puckrl.core import team
 from puckrl.core.clock import Clock, Every
 from puckrl.core.runtime import torch_threads
 from puckrl.monitor.stopping import Reason
-from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.training.rollout import Collected, Evaluation
-from puckrl.training.schedule import Say, Turn
+from puckrl.training.schedule import Say, Schedule
 from puckrl.training.sinks import Row, Sink
 
 Stop = Literal["budget", "success", "interrupted"] | Reason
@@ -51,8 +51,8 @@ def train(
     *,
     progress: Progress,
     limits: Limits,
-    turn: Turn,
-    replay: EpisodeRing,
+    turn: Schedule,
+    replay: EpisodeReplayBuffer,
     evaluate: Callable[[], Evaluation],
     diagnose: Callable[[], Row],
     evaluate_every: int,
@@ -142,7 +142,7 @@ def training_row(
     was: Clock,
     collected: Collected,
     metrics: Row,
-    replay: EpisodeRing,
+    replay: EpisodeReplayBuffer,
 ) -> Row:
     """The numbers of one turn, before which the clock ``was``.
 

@@ -12,7 +12,7 @@ from puckrl.core.maths import Interval, wilson_interval
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.monitor.encoder import competence_radius
-from puckrl.replay.episodes import EpisodeRing
+from puckrl.replay.episodes import EpisodeReplayBuffer
 
 _POLICY_DTYPE = {torch.uint8: torch.uint8}
 
@@ -62,7 +62,7 @@ class Collector:
         device: where the policy lives.
     """
 
-    def __init__(self, env: GoalEnv, replay: EpisodeRing, device: torch.device) -> None:
+    def __init__(self, env: GoalEnv, replay: EpisodeReplayBuffer, device: torch.device) -> None:
         self.env, self.replay, self.device = env, replay, device
         self.obs: Obs | None = None
         self._newest: list[tuple[int, int]] = []  # episodes and wins of each stretch
@@ -137,7 +137,7 @@ class Evaluation:
     success_far: float
     """Success over the other half."""
     competence_radius_m: float
-    """Greatest distance up to which at least half of the goals are reached; metres."""
+    """Greatest distance up to which at least half of the goals are reached; meters."""
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.clock import Clock
 from puckrl.core.runtime import torch_threads
 from puckrl.core.stream import SideStream
-from puckrl.training.learner import Learner, Rounds
+from puckrl.training.learner import Learner, PendingUpdates
 from puckrl.training.rollout import Collected, Collector
 
 Doing = Literal[
@@ -34,7 +34,7 @@ Say = Callable[[Doing], None]
 Metrics = dict[str, float]
 
 
-class Turn(Protocol):
+class Schedule(Protocol):
     """One turn of a run."""
 
     def __call__(self, clock: Clock, say: Say) -> tuple[Collected, Metrics]:
@@ -42,7 +42,7 @@ class Turn(Protocol):
         ...
 
 
-class InTurn:
+class Sequential:
     """Collects, then makes the updates that this has earned.
 
     Args:
@@ -55,7 +55,7 @@ class InTurn:
         self._collector, self._learner, self._steps = collector, learner, steps
 
     def __call__(self, clock: Clock, say: Say) -> tuple[Collected, Metrics]:
-        """See ``Turn``."""
+        """See ``Schedule``."""
         learner = self._learner
         say("warming up" if learner.warming_up else "collecting")
         with clock.phase("collect"), torch_threads(1):
@@ -92,11 +92,11 @@ class Overlapped:
         self._collector, self._learner, self._steps = collector, learner, steps
         self._stand_in = stand_in
         self._side = SideStream(stand_in.device)
-        self._rounds: Rounds
+        self._rounds: PendingUpdates
         self._asked = 0
 
     def __call__(self, clock: Clock, say: Say) -> tuple[Collected, Metrics]:
-        """See ``Turn``."""
+        """See ``Schedule``."""
         learner = self._learner
         self._rounds, self._asked = learner.rounds(), 0
         self._stand_in.load(learner.agent.tensors())
@@ -128,7 +128,7 @@ class Overlapped:
         self._side.begin()
 
 
-def compile_first(learner: Learner, rounds: Rounds, clock: Clock, say: Say) -> None:
+def compile_first(learner: Learner, rounds: PendingUpdates, clock: Clock, say: Say) -> None:
     """The round that compiles, apart from the others: its time is no learning."""
     if rounds.left and not learner.ready:
         say("compiling")

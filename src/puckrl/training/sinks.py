@@ -87,7 +87,7 @@ class TensorBoard:
         self._writer.close()
 
 
-class Fan:
+class MultiSink:
     """Hands rows on to several sinks."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:

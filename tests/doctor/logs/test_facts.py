@@ -93,7 +93,7 @@ def test_facts_from_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("item", "words"),
     [
-        ("colour=red", "names: modality"),
+        ("color=red", "names: modality"),
         ("gamma", "wanted name=value"),
         ("modality=smell", "legal: state, pixels"),
         ("sparse=maybe", "legal: true, false"),

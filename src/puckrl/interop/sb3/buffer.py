@@ -34,7 +34,7 @@ from puckrl.core.rng import generator
 from puckrl.core.types import Obs
 from puckrl.interop.sb3.doctor import horizon_of
 from puckrl.interop.sb3.packing import GOALS, Arrays, Packing
-from puckrl.replay.episodes import EpisodeRing, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.frames import Place
 from puckrl.replay.her import relabel_probability
 
@@ -108,7 +108,7 @@ class FrameReplayBuffer(HerReplayBuffer):
 
     def reset(self) -> None:
         """Forget everything."""
-        self.ring = EpisodeRing(
+        self.ring = EpisodeReplayBuffer(
             self._cfg,
             self._packing.spaces,
             self.n_envs,

@@ -42,7 +42,7 @@ class CriticEncoderPolicy(SACPolicy):
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
-        """Networks and optimisers; no optimiser but the critics' holds the encoder."""
+        """Networks and optimizers; no optimizer but the critics' holds the encoder."""
         self.critic, self.critic_target = self.make_critic(), self.make_critic()
         self.critic_target.load_state_dict(self.critic.state_dict())
         self.critic_target.set_training_mode(False)

@@ -51,7 +51,7 @@ _CANDIDATES = 128
 
 @dataclass(frozen=True)
 class FetchCfg:
-    """What distinguishes one Fetch task from another; lengths in metres."""
+    """What distinguishes one Fetch task from another; lengths in meters."""
 
     scene: str
     """Name of the scene file."""

@@ -26,7 +26,7 @@ _PRESS_Z_M = 0.449
 _PRESS_GAIN_PER_M = 66.0
 _OVER_M = 0.026
 _ALIGNED_M = 0.014
-_CENTRE_GAIN_PER_M = 1.5
+_CENTER_GAIN_PER_M = 1.5
 _CARRY_X_M = 1.2
 """Nearer goals are dragged to; the arm tilts beyond."""
 _CARRY_GAIN_PER_M, _CARRY_SPEED = 10.0, 0.9
@@ -144,15 +144,15 @@ def _handle(scene: Layout, throw: _Throw, near: Tensor, ready: Tensor) -> Tensor
     """What a pressing hand does: carry to a near goal, else drag and throw."""
     way = (scene.goal - scene.object)[:, :2]
     press = ((_PRESS_Z_M - scene.hand[:, 2]) * _PRESS_GAIN_PER_M).clamp(-0.6, 0.6)
-    centre = _CENTRE_GAIN_PER_M * (scene.object - scene.hand)[:, :2]
+    center = _CENTER_GAIN_PER_M * (scene.object - scene.hand)[:, :2]
     pull = _CARRY_GAIN_PER_M * way
     pull = pull * (_CARRY_SPEED / horizontal(pull).clamp(min=_CARRY_SPEED))[:, None]
     drag = throw.drive[:, None] * throw.direction
     lift = interpolate(throw.distance_m, _THROW_M, _LIFT)
     return first(
-        (near, _action(pull + centre, press)),
+        (near, _action(pull + center, press)),
         (ready, _action(drag, lift)),
-        otherwise=_action(drag + centre, press),
+        otherwise=_action(drag + center, press),
     )
 
 

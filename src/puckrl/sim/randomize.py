@@ -1,6 +1,6 @@
-"""Domain randomisation: looks that change with every episode.
+"""Domain randomization: looks that change with every episode.
 
-Colours, lights and the places of cameras are drawn when a world is reset, from the
+Colors, lights and the places of cameras are drawn when a world is reset, from the
 world's own counter-based stream: world 7 looks the same beside 8 worlds or 8,000.
 
 Source: Tobin et al. (2017), "Domain randomization for transferring deep neural networks
@@ -25,11 +25,11 @@ _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
 
 
 @dataclass(frozen=True)
-class RandomiseCfg:
+class RandomizeCfg:
     """How far looks stray; everything is off by default."""
 
-    colours: float = 0.0
-    """Greatest share of a random colour in that of every geom, 0 to 1."""
+    colors: float = 0.0
+    """Greatest share of a random color in that of every geom, 0 to 1."""
     brightness: float = 0.0
     """Lights are stronger or weaker by up to this share, 0 to 1."""
     light_deg: float = 0.0
@@ -54,7 +54,7 @@ class RandomiseCfg:
             most = 90.0 if name.endswith("_deg") else 1.0
             if not 0.0 <= value <= most:
                 raise UserError(
-                    f"--pixels.randomise.{name.replace('_', '-')} {value:g} is out of "
+                    f"--pixels.randomize.{name.replace('_', '-')} {value:g} is out of "
                     f"range; legal: 0 to {most:g}"
                 )
 
@@ -62,14 +62,14 @@ class RandomiseCfg:
 class Randomiser:
     """Draws new looks for worlds that begin an episode.
 
-    All cameras of a world see the same colours and lights; each has a place of its own.
+    All cameras of a world see the same colors and lights; each has a place of its own.
 
     Args:
         cfg: how far looks stray.
         cameras: theirs; with ``varied`` looks if anything is to change.
     """
 
-    def __init__(self, cfg: RandomiseCfg, cameras: "Sequence[Camera]") -> None:
+    def __init__(self, cfg: RandomizeCfg, cameras: "Sequence[Camera]") -> None:
         self._cfg, self._cameras = cfg, cameras
         # every row is the same at first
         self._plain = [
@@ -81,17 +81,17 @@ class Randomiser:
         """Draw the looks of ``worlds``, (n,)."""
         if not self._cfg.on:
             return
-        shared = self._colours(draws) | self._lights(draws)
+        shared = self._colors(draws) | self._lights(draws)
         for camera, plain in zip(self._cameras, self._plain, strict=True):
             place = self._place(plain, draws)
             for name, rows in (shared | place).items():
                 camera.looks[name][worlds] = rows.to(camera.looks[name])
 
-    def _colours(self, draws: Draws) -> dict[str, Tensor]:
-        """Colours of geoms, mixed with random ones."""
+    def _colors(self, draws: Draws) -> dict[str, Tensor]:
+        """Colors of geoms, mixed with random ones."""
         plain = self._plain[0]["geom_rgba"].double()
         fresh = draws.uniform(0.0, 1.0, plain.shape[1], 3)
-        share = draws.uniform(0.0, self._cfg.colours, plain.shape[1], 1)
+        share = draws.uniform(0.0, self._cfg.colors, plain.shape[1], 1)
         rgb = plain[..., :3].lerp(fresh, share)
         return {"geom_rgba": torch.cat([rgb, plain[..., 3:].expand_as(share)], dim=-1)}
 

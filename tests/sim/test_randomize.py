@@ -1,4 +1,4 @@
-"""Domain randomisation: off it is not there, on it is drawn world by world."""
+"""Domain randomization: off it is not there, on it is drawn world by world."""
 
 from dataclasses import replace
 
@@ -11,18 +11,18 @@ from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.runner.build import make_env
-from puckrl.sim.randomise import RandomiseCfg, _rotations
+from puckrl.sim.randomize import RandomizeCfg, _rotations
 from tests.sim import golden
 
 PLAIN = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=1)
-ALL = RandomiseCfg(
-    colours=0.4, brightness=0.3, light_deg=30.0, camera_m=0.03, camera_deg=2.0
+ALL = RandomizeCfg(
+    colors=0.4, brightness=0.3, light_deg=30.0, camera_m=0.03, camera_deg=2.0
 )
 WORLDS = 3
 
 
-def stage(randomise: RandomiseCfg, seed: int = 0, worlds: int = WORLDS) -> GoalEnv:
-    pixels = replace(PLAIN, randomise=randomise)
+def stage(randomize: RandomizeCfg, seed: int = 0, worlds: int = WORLDS) -> GoalEnv:
+    pixels = replace(PLAIN, randomize=randomize)
     return make_env("push", SimCfg(num_worlds=worlds), pixels=pixels, seed=seed)
 
 
@@ -36,7 +36,7 @@ def looks(env: GoalEnv) -> dict[str, Tensor]:
 
 
 def test_off_there_are_no_looks_and_pictures_are_what_they_were() -> None:
-    env = stage(RandomiseCfg())
+    env = stage(RandomizeCfg())
     assert not looks(env)
     first = env.reset()["frame"][0].numpy().astype(int)
     assert abs(first - golden.image("side")).max() == 0
@@ -44,27 +44,27 @@ def test_off_there_are_no_looks_and_pictures_are_what_they_were() -> None:
 
 def test_varied_looks_that_nobody_changes_are_the_plain_ones() -> None:
     # brightness alone, by nothing that a number of 8 bits could show
-    env = stage(RandomiseCfg(brightness=1e-9))
-    assert torch.equal(env.reset()["frame"], stage(RandomiseCfg()).reset()["frame"])
+    env = stage(RandomizeCfg(brightness=1e-9))
+    assert torch.equal(env.reset()["frame"], stage(RandomizeCfg()).reset()["frame"])
 
 
 @pytest.mark.parametrize(
     ("cfg", "changed"),
     [
-        (RandomiseCfg(colours=0.4), {"geom_rgba"}),
+        (RandomizeCfg(colors=0.4), {"geom_rgba"}),
         (
-            RandomiseCfg(brightness=0.3),
+            RandomizeCfg(brightness=0.3),
             {"light_ambient", "light_diffuse", "light_specular"},
         ),
-        (RandomiseCfg(light_deg=30.0), {"light_xdir"}),
-        (RandomiseCfg(camera_m=0.03), {"cam_pos"}),
-        (RandomiseCfg(camera_deg=5.0), {"cam_mat"}),
+        (RandomizeCfg(light_deg=30.0), {"light_xdir"}),
+        (RandomizeCfg(camera_m=0.03), {"cam_pos"}),
+        (RandomizeCfg(camera_deg=5.0), {"cam_mat"}),
     ],
 )
 def test_each_setting_changes_its_looks_and_the_pictures(
-    cfg: RandomiseCfg, changed: set[str]
+    cfg: RandomizeCfg, changed: set[str]
 ) -> None:
-    plain, env = stage(RandomiseCfg()), stage(cfg)
+    plain, env = stage(RandomizeCfg()), stage(cfg)
     before = looks(env)
     apart = plain.reset()["frame"].int() - env.reset()["frame"].int()
     # the table is white whatever the light; the arm is not
@@ -86,7 +86,7 @@ def test_looks_stay_in_their_bounds_and_differ_between_worlds_and_episodes() -> 
     env.reset()
     for now in (first, looks(env)):
         rgb, base = now["geom_rgba"][..., :3], plain["geom_rgba"][..., :3]
-        # towards a colour in [0, 1], by a share of 0.4 at most
+        # towards a color in [0, 1], by a share of 0.4 at most
         assert (rgb >= 0.6 * base - 1e-6).all()
         assert (rgb <= 0.6 * base + 0.4 + 1e-6).all()
         assert torch.equal(now["geom_rgba"][..., 3], plain["geom_rgba"][..., 3])
@@ -118,7 +118,7 @@ def test_looks_follow_from_seed_world_and_episode_alone() -> None:
 
 
 def test_the_task_does_not_notice() -> None:
-    plain, varied = stage(RandomiseCfg()), stage(ALL)
+    plain, varied = stage(RandomizeCfg()), stage(ALL)
     for _ in range(2):
         expected, got = plain.reset(), varied.reset()
         for name in ("state", "desired_goal"):
@@ -134,9 +134,9 @@ def test_a_restored_world_looks_as_it_looked() -> None:
     assert torch.equal(env.step(action).obs["frame"], other.step(action).obs["frame"])
 
 
-def _covered(randomise: RandomiseCfg) -> Tensor:
+def _covered(randomize: RandomizeCfg) -> Tensor:
     """Pixels of the object in each of 16 worlds, (16,)."""
-    env = stage(randomise, worlds=16)
+    env = stage(randomize, worlds=16)
     shown = env.reset()["frame"].int()
     height = env.sim.model.joint("object0:joint").qposadr[0] + 2
     env.sim.field("qpos")[:, height] -= 50.0
@@ -147,7 +147,7 @@ def _covered(randomise: RandomiseCfg) -> Tensor:
 
 
 def test_the_object_stays_visible() -> None:
-    in_sight = _covered(RandomiseCfg()) >= 4  # else it is behind the gripper
+    in_sight = _covered(RandomizeCfg()) >= 4  # else it is behind the gripper
     assert in_sight.sum() >= 12
     assert (_covered(ALL)[in_sight] >= 2).all()
 
@@ -168,10 +168,10 @@ def test_rotations_are_rotations_by_the_angle() -> None:
 @pytest.mark.parametrize(
     ("cfg", "message"),
     [
-        (RandomiseCfg(colours=1.5), r"randomise\.colours 1\.5 .* 0 to 1$"),
-        (RandomiseCfg(camera_deg=-1.0), r"randomise\.camera-deg -1 .* 0 to 90$"),
+        (RandomizeCfg(colors=1.5), r"randomize\.colors 1\.5 .* 0 to 1$"),
+        (RandomizeCfg(camera_deg=-1.0), r"randomize\.camera-deg -1 .* 0 to 90$"),
     ],
 )
-def test_numbers_out_of_range_are_refused(cfg: RandomiseCfg, message: str) -> None:
+def test_numbers_out_of_range_are_refused(cfg: RandomizeCfg, message: str) -> None:
     with pytest.raises(UserError, match=message):
         stage(cfg)
