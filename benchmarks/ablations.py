@@ -35,7 +35,7 @@ _WHOLE, _ALONE = preset("push-pixels"), preset("push-pixels-asymmetric")
 def _seeing(change: Callable[[VisionCfg], VisionCfg]) -> RunCfg:
     """Other eyes."""
     agent = _WHOLE.agent
-    return replace(_WHOLE, agent=replace(agent, sight=change(agent.vision)))
+    return replace(_WHOLE, agent=replace(agent, vision=change(agent.vision)))
 
 
 def _with_encoder(**changes: str) -> RunCfg:
@@ -65,7 +65,7 @@ CHANGES: dict[str, RunCfg] = {
         agent=replace(
             _ALONE.agent,
             critic_sensors=MODES["pixels"],
-            sight=replace(_ALONE.agent.vision, encoder_gradient="critic"),
+            vision=replace(_ALONE.agent.vision, encoder_gradient="critic"),
         ),
     ),
 }

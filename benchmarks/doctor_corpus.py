@@ -150,7 +150,7 @@ def recipes() -> dict[str, Recipe]:
     planar = replace(planar, budget=BudgetCfg(env_steps=80_000), eval=often)
     seeing = replace(preset("push-pixels-asymmetric"), eval=often)
     frozen = replace(seeing.agent.vision, encoder_gradient="none", aux_weight=0.0)
-    frozen = replace(seeing.agent, sight=frozen)
+    frozen = replace(seeing.agent, vision=frozen)
     blind = replace(brief, agent=replace(push.agent, explore=still, alpha=1e-6))
     return {
         "reach": Recipe("reach", ours(longer)),

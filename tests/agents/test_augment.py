@@ -57,7 +57,7 @@ def test_draws_fill_their_range(rng: torch.Generator) -> None:
 
 
 def test_both_are_a_shift_and_then_a_change_of_colors(rng: torch.Generator) -> None:
-    augment, pixels = augmentation("shift+colour"), _pixels(rng)
+    augment, pixels = augmentation("shift+color"), _pixels(rng)
     drawn = augment.draw(5, rng)[1]
     shifted = random_shift(pixels, drawn[:, :2].long(), 4)
     expected = _apply(augmentation("color"), shifted, drawn[:, 2:])

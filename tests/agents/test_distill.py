@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.agents.test_vision import agent as seeing
-from tests.agents.test_vision import pictures
 from torch import Tensor
 
 from puckrl.agents.distill import Distill
 from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.sac import Sac
 from tests.agents import small
+from tests.agents.test_vision import agent as seeing
+from tests.agents.test_vision import pictures
 
 NOTHING_RANDOM = ExploreCfg(random_share=0.0, explorer_share=0.0)
 

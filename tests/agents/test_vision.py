@@ -329,7 +329,7 @@ def test_a_restored_agent_continues_bit_for_bit(
         assert torch.equal(value, two.tensors()[name]), name
 
 
-@pytest.mark.parametrize("augment", ["shift", "shift+colour"])
+@pytest.mark.parametrize("augment", ["shift", "shift+color"])
 def test_a_compiled_round_equals_the_eager_one(
     augment: str, rng: torch.Generator
 ) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.agents.test_vision import agent as seeing
-from tests.agents.test_vision import batch
 
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.weight_average import WeightAverage
 from tests.agents import small
+from tests.agents.test_vision import agent as seeing
+from tests.agents.test_vision import batch
 
 
 def means(share: float, values: list[float]) -> list[float]:
@@ -67,4 +67,4 @@ def test_who_is_judged_looks_with_mean_weights(rng: torch.Generator) -> None:
     before = agent.act(obs, explore=False)
     agent.average.means["eyes"].mul_(0.5)
     assert not torch.equal(agent.act(obs, explore=False), before)
-    assert set(small.sac().kept.means) == {"actor"}
+    assert set(small.sac().average.means) == {"actor"}

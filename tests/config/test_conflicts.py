@@ -25,7 +25,7 @@ def levels(cfg: RunCfg) -> dict[str, str]:
 
 def sight(cfg: RunCfg, **changes: Any) -> RunCfg:
     seen = replace(cfg.agent.vision, **changes)
-    return replace(cfg, agent=replace(cfg.agent, sight=seen))
+    return replace(cfg, agent=replace(cfg.agent, vision=seen))
 
 
 PIXELS = preset("push-pixels")
@@ -84,7 +84,7 @@ SYMMETRIC = preset("push-pixels-symmetric")
         (PIXELS, "note", "thrown away"),
         (preset("push-pixels-lessons"), "note", "does not have it"),
         (sight(PIXELS, augment="shift"), "warning", "up to 0.25 of its range"),
-        (sight(PIXELS, augment="shift+colour"), "warning", "up to 0.25 of its range"),
+        (sight(PIXELS, augment="shift+color"), "warning", "up to 0.25 of its range"),
         (preset("push-pixels-lessons-nature"), "warning", "one cell in 8 pixels"),
         (
             replace(PIXELS, loop=replace(PIXELS.loop, update_ratio=0.01)),

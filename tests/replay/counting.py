@@ -119,7 +119,7 @@ class CountingWorlds:
         length = self._elapsed(world) - failed
         if length:
             episode = Episode(world, self.number[world], self.first[world], length)
-            self.average.append(episode)
+            self.kept.append(episode)
         self.counter[world] += 1
         self.number[world] += 1
         self.first[world] = self.counter[world]

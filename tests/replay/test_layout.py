@@ -12,8 +12,8 @@ from puckrl.core.types import PixelSpace, Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.layout import (
     bytes_per_episode,
-    bytes_per_stack,
     bytes_per_sample,
+    bytes_per_stack,
     bytes_per_transition,
 )
 from tests.replay.counting import SEEING, SPACES, CountingWorlds, reward, terminated

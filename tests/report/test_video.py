@@ -61,7 +61,9 @@ def test_what_the_policy_sees_stands_beside_each_world(tmp_path: Path) -> None:
         return torch.full((1, 3, 2), 0.5)
 
     path = tmp_path / "a.mp4"
-    record(env, Still(), path, episodes=1, size=(40, 32), keypoints=keypoints, device=CPU)
+    record(
+        env, Still(), path, episodes=1, size=(40, 32), keypoints=keypoints, device=CPU
+    )
     # the world, a seam, two pictures of 16 x 20 at twice their size, margins and frame
     meta = next(imageio_ffmpeg.read_frames(str(path)))
     assert meta["size"] == (40 + 4 + 2 * 40 + 12, 32 + 12)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.runner.test_session import TINY, rows
 
 from puckrl.agents.distill import DistillCfg
 from puckrl.config.run_cfg import BudgetCfg, RunCfg
@@ -14,6 +13,7 @@ from puckrl.runner import session
 from puckrl.runner.run_folder import RunFolder
 from puckrl.training.checkpoint import Snapshot, read_state
 from tests.pair import as_pair
+from tests.runner.test_session import TINY, rows
 
 # 4 worlds, 2 for each process
 CFG = replace(

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from tests.runner.test_session import limited
-
 from puckrl.study.trial import trial
+from tests.runner.test_session import limited
 
 
 def test_a_trial_leaves_numbers_and_what_is_kept(tmp_path: Path) -> None:

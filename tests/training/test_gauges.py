@@ -274,7 +274,9 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
         vision.goals.scale.fill_(2.0)
     found = measure([EncoderGauge(vision, replay, straight)])
     assert set(found) <= set(METRICS)
-    assert "probe/goal_prediction_error_m" not in measure([EncoderGauge(vision, replay)])
+    assert "probe/goal_prediction_error_m" not in measure(
+        [EncoderGauge(vision, replay)]
+    )
     if sees:
         assert found["probe/goal_prediction_error_m"] == pytest.approx(0.1, abs=1e-6)
         assert found["probe/position_r2"] > 0.99

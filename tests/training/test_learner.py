@@ -12,7 +12,7 @@ from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.clock import Ratio
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
-from puckrl.replay.layout import bytes_per_stack, bytes_per_sample
+from puckrl.replay.layout import bytes_per_sample, bytes_per_stack
 from puckrl.training.learner import Learner
 from tests.replay.counting import (
     HORIZON,

@@ -60,7 +60,10 @@ def test_it_ends_a_run_only_when_asked(mode: StopMode, reason: str | None) -> No
 
 def test_a_resumed_watch_knows_the_past() -> None:
     every = rows(RISING)
-    whole, parted = LiveDoctor(PUSH, "auto", []), LiveDoctor(PUSH, "auto", [], every[:20])
+    whole, parted = (
+        LiveDoctor(PUSH, "auto", []),
+        LiveDoctor(PUSH, "auto", [], every[:20]),
+    )
     for row in every:
         whole.write(row)
     for row in every[20:]:

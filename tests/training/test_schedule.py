@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.runner.test_session import TINY
 from torch import Tensor
 
 from puckrl.config.presets import preset
@@ -15,6 +14,7 @@ from puckrl.core.runtime import torch_threads
 from puckrl.core.stream import SideStream
 from puckrl.core.types import Batch, Obs
 from puckrl.runner.build import Parts, build
+from tests.runner.test_session import TINY
 
 STEPS = 5  # of every world in a turn: ten turns are an episode
 OWED = 10  # updates a turn: five rounds, one in each control step

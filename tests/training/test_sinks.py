@@ -39,7 +39,10 @@ def write(path: Path, rows: list[Row]) -> None:
 def test_live_offline_and_resumed_say_the_same(tmp_path: Path) -> None:
     rows, path = sick_rows(), tmp_path / "metrics.jsonl"
     write(path, rows)
-    live, resumed = LiveDoctor(PUSH, "auto", []), LiveDoctor(PUSH, "auto", [], read_rows(path))
+    live, resumed = (
+        LiveDoctor(PUSH, "auto", []),
+        LiveDoctor(PUSH, "auto", [], read_rows(path)),
+    )
     for row in rows:
         live.write(row)
     resumed.write({"env_steps": 30_000, "eval/success": 0.0625})

@@ -85,7 +85,9 @@ class ActorCritic(ABC):
         }
         """Everything that sees vectors and learns, by name."""
         seeing = {"eyes": self.eyes.vector} if self.looks.actor.features else {}
-        self.average = WeightAverage(cfg.average_share, {"actor": self.actor.vector, **seeing})
+        self.average = WeightAverage(
+            cfg.average_share, {"actor": self.actor.vector, **seeing}
+        )
         """The policy that is judged."""
         self.round: Branch = self._round
         """One round; whoever builds the agent may replace it by a compiled one."""

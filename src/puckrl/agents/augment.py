@@ -12,7 +12,7 @@ from torch import Tensor
 from puckrl.core.types import Obs
 from puckrl.nets.augment import color_jitter, random_shift
 
-AugmentKind = Literal["none", "shift", "color", "shift+colour"]
+AugmentKind = Literal["none", "shift", "color", "shift+color"]
 SHIFT_PX = 4
 """Largest random shift, in pixels."""
 GAIN, OFFSET = 0.2, 20.0
@@ -114,7 +114,7 @@ def augmentation(kind: AugmentKind) -> Augment:
             return Shift()
         case "color":
             return Color()
-        case "shift+colour":
+        case "shift+color":
             return Both()
         case _:
             assert_never(kind)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import ActorLoss, Metrics, Branch, descend
+from puckrl.agents.actor_critic import ActorLoss, Branch, Metrics, descend
 from puckrl.agents.adam import Adam
 from puckrl.agents.networks import make_actor
 from puckrl.agents.sac import Sac, SacCfg, squashed_gaussian

@@ -3,7 +3,13 @@
 import torch
 
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.vision import PixelFeatures, VisionRouting, Network, NoPixelFeatures, look
+from puckrl.agents.vision import (
+    Network,
+    NoPixelFeatures,
+    PixelFeatures,
+    VisionRouting,
+    look,
+)
 from puckrl.core.types import Spaces
 from puckrl.nets.actors import Actor
 from puckrl.nets.critics import Critic

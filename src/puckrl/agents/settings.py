@@ -54,7 +54,7 @@ class AgentCfg:
     desired_goal; usual lists and sizes: puck list --sensors."""
     critic_sensors: tuple[str, ...] = FULL_STATE
     """What the critics see."""
-    sight: VisionCfg = field(default_factory=VisionCfg)
+    vision: VisionCfg = field(default_factory=VisionCfg)
     """How pixels are seen, where somebody sees them."""
     precision: Precision = "bf16"
     """Of the hidden layers' products; parameters, sums and losses are float32."""

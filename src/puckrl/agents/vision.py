@@ -54,7 +54,7 @@ class VisionCfg:
     """Tell whoever sees the features the guess besides, and the way from it to the goal."""
     augment: AugmentKind = "none"
     """Random changes, drawn for observation and next one apart: none; shift, by up to 4
-    pixels (DrQ); color, gains and brightness; shift+colour."""
+    pixels (DrQ); color, gains and brightness; shift+color."""
 
 
 class VisionTrainer:
@@ -194,7 +194,10 @@ def look(
         aux["actor"] = 0.0  # it counts once for every encoder
     for name, sight in through.items():
         sight.guesses |= bool(cfg.aux_weight and taught[name])
-    eyes = {name: PixelFeatures(f"{name}.eyes", through[name], cfg, aux[name]) for name in sees}
+    eyes = {
+        name: PixelFeatures(f"{name}.eyes", through[name], cfg, aux[name])
+        for name in sees
+    }
     nothing = NoPixelFeatures(device)
     return VisionRouting(
         actor=eyes.get("actor", nothing),

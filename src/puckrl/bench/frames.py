@@ -60,7 +60,9 @@ def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
     rng = generator(0, "bench", _CPU)
     ways = {"SB3 DictReplayBuffer": partial(theirs.sample, cfg.batch_size)}
     for place, ring in rings.items():
-        ways[f"EpisodeReplayBuffer, {place}"] = partial(ring.sample, cfg.batch_size, rng)
+        ways[f"EpisodeReplayBuffer, {place}"] = partial(
+            ring.sample, cfg.batch_size, rng
+        )
 
     def repeat(way: partial[object]) -> int:
         for _ in range(cfg.batches):
@@ -98,10 +100,14 @@ def _episodes(spaces: Spaces, count: int) -> Iterator[Obs]:
         yield {**vectors, "frame": frame}
 
 
-def _filled_ring(task: Task, spaces: Spaces, count: int, place: Place) -> EpisodeReplayBuffer:
+def _filled_ring(
+    task: Task, spaces: Spaces, count: int, place: Place
+) -> EpisodeReplayBuffer:
     """Our memory with ``count`` episodes in it."""
     memory = ReplayCfg(capacity=count * spaces.horizon, frames_on=place)
-    ring = EpisodeReplayBuffer(memory, spaces, 1, task.reward, task.terminated, _CPU, _CPU)
+    ring = EpisodeReplayBuffer(
+        memory, spaces, 1, task.reward, task.terminated, _CPU, _CPU
+    )
     never = torch.zeros(1, dtype=torch.bool)
     for episode in _episodes(spaces, count):
         times = range(spaces.horizon + 1)

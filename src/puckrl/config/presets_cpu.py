@@ -150,7 +150,7 @@ _REACH_PIXELS = replace(
         explore=REACH.agent.explore,
         student_batch=128,
         actor_sensors=MODES["pixels-no-proprio"],
-        sight=PUSH_PIXELS.agent.vision,
+        vision=PUSH_PIXELS.agent.vision,
     ),
     loop=replace(REACH.loop, compile=True),
     replay=ReplayCfg(capacity=100_000),
@@ -201,7 +201,9 @@ LESSONS = replace(
 def _control(name: str, sight: VisionCfg, sensors: tuple[str, ...] = ()) -> RunCfg:
     """The lessons' run with one thing changed."""
     seen = sensors or MODES["pixels-goal-both"]
-    agent = replace(LESSONS.agent, sight=sight, actor_sensors=seen, critic_sensors=seen)
+    agent = replace(
+        LESSONS.agent, vision=sight, actor_sensors=seen, critic_sensors=seen
+    )
     return replace(LESSONS, preset=f"{LESSONS.preset}-{name}", agent=agent)
 
 

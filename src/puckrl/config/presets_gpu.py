@@ -50,7 +50,7 @@ def _larger(cfg: RunCfg) -> RunCfg:
     sight = cfg.agent.vision
     sight = replace(sight, encoder=replace(sight.encoder, channels=32))
     pixels = replace(cfg.pixels, height=64, width=64)
-    return replace(cfg, pixels=pixels, agent=replace(cfg.agent, sight=sight))
+    return replace(cfg, pixels=pixels, agent=replace(cfg.agent, vision=sight))
 
 
 # A hit decides everything, so what is learned of it must be precise: wider networks,

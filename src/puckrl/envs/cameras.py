@@ -17,7 +17,7 @@ from torch import Tensor
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, PixelSpace
 from puckrl.envs.stack import FrameStack
-from puckrl.sim.randomize import RandomizeCfg, Randomiser
+from puckrl.sim.randomize import Randomiser, RandomizeCfg
 
 if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
     from puckrl.sim.camera import Camera

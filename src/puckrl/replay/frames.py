@@ -115,7 +115,9 @@ class FrameStore:
         planes = frames.view(len(step), -1, space.height, space.width)
         planes = planes.to(self._device)
         before = {"pixels": planes[:, : space.stacked_channels]}
-        return before, {"pixels": planes[:, space.channels :]} if needs_next_pixels else {}
+        return before, {
+            "pixels": planes[:, space.channels :]
+        } if needs_next_pixels else {}
 
 
 def make_frames(

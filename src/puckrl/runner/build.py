@@ -41,7 +41,7 @@ from puckrl.training.gauges import (
 )
 from puckrl.training.learner import Learner
 from puckrl.training.rollout import Collector
-from puckrl.training.schedule import Sequential, Overlapped, Schedule
+from puckrl.training.schedule import Overlapped, Schedule, Sequential
 
 log = logging.getLogger(__name__)
 

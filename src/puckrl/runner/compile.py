@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import ActorCritic, Metrics, Branch
+from puckrl.agents.actor_critic import ActorCritic, Branch, Metrics
 from puckrl.core import team
 from puckrl.core.capture import Captured
 from puckrl.core.runtime import has_compiler

@@ -36,7 +36,7 @@ from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.loop import Limits, Progress, Stop, train
 from puckrl.training.rollout import Evaluation, evaluate
 from puckrl.training.schedule import Say
-from puckrl.training.sinks import MultiSink, JsonLines, Sink, TensorBoard
+from puckrl.training.sinks import JsonLines, MultiSink, Sink, TensorBoard
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +226,13 @@ def _train_along(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     with _interruptible(lambda doing: None):  # the first process hears of it, too
         _train(
-            cfg, parts, progress, checkpoints, MultiSink([]), lambda doing: None, lambda: None
+            cfg,
+            parts,
+            progress,
+            checkpoints,
+            MultiSink([]),
+            lambda doing: None,
+            lambda: None,
         )
     snapshot.save(checkpoints, parts, progress)
 

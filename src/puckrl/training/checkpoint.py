@@ -85,7 +85,10 @@ class Checkpoints:
         return sorted(self.folder.glob("snapshot-*.json"))
 
     def save(
-        self, tensors: dict[str, Tensor], scalars: dict[str, Any], replay: EpisodeReplayBuffer
+        self,
+        tensors: dict[str, Tensor],
+        scalars: dict[str, Any],
+        replay: EpisodeReplayBuffer,
     ) -> None:
         """Write one snapshot; only episodes that no earlier one holds are written.
 
@@ -184,7 +187,9 @@ class Checkpoints:
                 newer.unlink()
         self._serial = _serial(path)
 
-    def _load(self, path: Path, replay: EpisodeReplayBuffer, *, lenient: bool) -> Snapshot:
+    def _load(
+        self, path: Path, replay: EpisodeReplayBuffer, *, lenient: bool
+    ) -> Snapshot:
         body = _body(path)
         tensors = self._read(_File(**body["state"]))
         chunks = [

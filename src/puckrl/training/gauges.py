@@ -98,7 +98,10 @@ class ValueGauge:
     """
 
     def __init__(
-        self, agent: ActorCritic, replay: EpisodeReplayBuffer, distance_fn: GoalFn = straight
+        self,
+        agent: ActorCritic,
+        replay: EpisodeReplayBuffer,
+        distance_fn: GoalFn = straight,
     ) -> None:
         self._agent, self._replay = agent, replay
         self._distance = distance_fn
@@ -194,7 +197,10 @@ class EncoderGauge:
     """
 
     def __init__(
-        self, vision: Vision, replay: EpisodeReplayBuffer, distance_fn: GoalFn | None = None
+        self,
+        vision: Vision,
+        replay: EpisodeReplayBuffer,
+        distance_fn: GoalFn | None = None,
     ) -> None:
         self._vision, self._replay = vision, replay
         self._distance = distance_fn

@@ -13,7 +13,7 @@ from puckrl.core.clock import Ratio
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Batch
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.replay.layout import bytes_per_stack, bytes_per_sample
+from puckrl.replay.layout import bytes_per_sample, bytes_per_stack
 from puckrl.training.rollout import Policy
 
 _ROUNDS_AT_ONCE = 16

@@ -62,7 +62,9 @@ class Collector:
         device: where the policy lives.
     """
 
-    def __init__(self, env: GoalEnv, replay: EpisodeReplayBuffer, device: torch.device) -> None:
+    def __init__(
+        self, env: GoalEnv, replay: EpisodeReplayBuffer, device: torch.device
+    ) -> None:
         self.env, self.replay, self.device = env, replay, device
         self.obs: Obs | None = None
         self._newest: list[tuple[int, int]] = []  # episodes and wins of each stretch

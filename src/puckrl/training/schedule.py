@@ -128,7 +128,9 @@ class Overlapped:
         self._side.begin()
 
 
-def compile_first(learner: Learner, rounds: PendingUpdates, clock: Clock, say: Say) -> None:
+def compile_first(
+    learner: Learner, rounds: PendingUpdates, clock: Clock, say: Say
+) -> None:
     """The round that compiles, apart from the others: its time is no learning."""
     if rounds.left and not learner.ready:
         say("compiling")

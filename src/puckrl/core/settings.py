@@ -1,0 +1,43 @@
+"""What a setting may be, and what it decides: said on the field itself.
+
+    seed: Annotated[int, Bounds(0, 2**62, "0 or more, below 2^62"), NOT_HASHED] = 0
+
+``config/`` walks the fields and reads these notes; no list of names is kept anywhere.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An interval of legal numbers; of a tuple, what each of its numbers may be."""
+
+    low: float
+    """Minimum."""
+    high: float
+    """Maximum."""
+    words: str
+    """What is legal, for people."""
+
+    def allows(self, value: float) -> bool:
+        """Return whether a number lies inside; NaN never does."""
+        return self.low <= value <= self.high
+
+
+class Mark(Enum):
+    """What else ``config/`` must know of a setting, or of a whole section."""
+
+    NOT_HASHED = "does not decide what is learned, but for noise"
+    PER_PROCESS = "is divided among the processes that train together"
+
+
+NOT_HASHED, PER_PROCESS = Mark.NOT_HASHED, Mark.PER_PROCESS
+
+_MAX = 2**40  # beyond, whatever is counted overflows something
+COUNT = Bounds(1, _MAX, "a whole number from 1 on")
+NON_NEGATIVE = Bounds(0, _MAX, "0 or more")
+POSITIVE = Bounds(math.ulp(0.0), 1e12, "above 0")
+SHARE = Bounds(0.0, 1.0, "from 0 to 1")
+FRACTION = Bounds(math.ulp(0.0), 1.0, "above 0, at most 1")
