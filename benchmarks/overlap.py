@@ -23,7 +23,7 @@ from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.runtime import torch_threads
 from puckrl.report.tables import Row, manifest, write_table
 from puckrl.runner.build import Parts, build
-from puckrl.training.rollout import Collector
+from puckrl.training.collect import Collector
 
 TABLE = Path("results/overlap.csv")
 LEAST_S = 8.0
@@ -41,7 +41,7 @@ def per_second(work: Callable[[], int]) -> float:
 
 def steps(collector: Collector, parts: Parts) -> Callable[[], int]:
     """Some env steps of the present policy; how many."""
-    return lambda: collector.collect(parts.agent, STEPS).env_steps
+    return lambda: collector.collect(parts.agent.behavior, STEPS).env_steps
 
 
 def measure(cfg: RunCfg) -> list[Row]:
@@ -58,7 +58,7 @@ def measure(cfg: RunCfg) -> list[Row]:
 
         def collect() -> None:
             while not beside.is_set():
-                both[0] += lone.collect(parts.agent, STEPS).env_steps
+                both[0] += lone.collect(parts.agent.behavior, STEPS).env_steps
 
         thread = threading.Thread(target=collect)
         start = time.perf_counter()

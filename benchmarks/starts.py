@@ -37,10 +37,10 @@ def begin(name: str, started: float) -> Row:
     """
     parts = build(preset(name))
     with torch_threads(1):
-        parts.collector.collect(parts.learner.policy, 1)
+        parts.collector.collect(parts.learner.behavior, 1)
         first_step_s = time.time() - started
         while parts.learner.warming_up:
-            parts.collector.collect(parts.learner.policy, parts.env.spaces.horizon)
+            parts.collector.collect(parts.learner.behavior, parts.env.spaces.horizon)
     from puckrl.bench.parts import learn  # and, behind it, what only cameras need
 
     start = time.perf_counter()

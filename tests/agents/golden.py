@@ -25,7 +25,7 @@ _ROUNDS = 3
 
 def numbers(agent: ActorCritic) -> dict[str, float]:
     """Metrics of the third round and sums of what it left behind."""
-    agent.observe(small.obs(64, torch.Generator().manual_seed(1)))
+    agent.update_normalizers(small.obs(64, torch.Generator().manual_seed(1)))
     found = {k: v.item() for k, v in small.learn(agent, _ROUNDS).items()}
     for name, value in agent.tensors().items():
         if value.is_floating_point():

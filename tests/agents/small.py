@@ -70,5 +70,5 @@ def learn(agent: ActorCritic, rounds: int, seed: int = 0) -> dict[str, torch.Ten
     rng = torch.Generator().manual_seed(seed)
     metrics: dict[str, torch.Tensor] = {}
     for _ in range(rounds):
-        metrics = agent.update(batch(agent.transitions_per_round, rng))
+        metrics = agent.update(batch(agent.batch_spec.transitions, rng))
     return metrics

@@ -57,7 +57,7 @@ def test_the_actor_moves_once_per_delay_updates_of_the_critics(
 ) -> None:
     agent = small.AGENTS[kind](actor_delay=delay)
     assert agent.updates_per_round == delay
-    assert agent.transitions_per_round == delay * 8
+    assert agent.batch_spec.transitions == delay * 8
     small.learn(agent, 3)
     assert agent.critic_adam.steps == 3 * delay
     assert agent.actor_adam.steps == 3
@@ -75,7 +75,7 @@ def test_each_network_sees_its_own_sensors(kind: str, rng: torch.Generator) -> N
     obs, action = small.obs(4, rng), torch.zeros(4, 3)
     other = {**obs, "state": obs["state"].clone()}
     other["state"][:, 2:] += 1.0  # beyond proprio
-    assert torch.equal(agent.mean_action(obs), agent.mean_action(other))
+    assert torch.equal(agent.policy.mode(obs), agent.policy.mode(other))
     q, other_q = (agent.critic.module(o, action) for o in (obs, other))
     assert not torch.equal(q, other_q)
 
@@ -96,9 +96,11 @@ def test_actions_lie_in_the_box_and_repeat_without_exploration(
 ) -> None:
     agent = small.AGENTS[kind](explore=ExploreCfg(sigma=3.0))
     obs = small.obs(500, rng)
-    assert agent.act(obs, explore=True).abs().max() <= 1.0
-    assert torch.equal(agent.act(obs, explore=False), agent.act(obs, explore=False))
-    assert agent.act(obs, explore=False).shape == (500, 3)
+    assert agent.behavior.act(obs, explore=True).abs().max() <= 1.0
+    assert torch.equal(
+        agent.averaged.act(obs, explore=False), agent.averaged.act(obs, explore=False)
+    )
+    assert agent.averaged.act(obs, explore=False).shape == (500, 3)
 
 
 @every
@@ -110,7 +112,9 @@ def test_same_seed_twice_is_equal_bit_for_bit(kind: str, rng: torch.Generator) -
         small.learn(agent, 3)
     for name, value in one.tensors().items():
         assert torch.equal(value, two.tensors()[name]), name
-    assert torch.equal(one.act(obs, explore=True), two.act(obs, explore=True))
+    assert torch.equal(
+        one.behavior.act(obs, explore=True), two.behavior.act(obs, explore=True)
+    )
     assert not torch.equal(one.actor.vector, other.actor.vector)
 
 
@@ -128,7 +132,7 @@ def test_a_restored_agent_continues_bit_for_bit(
 ) -> None:
     settings = {"target_noise": 0.2} if kind == "td3" else {"tune_alpha": True}
     agent = small.AGENTS[kind](seed=0, **settings)
-    agent.observe(small.obs(100, rng))
+    agent.update_normalizers(small.obs(100, rng))
     small.learn(agent, 3)
     saved = {name: value.clone() for name, value in agent.tensors().items()}
     streams = {name: g.get_state() for name, g in agent.generators().items()}
@@ -138,12 +142,14 @@ def test_a_restored_agent_continues_bit_for_bit(
     for name, stream in restored.generators().items():
         stream.set_state(streams[name])
     for each in (agent, restored):
-        each.observe(small.obs(50, torch.Generator().manual_seed(5)))
+        each.update_normalizers(small.obs(50, torch.Generator().manual_seed(5)))
         small.learn(each, 3, seed=2)
     for name, value in agent.tensors().items():
         assert torch.equal(value, restored.tensors()[name]), name
     obs = small.obs(16, rng)
-    assert torch.equal(agent.act(obs, explore=True), restored.act(obs, explore=True))
+    assert torch.equal(
+        agent.behavior.act(obs, explore=True), restored.behavior.act(obs, explore=True)
+    )
 
 
 @every

@@ -9,9 +9,10 @@ from torch import Tensor
 from puckrl.agents.distill import Distill
 from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.sac import Sac
+from puckrl.core.types import Obs
 from tests.agents import small
 from tests.agents.test_vision import agent as seeing
-from tests.agents.test_vision import pictures
+from tests.agents.test_vision import with_pixels
 
 NOTHING_RANDOM = ExploreCfg(random_share=0.0, explorer_share=0.0)
 
@@ -22,7 +23,7 @@ def twins(**settings: Any) -> tuple[Sac, Distill]:
     shared = sac.tensors()
     for name, value in distill.tensors().items():
         source = name.replace("teacher", "actor", 1)
-        if not name.startswith(("actor", "kept")):
+        if not name.startswith(("actor", "average")):
             value.copy_(shared[source])
     return sac, distill
 
@@ -72,8 +73,8 @@ def test_the_order_of_the_strands_does_not_matter(
     )
     assert isinstance(one, Distill)
     batch = thrifty(one, rng)
-    noise = torch.randn(2, one.transitions_per_round, 3, generator=rng)
-    changes = one.augment.draw(one.seen_per_round, rng)
+    noise = torch.randn(2, one.batch_spec.transitions, 3, generator=rng)
+    changes = one.augment.draw(one.batch_spec.num_pixels, rng)
     found = [
         {name: x for s in branches for name, x in s(batch, noise, changes).items()}
         for branches in (one.branches(), reversed(two.branches()))
@@ -94,7 +95,7 @@ def test_imitation_ends_at_the_teacher(rng: torch.Generator) -> None:
     assert last < first / 100
     seen = {name: value[-8:] for name, value in batch.obs.items()}
     wanted = torch.tanh(agent.teacher.module(seen).chunk(2, dim=-1)[0])
-    torch.testing.assert_close(agent.mean_action(seen), wanted, atol=0.05, rtol=0)
+    torch.testing.assert_close(agent.policy.mode(seen), wanted, atol=0.05, rtol=0)
 
 
 def test_what_acts_is_a_running_mean_of_the_policy(rng: torch.Generator) -> None:
@@ -104,7 +105,13 @@ def test_what_acts_is_a_running_mean_of_the_policy(rng: torch.Generator) -> None
     mean = 0.75 * begin + 0.25 * agent.actor.vector
     torch.testing.assert_close(agent.actor_target, mean)
     expected = torch.tanh(agent.actor(mean, obs))
-    torch.testing.assert_close(agent.mean_action(obs), expected)
+    torch.testing.assert_close(agent.policy.mode(obs), expected)
+
+
+def explored(agent: Distill, obs: Obs, noise: Tensor) -> Tensor:
+    """Return what the behavior policy does with this noise."""
+    agent.explorer.noise = lambda count: noise
+    return agent.behavior.act(obs, explore=True)
 
 
 @pytest.mark.parametrize(("share", "students"), [(0.0, 8), (0.25, 6), (1.0, 0)])
@@ -117,20 +124,20 @@ def test_the_teacher_plays_in_the_last_worlds(
     changed["state"][:, 2:] += 1.0  # seen by the teacher only
     with torch.no_grad():
         mean, log_std = agent.teacher.module(obs).chunk(2, dim=-1)
-    assert torch.equal(agent.mean_action(obs), agent.mean_action(changed))
-    still = agent.noisy_action(obs, torch.zeros(8, 3))
-    assert torch.equal(still[:students], agent.mean_action(obs)[:students])
+    assert torch.equal(agent.policy.mode(obs), agent.policy.mode(changed))
+    still = explored(agent, obs, torch.zeros(8, 3))
+    assert torch.equal(still[:students], agent.policy.mode(obs)[:students])
     assert torch.equal(still[students:], torch.tanh(mean)[students:])
-    moved = torch.atanh(agent.noisy_action(obs, torch.ones(8, 3))) - torch.atanh(still)
+    moved = torch.atanh(explored(agent, obs, torch.ones(8, 3))) - torch.atanh(still)
     torch.testing.assert_close(moved, log_std.exp(), atol=1e-3, rtol=1e-3)
 
 
 def test_imitation_alone_teaches_the_encoder(rng: torch.Generator) -> None:
     agent = seeing("distill", student_batch=4, critics=2)
     assert isinstance(agent, Distill)
-    assert agent.seen_per_round == 4
+    assert agent.batch_spec.num_pixels == 4
     before = {name: value.clone() for name, value in agent.tensors().items()}
-    agent._update_critic(pictures(small.batch(8, rng), rng), torch.zeros(8))
+    agent._update_critic(with_pixels(small.batch(8, rng), rng), torch.zeros(8))
     assert changed(agent, before) == {"critic"}
     imitate, learn = agent.branches()
     work = (thrifty(agent, rng), torch.zeros(2, 16, 3), torch.zeros(2, 0))
@@ -138,17 +145,17 @@ def test_imitation_alone_teaches_the_encoder(rng: torch.Generator) -> None:
     assert changed(agent, before) == {"critic", "teacher"}
     agent.load(before)
     metrics = imitate(*work)
-    assert changed(agent, before) == {"actor", "actor_sight.online"}
+    assert changed(agent, before) == {"actor", "actor_vision.online"}
     assert {"train/aux_error", "train/actor_encoder_grad_norm"} <= set(metrics)
 
 
 def thrifty(agent: Distill, rng: torch.Generator) -> Any:
     """A batch with pictures before the last transitions, as the replay gives it."""
-    batch = small.batch(agent.transitions_per_round, rng)
-    pixels = pictures(batch, rng).obs["pixels"][-agent.seen_per_round :]
+    batch = small.batch(agent.batch_spec.transitions, rng)
+    pixels = with_pixels(batch, rng).obs["pixels"][-agent.batch_spec.num_pixels :]
     return batch._replace(obs={**batch.obs, "pixels": pixels})
 
 
 def changed(agent: Distill, before: dict[str, Tensor]) -> set[str]:
-    names = ("actor", "critic", "teacher", "actor_sight.online")
+    names = ("actor", "critic", "teacher", "actor_vision.online")
     return {n for n in names if not torch.equal(agent.tensors()[n], before[n])}

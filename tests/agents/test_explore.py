@@ -46,7 +46,10 @@ def test_explorers_are_the_first_worlds_and_always_random(rng: torch.Generator) 
 def test_an_agent_explores_by_its_configuration(rng: torch.Generator) -> None:
     agent = small.td3(explore=ExploreCfg(0.0, explorer_share=0.5, sigma=0.0))
     obs = small.obs(10, rng)
-    action, mean = agent.act(obs, explore=True), agent.act(obs, explore=False)
+    action, mean = (
+        agent.behavior.act(obs, explore=True),
+        agent.averaged.act(obs, explore=False),
+    )
     assert (action[:5].abs() == 1.0).all()
     assert torch.equal(action[5:], mean[5:])
-    assert (agent.random_action(obs).abs() == 1.0).all()
+    assert (agent.random.act(obs, explore=True).abs() == 1.0).all()

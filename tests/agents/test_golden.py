@@ -13,7 +13,9 @@ _RELATIVE, _ABSOLUTE = 1e-3, 1e-5
 
 @pytest.mark.parametrize("case", CASES)
 def test_golden(case: str) -> None:
-    expected = json.loads(path(case).read_text())
+    stored = json.loads(path(case).read_text())
+    # The files are as old as the numbers; since then one name has changed.
+    expected = {name.replace("kept.", "average."): x for name, x in stored.items()}
     assert numbers(CASES[case]()) == pytest.approx(
         expected, rel=_RELATIVE, abs=_ABSOLUTE
     )

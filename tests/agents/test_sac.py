@@ -60,11 +60,11 @@ def test_rounds_equal_plain_torch(
     settings: dict[str, Any], rng: torch.Generator
 ) -> None:
     agent = small.sac(**settings)
-    agent.observe(small.obs(200, rng))
+    agent.update_normalizers(small.obs(200, rng))
     plain = PlainSac(agent)
     for _ in range(10):
-        batch = small.batch(agent.transitions_per_round, rng)
-        noise = torch.randn(2, agent.transitions_per_round, 3, generator=rng)
+        batch = small.batch(agent.batch_spec.transitions, rng)
+        noise = torch.randn(2, agent.batch_spec.transitions, 3, generator=rng)
         with torch.no_grad():
             agent.round(batch, noise, small.NO_SHIFTS)
         plain.round(batch, noise)
@@ -103,7 +103,9 @@ def test_exploration_samples_the_policy(rng: torch.Generator) -> None:
     agent = small.sac(explore=ExploreCfg(0.0, explorer_share=0.0))
     one = {name: x.expand(20_000, -1) for name, x in small.obs(1, rng).items()}
     mean, log_std = agent.actor.module(one)[0].chunk(2)
-    raw = torch.atanh(agent.act(one, explore=True).double().clamp(-1 + 1e-9, 1 - 1e-9))
+    raw = torch.atanh(
+        agent.behavior.act(one, explore=True).double().clamp(-1 + 1e-9, 1 - 1e-9)
+    )
     torch.testing.assert_close(raw.mean(dim=0).float(), mean, atol=0.04, rtol=0)
     torch.testing.assert_close(
         raw.std(dim=0).float(), log_std.exp(), atol=0.03, rtol=0.03

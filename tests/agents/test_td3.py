@@ -28,11 +28,11 @@ def test_rounds_equal_plain_torch(
     settings: dict[str, Any], rng: torch.Generator
 ) -> None:
     agent = small.td3(**settings)
-    agent.observe(small.obs(200, rng))
+    agent.update_normalizers(small.obs(200, rng))
     plain, start = PlainTd3(agent), agent.actor.vector.clone()
     for _ in range(10):
-        batch = small.batch(agent.transitions_per_round, rng)
-        noise = torch.randn(2, agent.transitions_per_round, 3, generator=rng)
+        batch = small.batch(agent.batch_spec.transitions, rng)
+        noise = torch.randn(2, agent.batch_spec.transitions, 3, generator=rng)
         with torch.no_grad():
             agent.round(batch, noise, small.NO_SHIFTS)
         plain.round(batch, noise)
@@ -69,7 +69,7 @@ def test_exploration_is_gaussian_around_the_mean(rng: torch.Generator) -> None:
     agent = small.td3(explore=ExploreCfg(0.0, explorer_share=0.0, sigma=0.05))
     agent.actor.vector.mul_(0.1)  # small means: nothing is clipped
     obs = small.obs(20_000, rng)
-    noise = agent.act(obs, explore=True) - agent.mean_action(obs)
+    noise = agent.behavior.act(obs, explore=True) - agent.policy.mode(obs)
     # 60,000 draws: mean within 4 deviations, deviation within 2 %
     assert noise.mean().item() == pytest.approx(0.0, abs=4 * 0.05 / 60_000**0.5)
     assert noise.std().item() == pytest.approx(0.05, rel=0.02)

@@ -16,6 +16,7 @@ from puckrl.agents.td3 import Td3, Td3Cfg
 from puckrl.agents.vision import VisionCfg
 from puckrl.core.types import Batch, Obs, PixelSpace
 from puckrl.nets.encoders import EncoderCfg
+from puckrl.representation.goal_prediction import GoalPrediction
 from tests.agents import small
 
 SPACES = replace(small.SPACES, pixels=PixelSpace(16, 16, 3, stack=2))
@@ -24,14 +25,14 @@ both_agents = pytest.mark.parametrize("kind", ["td3", "sac"])
 
 
 def agent(kind: str = "td3", seed: int = 0, **settings: Any) -> ActorCritic:
-    """An agent whose actor, or whose networks, see small pictures."""
-    sight = {k: settings.pop(k) for k in list(settings) if hasattr(VisionCfg(), k)}
+    """An agent whose actor, or whose networks, see small images."""
+    vision = {k: settings.pop(k) for k in list(settings) if hasattr(VisionCfg(), k)}
     given = {
         "hidden": (16, 16),
         "batch_size": 8,
         "precision": "fp32",
         "actor_sensors": HONEST,
-        "sight": VisionCfg(encoder=EncoderCfg(channels=4), **sight),
+        "vision": VisionCfg(encoder=EncoderCfg(channels=4), **vision),
     } | settings
     if kind == "td3":
         return Td3(Td3Cfg(**given), SPACES, small.BOUNDS, seed, small.CPU)
@@ -40,7 +41,7 @@ def agent(kind: str = "td3", seed: int = 0, **settings: Any) -> ActorCritic:
     return Sac(SacCfg(**given), SPACES, small.BOUNDS, seed, small.CPU)
 
 
-def pictures(batch: Batch, rng: torch.Generator) -> Batch:
+def with_pixels(batch: Batch, rng: torch.Generator) -> Batch:
     """The batch with pixels."""
     shape = (len(batch.reward), 6, 16, 16)
 
@@ -52,11 +53,11 @@ def pictures(batch: Batch, rng: torch.Generator) -> Batch:
 
 
 def batch(count: int, rng: torch.Generator) -> Batch:
-    return pictures(small.batch(count, rng), rng)
+    return with_pixels(small.batch(count, rng), rng)
 
 
 def moved(agent: ActorCritic, before: dict[str, Tensor]) -> set[str]:
-    names = ("actor", "critic", *(n for n in before if n.endswith("sight.online")))
+    names = ("actor", "critic", *(n for n in before if n.endswith("vision.online")))
     return {n for n in names if not torch.equal(agent.tensors()[n], before[n])}
 
 
@@ -67,15 +68,15 @@ def copies(agent: ActorCritic) -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("gradient", "shared", "by_critic", "by_actor"),
     [
-        ("critic", True, {"sight.online"}, set()),
-        ("actor", True, set(), {"sight.online"}),
-        ("both", True, {"sight.online"}, {"sight.online"}),
-        ("guess", True, {"sight.online"}, set()),
+        ("critic", True, {"vision.online"}, set()),
+        ("actor", True, set(), {"vision.online"}),
+        ("both", True, {"vision.online"}, {"vision.online"}),
+        ("goal-prediction", True, {"vision.online"}, set()),
         ("none", True, set(), set()),
-        ("critic", False, {"critic_sight.online"}, set()),
-        ("actor", False, set(), {"actor_sight.online"}),
-        ("both", False, {"critic_sight.online"}, {"actor_sight.online"}),
-        ("guess", False, {"critic_sight.online"}, {"actor_sight.online"}),
+        ("critic", False, {"critic_vision.online"}, set()),
+        ("actor", False, set(), {"actor_vision.online"}),
+        ("both", False, {"critic_vision.online"}, {"actor_vision.online"}),
+        ("goal-prediction", False, {"critic_vision.online"}, {"actor_vision.online"}),
         ("none", False, set(), set()),
     ],
 )
@@ -105,12 +106,12 @@ def test_an_honest_actor_learns_to_see_while_its_critic_sees_the_state(
     kind: str, rng: torch.Generator
 ) -> None:
     made = agent(kind)
-    assert list(made.looks.sights) == ["actor_sight"]
+    assert list(made.routing.trainers) == ["actor_vision"]
     before = copies(made)
     made._update_critic(batch(8, rng), torch.zeros(8))
     assert moved(made, before) == {"critic"}
     metrics = made._update_actor(batch(8, rng).obs, torch.zeros(8, 3))
-    assert moved(made, before) == {"actor", "critic", "actor_sight.online"}
+    assert moved(made, before) == {"actor", "critic", "actor_vision.online"}
     assert {"train/aux_error", "train/actor_encoder_grad_norm"} <= set(metrics)
 
 
@@ -120,7 +121,7 @@ def test_the_critic_alone_may_look(rng: torch.Generator) -> None:
     )
     before = copies(made)
     made.update(batch(16, rng))
-    assert moved(made, before) == {"actor", "critic", "critic_sight.online"}
+    assert moved(made, before) == {"actor", "critic", "critic_vision.online"}
 
 
 @both_agents
@@ -131,11 +132,11 @@ def test_an_encoder_that_nobody_trains_stays_bit_for_bit(
     before = copies(made)
     for _ in range(3):
         made.update(batch(16, rng))
-    for name in ("actor_sight.online", "actor_sight.target"):
+    for name in ("actor_vision.online", "actor_vision.target"):
         assert torch.equal(made.tensors()[name], before[name])
 
 
-@pytest.mark.parametrize("gradient", ["critic", "actor", "both", "guess"])
+@pytest.mark.parametrize("gradient", ["critic", "actor", "both", "goal-prediction"])
 def test_the_auxiliary_loss_counts_once_per_encoder(
     gradient: str, rng: torch.Generator
 ) -> None:
@@ -149,13 +150,13 @@ def test_the_auxiliary_loss_counts_once_per_encoder(
         of_critic = made._update_critic(batch(8, rng), torch.zeros(8))
         of_actor = made._update_actor(batch(8, rng).obs, torch.zeros(8, 3))
         lessons = ["train/aux_error" in metrics for metrics in (of_critic, of_actor)]
-        separate = gradient in ("both", "guess") and not shared
+        separate = gradient in ("both", "goal-prediction") and not shared
         assert lessons == [gradient != "actor", gradient == "actor" or separate]
 
 
 def _features(made: ActorCritic, vector: Tensor, pixels: Tensor) -> tuple[Any, Any]:
-    (sight,) = made.looks.sights.values()
-    return functional_call(sight.vision, sight.flat.split(vector), (pixels,))
+    (trainer,) = made.routing.trainers.values()
+    return functional_call(trainer.vision, trainer.flat.split(vector), (pixels,))
 
 
 def _huber(off: Tensor) -> Tensor:
@@ -166,27 +167,30 @@ def _huber(off: Tensor) -> Tensor:
 def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
     """Honest TD3: the actor's loss plus the auxiliary one, by torch.autograd.grad."""
     made = agent(max_grad_norm=0.0, aux_weight=0.7, condition_on_prediction=True)
-    (sight,) = made.looks.sights.values()
-    made.observe(small.obs(100, rng))
+    (trainer,) = made.routing.trainers.values()
+    made.update_normalizers(small.obs(100, rng))
     obs = batch(8, rng).obs
-    vectors = [made.actor.vector.clone(), sight.vector.clone()]
+    vectors = [made.actor.vector.clone(), trainer.vector.clone()]
     actor, eyes = (v.requires_grad_() for v in vectors)
-    features, guess = _features(made, eyes, obs["pixels"])
-    mean, scale = sight.vision.goals.mean, sight.vision.goals.scale
+    features, prediction = _features(made, eyes, obs["pixels"])
+    objective = trainer.vision.objective
+    assert isinstance(objective, GoalPrediction)
+    goals = objective.goals
+    mean, scale = goals.mean, goals.scale
     wanted, goal = (
         ((obs[name] - mean) * scale).clamp(-5, 5)
         for name in ("achieved_goal", "desired_goal")
     )
-    told = guess.detach()  # the guess learns nothing from the actor
+    shown = prediction.detach()  # no gradient of the actor reaches the prediction
     seen = {
         **obs,
-        "actor.eyes": features,
-        "actor.eyes.told": torch.cat([told, goal - told], dim=-1),
+        "actor.features": features,
+        "actor.features.conditioned": torch.cat([shown, goal - shown], dim=-1),
     }
     action = torch.tanh(made.actor(actor, seen))
     q = made.critic(made.critic.vector, obs, action)
     loss = -q.mean() + made.cfg.action_l2 * (action**2).mean()
-    loss = loss + 0.7 * _huber(guess - wanted).mean()
+    loss = loss + 0.7 * _huber(prediction - wanted).mean()
     of_actor, of_eyes = torch.autograd.grad(loss, [actor, eyes])
     before = made.actor.vector.clone()
     with torch.no_grad():
@@ -199,28 +203,29 @@ def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "guessing"),
+    ("settings", "predicting"),
     [
-        ({}, {"sight"}),
+        ({}, {"vision"}),
         ({"aux_weight": 0.0}, set()),
         ({"encoder_gradient": "none"}, set()),
-        ({"encoder_gradient": "guess"}, {"sight"}),
-        ({"shared": False, "encoder_gradient": "critic"}, {"critic_sight"}),
+        ({"encoder_gradient": "goal-prediction"}, {"vision"}),
+        ({"shared": False, "encoder_gradient": "critic"}, {"critic_vision"}),
         (
             {"shared": False, "encoder_gradient": "both"},
-            {"actor_sight", "critic_sight"},
+            {"actor_vision", "critic_vision"},
         ),
     ],
 )
-def test_an_encoder_guesses_where_a_loss_teaches_it_to(
-    settings: dict[str, Any], guessing: set[str]
+def test_an_encoder_predicts_where_a_loss_trains_it_to(
+    settings: dict[str, Any], predicting: set[str]
 ) -> None:
-    sights = agent(actor_sensors=SEEING, critic_sensors=SEEING, **settings).looks.sights
-    assert {name for name, sight in sights.items() if sight.guesses} == guessing
+    made = agent(actor_sensors=SEEING, critic_sensors=SEEING, **settings)
+    trainers = made.routing.trainers
+    assert {name for name, own in trainers.items() if own.predicts} == predicting
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "conditioned"),
     [
         ({}, {"actor", "critic"}),
         ({"condition_on_prediction": False}, set()),
@@ -229,44 +234,49 @@ def test_an_encoder_guesses_where_a_loss_teaches_it_to(
         ({"shared": False, "encoder_gradient": "critic"}, {"critic"}),
     ],
 )
-def test_only_a_guess_that_is_taught_is_told(
-    settings: dict[str, Any], told: set[str]
+def test_only_a_trained_prediction_conditions_the_networks(
+    settings: dict[str, Any], conditioned: set[str]
 ) -> None:
     seeing = {"actor_sensors": SEEING, "critic_sensors": SEEING}
     made = agent(**seeing, **{"condition_on_prediction": True, **settings})
     plain = agent(**seeing, **{**settings, "condition_on_prediction": False})
     for name, (network, _) in made.networks.items():
         more = len(network.vector) - len(plain.networks[name][0].vector)
-        # the guess and the way from there, to each of 16 hidden units
-        assert more == (2 * SPACES.goal_dim * 16 if name in told else 0)
+        # the prediction and its offset to the goal, to each of 16 hidden units
+        assert more == (2 * SPACES.goal_dim * 16 if name in conditioned else 0)
 
 
-def test_an_encoder_that_learns_from_the_guess_ignores_the_critics(
+def test_an_encoder_trained_by_goal_prediction_ignores_the_critics(
     rng: torch.Generator,
 ) -> None:
     """Its gradient is that of the auxiliary loss, whatever the critics are taught."""
     made = agent(
-        encoder_gradient="guess",
+        encoder_gradient="goal-prediction",
         actor_sensors=SEEING,
         critic_sensors=SEEING,
         condition_on_prediction=True,
         max_grad_norm=0.0,
     )
-    sight = made.looks.sights["sight"]
-    made.observe(small.obs(100, rng))
+    trainer = made.routing.trainers["vision"]
+    made.update_normalizers(small.obs(100, rng))
     seen = batch(8, rng)
-    eyes = sight.vector.clone().requires_grad_()
-    _, guess = _features(made, eyes, seen.obs["pixels"])
-    mean, scale = sight.vision.goals.mean, sight.vision.goals.scale
+    eyes = trainer.vector.clone().requires_grad_()
+    _, prediction = _features(made, eyes, seen.obs["pixels"])
+    objective = trainer.vision.objective
+    assert isinstance(objective, GoalPrediction)
+    goals = objective.goals
+    mean, scale = goals.mean, goals.scale
     wanted = ((seen.obs["achieved_goal"] - mean) * scale).clamp(-5, 5)
-    (expected,) = torch.autograd.grad(_huber(guess - wanted).mean(), [eyes])
+    (expected,) = torch.autograd.grad(_huber(prediction - wanted).mean(), [eyes])
     with torch.no_grad():
         metrics = made._update_critic(seen, 100 * torch.ones(8))
     torch.testing.assert_close(
         metrics["train/critic_encoder_grad_norm"], expected.norm()
     )
     step = made.cfg.vision.lr * expected / (expected.abs() + 1e-8)
-    torch.testing.assert_close(sight.vector, eyes.detach() - step, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(
+        trainer.vector, eyes.detach() - step, atol=1e-6, rtol=1e-4
+    )
 
 
 def test_the_actors_loss_never_trains_through_what_the_critics_see(
@@ -279,11 +289,11 @@ def test_the_actors_loss_never_trains_through_what_the_critics_see(
         aux_weight=0.0,
         max_grad_norm=0.0,
     )
-    sight = made.looks.sights["sight"]
+    trainer = made.routing.trainers["vision"]
     obs = batch(8, rng).obs
-    eyes = sight.vector.clone().requires_grad_()
+    eyes = trainer.vector.clone().requires_grad_()
     features, _ = _features(made, eyes, obs["pixels"])
-    seen = {**obs, "actor.eyes": features, "critic.eyes": features.detach()}
+    seen = {**obs, "actor.features": features, "critic.features": features.detach()}
     action = torch.tanh(made.actor(made.actor.vector, seen))
     q = made.critic(made.critic.vector, seen, action)
     loss = -q.mean() + made.cfg.action_l2 * (action**2).mean()
@@ -299,14 +309,14 @@ def test_the_actors_loss_never_trains_through_what_the_critics_see(
 def test_targets_use_next_pixels_through_the_right_copy(
     kind: str, rng: torch.Generator
 ) -> None:
-    """TD3's next action comes from the slow encoder, SAC's from the present one."""
+    """TD3's next action comes from the target encoder, SAC's from the online one."""
     made = agent(kind)
-    (sight,) = made.looks.sights.values()
+    (trainer,) = made.routing.trainers.values()
     data, noise = batch(8, rng), torch.zeros(8, 3)
     before = made.target(data, noise)
-    sight.target.mul_(1.5)
+    trainer.target.mul_(1.5)
     after_slow = made.target(data, noise)
-    sight.vector.mul_(1.5)
+    trainer.vector.mul_(1.5)
     after_both = made.target(data, noise)
     assert torch.equal(before, after_slow) == (kind == "sac")
     assert torch.equal(after_slow, after_both) == (kind == "td3")
@@ -317,7 +327,7 @@ def test_a_restored_agent_continues_bit_for_bit(
     kind: str, rng: torch.Generator
 ) -> None:
     one, two = agent(kind, augment="shift"), agent(kind, seed=1, augment="shift")
-    one.observe(small.obs(100, rng))
+    one.update_normalizers(small.obs(100, rng))
     one.update(batch(16, rng))
     two.load(copies(one))
     for name, stream in two.generators().items():
@@ -334,9 +344,8 @@ def test_a_compiled_round_equals_the_eager_one(
     augment: str, rng: torch.Generator
 ) -> None:
     eager, compiled = agent("sac", augment=augment), agent("sac", augment=augment)
-    compiled.round = torch.compile(compiled.round, fullgraph=True)
     data = batch(16, rng)
     eager.update(data)
-    compiled.update(data)
+    compiled.update(data, torch.compile(compiled.round, fullgraph=True))
     for name, value in eager.tensors().items():
         torch.testing.assert_close(compiled.tensors()[name], value, msg=name)

@@ -15,11 +15,11 @@ from tests.agents.test_vision import batch
 def means(share: float, values: list[float]) -> list[float]:
     """The mean after each value that a parameter takes, which begins at 100."""
     vector, found = torch.tensor([100.0]), list[float]()
-    kept = WeightAverage(share, {"actor": vector})
+    average = WeightAverage(share, {"actor": vector})
     for value in values:
         vector.fill_(value)
-        kept.note()
-        found.append(kept.means["actor"].item())
+        average.update()
+        found.append(average.vectors["actor"].item())
     return found
 
 
@@ -44,27 +44,26 @@ def test_the_last_share_counts_most_however_long_the_run() -> None:
 
 
 @pytest.mark.parametrize("make", [small.td3, small.sac, small.distill])
-def test_who_is_judged_has_mean_weights(make: Callable[..., ActorCritic]) -> None:
+def test_the_judged_policy_has_mean_weights(make: Callable[..., ActorCritic]) -> None:
     agent, obs = make(average_share=0.5), small.obs(8, torch.Generator().manual_seed(0))
-    before = agent.act(obs, explore=False)
+    before = agent.averaged.act(obs, explore=False)
     seen = list[torch.Tensor]()
     for _ in range(2):
         small.learn(agent, 1)
         seen.append(agent.actor.vector.clone())
     mean = seen[0].lerp(seen[1], 1 / 1.5)
-    expected = agent.deterministic_action(mean, obs)
-    torch.testing.assert_close(agent.act(obs, explore=False), expected)
+    expected = torch.tanh(agent.actor(mean, obs)[:, :3])
+    torch.testing.assert_close(agent.averaged.act(obs, explore=False), expected)
     assert not torch.equal(expected, before)
-    assert not torch.equal(
-        expected, agent.deterministic_action(agent.actor.vector, obs)
-    )
+    newest = torch.tanh(agent.actor.module(obs)[:, :3])
+    assert not torch.equal(expected, newest)
 
 
-def test_who_is_judged_looks_with_mean_weights(rng: torch.Generator) -> None:
+def test_the_judged_policy_encodes_with_mean_weights(rng: torch.Generator) -> None:
     agent = seeing()
-    assert set(agent.average.means) == {"actor", "eyes"}
+    assert set(agent.average.vectors) == {"actor", "pixels"}
     obs = batch(4, rng).obs
-    before = agent.act(obs, explore=False)
-    agent.average.means["eyes"].mul_(0.5)
-    assert not torch.equal(agent.act(obs, explore=False), before)
-    assert set(small.sac().average.means) == {"actor"}
+    before = agent.averaged.act(obs, explore=False)
+    agent.average.vectors["pixels"].mul_(0.5)
+    assert not torch.equal(agent.averaged.act(obs, explore=False), before)
+    assert set(small.sac().average.vectors) == {"actor"}

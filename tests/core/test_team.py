@@ -50,7 +50,7 @@ def notes_of_a_process(folder: Path) -> None:
         rank = team.rank()
         x, y = (part.chunk(SIZE)[rank] for part in data())
         inputs = Normalizer(3)
-        inputs.note(x[: 3 - rank])  # not as many from each
+        inputs.update(x[: 3 - rank])  # not as many from each
         with pytest.raises(UserError, match="no"):
             team.from_first(refuse)
         notes = {
@@ -96,7 +96,7 @@ def test_two_halves_of_a_batch_are_one_batch(pair: list[dict[str, Any]]) -> None
 
 def test_normalizers_see_what_all_processes_see(pair: list[dict[str, Any]]) -> None:
     alone = Normalizer(3)
-    alone.note(data()[0][[0, 1, 2, 3, 4]])
+    alone.update(data()[0][[0, 1, 2, 3, 4]])
     for notes in pair:
         torch.testing.assert_close(notes["moments"], alone.moments)
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from puckrl.core.errors import UserError
-from puckrl.doctor.task_check import CheckReport, Row, check_task, render
+from puckrl.doctor.task_check import CheckReport, Measurement, check_task, render
 
 ROOT = Path(__file__).parent.parent.parent
 PUSHER = (ROOT / "examples/planar_pusher.py").read_text()
@@ -263,13 +263,13 @@ def test_an_unknown_task_lists_the_legal_ones() -> None:
     [(0.0, True), (0.5, True), (1.0, True), (1.001, False), (math.nan, False)],
 )
 def test_a_value_is_legal_within_closed_bounds(value: float, ok: bool) -> None:
-    assert Row("share", value, "", 0.0, 1.0).ok is ok
+    assert Measurement("share", value, "", 0.0, 1.0).ok is ok
 
 
 def test_the_table_shows_value_range_and_verdict() -> None:
     rows = (
-        Row("height", 0.3, "m", 0.42, 0.43),
-        Row("spread", 0.09, "m", 0.025, math.inf),
+        Measurement("height", 0.3, "m", 0.42, 0.43),
+        Measurement("spread", 0.09, "m", 0.025, math.inf),
     )
     console = Console(width=100)
     with console.capture() as capture:

@@ -10,8 +10,8 @@ from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.core.types import PixelSpace
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.envs.play import policy_obs
 from puckrl.runner.build import make_env
-from puckrl.training.rollout import to_device
 
 ROOT = Path(__file__).parents[2]
 TWO = PixelsCfg(viewpoints=("side", "corner"), height=24, width=32, stack=3)
@@ -28,7 +28,7 @@ def test_shapes_and_what_a_policy_gets() -> None:
     assert obs["frame"].shape == (2, 24, 32, 6)
     assert obs["pixels"].shape == (2, 18, 24, 32)
     assert obs["pixels"].dtype == obs["frame"].dtype == torch.uint8
-    given = to_device(obs, torch.device("cpu"))
+    given = policy_obs(obs, torch.device("cpu"))
     assert "frame" not in given
     assert given["pixels"].dtype == torch.uint8
     assert given["state"].dtype == torch.float32

@@ -34,7 +34,7 @@ def test_running_moments_equal_numpys_over_everything(rng: torch.Generator) -> N
     features = VectorInput(range(4), 2)
     parts = [_obs(count, rng) for count in (1, 10, 500)]
     for part in parts:
-        features.observe(part)
+        features.update_from(part)
     rows = np.concatenate([features.raw(part).double().numpy() for part in parts])
     np.testing.assert_allclose(features.mean, rows.mean(axis=0), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(features.scale, 1 / rows.std(axis=0), rtol=1e-5)
@@ -44,14 +44,14 @@ def test_any_leading_shape_counts_the_same(rng: torch.Generator) -> None:
     flat = _obs(12, rng)
     folded = {name: x.reshape(3, 4, -1) for name, x in flat.items()}
     one, two = VectorInput(range(4), 2), VectorInput(range(4), 2)
-    one.observe(flat)
-    two.observe(folded)
+    one.update_from(flat)
+    two.update_from(folded)
     assert torch.equal(one.moments, two.moments)
 
 
 def test_what_was_observed_becomes_standard(rng: torch.Generator) -> None:
     features, obs = VectorInput(range(4), 2), _obs(5000, rng)
-    features.observe(obs)
+    features.update_from(obs)
     x = features(obs)
     torch.testing.assert_close(x.mean(dim=0), torch.zeros(8), atol=1e-3, rtol=0)
     torch.testing.assert_close(x.std(dim=0), torch.ones(8), atol=1e-2, rtol=0)
@@ -60,13 +60,13 @@ def test_what_was_observed_becomes_standard(rng: torch.Generator) -> None:
 def test_a_constant_column_is_zero_and_stays_finite(rng: torch.Generator) -> None:
     features, obs = VectorInput(range(4), 2), _obs(1000, rng)
     obs["state"][:, 2] = 1.3418  # far from 0: its variance is lost in rounding
-    features.observe(obs)
+    features.update_from(obs)
     assert features.scale[2] == 1000.0  # deviations count as 0.001 at least
     assert (features(obs)[:, 2].abs() < 1e-3).all()
 
 
 def test_outliers_are_clipped_at_five_deviations(rng: torch.Generator) -> None:
     features, obs = VectorInput(range(4), 2), _obs(1000, rng)
-    features.observe(obs)
+    features.update_from(obs)
     obs["state"][0] = torch.tensor([1e6, -1e6, 0.0, 0.0])
     assert features(obs)[0, :2].tolist() == [5.0, -5.0]

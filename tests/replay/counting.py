@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from puckrl.core.types import Obs, PixelSpace, Spaces
+from puckrl.core.types import Obs, PixelSpace, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer
 
 HORIZON = 6
@@ -98,9 +98,8 @@ class CountingWorlds:
         for world in range(self.num_worlds):
             if done[world]:
                 self._end(world, failed[world])
-        self.ring.add(
-            action, final, torch.tensor(done), torch.tensor(failed), self.observe()
-        )
+        step = Step.recorded(final, torch.tensor(done), self.observe())
+        self.ring.add(action, step._replace(diverged=torch.tensor(failed)))
 
     def recording_into(self, ring: EpisodeReplayBuffer) -> "CountingWorlds":
         """The same worlds at the same moment; ``ring`` must know the episodes under way."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from puckrl.core.types import Batch, Spaces
+from puckrl.core.types import Batch, BatchSpec, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.her import Strategy
 from puckrl.replay.sampling import SamplingCfg
@@ -75,7 +75,7 @@ def test_every_sampled_row_is_what_the_oracle_remembers(
 ) -> None:
     ring, kept = play(steps, strategy=strategy)
     for state, achieved, goal, action, after, reached, same_goal, judged in rows(
-        ring.sample(1000, rng)
+        ring.sample(BatchSpec(1000), rng)
     ):
         episode, step = find(kept, state)
         counter = episode.first + step
@@ -91,7 +91,7 @@ def test_every_sampled_row_is_what_the_oracle_remembers(
 
 def test_next_minus_present_is_always_one(rng: torch.Generator) -> None:
     ring, _ = play(200)
-    batch = ring.sample(5000, rng)
+    batch = ring.sample(BatchSpec(5000), rng)
     apart = batch.next_obs["state"] - batch.obs["state"]
     assert (apart == torch.tensor([1.0, 0.0, 0.0])).all()
 
@@ -102,7 +102,7 @@ def test_every_kept_step_can_be_sampled_and_no_other(
 ) -> None:
     ring, kept = play(steps)
     assert len(ring) == sum(episode.length for episode in kept)
-    states = ring.sample(200 * len(ring), rng).obs["state"]
+    states = ring.sample(BatchSpec(200 * len(ring)), rng).obs["state"]
     sampled = {tuple(state) for state in states.unique(dim=0).tolist()}
     expected = {
         (float(e.first + t), float(e.world), float(e.number))
@@ -115,7 +115,7 @@ def test_every_kept_step_can_be_sampled_and_no_other(
 @pytest.mark.parametrize("ratio", [0.0, 0.8, 1.0])
 def test_the_share_of_hindsight_goals(ratio: float, rng: torch.Generator) -> None:
     ring, _ = play(200, her_ratio=ratio)
-    goals = ring.sample(10_000, rng).obs["desired_goal"][:, 0]
+    goals = ring.sample(BatchSpec(10_000), rng).obs["desired_goal"][:, 0]
     # desired goals are negative, achieved ones are not; 4 deviations of a binomial
     assert float((goals >= 0).float().mean()) == pytest.approx(
         ratio, abs=4 * (ratio * (1 - ratio) / 10_000) ** 0.5
@@ -130,7 +130,7 @@ def test_an_episode_under_way_cannot_be_sampled(rng: torch.Generator) -> None:
     worlds.step()
     assert len(ring) == 0
     with pytest.raises(ValueError, match="empty"):
-        ring.sample(1, rng)
+        ring.sample(BatchSpec(1), rng)
     worlds.step()
     assert len(ring) == 3
 
@@ -146,7 +146,9 @@ def test_an_episode_that_failed_at_once_leaves_nothing() -> None:
 
 def test_same_stream_same_batch() -> None:
     ring, _ = play(40)
-    one, two = (ring.sample(64, torch.Generator().manual_seed(7)) for _ in range(2))
+    one, two = (
+        ring.sample(BatchSpec(64), torch.Generator().manual_seed(7)) for _ in range(2)
+    )
     assert list(rows(one)) == list(rows(two))
 
 
@@ -188,8 +190,7 @@ def moving_ring(moving_share: float) -> EpisodeReplayBuffer:
     ring.begin(observe(0))
     for time in range(HORIZON):
         done = torch.full((2,), time == HORIZON - 1)
-        later = observe(time + 1)
-        ring.add(torch.zeros(2, 2), later, done, torch.zeros_like(done), later)
+        ring.add(torch.zeros(2, 2), Step.recorded(observe(time + 1), done))
     return ring
 
 
@@ -197,7 +198,7 @@ def moving_ring(moving_share: float) -> EpisodeReplayBuffer:
 def test_the_share_of_steps_after_which_the_goal_moves(
     share: float, rng: torch.Generator
 ) -> None:
-    state = moving_ring(share).sample(4000, rng).obs["state"]
+    state = moving_ring(share).sample(BatchSpec(4000), rng).obs["state"]
     moving = ((state[:, 1] == 0) & (state[:, 0] < 3)).float().mean()
     # the uniform part finds 3 moving steps among 12
     expected = share + (1 - share) * 3 / 12
@@ -207,7 +208,7 @@ def test_the_share_of_steps_after_which_the_goal_moves(
 def test_every_piece_of_a_sample_has_the_same_shares(rng: torch.Generator) -> None:
     # a sample is cut into one piece per update: were the moving steps in front, one
     # update would see only those and the next one none
-    state = moving_ring(0.5).sample(8000, rng).obs["state"]
+    state = moving_ring(0.5).sample(BatchSpec(8000), rng).obs["state"]
     moving = ((state[:, 1] == 0) & (state[:, 0] < 3)).float()
     pieces = moving.reshape(4, -1).mean(dim=1)
     assert pieces.tolist() == pytest.approx([0.625] * 4, abs=0.05)
@@ -229,7 +230,7 @@ def test_without_motion_steps_are_drawn_uniformly(rng: torch.Generator) -> None:
     for _ in range(40):
         worlds.step()
     assert ring.moving_share == 0.0
-    assert len(ring.sample(100, rng).reward) == 100
+    assert len(ring.sample(BatchSpec(100), rng).reward) == 100
 
 
 def test_exported_episodes_come_back_in_place(rng: torch.Generator) -> None:
@@ -241,5 +242,8 @@ def test_exported_episodes_come_back_in_place(rng: torch.Generator) -> None:
         other.load(first, ring.export(first, last))
     other.restore(ring.snapshot(), ring.added)
     assert len(other) == sum(episode.length for episode in kept)
-    one, two = (r.sample(500, torch.Generator().manual_seed(3)) for r in (ring, other))
+    one, two = (
+        r.sample(BatchSpec(500), torch.Generator().manual_seed(3))
+        for r in (ring, other)
+    )
     assert list(rows(one)) == list(rows(two))

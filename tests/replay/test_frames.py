@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError
-from puckrl.core.types import Batch, PixelSpace, Spaces
+from puckrl.core.types import Batch, BatchSpec, PixelSpace, Spaces
 from puckrl.replay import frames
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.frames import Place
@@ -60,7 +60,7 @@ def expected(kept: list[Episode], state: list[float]) -> tuple[Tensor, Tensor]:
 
 
 def sample(ring: EpisodeReplayBuffer, count: int = 500) -> Batch:
-    return ring.sample(count, torch.Generator().manual_seed(3))
+    return ring.sample(BatchSpec(count), torch.Generator().manual_seed(3))
 
 
 def assert_same(one: Batch, two: Batch) -> None:
@@ -76,7 +76,9 @@ def test_without_looking_ahead_the_rest_is_the_same_and_has_no_gaps() -> None:
     ring = make_ring()
     play(ring, 40)
     ahead = sample(ring)
-    batch = ring.sample(500, torch.Generator().manual_seed(3), needs_next_pixels=False)
+    batch = ring.sample(
+        BatchSpec(500, next_pixels=False), torch.Generator().manual_seed(3)
+    )
     assert batch.obs["pixels"].is_contiguous()
     assert_same(
         batch._replace(next_obs={**batch.next_obs, "pixels": ahead.next_obs["pixels"]}),
@@ -216,9 +218,9 @@ def test_batches_on_a_gpu_from_frames_anywhere(
     cfg = ReplayCfg(CAPACITY * HORIZON, frames_on=place)
     ring = EpisodeReplayBuffer(cfg, SEEING, WORLDS, reward, terminated, device, CPU)
     where = device.type if place == "device" else "cpu"
-    assert ring.episodes["frame"].device.type == where
+    assert ring.rows["frame"].device.type == where
     kept = play(ring, 200)
-    batch = ring.sample(500, torch.Generator(device).manual_seed(3))
+    batch = ring.sample(BatchSpec(500), torch.Generator(device).manual_seed(3))
     assert batch.obs["pixels"].device.type == device.type
     now, then = batch.obs["pixels"].cpu(), batch.next_obs["pixels"].cpu()
     for i, state in enumerate(batch.obs["state"].tolist()):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from puckrl.core.types import PixelSpace, Spaces
+from puckrl.core.types import BatchSpec, PixelSpace, Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.layout import (
     bytes_per_episode,
@@ -24,7 +24,7 @@ TOUCHED = f"""
 import mmap
 import torch
 from pathlib import Path
-from puckrl.core.types import PixelSpace, Spaces
+from puckrl.core.types import BatchSpec, PixelSpace, Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from tests.replay.counting import reward, terminated
 
@@ -35,7 +35,7 @@ cpu = torch.device("cpu")
 spaces = Spaces(1, 1, 1, horizon=50, pixels=PixelSpace(84, 84, 3, stack=4))
 start = resident()
 ring = EpisodeReplayBuffer(ReplayCfg(25_000), spaces, 1, reward, terminated, cpu, cpu)
-frames = ring.episodes["frame"]
+frames = ring.rows["frame"]
 assert not frames[-1, -1].any()
 looked = resident()
 frames.fill_(1)
@@ -51,12 +51,10 @@ def test_what_is_promised_is_what_is_allocated() -> None:
     cfg = ReplayCfg(capacity=60)
     for spaces in (SPACES, SEEING):
         ring = EpisodeReplayBuffer(cfg, spaces, 5, reward, terminated, CPU, CPU)
-        assert nbytes(ring.episodes) == cfg.episodes(spaces, 5) * bytes_per_episode(
-            spaces
-        )
+        assert nbytes(ring.rows) == cfg.episodes(spaces, 5) * bytes_per_episode(spaces)
         under_way = ring.snapshot()
         del under_way["elapsed"]
-        total = nbytes(ring.episodes) + nbytes(under_way)
+        total = nbytes(ring.rows) + nbytes(under_way)
         assert cfg.bytes_total(spaces, 5) == total
 
 
@@ -66,7 +64,7 @@ def test_a_batch_is_as_large_as_it_says() -> None:
         worlds = CountingWorlds(ring, 2, torch.Generator().manual_seed(0))
         for _ in range(20):
             worlds.step()
-        batch = ring.sample(32, torch.Generator())
+        batch = ring.sample(BatchSpec(32), torch.Generator())
         vectors = ("state", "achieved_goal", "desired_goal")
         size = sum(
             obs[name].nbytes for obs in (batch.obs, batch.next_obs) for name in vectors

@@ -7,7 +7,7 @@ import pytest
 from puckrl.config.run_cfg import ExpectCfg, RunCfg, SimCfg
 from puckrl.core.maths import Interval
 from puckrl.report.card import verdict
-from puckrl.training.rollout import Evaluation
+from puckrl.training.judge import Evaluation
 
 CFG = RunCfg(preset="push", expect=ExpectCfg(success=0.95, train_s=120.0))
 

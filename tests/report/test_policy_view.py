@@ -7,7 +7,7 @@ from puckrl.report.policy_view import policy_view
 NOTHING = torch.zeros(2, 0, 2)
 
 
-def test_pixels_become_squares_and_cameras_stand_side_by_side(
+def test_pixels_become_squares_and_cameras_stand_in_parallel(
     rng: torch.Generator,
 ) -> None:
     frame = torch.randint(256, (2, 8, 10, 6), generator=rng, dtype=torch.uint8)

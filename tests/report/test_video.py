@@ -27,6 +27,8 @@ def reach(worlds: int) -> GoalEnv:
 class Still:
     """Never moves, and remembers whether it was asked to explore."""
 
+    device = CPU
+
     def __init__(self) -> None:
         self.explored = False
 
@@ -34,11 +36,14 @@ class Still:
         self.explored |= explore
         return torch.zeros(len(obs["state"]), 4)
 
+    def reset(self, done: Tensor) -> None:
+        """Forget nothing."""
+
 
 @pytest.mark.parametrize("ending", [".mp4", ".gif"])
 def test_a_video_has_all_frames_of_all_worlds(tmp_path: Path, ending: str) -> None:
     path, policy = tmp_path / "new" / f"policy{ending}", Still()
-    made = record(reach(2), policy, path, episodes=1, size=(32, 24), device=CPU)
+    made = record(reach(2), policy, path, episodes=1, size=(32, 24))
     assert made == path
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     reader = imageio_ffmpeg.read_frames(str(path))
@@ -61,9 +66,7 @@ def test_what_the_policy_sees_stands_beside_each_world(tmp_path: Path) -> None:
         return torch.full((1, 3, 2), 0.5)
 
     path = tmp_path / "a.mp4"
-    record(
-        env, Still(), path, episodes=1, size=(40, 32), keypoints=keypoints, device=CPU
-    )
+    record(env, Still(), path, episodes=1, size=(40, 32), keypoints=keypoints)
     # the world, a seam, two pictures of 16 x 20 at twice their size, margins and frame
     meta = next(imageio_ffmpeg.read_frames(str(path)))
     assert meta["size"] == (40 + 4 + 2 * 40 + 12, 32 + 12)
@@ -75,7 +78,7 @@ def test_threads_of_torch_are_given_back(tmp_path: Path) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     path = tmp_path / "a.mp4"
-    record(reach(1), Still(), path, episodes=1, size=(16, 16), device=CPU)
+    record(reach(1), Still(), path, episodes=1, size=(16, 16))
     after = torch.get_num_threads()
     torch.set_num_threads(before)
     assert after == 2
@@ -95,7 +98,7 @@ def test_what_cannot_be_recorded_is_refused(
 ) -> None:
     path = tmp_path / name
     with pytest.raises(UserError, match=message):
-        record(reach(1), Still(), path, episodes=episodes, size=size, device=CPU)
+        record(reach(1), Still(), path, episodes=episodes, size=size)
     assert not list(tmp_path.iterdir())
 
 
@@ -103,7 +106,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "a.mp4", Path("/proc/a.gif")):
         with pytest.raises(UserError, match=rf"^cannot write {path}: [^\n]+$"):
-            record(reach(1), Still(), path, episodes=1, size=(16, 16), device=CPU)
+            record(reach(1), Still(), path, episodes=1, size=(16, 16))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

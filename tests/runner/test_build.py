@@ -15,7 +15,9 @@ def test_half_precision_is_left_where_it_would_be_emulated(
     spaces = build.make_env("push", SimCfg(num_worlds=1)).spaces
     for fast, dtype in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(build, "has_fast_bf16", lambda _, fast=fast: fast)
-        agent = build.make_agent(preset("push"), spaces, torch.device("cpu"))
+        agent = build.make_agent(
+            preset("push"), spaces, torch.device("cpu"), (-1.0, 0.0)
+        )
         layers = [
             m for m in agent.critic.module.modules() if isinstance(m, EnsembleLinear)
         ]

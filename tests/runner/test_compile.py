@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from puckrl.runner.compile import compiled_late, side_by_side
+from puckrl.runner.compile import compiled_late, in_parallel
 from tests.agents import small
 
 
@@ -18,10 +18,10 @@ def test_a_round_of_strands_is_a_round(kind: str, rng: torch.Generator) -> None:
         made.append(function)
         return function
 
-    cut.round = side_by_side(cut, fast)
+    cut.round = in_parallel(cut, fast)
     assert len(made) == (3 if kind == "distill" else 1)
     for _ in range(3):
-        batch = small.batch(plain.transitions_per_round, rng)
+        batch = small.batch(plain.batch_spec.transitions, rng)
         with torch.no_grad():
             one, two = (agent.update(batch) for agent in (plain, cut))
         assert one == two

@@ -38,7 +38,7 @@ def test_the_planned_bytes_are_those_that_the_replay_allocates() -> None:
     cfg = _small_pixels()
     env = make_env(cfg.task, cfg.sim, pixels=cfg.pixels)
     ring = make_replay(cfg, env, CPU)
-    stored = [*ring.episodes.values(), *ring._staging.values()]
+    stored = [*ring.rows.values(), *ring._staging.values()]
     allocated = sum(rows.numel() * rows.element_size() for rows in stored)
     assert memory_of(cfg, env.spaces).replay == allocated
 

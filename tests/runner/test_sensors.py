@@ -13,11 +13,11 @@ from puckrl.cli import main
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
+from puckrl.envs.play import policy_obs
 from puckrl.runner.build import make_env
 from puckrl.runner.plan import plan, render
 from puckrl.runner.sensors import render as render_sensors
 from puckrl.runner.sensors import sensor_rows
-from puckrl.training.rollout import to_device
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PIXELS = PixelsCfg(viewpoints=("side", "wrist"), height=16, width=20, stack=2)
@@ -28,7 +28,7 @@ PIXELS = PixelsCfg(viewpoints=("side", "wrist"), height=16, width=20, stack=2)
 )
 def test_rows_have_the_shapes_and_types_of_observations(task: str) -> None:
     env = make_env(task, SimCfg(num_worlds=1))
-    obs = to_device(env.reset(), torch.device("cpu"))
+    obs = policy_obs(env.reset(), torch.device("cpu"))
     for row in sensor_rows(env.spaces):
         if row.name in env.spaces.sensors:
             given = obs["state"][:, sensor_columns((row.name,), env.spaces)]

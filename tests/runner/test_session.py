@@ -31,6 +31,7 @@ from puckrl.config.run_cfg import (
     SimCfg,
 )
 from puckrl.core.errors import UserError
+from puckrl.core.sections import under
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.replay.episodes import ReplayCfg
 from puckrl.replay.sampling import SamplingCfg
@@ -127,16 +128,14 @@ def test_it_resumes_on_another_kind_of_device(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A generator of a GPU keeps 16 bytes, one of a CPU 5,056: neither takes the other's."""
-    known = snapshot._named  # pyright: ignore[reportPrivateUsage]
 
-    def as_on_a_gpu(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        cut = 16 if prefix == "rng." else None
-        return known(
-            prefix, {name: x[:cut] if cut else x for name, x in values.items()}
-        )
+    def as_on_a_gpu(section: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        cut = 16 if section == "rng" else None
+        short = {name: x[:cut] if cut else x for name, x in values.items()}
+        return under(section, short)
 
     with monkeypatch.context() as patched:
-        patched.setattr(snapshot, "_named", as_on_a_gpu)
+        patched.setattr(snapshot, "under", as_on_a_gpu)
         folder = session.start(limited(400), tmp_path)
     session.resume(folder, limited(800))
     assert folder.manifest()["clock"]["env_steps"] == 800

@@ -8,15 +8,15 @@ from puckrl.agents.distill import DistillCfg
 from puckrl.config.presets import preset
 from puckrl.core import team
 from puckrl.core.errors import UserError
-from puckrl.runner.shard import share
+from puckrl.runner.shard import shard
 
 
 def test_worlds_batches_and_memory_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = preset("push-pixels-gpu")
     whole = replace(whole, loop=replace(whole.loop, overlap=False))
-    assert share(whole) == whole
+    assert shard(whole) == whole
     monkeypatch.setattr(team._team, "size", 4)
-    part = share(whole)
+    part = shard(whole)
     assert part.sim.num_worlds == 256
     assert isinstance(part.agent, DistillCfg)
     assert (part.agent.batch_size, part.agent.student_batch) == (256, 64)
@@ -28,13 +28,13 @@ def test_worlds_batches_and_memory_are_split(monkeypatch: pytest.MonkeyPatch) ->
 def test_several_processes_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = preset("push-gpu")
     cfg = replace(cfg, loop=replace(cfg.loop, overlap=True))
-    assert share(cfg) == cfg
+    assert shard(cfg) == cfg
     monkeypatch.setattr(team._team, "size", 2)
     with pytest.raises(UserError, match="are for one process; add --loop"):
-        share(cfg)
+        shard(cfg)
 
 
 def test_unequal_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(team._team, "size", 3)
     with pytest.raises(UserError, match=r"num-worlds 1024 .* multiple of 3"):
-        share(preset("push-gpu"))
+        shard(preset("push-gpu"))

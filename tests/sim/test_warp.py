@@ -14,7 +14,7 @@ from puckrl.runner.build import make_env
 from puckrl.sim.backend import Sim
 from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import TASKS, make_task
-from puckrl.training.rollout import evaluate
+from puckrl.training.judge import evaluate
 
 pytestmark = pytest.mark.slow
 CPU = torch.device("cpu")
@@ -105,7 +105,7 @@ def _expert_wins(env: GoalEnv) -> int:
         assert action is not None
         return action
 
-    played = evaluate(env, Scripted(script), env.num_worlds, env.sim.device)
+    played = evaluate(env, Scripted(script, env.device), env.num_worlds)
     return round(played.success * played.episodes)
 
 

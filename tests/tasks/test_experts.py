@@ -10,7 +10,7 @@ from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.fetch.motion import at_height, first, interpolate, move, read
 from puckrl.tasks.fetch.slide import _throw  # pyright: ignore[reportPrivateUsage]
-from puckrl.training.rollout import evaluate
+from puckrl.training.judge import evaluate
 
 CPU = torch.device("cpu")
 WORLDS = 64
@@ -35,7 +35,7 @@ def test_expert_success(name: str) -> None:
         assert action is not None
         return action
 
-    played = evaluate(env, Scripted(script), WORLDS, CPU)
+    played = evaluate(env, Scripted(script), WORLDS)
     assert played.success >= LEAST[name], played
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from puckrl.core.errors import UserError
-from puckrl.core.types import Spaces
+from puckrl.core.types import BatchSpec, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.layout import bytes_per_episode
 from puckrl.training.checkpoint import Checkpoints, read_state
@@ -39,16 +39,13 @@ def play(replay: EpisodeReplayBuffer, episodes: int, start: float) -> None:
     """Fill with one episode per world at a time; values count up from ``start``."""
     replay.begin(observation(start))
     for turn in range(episodes // WORLDS):
-        for step in range(SPACES.horizon):
-            last = step == SPACES.horizon - 1
-            value = start + 100 * turn + step + 1
-            replay.add(
-                torch.zeros(WORLDS, 1),
-                observation(value),
-                torch.full((WORLDS,), last),
-                torch.zeros(WORLDS, dtype=torch.bool),
-                observation(start + 100 * (turn + 1) if last else value),
-            )
+        for time in range(SPACES.horizon):
+            last = time == SPACES.horizon - 1
+            value = start + 100 * turn + time + 1
+            following = observation(start + 100 * (turn + 1) if last else value)
+            done = torch.full((WORLDS,), last)
+            step = Step.recorded(observation(value), done, following)
+            replay.add(torch.zeros(WORLDS, 1), step)
 
 
 def staged(replay: EpisodeReplayBuffer) -> dict[str, torch.Tensor]:
@@ -71,8 +68,8 @@ def test_a_snapshot_brings_everything_back(tmp_path: Path) -> None:
     assert snapshot.tensors["mark"].item() == 7.0
     assert again.added == 4
     assert len(again) == len(replay)
-    for name, rows in replay.episodes.items():
-        assert torch.equal(rows, again.episodes[name]), name
+    for name, rows in replay.rows.items():
+        assert torch.equal(rows, again.rows[name]), name
 
 
 def test_an_older_snapshot_brings_nothing_of_a_newer(tmp_path: Path) -> None:
@@ -84,7 +81,7 @@ def test_an_older_snapshot_brings_nothing_of_a_newer(tmp_path: Path) -> None:
     assert kept.load(again).scalars == {"mark": 2.0}
     assert kept.load(again, newest=1).scalars == {"mark": 1.0}
     assert (again.added, len(again)) == (4, len(replay) // 2)
-    drawn = again.sample(500, torch.Generator().manual_seed(0)).obs["state"]
+    drawn = again.sample(BatchSpec(500), torch.Generator().manual_seed(0)).obs["state"]
     assert float(drawn.max()) < 2000
 
 
@@ -112,7 +109,7 @@ def test_only_new_episodes_are_written_again(tmp_path: Path) -> None:
     assert (tmp_path / "episodes-4-6.safetensors").exists()
     again = ring(capacity=300)
     Checkpoints(tmp_path).load(again)
-    assert torch.equal(again.episodes["state"], replay.episodes["state"])
+    assert torch.equal(again.rows["state"], replay.rows["state"])
 
 
 def test_two_snapshots_are_kept_and_outgrown_episodes_are_dropped(
@@ -131,7 +128,7 @@ def test_two_snapshots_are_kept_and_outgrown_episodes_are_dropped(
     ]
     again = ring(capacity=12)
     Checkpoints(tmp_path).load(again)
-    assert torch.equal(again.episodes["state"], replay.episodes["state"])
+    assert torch.equal(again.rows["state"], replay.rows["state"])
 
 
 def truncate(path: Path) -> None:
@@ -179,7 +176,7 @@ def test_a_damaged_shared_chunk_costs_only_its_episodes(
     assert snapshot.scalars == {"mark": 2}
     assert len(again) == 2 * SPACES.horizon
     assert "4 episodes are lost" in caplog.text
-    batch = again.sample(64, torch.Generator().manual_seed(0))
+    batch = again.sample(BatchSpec(64), torch.Generator().manual_seed(0))
     assert (batch.obs["state"] >= 9.0).all()
 
 
@@ -255,7 +252,8 @@ def test_frames_of_stored_episodes_and_of_those_under_way_come_back(
         for _ in range(counting.HORIZON):
             each.step()
     one, two = (
-        r.sample(500, torch.Generator().manual_seed(2)) for r in (replay, again)
+        r.sample(BatchSpec(500), torch.Generator().manual_seed(2))
+        for r in (replay, again)
     )
     for a, b in ((one.obs, two.obs), (one.next_obs, two.next_obs)):
         assert "pixels" in a
@@ -280,4 +278,4 @@ def test_one_chunk_is_in_memory_at_a_time(
     monkeypatch.setattr(again, "load", spy)
     Checkpoints(tmp_path).load(again)
     assert sizes == [1] * 6
-    assert torch.equal(again.episodes["state"], replay.episodes["state"])
+    assert torch.equal(again.rows["state"], replay.rows["state"])

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.td3 import Td3, Td3Cfg
-from puckrl.core.types import Obs, PixelSpace, Spaces
+from puckrl.core.types import Obs, PixelSpace, Spaces, Step
 from puckrl.monitor.signals import METRICS
 from puckrl.nets.encoders import Encoder, EncoderCfg
-from puckrl.nets.vision import Vision
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.sampling import straight
+from puckrl.representation.goal_prediction import GoalPrediction
+from puckrl.representation.vision import Vision
 from puckrl.training.gauges import (
     EncoderGauge,
     NetworkGauge,
@@ -62,8 +63,7 @@ def ring(moves: float) -> EpisodeReplayBuffer:
     for step in range(1, 5):
         action = torch.rand(EPISODES, 2, generator=rng) * 2 - 1
         done = torch.full((EPISODES,), step == 4)
-        seen = obs(step)
-        replay.add(action, seen, done, torch.zeros(EPISODES, dtype=torch.bool), seen)
+        replay.add(action, Step.recorded(obs(step), done))
     return replay
 
 
@@ -158,8 +158,7 @@ def numbered() -> EpisodeReplayBuffer:
     for step in range(1, 5):
         action = torch.stack([number / 10, torch.full((10,), (step - 1) / 10)], dim=1)
         done = torch.full((10,), step == 4)
-        seen = obs(step)
-        replay.add(action, seen, done, torch.zeros(10, dtype=torch.bool), seen)
+        replay.add(action, Step.recorded(obs(step), done))
     return replay
 
 
@@ -264,14 +263,14 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
     replay.begin(obs())
     for step in range(1, 5):
         seen, done = obs(), torch.full((EPISODES,), step == 4)
-        nothing = torch.zeros(EPISODES, dtype=torch.bool)
-        replay.add(torch.zeros(EPISODES, 2), seen, done, nothing, seen)
-    vision = Vision(Eye(), 1)
+        replay.add(torch.zeros(EPISODES, 2), Step.recorded(seen, done))
+    objective = GoalPrediction(2, 1)
+    vision = Vision(Eye(), objective)
     with torch.no_grad():  # brightness, a tenth too large, in the units of the goals
-        vision.guess.weight.copy_(torch.tensor([[2.0, 0.0]]))
-        vision.guess.bias.fill_(-1.0 + 0.2)
-        vision.goals.mean.fill_(0.5)
-        vision.goals.scale.fill_(2.0)
+        objective.head.weight.copy_(torch.tensor([[2.0, 0.0]]))
+        objective.head.bias.fill_(-1.0 + 0.2)
+        objective.goals.mean.fill_(0.5)
+        objective.goals.scale.fill_(2.0)
     found = measure([EncoderGauge(vision, replay, straight)])
     assert set(found) <= set(METRICS)
     assert "probe/goal_prediction_error_m" not in measure(
@@ -286,7 +285,7 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
 
 def test_attention_is_read_where_there_is_some() -> None:
     encoder = Encoder(EncoderCfg(head="spatial-softmax"), 3, 16, 16, torch.float32)
-    with attended(Vision(encoder, 3)) as maps:
+    with attended(Vision(encoder, GoalPrediction(encoder.size, 3))) as maps:
         encoder(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
     ((head, x),) = maps
     assert x.shape[0] == 2

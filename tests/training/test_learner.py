@@ -1,16 +1,15 @@
 """How batches reach an agent that only counts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.actor_critic import ActorCritic, Branch
 from puckrl.core.clock import Ratio
-from puckrl.core.types import Batch, Obs, Spaces
+from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.layout import bytes_per_sample, bytes_per_stack
 from puckrl.training.learner import Learner
@@ -26,6 +25,7 @@ from tests.replay.counting import (
 CPU = torch.device("cpu")
 SIZE = 12  # transitions a round
 SEEN = 5  # of them with images
+ROUND = BatchSpec(SIZE)
 
 
 @dataclass
@@ -34,19 +34,14 @@ class CountingAgent:
 
     device: torch.device = CPU
     updates_per_round: int = 2
-    transitions_per_round: int = SIZE
-    seen_per_round: int = SIZE
-    needs_next_pixels: bool = True
+    batch_spec: BatchSpec = ROUND
     batches: list[Batch] = field(default_factory=list[Batch])
     observed: list[Obs] = field(default_factory=list[Obs])
 
-    def random_action(self, count: int) -> Tensor:
-        return torch.zeros(count, SPACES.action_dim)
-
-    def observe(self, obs: Obs) -> None:
+    def update_normalizers(self, obs: Obs) -> None:
         self.observed.append(obs)
 
-    def update(self, batch: Batch) -> dict[str, Tensor]:
+    def update(self, batch: Batch, run: Branch | None) -> dict[str, Tensor]:
         self.batches.append(batch)
         return {"number": torch.tensor(float(len(self.batches)))}
 
@@ -79,20 +74,20 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
     room: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learner, agent = make_learner(SEEING)
-    agent.seen_per_round = SEEN
+    agent.batch_spec = BatchSpec(SIZE, pixels=SEEN)
     size = room * (SIZE * bytes_per_sample(SEEING) + SEEN * bytes_per_stack(SEEING))
     monkeypatch.setattr("puckrl.training.learner._BYTES_AT_ONCE", size)
     looked_up, sample = list[int](), learner.replay.sample
 
-    def spy(count: int, rng: torch.Generator, **shown: Any) -> Batch:
-        looked_up.append(count // SIZE)
-        return sample(count, rng, **shown)
+    def spy(spec: BatchSpec, rng: torch.Generator, rounds: int) -> Batch:
+        looked_up.append(rounds)
+        return sample(spec, rng, rounds)
 
     monkeypatch.setattr(learner.replay, "sample", spy)
     learner.earn(41)
-    rounds = learner.rounds()
+    rounds = learner.pending()
     for some in (3, 0, 17):
-        rounds.go_on(some)
+        rounds.run(some)
     metrics = rounds.means()
     assert looked_up == expected
     assert (rounds.updates, rounds.left) == (40, 0)
@@ -105,17 +100,17 @@ def test_as_many_rounds_are_looked_up_at_once_as_fit(
         assert torch.equal(shown, batch.obs["state"][-SEEN:, 0] % 256)
 
 
-@pytest.mark.parametrize("needs_next_pixels", [True, False])
-def test_images_of_next_observations_are_looked_up_for_who_looks_ahead(
-    needs_next_pixels: bool,
+@pytest.mark.parametrize("next_pixels", [True, False])
+def test_pixels_of_next_observations_are_looked_up_if_needed(
+    next_pixels: bool,
 ) -> None:
     learner, agent = make_learner(SEEING)
-    agent.needs_next_pixels = needs_next_pixels
+    agent.batch_spec = BatchSpec(SIZE, next_pixels=next_pixels)
     learner.earn(2)
-    learner.rounds().go_on(1)
+    learner.pending().run(1)
     [batch] = agent.batches
     assert "pixels" in batch.obs
-    assert ("pixels" in batch.next_obs) == needs_next_pixels
+    assert ("pixels" in batch.next_obs) == next_pixels
 
 
 def test_large_images_are_looked_up_round_by_round() -> None:
@@ -123,30 +118,22 @@ def test_large_images_are_looked_up_round_by_round() -> None:
     assert 16 * 512 * bytes_per_sample(Spaces(25, 3, 4, 50)) < 64 << 20
     learner, agent = make_learner(SEEING)
     assert learner._rounds_at_once() == 16
-    agent.seen_per_round = 10**9
+    agent.batch_spec = BatchSpec(SIZE, pixels=10**9)
     assert learner._rounds_at_once() == 1
 
 
 @pytest.mark.parametrize("spaces", [SPACES, SEEING], ids=["blind", "seeing"])
 def test_normalizers_see_every_valid_observation_once_and_no_image(
-    spaces: Spaces, monkeypatch: pytest.MonkeyPatch
+    spaces: Spaces,
 ) -> None:
     learner, agent = make_learner(spaces)
-    export, asked = learner.replay.export, list[str]()
-
-    def spy(
-        first: int, last: int, names: Sequence[str] | None = None
-    ) -> dict[str, Tensor]:
-        rows = export(first, last, names)
-        asked.extend(rows)
-        return rows
-
-    monkeypatch.setattr(learner.replay, "export", spy)
+    replay = learner.replay
+    assert isinstance(replay, EpisodeReplayBuffer)
     learner.earn(0)
     learner.earn(0)  # nothing new within the first ten episodes
     [obs] = agent.observed
-    assert "frame" not in asked
-    length = learner.replay.export(0, 10)["length"]
+    assert set(obs) == {"state", "achieved_goal", "desired_goal"}
+    length = replay.export(0, 10)["length"]
     assert len(obs["state"]) == int((length + 1).sum())
     assert torch.equal(obs["state"][:, :2], obs["achieved_goal"])
     assert (obs["desired_goal"][:, 0] == -1 - obs["state"][:, 2]).all()

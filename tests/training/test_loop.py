@@ -10,10 +10,11 @@ from puckrl.core.clock import Clock
 from puckrl.core.maths import Interval
 from puckrl.core.types import Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.training.collect import Collected
+from puckrl.training.judge import Evaluation
 from puckrl.training.loop import Limits, Progress, Stop, count, train
-from puckrl.training.rollout import Collected, Evaluation
-from puckrl.training.schedule import Say
 from puckrl.training.sinks import Row
+from puckrl.training.status import Report, Status
 
 CPU = torch.device("cpu")
 NO_LIMIT = Limits(env_steps=0, train_s=0.0, success=0.0)
@@ -38,7 +39,7 @@ def verdict(success: float) -> Evaluation:
 
 @dataclass
 class Run:
-    """Turns of 10 env steps, 5 updates, 1 s of collecting and 0.25 s of updating."""
+    """Iterations of 10 env steps, 5 updates, 1 s of collecting and 0.25 s of updating."""
 
     successes: Sequence[float] = (0.0,) * 99
     """What the evaluations find, in turn."""
@@ -56,9 +57,11 @@ class Run:
     def note(self, what: str) -> None:
         self.journal.append(f"{what} {self.progress.clock.env_steps}")
 
-    def turn(self, clock: Clock, say: Say) -> tuple[Collected, dict[str, float]]:
+    def schedule(
+        self, clock: Clock, report: Report
+    ) -> tuple[Collected, dict[str, float]]:
         assert clock is self.progress.clock
-        self.note("turn")
+        self.note("iteration")
         clock.updates += 5
         for phase, seconds in (("collect", 1.0), ("update", 0.25)):
             clock.seconds[phase] = clock.seconds.get(phase, 0.0) + seconds
@@ -71,6 +74,9 @@ class Run:
     def diagnose(self) -> Row:
         self.note("diagnose")
         return {"probe/q_start": -7.0}
+
+    def report(self, status: Status) -> None:
+        self.note(status.value)
 
     def asked(self) -> Stop | None:
         self.note("ask")
@@ -88,7 +94,7 @@ class Run:
         return train(
             progress=self.progress,
             limits=limits,
-            turn=self.turn,
+            schedule=self.schedule,
             replay=empty_ring(),
             evaluate=self.evaluate,
             diagnose=self.diagnose,
@@ -96,7 +102,7 @@ class Run:
             save=lambda: self.note("save"),
             save_every_s=save_every_s,
             sink=self,
-            say=self.note,
+            report=self.report,
             asked_to_stop=self.asked,
         )
 
@@ -136,20 +142,20 @@ def test_limits(
     assert limits.reached(clock, last_two) == stop
 
 
-def test_one_turn_after_the_other_until_the_budget_is_spent() -> None:
+def test_iterations_follow_each_other_until_the_budget_is_spent() -> None:
     run = Run()
     assert run.go(Limits(35, 0.0, 0.0), evaluate_every=20) == "budget"
     assert run.journal == [
-        "turn 0",
+        "iteration 0",
         "ask 10",
-        "turn 10",
+        "iteration 10",
         "evaluating 20",
         "evaluate 20",
         "diagnose 20",
         "ask 20",
-        "turn 20",
+        "iteration 20",
         "ask 30",
-        "turn 30",
+        "iteration 30",
         "evaluating 40",
         "evaluate 40",
         "diagnose 40",
@@ -192,14 +198,14 @@ def test_two_successes_in_a_row_end_it() -> None:
 def test_seconds_are_a_budget_too() -> None:
     run = Run()
     assert run.go(Limits(0, 5.0, 0.0), evaluate_every=1000) == "budget"
-    assert run.when("turn") == [0, 10, 20, 30]
+    assert run.when("iteration") == [0, 10, 20, 30]
     assert run.when("evaluate") == [40]
 
 
 def test_a_request_ends_it_after_the_turn() -> None:
     run = Run(ask=[None, None, "interrupted"])
     assert run.go(NO_LIMIT, evaluate_every=1000) == "interrupted"
-    assert run.when("turn") == [0, 10, 20]
+    assert run.when("iteration") == [0, 10, 20]
     assert run.when("ask") == [10, 20, 30]
     assert run.when("evaluate") == []
 

@@ -10,24 +10,19 @@ from rich.console import Console
 from puckrl.core.clock import Clock
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.training import console as shown
+from puckrl.training.collect import Collected
 from puckrl.training.console import LiveDisplay, PlainDisplay
 from puckrl.training.loop import Limits, count, training_row
-from puckrl.training.rollout import Collected
 from puckrl.training.sinks import Row
 
 LIMITS = Limits(env_steps=1000, train_s=0, success=0)
 
 
 class Ring:
-    """As much of a replay as a row asks for."""
+    """What a row needs of a replay buffer."""
 
-    moving_share = 0.5
-
-    def __len__(self) -> int:
-        return 7
-
-    def recent_moving_share(self, episodes: int) -> float:
-        return 0.25
+    def metrics(self) -> Row:
+        return {"replay/transitions": 7, "replay/recent_moving_share": 0.25}
 
 
 def row(clock: Clock, collected: Collected) -> Row:

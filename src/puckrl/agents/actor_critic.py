@@ -1,9 +1,10 @@
-"""What TD3 and SAC share: networks, targets, optimizers, one compiled round.
+"""What TD3 and SAC share: networks, targets, optimizers, one round of updates.
 
 A *round* is ``actor_delay`` critic updates followed by one actor update and one
 Polyak step. It is a pure function of tensors that are changed in place, so
 torch.compile (CPU) or a CUDA graph can wrap it from outside; the losses do not know.
-Its *branches* share nothing that one of them changes, so a GPU may run them side by side.
+Its *branches* touch disjoint state: running them concurrently or in sequence gives the
+same result.
 """
 
 from abc import ABC, abstractmethod
@@ -16,20 +17,25 @@ from torch.func import grad_and_value
 
 from puckrl.agents.adam import Adam
 from puckrl.agents.augment import augmentation
-from puckrl.agents.explore import mix_in_random, random_action
+from puckrl.agents.distributions import Distribution
+from puckrl.agents.explore import Explorer
 from puckrl.agents.losses import critic_loss
 from puckrl.agents.networks import make_networks
+from puckrl.agents.policy import ActorPolicy, BehaviorPolicy
+from puckrl.agents.scripted import Scripted
 from puckrl.agents.settings import AgentCfg
 from puckrl.agents.vision import Network, VisionTrainer
 from puckrl.agents.weight_average import WeightAverage
+from puckrl.core.policy import Policy
 from puckrl.core.rng import generator
-from puckrl.core.types import Batch, Obs, Spaces
+from puckrl.core.sections import under
+from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
 from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import VectorInput
 
 Metrics = dict[str, Tensor]
 Branch = Callable[[Batch, Tensor, Tensor], Metrics]
-"""Of a batch, noise (2, B, action_dim), and the numbers of the augmentation."""
+"""Of a batch, noise (2, B, action_dim), and the random numbers of the augmentation."""
 # Loss and what else it has found; by name, since torch.compile cannot subscript types
 CriticLoss = tuple[Tensor, tuple[Tensor, Metrics]]
 ActorLoss = tuple[Tensor, Metrics]
@@ -40,15 +46,15 @@ class ActorCritic(ABC):
 
     Args:
         cfg: settings.
-        spaces: what the task emits and takes.
-        reward_bounds: least and greatest reward of a step, None: unbounded.
+        spaces: sizes of observations and actions.
+        reward_bounds: minimum and maximum reward of a step; None: unbounded.
         seed: seeds weights and exploration.
         device: where everything lives.
+        distribution: what the actor's outputs mean.
     """
 
-    outputs_per_action: int = 1
-    needs_next_pixels: bool = True
-    """Whether pictures of next observations are looked at."""
+    next_pixels: bool = True
+    """Whether updates read the pixels of next observations."""
 
     def __init__(
         self,
@@ -57,24 +63,27 @@ class ActorCritic(ABC):
         reward_bounds: tuple[float, float] | None,
         seed: int,
         device: torch.device,
+        distribution: Distribution,
     ) -> None:
         self.cfg, self.spaces, self.device = cfg, spaces, device
         self.bounds = None
+        """Minimum and maximum return that the rewards allow."""
         if reward_bounds is not None:
-            least, greatest = (r / (1 - cfg.gamma) for r in reward_bounds)
-            self.bounds = (least, greatest)
-        self._explore_rng = generator(seed, "explore", device)
+            low, high = (reward / (1 - cfg.gamma) for reward in reward_bounds)
+            self.bounds = (low, high)
         self._learn_rng = generator(seed, "learn", device)
+        explore_rng = generator(seed, "explore", device)
+        self.explorer = Explorer(cfg.explore, spaces.action_dim, explore_rng)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            actor, critic, self.looks = make_networks(
-                cfg, spaces, self.outputs_per_action, device
+            actor, critic, self.routing = make_networks(
+                cfg, spaces, distribution.outputs_per_action, device
             )
-        self.eyes, self.critic_pixels = self.looks.actor, self.looks.critic
-        self.augment = augmentation(cfg.vision.augment if self.looks.sights else "none")
+        sees = bool(self.routing.trainers)
+        self.augment = augmentation(cfg.vision.augment if sees else "none")
         self.actor, self.critic = Flat(actor), Flat(critic)
         self.actor_tau = cfg.tau
-        """Share of actor and encoders that each round moves into their targets."""
+        """Polyak factor of the actor's and the encoders' target networks."""
         self.actor_target = self.actor.vector.clone()
         self.critic_target = self.critic.vector.clone()
         self.actor_adam = Adam(self.actor.vector, cfg.actor_lr, cfg.max_grad_norm)
@@ -83,76 +92,48 @@ class ActorCritic(ABC):
             "actor": (self.actor, self.actor_adam),
             "critic": (self.critic, self.critic_adam),
         }
-        """Everything that sees vectors and learns, by name."""
-        seeing = {"eyes": self.eyes.vector} if self.looks.actor.features else {}
-        self.average = WeightAverage(
-            cfg.average_share, {"actor": self.actor.vector, **seeing}
+        """Every trained network that reads vectors, by name."""
+        pixels = self.routing.actor.features
+        averaged = {"actor": self.actor.vector}
+        if pixels.sizes:
+            averaged["pixels"] = pixels.vector
+        self.average = WeightAverage(cfg.average_share, averaged)
+        """The parameters that are judged and kept."""
+        self._distribution = distribution
+        self.policy = self._policy(self.actor.vector, pixels.vector)
+        """The policy that learns."""
+        self.averaged = self._policy(
+            self.average.vectors["actor"],
+            self.average.vectors.get("pixels", pixels.vector),
         )
-        """The policy that is judged."""
-        self.round: Branch = self._round
-        """One round; whoever builds the agent may replace it by a compiled one."""
+        """The policy that is judged, kept and exported."""
+        self.behavior: BehaviorPolicy = self.policy
+        """The policy that collects."""
+        self.random: Policy = Scripted(self._random_action, device)
+        """Acts at random: collects during the warm-up."""
 
-    # -- acting ---------------------------------------------------------------
+    def _policy(self, actor: Tensor, vision: Tensor) -> ActorPolicy:
+        """Return the policy of some parameters."""
+        return ActorPolicy(
+            self.actor,
+            actor,
+            self.routing.actor.features,
+            vision,
+            self._distribution,
+            self.explorer,
+        )
 
-    @abstractmethod
-    def deterministic_action(self, parameters: Tensor, obs: Obs) -> Tensor:
-        """The deterministic action of an actor's parameters, (B, action_dim) in [-1, 1]."""
+    def _random_action(self, obs: Obs) -> Tensor:
+        return self.explorer.random(len(obs["desired_goal"]))
 
-    def mean_action(self, obs: Obs) -> Tensor:
-        """The deterministic action of who plays, (B, action_dim); see ``see``."""
-        return self.deterministic_action(self.actor.vector, obs)
-
-    @abstractmethod
-    def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
-        """The action while collecting, before the uniform share, (B, action_dim)."""
-
-    @torch.no_grad()
-    def act(self, obs: Obs, *, explore: bool) -> Tensor:
-        """Actions for B worlds, (B, action_dim) float32.
-
-        Args:
-            obs: observations, (B, ...) each.
-            explore: as who plays, with noise and random actions; else as who is judged.
-        """
-        if not explore:
-            return self.deterministic_action(
-                self.average.means["actor"], self._kept_view(obs)
-            )
-        obs = self.see(obs)
-        count, dim = len(obs["desired_goal"]), self.spaces.action_dim
-        noise = torch.randn(count, dim, generator=self._explore_rng, device=self.device)
-        action = self.noisy_action(obs, noise).clamp(-1.0, 1.0)
-        return mix_in_random(self.cfg.explore, action, self._explore_rng)
-
-    def see(self, obs: Obs) -> Obs:
-        """What who plays sees: the observation with the features of pictures."""
-        return self.eyes.see(self.eyes.vector, obs)
-
-    def _kept_view(self, obs: Obs) -> Obs:
-        """What who is judged sees."""
-        return self.eyes.see(self.average.means.get("eyes", self.eyes.vector), obs)
-
-    @torch.no_grad()
-    def keypoints(self, obs: Obs) -> Tensor | None:
-        """Where in its pictures each channel of who is judged looks, (B, channels, 2).
-
-        None without pictures.
-        """
-        return self.eyes.keypoints(self._kept_view(obs))
-
-    def random_action(self, obs: Obs) -> Tensor:
-        """Actions that ignore the policy, (B, action_dim) float32."""
-        count, dim = len(obs["desired_goal"]), self.spaces.action_dim
-        return random_action(self.cfg.explore, count, dim, self._explore_rng)
-
-    def observe(self, obs: Obs) -> None:
-        """Let the input normalizers see observations, (..., dim) each."""
+    def update_normalizers(self, obs: Obs) -> None:
+        """Add observations, (..., dim) each, to the statistics of the input normalizers."""
         for flat, _ in self.networks.values():
             features = flat.module.get_submodule("features")
             assert isinstance(features, VectorInput)
-            features.observe(obs)
-        for sight in self.looks.sights.values():
-            sight.vision.goals.note(obs["achieved_goal"])
+            features.update_from(obs)
+        for trainer in self.routing.trainers.values():
+            trainer.vision.objective.update_normalizer(obs)
 
     # -- learning -------------------------------------------------------------
 
@@ -162,56 +143,65 @@ class ActorCritic(ABC):
         return self.cfg.actor_delay
 
     @property
-    def transitions_per_round(self) -> int:
-        """Transitions that one round consumes."""
-        return self.cfg.actor_delay * self.cfg.batch_size
-
-    @property
-    def seen_per_round(self) -> int:
-        """The last transitions of a round, whose pictures are looked at."""
-        return self.transitions_per_round
-
-    def update(self, batch: Batch) -> Metrics:
-        """One round on ``transitions_per_round`` transitions; metrics are () tensors."""
-        dim, count = self.spaces.action_dim, self.transitions_per_round
-        noise = torch.randn(
-            2, count, dim, generator=self._learn_rng, device=self.device
+    def batch_spec(self) -> BatchSpec:
+        """What one round needs of the replay buffer."""
+        return BatchSpec(
+            self.cfg.actor_delay * self.cfg.batch_size, next_pixels=self.next_pixels
         )
-        changes = self.augment.draw(self.seen_per_round, self._learn_rng)
-        with torch.no_grad():
-            return self.round(batch, noise, changes)
 
-    def _round(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
-        """Every branch, then what follows."""
+    def update(self, batch: Batch, run: Branch | None = None) -> Metrics:
+        """Make one round of updates.
+
+        Args:
+            batch: as ``batch_spec`` asks for.
+            run: ``round`` as it was compiled; None: as it is written.
+
+        Returns:
+            Metrics, () tensors.
+        """
+        spec = self.batch_spec
+        noise = torch.randn(
+            2,
+            spec.transitions,
+            self.spaces.action_dim,
+            generator=self._learn_rng,
+            device=self.device,
+        )
+        changes = self.augment.draw(spec.num_pixels, self._learn_rng)
+        with torch.no_grad():
+            return (run or self.round)(batch, noise, changes)
+
+    def round(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
+        """Run every branch, then update the target networks."""
         metrics: Metrics = {}
         for branch in self.branches():
             metrics |= branch(batch, noise, changes)
-        self.follow()
+        self.update_targets()
         return metrics
 
     def branches(self) -> tuple[Branch, ...]:
-        """What a round consists of; none changes what another reads or changes."""
+        """Return what a round consists of; no branch changes what another one touches."""
         return (self._learn,)
 
-    def follow(self) -> None:
-        """What ends a round: one Polyak step."""
+    def update_targets(self) -> None:
+        """End a round: one Polyak step of the target networks, one of the average."""
         self.actor_target.lerp_(self.actor.vector, self.actor_tau)
         self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
-        for sight in self.looks.sights.values():
-            sight.target.lerp_(sight.vector, self.actor_tau)
-        self.average.note()
+        for trainer in self.routing.trainers.values():
+            trainer.target.lerp_(trainer.vector, self.actor_tau)
+        self.average.update()
 
-    def _changed(self, batch: Batch, changes: Tensor) -> Batch:
-        """The batch with changed pictures."""
+    def _augmented(self, batch: Batch, changes: Tensor) -> Batch:
+        """Return the batch with augmented pixels."""
         return batch._replace(
             obs=self.augment(batch.obs, changes[0]),
             next_obs=self.augment(batch.next_obs, changes[1]),
         )
 
     def _learn(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
-        """``actor_delay`` critic updates and one actor update."""
+        """Make ``actor_delay`` critic updates and one actor update."""
         size = self.cfg.batch_size
-        batch = self._changed(batch, changes)
+        batch = self._augmented(batch, changes)
         # Actor and target networks stand still until the end of the round.
         targets = self.target(batch, noise[0])
         metrics: Metrics = {}
@@ -222,17 +212,18 @@ class ActorCritic(ABC):
         return metrics | self._update_actor(last.obs, noise[1, -size:])
 
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
-        eyes = self.critic_pixels
+        route = self.routing.critic
 
-        def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> CriticLoss:
-            obs = eyes.see(sight, batch.obs)
+        def loss(
+            parameters: Tensor, vision: Tensor = route.features.vector
+        ) -> CriticLoss:
+            obs = route.features.encode(vision, batch.obs)
             q = self.critic(parameters, obs, batch.action)
-            extra, metrics = eyes.auxiliary_loss(obs)
+            extra, metrics = route.auxiliary_loss(obs)
             return critic_loss(q, target) + extra, (q, metrics)
 
-        taught = self.looks.trained_by_critic
         (value, (q, extra)), norms = descend(
-            loss, self.critic.vector, self.critic_adam, taught
+            loss, self.critic.vector, self.critic_adam, route.trains
         )
         return {
             "train/critic_loss": value,
@@ -245,22 +236,25 @@ class ActorCritic(ABC):
         }
 
     def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:
-        """What a round does after its critic updates."""
+        """Do what follows the critic updates of a round."""
         return self._improve_actor(obs, noise)
 
     def _improve_actor(self, obs: Obs, noise: Tensor) -> Metrics:
-        """One step down the actor's loss."""
-        eyes = self.eyes
-        obs = self.critic_pixels.see(self.critic_pixels.vector, obs)
+        """Take one step down the actor's loss."""
+        route = self.routing.actor
+        obs = self.routing.critic.encode(obs)
 
-        def loss(parameters: Tensor, sight: Tensor = eyes.vector) -> ActorLoss:
-            seen = eyes.see(sight, obs)
-            value, metrics = self.actor_loss(parameters, seen, noise)
-            extra, more = eyes.auxiliary_loss(seen)
+        def loss(
+            parameters: Tensor, vision: Tensor = route.features.vector
+        ) -> ActorLoss:
+            encoded = route.features.encode(vision, obs)
+            value, metrics = self.actor_loss(parameters, encoded, noise)
+            extra, more = route.auxiliary_loss(encoded)
             return value + extra, {"train/actor_loss": value, **metrics, **more}
 
-        taught = self.looks.trained_by_actor
-        (_, metrics), norms = descend(loss, self.actor.vector, self.actor_adam, taught)
+        (_, metrics), norms = descend(
+            loss, self.actor.vector, self.actor_adam, route.trains
+        )
         return {
             "train/actor_grad_norm": norms[0],
             **_encoder_norm("actor", norms),
@@ -269,30 +263,36 @@ class ActorCritic(ABC):
 
     @abstractmethod
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
-        """Regression targets of the critics, (B,); no network has seen the pixels yet."""
+        """Return the critics' regression targets, (B,), of a batch not yet encoded."""
 
     @abstractmethod
     def actor_loss(
         self, parameters: Tensor, obs: Obs, noise: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """The actor's loss, (), and further metrics; ``obs`` as both networks see it."""
+        """Return the actor's loss, (), and further metrics.
+
+        Args:
+            parameters: the actor's, (n,).
+            obs: encoded for actor and critics.
+            noise: standard normal, (B, action_dim).
+        """
 
     # -- checkpoint -----------------------------------------------------------
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every live tensor that decides the future, by name."""
+        """Return every live tensor that decides the future, by name."""
         found = {
             "actor_target": self.actor_target,
             "critic_target": self.critic_target,
         }
         for name, (flat, adam) in self.networks.items():
             found[name] = flat.vector
-            found |= {f"{name}_adam.{key}": x for key, x in adam.state().items()}
-            found |= {f"{name}.{key}": b for key, b in flat.module.named_buffers()}
-        for name, sight in self.looks.sights.items():
-            found |= {f"{name}.{key}": x for key, x in sight.tensors().items()}
-        found |= {f"kept.{key}": x for key, x in self.average.tensors().items()}
-        return found
+            found |= under(f"{name}_adam", adam.state())
+            found |= under(name, dict(flat.module.named_buffers()))
+        for name, trainer in self.routing.trainers.items():
+            found |= under(name, trainer.tensors())
+        found |= under("average", self.average.tensors())
+        return found | under("memory", self.behavior.memory.tensors())
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Copy what ``tensors`` once returned into the live tensors.
@@ -304,33 +304,29 @@ class ActorCritic(ABC):
             live.copy_(tensors[name])
 
     def generators(self) -> dict[str, torch.Generator]:
-        """The random streams, by name."""
-        return {"explore": self._explore_rng, "learn": self._learn_rng}
-
-    def explore_like(self, other: "ActorCritic") -> None:
-        """Draw exploration from the stream of another agent from now on."""
-        self._explore_rng = other._explore_rng
+        """Return the random streams, by name."""
+        return {"explore": self.explorer.rng, "learn": self._learn_rng}
 
 
 def descend(
     loss: Callable[..., tuple[Tensor, Any]],
     parameters: Tensor,
     adam: Adam,
-    taught: tuple[VisionTrainer, ...] = (),
+    encoders: tuple[VisionTrainer, ...] = (),
 ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
-    """One step of a network and of the encoders that its loss teaches.
+    """Take one gradient step of a network and of the encoders that its loss trains.
 
     Returns:
         The loss with what else it returned, and the norms of the gradients.
     """
-    vectors = [parameters, *(sight.vector for sight in taught)]
+    vectors = [parameters, *(trainer.vector for trainer in encoders)]
     argnums = tuple(range(len(vectors)))
     grads, value = grad_and_value(loss, argnums, has_aux=True)(*vectors)
-    optimizers = [adam, *(sight.adam for sight in taught)]
+    optimizers = [adam, *(trainer.adam for trainer in encoders)]
     steps = zip(optimizers, vectors, grads, strict=True)
     return value, [adam.step(vector, grad) for adam, vector, grad in steps]
 
 
-def _encoder_norm(teacher: Network, norms: list[Tensor]) -> Metrics:
-    """The norm of an encoder's gradient, if there is one behind the network's own."""
-    return {f"train/{teacher}_encoder_grad_norm": norms[1]} if norms[1:] else {}
+def _encoder_norm(network: Network, norms: list[Tensor]) -> Metrics:
+    """Return the norm of an encoder's gradient, if one follows the network's own."""
+    return {f"train/{network}_encoder_grad_norm": norms[1]} if norms[1:] else {}

@@ -1,28 +1,30 @@
 """SAC on the state, and a policy that is distilled from it while it learns.
 
-Teacher and critics see the state and are thrown away after training. The policy sees
-what a robot has, and imitates what the teacher would do at the states that both visit:
-the teacher plays in a share of the worlds, the policy in the others. Updates of teacher
-and critics look at no picture, which is what makes this fast: pictures are convolved
-once a round, for the imitation, and on a GPU beside those updates.
+Teacher and critics get the state and are thrown away after training. The policy gets
+the sensors of a robot, and imitates the teacher at the states that both visit: the
+teacher plays in a share of the worlds, the policy in the others. Updates of teacher and
+critics read no pixels, which is what makes this fast: images are convolved once a round,
+for the imitation, and on a GPU concurrently with those updates.
 
 Source: Ross, Gordon, Bagnell (2011), "A reduction of imitation learning and structured
 prediction to no-regret online learning" (DAgger), section 3; Chen et al. (2019),
 "Learning by cheating", section 3 (a teacher that knows the state).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorLoss, Branch, Metrics, descend
 from puckrl.agents.adam import Adam
+from puckrl.agents.distributions import TanhNormal
 from puckrl.agents.networks import make_actor
-from puckrl.agents.sac import Sac, SacCfg, squashed_gaussian
+from puckrl.agents.policy import TeacherMixture
+from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.settings import FULL_STATE
 from puckrl.agents.vision import NoPixelFeatures
-from puckrl.core.types import Batch, Obs, Spaces
+from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
 from puckrl.nets.flat import Flat
 
 
@@ -44,14 +46,13 @@ class DistillCfg(SacCfg):
 
 
 class Distill(Sac):
-    """``actor`` is the policy that is kept; ``teacher`` is what the critics judge.
+    """``actor`` is the policy that is kept; ``teacher`` is what the critics evaluate.
 
-    What acts is a running mean of the policy: an imitation of a few pictures at a time
-    is noisy, its mean is not.
+    The running mean of the actor acts: an imitation on a few images at a time is noisy,
+    its mean is not. See ``ActorCritic`` for the arguments.
     """
 
-    outputs_per_action = 1
-    needs_next_pixels = False  # the critics' targets need no picture
+    next_pixels = False  # the critics' targets need no pixels
 
     def __init__(
         self,
@@ -61,56 +62,39 @@ class Distill(Sac):
         seed: int,
         device: torch.device,
     ) -> None:
-        super().__init__(cfg, spaces, reward_bounds, seed, device)
-        self.teacher_share, self.actor_tau = cfg.teacher_share, cfg.student_tau
-        self._seen = min(cfg.student_batch, cfg.batch_size)
+        distribution = TanhNormal(cfg.explore.sigma)
+        super().__init__(cfg, spaces, reward_bounds, seed, device, distribution)
+        self.actor_tau = cfg.student_tau
+        self._pixels = min(cfg.student_batch, cfg.batch_size)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             teacher = make_actor(cfg, FULL_STATE, spaces, 2, NoPixelFeatures(device))
         self.teacher = Flat(teacher.to(device))
         self.teacher_adam = Adam(self.teacher.vector, cfg.teacher_lr)
         self.example = self.teacher.vector.clone()
-        """The teacher of the round before, whom the policy imitates."""
+        """The teacher of the round before, which the policy imitates."""
         self.networks["teacher"] = (self.teacher, self.teacher_adam)
+        self.policy = self._policy(self.actor_target, self.routing.actor.target)
+        self.behavior = TeacherMixture(self.policy, self.teacher, cfg.teacher_share)
 
     @property
-    def seen_per_round(self) -> int:
-        """The states at which the policy imitates."""
-        return self._seen
+    def batch_spec(self) -> BatchSpec:
+        """What one round needs: pixels of the transitions at which the policy imitates."""
+        return replace(super().batch_spec, pixels=self._pixels)
 
     def branches(self) -> tuple[Branch, ...]:
-        """Teacher and critics learn; the policy imitates."""
+        """Return the imitation, and the learning of teacher and critics."""
         return (self._imitate, self._learn)
 
-    def follow(self) -> None:
-        """Adds the teacher that the next round imitates."""
-        super().follow()
+    def update_targets(self) -> None:
+        """Do what ``ActorCritic`` does, and keep the teacher for the next round."""
+        super().update_targets()
         self.example.copy_(self.teacher.vector)
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Between rounds teacher and example are the same."""
+        """Do what ``ActorCritic`` does; between rounds teacher and example are the same."""
         super().load(tensors)
         self.example.copy_(self.teacher.vector)
-
-    def see(self, obs: Obs) -> Obs:
-        """Through the eyes of the running mean."""
-        return self.eyes.see(self.eyes.target, obs)
-
-    def deterministic_action(self, parameters: Tensor, obs: Obs) -> Tensor:
-        """Tanh of the policy's output."""
-        return torch.tanh(self.actor(parameters, obs))
-
-    def mean_action(self, obs: Obs) -> Tensor:
-        """Of the running mean."""
-        return self.deterministic_action(self.actor_target, obs)
-
-    def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
-        """Of teacher (the last worlds) and policy, both with the teacher's deviation."""
-        mean, log_std = self.teacher.module(obs).chunk(2, dim=-1)
-        students = len(noise) - round(self.teacher_share * len(noise))
-        own = self.actor(self.actor_target, obs)
-        mean = torch.cat([own[:students], mean[students:]])
-        return squashed_gaussian(torch.cat([mean, log_std], dim=-1), noise)[0]
 
     def _next_outputs(self, obs: Obs) -> Tensor:
         return self.teacher(self.teacher.vector, obs)
@@ -118,25 +102,25 @@ class Distill(Sac):
     def actor_loss(
         self, parameters: Tensor, obs: Obs, noise: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """Mean (tanh π(o) - tanh μ(s))², μ the mean of the round before's teacher."""
-        wanted = torch.tanh(self.teacher(self.example, obs).chunk(2, dim=-1)[0])
+        """Return mean (tanh π(o) - tanh μ(s))², μ the mean of the last round's teacher."""
+        target = torch.tanh(self.teacher(self.example, obs).chunk(2, dim=-1)[0])
         action = torch.tanh(self.actor(parameters, obs))
-        return (action - wanted).square().mean(), {}
+        return (action - target).square().mean(), {}
 
     def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:
         def loss(parameters: Tensor) -> ActorLoss:
             return self.policy_loss(self.teacher(parameters, obs), obs, noise)
 
-        (value, taught), _ = descend(loss, self.teacher.vector, self.teacher_adam)
+        (value, metrics), _ = descend(loss, self.teacher.vector, self.teacher_adam)
         return {
-            **taught,
-            **self._tune(taught["train/entropy"]),
+            **metrics,
+            **self._tune(metrics["train/entropy"]),
             "train/teacher_loss": value,
         }
 
-    def _changed(self, batch: Batch, changes: Tensor) -> Batch:
-        return batch  # who learns from it sees no pictures
+    def _augmented(self, batch: Batch, changes: Tensor) -> Batch:
+        return batch  # teacher and critics get no pixels
 
     def _imitate(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
-        last = {name: x[-self._seen :] for name, x in batch.obs.items()}
+        last = {name: x[-self._pixels :] for name, x in batch.obs.items()}
         return self._improve_actor(self.augment(last, changes[0]), noise[1])

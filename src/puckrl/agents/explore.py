@@ -27,10 +27,36 @@ class ExploreCfg:
     """TD3: deviation of the Gaussian noise on the policy's actions."""
 
 
+class Explorer:
+    """Draws everything that is random in the actions of a policy, from one stream.
+
+    Args:
+        cfg: shares and scales.
+        action_dim: components of an action.
+        rng: the stream; its device is where actions are made.
+    """
+
+    def __init__(self, cfg: ExploreCfg, action_dim: int, rng: torch.Generator) -> None:
+        self.cfg, self.action_dim, self.rng = cfg, action_dim, rng
+
+    def noise(self, count: int) -> Tensor:
+        """Draw standard normal noise, (count, action_dim)."""
+        shape = (count, self.action_dim)
+        return torch.randn(shape, generator=self.rng, device=self.rng.device)
+
+    def mix(self, action: Tensor) -> Tensor:
+        """Clip sampled actions (B, action_dim) to [-1, 1]; replace some by random ones."""
+        return mix_in_random(self.cfg, action.clamp(-1.0, 1.0), self.rng)
+
+    def random(self, count: int) -> Tensor:
+        """Draw random actions, (count, action_dim) float32."""
+        return random_action(self.cfg, count, self.action_dim, self.rng)
+
+
 def random_action(
     cfg: ExploreCfg, count: int, action_dim: int, rng: torch.Generator
 ) -> Tensor:
-    """Random actions, (count, action_dim) float32."""
+    """Draw random actions, (count, action_dim) float32."""
     unit = torch.rand(count, action_dim, generator=rng, device=rng.device)
     action = 2.0 * unit - 1.0
     return torch.where(action < 0, -1.0, 1.0) if cfg.corners else action

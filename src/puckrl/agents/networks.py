@@ -1,4 +1,4 @@
-"""Settings -> fresh networks and the eyes that they see pixels with."""
+"""Settings -> fresh networks, and how pixels reach them."""
 
 import torch
 
@@ -8,14 +8,15 @@ from puckrl.agents.vision import (
     NoPixelFeatures,
     PixelFeatures,
     VisionRouting,
-    look,
+    route_pixels,
 )
 from puckrl.core.types import Spaces
 from puckrl.nets.actors import Actor
 from puckrl.nets.critics import Critic
 from puckrl.nets.encoders import Encoder
 from puckrl.nets.inputs import VectorInput
-from puckrl.nets.vision import Vision
+from puckrl.representation.goal_prediction import GoalPrediction
+from puckrl.representation.vision import Vision
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _BESIDE_STATE = ("pixels", "achieved_goal", "desired_goal")
@@ -24,7 +25,10 @@ _BESIDE_STATE = ("pixels", "achieved_goal", "desired_goal")
 def make_networks(
     cfg: AgentCfg, spaces: Spaces, outputs_per_action: int, device: torch.device
 ) -> tuple[Actor, Critic, VisionRouting]:
-    """Actor, critics and their eyes, on ``device``; weights from torch's global stream."""
+    """Make actor, critics and their encoders on ``device``.
+
+    Weights are drawn from torch's global generator.
+    """
     dtype = _DTYPES[cfg.precision]
     sensors: tuple[tuple[Network, tuple[str, ...]], ...] = (
         ("actor", cfg.actor_sensors),
@@ -33,16 +37,20 @@ def make_networks(
     sees: tuple[Network, ...] = tuple(
         name for name, seen in sensors if "pixels" in seen
     )
-    looks = look(cfg.vision, sees, lambda: _vision(cfg, spaces, dtype), device)
-    actor = make_actor(cfg, cfg.actor_sensors, spaces, outputs_per_action, looks.actor)
+    routing = route_pixels(
+        cfg.vision, sees, lambda: _vision(cfg, spaces, dtype), device
+    )
+    actor = make_actor(
+        cfg, cfg.actor_sensors, spaces, outputs_per_action, routing.actor.features
+    )
     critic = Critic(
-        _input(cfg.critic_sensors, spaces, looks.critic),
+        _input(cfg.critic_sensors, spaces, routing.critic.features),
         cfg.hidden,
         spaces.action_dim,
         ensemble=cfg.critics,
         compute_dtype=dtype,
     )
-    return actor.to(device), critic.to(device), looks
+    return actor.to(device), critic.to(device), routing
 
 
 def make_actor(
@@ -50,11 +58,11 @@ def make_actor(
     sensors: tuple[str, ...],
     spaces: Spaces,
     outputs_per_action: int,
-    eyes: PixelFeatures | NoPixelFeatures,
+    pixels: PixelFeatures | NoPixelFeatures,
 ) -> Actor:
-    """A fresh policy of some sensors, on the CPU."""
+    """Make an actor that gets some sensors, on the CPU."""
     return Actor(
-        _input(sensors, spaces, eyes),
+        _input(sensors, spaces, pixels),
         cfg.hidden,
         spaces.action_dim,
         outputs=outputs_per_action,
@@ -63,29 +71,29 @@ def make_actor(
 
 
 def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
-    """A fresh encoder."""
+    """Make an encoder with its objective, on the CPU."""
     pixels = spaces.pixels
-    assert pixels is not None, "pixels are to be seen, but there is no camera"
+    assert pixels is not None, "a network gets pixels, but there is no camera"
     encoder = Encoder(
         cfg.vision.encoder, pixels.stacked_channels, pixels.height, pixels.width, dtype
     )
-    return Vision(encoder, spaces.goal_dim)
+    return Vision(encoder, GoalPrediction(encoder.size, spaces.goal_dim))
 
 
 def _input(
-    sensors: tuple[str, ...], spaces: Spaces, eyes: PixelFeatures | NoPixelFeatures
+    sensors: tuple[str, ...], spaces: Spaces, pixels: PixelFeatures | NoPixelFeatures
 ) -> VectorInput:
-    """What one network sees."""
+    """Make the input of one network."""
     return VectorInput(
         sensor_columns(sensors, spaces),
         spaces.goal_dim,
         show_achieved="achieved_goal" in sensors,
-        features=eyes.features,
+        features=pixels.sizes,
     )
 
 
 def sensor_columns(names: tuple[str, ...], spaces: Spaces) -> list[int]:
-    """Columns of the state vector behind sensor names; "state" is all of them.
+    """Return the columns of the state vector behind sensor names; "state" is all of them.
 
     Raises:
         KeyError: for a name that the task does not have.

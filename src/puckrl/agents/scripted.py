@@ -8,21 +8,27 @@ from torch import Tensor
 from puckrl.core.rng import generator
 from puckrl.core.types import Obs
 
+_CPU = torch.device("cpu")
+
 
 class Zero:
     """Never acts: what a task does when left alone.
 
     Args:
         action_dim: length of the action.
+        device: where observations live.
     """
 
-    def __init__(self, action_dim: int) -> None:
-        self.action_dim = action_dim
+    def __init__(self, action_dim: int, device: torch.device = _CPU) -> None:
+        self.action_dim, self.device = action_dim, device
+
+    def reset(self, done: Tensor) -> None:
+        """Do nothing: there is nothing to forget."""
 
     def act(self, obs: Obs, *, explore: bool) -> Tensor:
-        """Zeros, (B, action_dim) float32."""
+        """Return zeros, (B, action_dim) float32."""
         first = next(iter(obs.values()))
-        return torch.zeros(len(first), self.action_dim, device=first.device)
+        return torch.zeros(len(first), self.action_dim, device=self.device)
 
 
 class Random:
@@ -34,12 +40,15 @@ class Random:
         device: where observations live.
     """
 
-    def __init__(self, action_dim: int, seed: int, device: torch.device) -> None:
-        self.action_dim = action_dim
+    def __init__(self, action_dim: int, seed: int, device: torch.device = _CPU) -> None:
+        self.action_dim, self.device = action_dim, device
         self._rng = generator(seed, "random policy", device)
 
+    def reset(self, done: Tensor) -> None:
+        """Do nothing: there is nothing to forget."""
+
     def act(self, obs: Obs, *, explore: bool) -> Tensor:
-        """Uniform in [-1, 1), (B, action_dim) float32, whether exploring or not."""
+        """Draw uniformly from [-1, 1), (B, action_dim) float32, exploring or not."""
         shape = (len(next(iter(obs.values()))), self.action_dim)
         unit = torch.rand(shape, generator=self._rng, device=self._rng.device)
         return 2.0 * unit - 1.0
@@ -50,11 +59,17 @@ class Scripted:
 
     Args:
         script: observations to actions (B, action_dim).
+        device: where observations live.
     """
 
-    def __init__(self, script: Callable[[Obs], Tensor]) -> None:
-        self.script = script
+    def __init__(
+        self, script: Callable[[Obs], Tensor], device: torch.device = _CPU
+    ) -> None:
+        self.script, self.device = script, device
+
+    def reset(self, done: Tensor) -> None:
+        """Do nothing: there is nothing to forget."""
 
     def act(self, obs: Obs, *, explore: bool) -> Tensor:
-        """The script's action, clipped to [-1, 1], (B, action_dim) float32."""
+        """Return the script's action, clipped to [-1, 1], (B, action_dim) float32."""
         return self.script(obs).float().clamp(-1.0, 1.0)

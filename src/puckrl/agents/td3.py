@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic, Metrics
+from puckrl.agents.distributions import TanhNormal
 from puckrl.agents.losses import td_target
 from puckrl.agents.settings import AgentCfg
-from puckrl.core.types import Batch, Obs
+from puckrl.core.types import Batch, Obs, Spaces
 
 
 @dataclass(frozen=True)
@@ -27,26 +28,29 @@ class Td3Cfg(AgentCfg):
 
 
 class Td3(ActorCritic):
-    """Deterministic policy gradient with delayed actor and clipped targets."""
+    """TD3; see ``ActorCritic`` for the arguments."""
 
     cfg: Td3Cfg
 
-    def deterministic_action(self, parameters: Tensor, obs: Obs) -> Tensor:
-        """Tanh of the actor's output."""
-        return torch.tanh(self.actor(parameters, obs))
-
-    def noisy_action(self, obs: Obs, noise: Tensor) -> Tensor:
-        """The mean action plus Gaussian noise."""
-        return self.mean_action(obs) + self.cfg.explore.sigma * noise
+    def __init__(
+        self,
+        cfg: Td3Cfg,
+        spaces: Spaces,
+        reward_bounds: tuple[float, float] | None,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        distribution = TanhNormal(cfg.explore.sigma)
+        super().__init__(cfg, spaces, reward_bounds, seed, device, distribution)
 
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
-        """R + γ min_i Q'_i(s', clip(π'(s') + ε))."""
+        """Return r + γ min_i Q'_i(s', clip(π'(s') + ε))."""
         clip = self.cfg.target_noise_clip
         smoothing = (self.cfg.target_noise * noise).clamp(-clip, clip)
-        obs = self.eyes.see(self.eyes.target, batch.next_obs)
+        obs = self.routing.actor.encode_target(batch.next_obs)
         action = torch.tanh(self.actor(self.actor_target, obs))
         action = (action + smoothing).clamp(-1.0, 1.0)
-        obs = self.critic_pixels.see(self.critic_pixels.target, batch.next_obs)
+        obs = self.routing.critic.encode_target(batch.next_obs)
         next_q = self.critic(self.critic_target, obs, action)
         discount = self.cfg.gamma * (1.0 - batch.terminated)
         return td_target(batch.reward, discount, next_q, self.bounds)
@@ -54,7 +58,7 @@ class Td3(ActorCritic):
     def actor_loss(
         self, parameters: Tensor, obs: Obs, noise: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """-mean Q(s, π(s)) + λ mean π(s)²."""
+        """Return -mean Q(s, π(s)) + λ mean π(s)²."""
         action = torch.tanh(self.actor(parameters, obs))
         q = self.critic(self.critic.vector, obs, action).mean(dim=0)
         effort = action.square().mean()

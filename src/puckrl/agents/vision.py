@@ -1,208 +1,267 @@
 """How pixels reach actor and critics, and whose gradient reaches the encoder.
 
-    encoder_gradient   the encoder learns from
-    critic             the critics' loss; the actor takes the features as they are
-                       Source: Yarats et al. (2021), "Mastering visual continuous
-                       control" (DrQ-v2), section 3.1
-    actor              the actor's loss: the critics see the state, or the features as
-                       they are
-    both               either, each in its own update
-    guess              the auxiliary loss alone; whoever sees takes the features as they are
-    none               nothing: it stays as it was initialized
+The rows are losses, the columns are values of ``encoder_gradient``; x: the gradient of
+the loss reaches the encoder that its own network sees through.
 
-A gradient reaches the encoder through the input of the network that is being updated
-only: the actor's loss never trains what the critics see. The auxiliary loss goes with
-the first network in this order that trains the encoder, or sees through it where it
-learns from the guess: critics, actor.
+                     critic   actor   both   goal-prediction   none
+    critics' loss      x                x
+    actor's loss                 x      x
+    auxiliary loss     x         x      x          x
+
+Without an x the network takes the features as they are. A gradient reaches the encoder
+through the input of the network that is being updated only: the actor's loss never
+trains what the critics see. The auxiliary loss counts once for each encoder, in the
+update of the critics where their row trains it, else in the actor's.
+
+Source of ``critic``: Yarats et al. (2021), "Mastering visual continuous control"
+(DrQ-v2), section 3.1.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from puckrl.agents.adam import Adam
 from puckrl.agents.augment import AugmentKind
+from puckrl.core.settings import NON_NEGATIVE, POSITIVE
 from puckrl.core.types import Obs
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.nets.flat import Flat
-from puckrl.nets.vision import Vision
+from puckrl.representation.vision import Vision
 
-Gradient = Literal["critic", "actor", "both", "guess", "none"]
+EncoderGradient = Literal["critic", "actor", "both", "goal-prediction", "none"]
 Network = Literal["actor", "critic"]
+
+_TRAINS: dict[EncoderGradient, tuple[Network, ...]] = {
+    "critic": ("critic",),
+    "actor": ("actor",),
+    "both": ("critic", "actor"),
+    "goal-prediction": ("critic", "actor"),
+    "none": (),
+}
+"""Networks in whose update the encoder that they see through is trained."""
 
 
 @dataclass(frozen=True)
 class VisionCfg:
-    """How pixels are seen, by the networks that see them."""
+    """How the networks that get pixels see them."""
 
     encoder: EncoderCfg = field(default_factory=EncoderCfg)
     """Pixels to features."""
-    encoder_gradient: Gradient = "actor"
-    """Whose loss trains the encoder: critic, actor, both, guess, none."""
+    encoder_gradient: EncoderGradient = "actor"
+    """Whose loss trains the encoder: critic, actor, both; goal-prediction: the auxiliary
+    loss alone; none: it stays as it was initialized."""
     shared: bool = True
     """One encoder where actor and critics both see pixels; else one each."""
-    lr: float = 3e-4
-    """Adam's step size for the encoder."""
-    max_grad_norm: float = 1.0
-    """Gradients of the encoder are clipped to this norm; 0: never."""
-    aux_weight: float = 1.0
-    """Weight of guessing the achieved goal from the features; 0: do not."""
+    lr: Annotated[float, POSITIVE] = 3e-4
+    """Learning rate of the encoder (Adam)."""
+    max_grad_norm: Annotated[float, NON_NEGATIVE] = 1.0
+    """Gradient clipping norm of the encoder; 0: no clipping."""
+    aux_weight: Annotated[float, NON_NEGATIVE] = 1.0
+    """Weight of the auxiliary loss, which predicts the achieved goal from the features;
+    0: no auxiliary loss."""
     condition_on_prediction: bool = False
-    """Tell whoever sees the features the guess besides, and the way from it to the goal."""
+    """Also feed the predicted goal, and its offset to the desired goal, to the networks
+    that get the features."""
     augment: AugmentKind = "none"
-    """Random changes, drawn for observation and next one apart: none; shift, by up to 4
-    pixels (DrQ); color, gains and brightness; shift+color."""
+    """Random augmentation, drawn for observations and next observations apart: none; shift,
+    by up to 4 pixels (DrQ); color, gains and brightness; shift+color."""
 
 
 class VisionTrainer:
-    """A vision network with its optimizer and its slowly following copy."""
+    """A vision network with its optimizer and its target network."""
 
     def __init__(self, cfg: VisionCfg, vision: Vision, device: torch.device) -> None:
-        self.flat = Flat(vision.to(device))
-        self.vision = vision
-        self.guesses = False
-        """Whether an auxiliary loss teaches it to guess the achieved goal."""
+        self.vision = vision.to(device)
+        self.flat = Flat(vision)
         self.vector = self.flat.vector
         self.target = self.vector.clone()
         self.adam = Adam(self.vector, cfg.lr, cfg.max_grad_norm)
+        self.predicts = False
+        """Whether the auxiliary loss trains the prediction."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every live tensor, by name."""
+        """Return every live tensor, by name."""
         adam = {f"adam.{key}": value for key, value in self.adam.state().items()}
         buffers = dict(self.vision.named_buffers())
         return {"online": self.vector, "target": self.target, **adam, **buffers}
 
 
 class PixelFeatures:
-    """Gives one network the features of a sight, as ``obs[name]``.
+    """Adds the features of pixels to the observation of one network.
 
     Args:
-        name: what the features are called.
-        sight: whose features.
-        cfg: what else the network is told, and whether its gradient reaches the encoder.
-        aux_weight: weight of the auxiliary loss in this network's update.
+        name: key of the features in the observation.
+        vision: a flat ``Vision``.
+        detached: no gradient of the network reaches the encoder.
+        conditioned: add what the objective offers for conditioning.
     """
 
     def __init__(
-        self, name: str, sight: VisionTrainer, cfg: VisionCfg, aux_weight: float
+        self, name: str, vision: Flat, *, detached: bool, conditioned: bool
     ) -> None:
-        self.name, self.sight, self.aux_weight = name, sight, aux_weight
-        self._apart = cfg.encoder_gradient == "guess"
-        self._told = cfg.condition_on_prediction and sight.guesses
-        self.features = {name: sight.vision.size}
-        """Names and lengths of what the network gets of what ``see`` adds."""
-        if self._told:
-            self.features[f"{name}.told"] = 2 * sight.vision.goals.size
+        assert isinstance(vision.module, Vision), vision.module
+        self.name, self._flat, self.vision = name, vision, vision.module
+        self._detached, self._conditioned = detached, conditioned
+        self.vector = vision.vector
+        """Parameters of the vision network, (n,)."""
+        self.sizes = {name: self.vision.size}
+        """Names and lengths of what the network gets of what ``encode`` adds."""
+        if conditioned:
+            self.sizes[f"{name}.conditioned"] = 2 * self.vision.objective.size
 
-    @property
-    def vector(self) -> Tensor:
-        """Present parameters, (n,)."""
-        return self.sight.vector
-
-    @property
-    def target(self) -> Tensor:
-        """Parameters of the slow copy, (n,)."""
-        return self.sight.target
-
-    def see(self, parameters: Tensor, obs: Obs) -> Obs:
-        """The observation with features, (B, size), and the guess that they allow."""
-        features, guess = self.sight.flat(parameters, obs["pixels"])
-        shown = features.detach() if self._apart else features
-        seen = {**obs, self.name: shown, f"{self.name}.guess": guess}
-        if self._told:
-            told = self.sight.vision.told(guess, obs["desired_goal"])
-            seen[f"{self.name}.told"] = told
+    def encode(self, parameters: Tensor, obs: Obs) -> Obs:
+        """Return the observation with features, (B, size), and their prediction."""
+        features, prediction = self._flat_of(parameters, obs["pixels"])
+        shown = features.detach() if self._detached else features
+        seen = {**obs, self.name: shown, f"{self.name}.prediction": prediction}
+        if self._conditioned:
+            added = self.vision.objective.condition(prediction, obs)
+            seen[f"{self.name}.conditioned"] = added
         return seen
 
-    def keypoints(self, seen: Obs) -> Tensor:
-        """Where in the pictures each channel looks, (B, channels, 2) in [0, 1]."""
-        return self.sight.vision.encoder.keypoints(seen[self.name])
+    def _flat_of(self, parameters: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        return self._flat(parameters, pixels)  # pyright: ignore[reportReturnType]
 
-    def auxiliary_loss(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
-        """Auxiliary loss of a seen observation, weighted, and metrics."""
-        if self.aux_weight == 0:
-            return 0.0, {}
-        guess, achieved = seen[f"{self.name}.guess"], seen["achieved_goal"]
-        error = self.sight.vision.error(guess, achieved)
-        return self.aux_weight * error, {"train/aux_error": error}
+    def keypoints(self, encoded: Obs) -> Tensor:
+        """Return the spatial-softmax keypoints, (B, channels, 2) in [0, 1]."""
+        return self.vision.encoder.keypoints(encoded[self.name])
+
+    def copy(self) -> "PixelFeatures":
+        """Return the same on a copy of the vision network."""
+        return PixelFeatures(
+            self.name,
+            self._flat.copy(),
+            detached=self._detached,
+            conditioned=self._conditioned,
+        )
+
+    def buffers(self) -> dict[str, Tensor]:
+        """Return the buffers of the vision network, live, by name."""
+        return dict(self.vision.named_buffers())
 
 
 class NoPixelFeatures:
-    """For a network that sees no pixels."""
+    """The features of a network that gets no pixels."""
 
     def __init__(self, device: torch.device) -> None:
-        self.features: dict[str, int] = {}
-        self.vector = self.target = torch.zeros(0, device=device)
+        self.sizes: dict[str, int] = {}
+        self.vector = torch.zeros(0, device=device)
 
-    def see(self, parameters: Tensor, obs: Obs) -> Obs:
-        """The observation as it is."""
+    def encode(self, parameters: Tensor, obs: Obs) -> Obs:
+        """Return the observation as it is."""
         return obs
 
-    def keypoints(self, seen: Obs) -> None:
-        """It looks at no picture."""
+    def keypoints(self, encoded: Obs) -> None:
+        """Return None: there are no images."""
 
-    def auxiliary_loss(self, seen: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
-        """Nothing to learn."""
-        return 0.0, {}
+    def copy(self) -> "NoPixelFeatures":
+        """Return this: there is nothing to copy."""
+        return self
+
+    def buffers(self) -> dict[str, Tensor]:
+        """Return nothing."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Route:
+    """How one network gets its pixels, and what its update trains."""
+
+    features: PixelFeatures | NoPixelFeatures
+    """Adds the features to its observation."""
+    target: Tensor
+    """Target parameters of the encoder, (n,)."""
+    trains: tuple[VisionTrainer, ...]
+    """Encoders that the update of this network trains: one or none."""
+    aux_weight: float
+    """Weight of the auxiliary loss in this update."""
+
+    def encode(self, obs: Obs) -> Obs:
+        """Return the observation with features of the present parameters."""
+        return self.features.encode(self.features.vector, obs)
+
+    def encode_target(self, obs: Obs) -> Obs:
+        """Return the observation with features of the target parameters."""
+        return self.features.encode(self.target, obs)
+
+    def auxiliary_loss(self, encoded: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
+        """Return the weighted auxiliary loss of an encoded observation, and metrics."""
+        if self.aux_weight == 0 or isinstance(self.features, NoPixelFeatures):
+            return 0.0, {}
+        prediction = encoded[f"{self.features.name}.prediction"]
+        error = self.features.vision.objective.loss(prediction, encoded)
+        return self.aux_weight * error, {"train/aux_error": error}
 
 
 @dataclass(frozen=True)
 class VisionRouting:
-    """Who sees what, and who teaches whom."""
+    """Which network sees through which encoder, and which loss trains it."""
 
-    actor: PixelFeatures | NoPixelFeatures
-    """The actor's eyes."""
-    critic: PixelFeatures | NoPixelFeatures
-    """The critics' eyes."""
-    sights: dict[str, VisionTrainer]
+    actor: Route
+    """The actor's route."""
+    critic: Route
+    """The critics' route."""
+    trainers: dict[str, VisionTrainer]
     """The encoders, by name; none without pixels."""
-    trained_by_actor: tuple[VisionTrainer, ...]
-    """Encoders that the actor's loss trains: one or none."""
-    trained_by_critic: tuple[VisionTrainer, ...]
-    """Encoders that the critics' loss trains: one or none."""
 
 
-def look(
+def route_pixels(
     cfg: VisionCfg,
     sees: tuple[Network, ...],
     make: Callable[[], Vision],
     device: torch.device,
 ) -> VisionRouting:
-    """Wire encoders to the networks that see pixels.
+    """Wire encoders to the networks that get pixels.
 
     Args:
-        cfg: routing and so on.
-        sees: who sees pixels.
+        cfg: gradient routing and so on.
+        sees: networks that get pixels.
         make: a fresh vision network on the CPU.
         device: where everything lives.
     """
-    if cfg.shared and len(sees) == 2:
-        sights = {"sight": VisionTrainer(cfg, make(), device)}
-        through = dict.fromkeys(sees, sights["sight"])
-    else:
-        sights = {f"{name}_sight": VisionTrainer(cfg, make(), device) for name in sees}
-        through = {name: sights[f"{name}_sight"] for name in sees}
-    teachers = sees if cfg.encoder_gradient == "both" else (cfg.encoder_gradient,)
-    if cfg.encoder_gradient == "guess":  # in one update for every encoder
-        teachers = sees if len(sights) > 1 else sees[-1:]
-    taught = {name: (through[name],) if name in teachers else () for name in sees}
-    aux = {name: cfg.aux_weight * len(sight) for name, sight in taught.items()}
-    if len(sights) == 1 and aux.get("critic"):
-        aux["actor"] = 0.0  # it counts once for every encoder
-    for name, sight in through.items():
-        sight.guesses |= bool(cfg.aux_weight and taught[name])
-    eyes = {
-        name: PixelFeatures(f"{name}.eyes", through[name], cfg, aux[name])
-        for name in sees
-    }
-    nothing = NoPixelFeatures(device)
-    return VisionRouting(
-        actor=eyes.get("actor", nothing),
-        critic=eyes.get("critic", nothing),
-        sights=sights,
-        trained_by_actor=taught.get("actor", ()),
-        trained_by_critic=taught.get("critic", ()),
+    trainers: dict[str, VisionTrainer] = {}
+    through: dict[Network, VisionTrainer] = {}
+    for name in sees:
+        key = "vision" if cfg.shared and len(sees) == 2 else f"{name}_vision"
+        if key not in trainers:
+            trainers[key] = VisionTrainer(cfg, make(), device)
+        through[name] = trainers[key]
+    trained: tuple[Network, ...] = tuple(
+        name for name in _TRAINS[cfg.encoder_gradient] if name in through
     )
+    auxiliary = _first_of_each(trained, through)
+    alone = cfg.encoder_gradient == "goal-prediction"
+    trained = auxiliary if alone else trained
+    for name in auxiliary:
+        through[name].predicts = cfg.aux_weight > 0
+
+    def route(name: Network) -> Route:
+        if name not in through:
+            none = NoPixelFeatures(device)
+            return Route(none, none.vector, (), 0.0)
+        trainer = through[name]
+        features = PixelFeatures(
+            f"{name}.features",
+            trainer.flat,
+            detached=alone,
+            conditioned=cfg.condition_on_prediction and trainer.predicts,
+        )
+        trains = (trainer,) if name in trained else ()
+        weight = cfg.aux_weight if name in auxiliary else 0.0
+        return Route(features, trainer.target, trains, weight)
+
+    return VisionRouting(route("actor"), route("critic"), trainers)
+
+
+def _first_of_each(
+    names: tuple[Network, ...], through: dict[Network, VisionTrainer]
+) -> tuple[Network, ...]:
+    """Return the first network of each encoder."""
+    first: dict[int, Network] = {}
+    for name in names:
+        first.setdefault(id(through[name]), name)
+    return tuple(first.values())

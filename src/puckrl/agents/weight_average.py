@@ -1,12 +1,12 @@
-"""The policy that is judged and kept: a mean of the weights that the learning one had.
+"""The policy that is judged and kept: an average of the weights of the learning one.
 
-A learning policy is thrown about by its last batches; a mean of its last weights is not.
-After round t, with s the share of the rounds so far that count most,
+The last batches throw a learning policy about; the average of its last weights stays.
+After update round t, with s the share of the rounds so far that count most,
 
     θ̄ ← θ̄ + (θ - θ̄) / (1 + s (t - 1))
 
-so the mean forgets the beginning at the pace at which the run grows: with s = 1 it is
-that of all rounds, with s = 0 the newest weights.
+so the average forgets the beginning at the pace at which the run grows: s = 1 averages
+all rounds, s = 0 keeps the newest weights.
 
 Source: Shamir and Zhang (2013), "Stochastic gradient descent for non-smooth
 optimization", section 4: polynomial-decay averaging, with η = 1/s - 1.
@@ -19,28 +19,28 @@ from torch import Tensor
 
 
 class WeightAverage:
-    """Means of parameter vectors.
+    """Averages of parameter vectors.
 
     Args:
         share: s, in [0, 1].
-        vectors: the vectors as they begin, by name.
+        vectors: the live vectors, by name.
     """
 
     def __init__(self, share: float, vectors: Mapping[str, Tensor]) -> None:
-        self._share, self._now = share, dict(vectors)
-        self.means = {name: vector.clone() for name, vector in vectors.items()}
-        """The means, by name; the vectors themselves before the first round."""
+        self._share, self._online = share, dict(vectors)
+        self.vectors = {name: vector.clone() for name, vector in vectors.items()}
+        """The averages, by name; the vectors themselves before the first round."""
         device = next(iter(vectors.values())).device
         self.rounds = torch.zeros((), device=device)
-        """PendingUpdates so far, float32: a recorded round counts them too."""
+        """Rounds so far, float32: a recorded CUDA graph counts them too."""
 
-    def note(self) -> None:
-        """A round is over: take the vectors in."""
+    def update(self) -> None:
+        """Take in the vectors at the end of a round."""
         weight = 1.0 / (1.0 + self._share * self.rounds)
-        for name, vector in self._now.items():
-            self.means[name].lerp_(vector, weight)
+        for name, vector in self._online.items():
+            self.vectors[name].lerp_(vector, weight)
         self.rounds.add_(1.0)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every live tensor, by name."""
-        return {**self.means, "rounds": self.rounds}
+        """Return every live tensor, by name."""
+        return {**self.vectors, "rounds": self.rounds}

@@ -13,7 +13,7 @@ from puckrl.bench.race import Contender, race
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import keep_memory
-from puckrl.core.types import Obs, PixelSpace, Spaces
+from puckrl.core.types import BatchSpec, Obs, PixelSpace, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.frames import Place
 from puckrl.replay.layout import bytes_per_transition
@@ -61,7 +61,7 @@ def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
     ways = {"SB3 DictReplayBuffer": partial(theirs.sample, cfg.batch_size)}
     for place, ring in rings.items():
         ways[f"EpisodeReplayBuffer, {place}"] = partial(
-            ring.sample, cfg.batch_size, rng
+            ring.sample, BatchSpec(cfg.batch_size), rng
         )
 
     def repeat(way: partial[object]) -> int:
@@ -115,7 +115,7 @@ def _filled_ring(
         ring.begin(steps[0])
         for t, then in enumerate(steps[1:]):
             done = never | (t == spaces.horizon - 1)
-            ring.add(steps[t]["action"], then, done, never, then)
+            ring.add(steps[t]["action"], Step.recorded(then, done))
     return ring
 
 

@@ -84,7 +84,7 @@ def warmed_up(cfg: RunCfg) -> Parts:
     parts = build(cfg)
     with torch_threads(1):
         while parts.learner.warming_up:
-            parts.collector.collect(parts.learner.policy, parts.env.spaces.horizon)
+            parts.collector.collect(parts.learner.behavior, parts.env.spaces.horizon)
     return parts
 
 
@@ -92,7 +92,7 @@ def learn(parts: Parts, least_updates: int) -> int:
     """At least so many updates from the replay; how many."""
     learner = parts.learner
     learner.earn(math.ceil(least_updates / learner.ratio.ratio))
-    rounds = learner.rounds()
-    rounds.go_on(rounds.left)
+    rounds = learner.pending()
+    rounds.run(rounds.left)
     rounds.means()  # waits for them on CUDA
     return rounds.updates

@@ -16,7 +16,7 @@ from puckrl.bench.race import Contender, race
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import torch_threads
-from puckrl.core.types import Obs, Spaces
+from puckrl.core.types import BatchSpec, Obs, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.report.tables import Row
 from puckrl.tasks.catalog import make_task
@@ -59,7 +59,7 @@ def bench_replay(cfg: ReplayBenchCfg) -> list[Row]:
     for size in cfg.batch_sizes:
         ways = {
             "SB3 HerReplayBuffer": partial(theirs.sample, size),
-            "EpisodeReplayBuffer": partial(ring.sample, size, rng),
+            "EpisodeReplayBuffer": partial(ring.sample, BatchSpec(size), rng),
         }
         contenders = [
             Contender(name, lambda: None, partial(_repeat, way, cfg.batches))
@@ -106,7 +106,8 @@ def _filled_ring(task: Task, episodes: dict[str, Tensor]) -> EpisodeReplayBuffer
         for t in range(steps - 1):
             then, last = _obs(episodes, index, t + 1), t == steps - 2
             action = episodes["action"][index, t]
-            ring.add(action, then, never | last, never, begin if last else then)
+            step = Step.recorded(then, never | last, begin if last else then)
+            ring.add(action, step)
     return ring
 
 

@@ -74,7 +74,7 @@ def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
     ]
     sight = cfg.agent.vision
     routed, guesses = sight.encoder_gradient, sight.aux_weight > 0
-    by_guess = routed == "guess" and guesses
+    by_guess = routed == "goal-prediction" and guesses
     taught = [name for name in sees if by_guess or routed in (name, "both")]
     if sees and not taught:
         yield Finding(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 Obs = dict[str, Tensor]
@@ -10,10 +11,10 @@ Obs = dict[str, Tensor]
 
 
 class Batch(NamedTuple):
-    """Transitions as the agent sees them, goals already relabelled.
+    """Transitions as the agent gets them, goals already relabelled.
 
-    Pictures may be there for the last transitions only, and of next observations not at
-    all: see ``EpisodeReplayBuffer.sample``.
+    Pixels may be there for the last transitions only, and of next observations not at
+    all: see ``BatchSpec``.
 
     ========== ================================================= ============
     field      meaning                                           shape
@@ -43,18 +44,98 @@ class Batch(NamedTuple):
         )
 
     def split(self, parts: int) -> list["Batch"]:
-        """As many equal parts, in order, as views; every tensor is cut by itself."""
-        cut = [
-            {name: value.chunk(parts) for name, value in obs.items()}
-            for obs in (self.obs, self.next_obs)
+        """Return equal parts, in order, as views.
+
+        Every tensor is cut on its own: pixels may be there for fewer transitions.
+        """
+        obs, next_obs = _split(self.obs, parts), _split(self.next_obs, parts)
+        action, reward = self.action.chunk(parts), self.reward.chunk(parts)
+        terminated = self.terminated.chunk(parts)
+        return [
+            Batch(
+                obs=obs[part],
+                action=action[part],
+                reward=reward[part],
+                next_obs=next_obs[part],
+                terminated=terminated[part],
+            )
+            for part in range(parts)
         ]
-        rest = [x.chunk(parts) for x in (self.action, self.reward, self.terminated)]
-        before, after = (
-            [{name: v[i] for name, v in obs.items()} for i in range(parts)]
-            for obs in cut
+
+
+def _split(obs: Obs, parts: int) -> list[Obs]:
+    """Return equal parts of observations, as views."""
+    chunks = {name: value.chunk(parts) for name, value in obs.items()}
+    return [{name: c[part] for name, c in chunks.items()} for part in range(parts)]
+
+
+@dataclass(frozen=True)
+class BatchSpec:
+    """What one round of updates needs of a replay buffer."""
+
+    transitions: int
+    """Transitions."""
+    pixels: int | None = None
+    """The last transitions come with pixels, this many; None: all of them."""
+    next_pixels: bool = True
+    """Whether next observations come with pixels too."""
+
+    @property
+    def num_pixels(self) -> int:
+        """Transitions that come with pixels."""
+        return self.transitions if self.pixels is None else self.pixels
+
+
+class Step(NamedTuple):
+    """What one control step of every world gives.
+
+    ========== ==================================================== ==========
+    field      meaning                                              shape
+    ========== ==================================================== ==========
+    obs        observation to act on next; of the new episode where (W, ...)
+               the world was reset                                  each
+    final_obs  observation that the step led to                     (W, ...)
+                                                                    each
+    reward     reward of the step                                   (W,)
+    success    goal reached after the step                          (W,) bool
+    terminated the episode ended: do not bootstrap                  (W,) bool
+    truncated  the episode was cut by the horizon or by bad physics (W,) bool
+    diverged   the physics failed; the step must not be learned     (W,) bool
+    ========== ==================================================== ==========
+    """
+
+    obs: Obs
+    final_obs: Obs
+    reward: Tensor
+    success: Tensor
+    terminated: Tensor
+    truncated: Tensor
+    diverged: Tensor
+
+    @property
+    def done(self) -> Tensor:
+        """Worlds whose episode is over, (W,) bool."""
+        return self.terminated | self.truncated
+
+    @classmethod
+    def recorded(cls, final_obs: Obs, done: Tensor, obs: Obs | None = None) -> "Step":
+        """Return a step of which only the observation and the ends are known.
+
+        Args:
+            final_obs: observation that the step led to, (W, ...) each.
+            done: worlds whose episode was cut, (W,) bool.
+            obs: observation to act on next; None: ``final_obs``.
+        """
+        never = torch.zeros_like(done)
+        return cls(
+            obs=final_obs if obs is None else obs,
+            final_obs=final_obs,
+            reward=never.float(),
+            success=never,
+            terminated=never,
+            truncated=done,
+            diverged=never,
         )
-        columns = zip(before, *rest[:2], after, rest[2], strict=True)
-        return [Batch(*column) for column in columns]
 
 
 @dataclass(frozen=True)

@@ -24,15 +24,16 @@ from rich.table import Table
 from torch import Tensor
 
 from puckrl.agents.scripted import Random, Scripted, Zero
+from puckrl.core.policy import Policy
 from puckrl.core.rng import Draws
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.envs.play import begin, play, policy_obs
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import Task
-from puckrl.training.rollout import Policy, to_device
 
 _CPU = torch.device("cpu")
 _TWIN_WORLDS = 2
@@ -46,7 +47,7 @@ _ANY = float("inf")
 
 
 @dataclass(frozen=True)
-class Row:
+class Measurement:
     """One measurement and the range in which it is legal."""
 
     name: str
@@ -72,7 +73,7 @@ class CheckReport:
 
     task: str
     """Name of the task."""
-    rows: tuple[Row, ...]
+    rows: tuple[Measurement, ...]
     """In the order of an episode."""
 
     @property
@@ -129,7 +130,7 @@ def render(report: CheckReport) -> Table:
     return table
 
 
-def _legal(row: Row) -> str:
+def _legal(row: Measurement) -> str:
     """The legal range in words."""
     if row.high == _ANY:
         return f"≥ {row.low:.4g}"
@@ -142,7 +143,7 @@ def _make_env(task: Task, num_worlds: int, seed: int) -> GoalEnv:
     return GoalEnv(task, sim, seed, auto_reset=False)
 
 
-def _spaces_rows(env: GoalEnv) -> Iterator[Row]:
+def _spaces_rows(env: GoalEnv) -> Iterator[Measurement]:
     """What the task emits is as wide as its spaces say; asked before any environment."""
     task, spaces = env.task, env.spaces
     worlds = torch.arange(env.num_worlds)
@@ -157,63 +158,63 @@ def _spaces_rows(env: GoalEnv) -> Iterator[Row]:
         first, last = min(sensor.columns, default=0), max(sensor.columns, default=0)
         farthest = first if first < 0 else last
         title = f"spaces: columns of sensor {name!r}"
-        rows.append(Row(title, farthest, "", 0, spaces.state_dim - 1))
+        rows.append(Measurement(title, farthest, "", 0, spaces.state_dim - 1))
     yield from rows
     if not all(row.ok for row in rows):  # a script would read what is not there
         return
     yield _width_row("marker_pos_m()", task.marker_pos_m(goal), len(worlds), 3)
     obs = {"state": state, "achieved_goal": achieved, "desired_goal": goal}
-    action = task.expert(to_device(obs, _CPU))
+    action = task.expert(policy_obs(obs, _CPU))
     if action is not None:
         yield _width_row("expert()", action, len(worlds), spaces.action_dim)
 
 
-def _width_row(name: str, emitted: Tensor, worlds: int, width: int) -> Row:
+def _width_row(name: str, emitted: Tensor, worlds: int, width: int) -> Measurement:
     """How many columns there are; NaN if there is not one row a world."""
     shape = tuple(emitted.shape)
     if len(shape) != 2 or shape[0] != worlds:
         title = f"spaces: {name} is {shape}, not ({worlds} worlds, {width})"
-        return Row(title, float("nan"), "", width, width)
-    return Row(f"spaces: columns of {name}", shape[1], "", width, width)
+        return Measurement(title, float("nan"), "", width, width)
+    return Measurement(f"spaces: columns of {name}", shape[1], "", width, width)
 
 
-def _reset_rows(env: GoalEnv, twin: GoalEnv) -> Iterator[Row]:
+def _reset_rows(env: GoalEnv, twin: GoalEnv) -> Iterator[Measurement]:
     """Finite, reproducible, not always the same, landmarks in their boxes."""
     sanity = env.task.sanity
     obs, again = env.reset(), twin.reset()
     table, same = _flat(obs), _flat(again)
     finite = table.isfinite().double().mean()
-    yield Row("reset: finite numbers", float(finite), "", 1.0, 1.0)
+    yield Measurement("reset: finite numbers", float(finite), "", 1.0, 1.0)
     apart = (table[: len(same)] - same).abs().max()
-    yield Row("reset: difference for the same seed", float(apart), "", 0.0, 0.0)
+    yield Measurement("reset: difference for the same seed", float(apart), "", 0.0, 0.0)
     distinct = len(torch.unique(table, dim=0)) / len(table)
-    yield Row("reset: distinct episodes", distinct, "", *sanity.distinct_resets)
+    yield Measurement("reset: distinct episodes", distinct, "", *sanity.distinct_resets)
     yield from _landmark_rows(env.task, obs["state"], "reset")
     goal = obs["desired_goal"]
-    begun = env.task.success(obs["achieved_goal"], goal).double().mean()
-    yield Row(
+    begun = env.success(obs["achieved_goal"], goal).double().mean()
+    yield Measurement(
         "reset: episodes begun at the goal", float(begun), "", *sanity.reset_success
     )
     spread = float(goal.std(dim=0).max() / env.task.goal_tol_m)
-    yield Row("goals: spread", spread, "tolerances", *sanity.goal_spread)
+    yield Measurement("goals: spread", spread, "tolerances", *sanity.goal_spread)
 
 
-def _landmark_rows(task: Task, state: Tensor, when: str) -> Iterator[Row]:
+def _landmark_rows(task: Task, state: Tensor, when: str) -> Iterator[Measurement]:
     """How far each landmark is outside its box at worst; 0 is inside."""
     for mark in task.sanity.landmarks:
         at = state[:, list(mark.columns)]
         low, high = at.new_tensor(mark.low_m), at.new_tensor(mark.high_m)
         outside = torch.maximum(low - at, at - high).clamp(min=0.0).max()
         name = f"{when}: {mark.name} outside its place"
-        yield Row(name, float(outside), "m", 0.0, 0.0)
+        yield Measurement(name, float(outside), "m", 0.0, 0.0)
 
 
-def _rest_rows(env: GoalEnv) -> Iterator[Row]:
+def _rest_rows(env: GoalEnv) -> Iterator[Measurement]:
     """Doing nothing for a second moves nothing."""
     steps = min(env.spaces.horizon, round(1.0 / env.control_dt_s))
     played = _play(env, Zero(env.spaces.action_dim), steps)
     drift = float(played.went_m.max())
-    yield Row(
+    yield Measurement(
         "rest: drift of the achieved goal",
         drift,
         "m",
@@ -222,25 +223,25 @@ def _rest_rows(env: GoalEnv) -> Iterator[Row]:
     )
 
 
-def _play_at_random(env: GoalEnv, episodes: int) -> list["_Played"]:
+def _play_at_random(env: GoalEnv, episodes: int) -> list["_Episodes"]:
     """At least so many whole episodes."""
-    policy = Random(env.spaces.action_dim, env.seed, _CPU)
+    policy = Random(env.spaces.action_dim, env.seed)
     rounds = -(-episodes // env.num_worlds)
     return [_play(env, policy, env.spaces.horizon) for _ in range(rounds)]
 
 
-def _random_rows(task: Task, parts: list["_Played"]) -> Iterator[Row]:
+def _random_rows(task: Task, parts: list["_Episodes"]) -> Iterator[Measurement]:
     """Random play reaches something, breaks nothing and seldom wins."""
     moved = torch.cat([part.went_m > task.sanity.moved_m for part in parts])
     won = torch.cat([part.success for part in parts])
     diverged = sum(part.diverged for part in parts)
     name = "random: episodes that move the achieved goal"
-    yield Row(name, _share(moved), "", *task.sanity.random_moved)
-    yield Row("random: success", _share(won), "", *task.sanity.random_success)
-    yield Row("random: diverged physics", diverged, "", 0.0, 0.0)
+    yield Measurement(name, _share(moved), "", *task.sanity.random_moved)
+    yield Measurement("random: success", _share(won), "", *task.sanity.random_success)
+    yield Measurement("random: diverged physics", diverged, "", 0.0, 0.0)
 
 
-def _reward_rows(task: Task, parts: list["_Played"]) -> Iterator[Row]:
+def _reward_rows(task: Task, parts: list["_Episodes"]) -> Iterator[Measurement]:
     """Sparse rewards, for the goals that were asked for and for those that were reached.
 
     They agree where 0 is the reward of success and of nothing else. Outside [-1, 0] they
@@ -252,15 +253,15 @@ def _reward_rows(task: Task, parts: list["_Played"]) -> Iterator[Row]:
     achieved = torch.cat([trail, trail]).flatten(0, 1)
     reward, success = task.reward(achieved, desired), task.success(achieved, desired)
     agrees = _share((reward == 0.0) == success)
-    yield Row("reward: agrees with success", agrees, "", 1.0, 1.0)
-    yield Row("reward: least", float(reward.min()), "", -1.0, 0.0)
-    yield Row("reward: greatest", float(reward.max()), "", -1.0, 0.0)
+    yield Measurement("reward: agrees with success", agrees, "", 1.0, 1.0)
+    yield Measurement("reward: least", float(reward.min()), "", -1.0, 0.0)
+    yield Measurement("reward: greatest", float(reward.max()), "", -1.0, 0.0)
 
 
-def _expert_rows(env: GoalEnv) -> Iterator[Row]:
+def _expert_rows(env: GoalEnv) -> Iterator[Measurement]:
     """The scripted expert, if the task has one, succeeds."""
     task = env.task
-    if task.expert(to_device(env.reset(), _CPU)) is None:
+    if task.expert(policy_obs(env.reset(), _CPU)) is None:
         return
 
     def script(obs: Obs) -> Tensor:
@@ -269,13 +270,13 @@ def _expert_rows(env: GoalEnv) -> Iterator[Row]:
         return action
 
     played = _play(env, Scripted(script), env.spaces.horizon)
-    yield Row(
+    yield Measurement(
         "expert: success", _share(played.success), "", *task.sanity.expert_success
     )
 
 
 @dataclass(frozen=True)
-class _Played:
+class _Episodes:
     """One episode in every world."""
 
     went_m: Tensor
@@ -290,27 +291,24 @@ class _Played:
     """What was achieved, from the reset on, (steps + 1, num_worlds, goal_dim)."""
 
 
-def _play(env: GoalEnv, policy: Policy, steps: int) -> _Played:
+def _play(env: GoalEnv, policy: Policy, steps: int) -> _Episodes:
     """Play ``steps`` control steps from a fresh reset; a world stops at its own end."""
-    obs = env.reset()
-    start = obs["achieved_goal"]
+    obs = begin(env, policy)
+    start, goal = obs["achieved_goal"], obs["desired_goal"]
     alive = torch.ones(env.num_worlds, dtype=torch.bool)
     won, broken, went = alive & False, alive & False, alive.double() * 0.0
     trail = [start]
-    for _ in range(steps):
-        step = env.step(policy.act(to_device(obs, _CPU), explore=False))
-        obs = step.obs
-        offset = env.task.distance(obs["achieved_goal"], start)
-        trail.append(obs["achieved_goal"])
-        went = torch.where(alive, torch.maximum(went, offset), went)
+    for _, _, step in play(env, policy, steps, explore=False, obs=obs):
+        achieved, goal = step.obs["achieved_goal"], step.obs["desired_goal"]
+        went = torch.where(alive, went.maximum(env.distance(achieved, start)), went)
         won = torch.where(alive, step.success, won)
         broken |= step.diverged
         alive &= ~step.done
-    failed, goal = int(broken.sum()), obs["desired_goal"]
-    return _Played(went, won, failed, goal, torch.stack(trail))
+        trail.append(achieved)
+    return _Episodes(went, won, int(broken.sum()), goal, torch.stack(trail))
 
 
-def _camera_rows(env: GoalEnv) -> Iterator[Row]:
+def _camera_rows(env: GoalEnv) -> Iterator[Measurement]:
     """Images are not blank, and what tells worlds apart is in them.
 
     Where resets place objects differently the images after a reset must differ;
@@ -318,22 +316,24 @@ def _camera_rows(env: GoalEnv) -> Iterator[Row]:
     """
     achieved = env.reset()["achieved_goal"]
     if float(achieved.std(dim=0).max()) < env.task.sanity.moved_m:
-        _play(env, Random(env.spaces.action_dim, env.seed, _CPU), 10)
+        _play(env, Random(env.spaces.action_dim, env.seed), 10)
     cfg = CameraCfg(_IMAGE_SIZE, _IMAGE_SIZE, env.task.film_view)
     visible = int(np.isin(env.sim.model.geom_group, cfg.geom_groups).sum())
-    yield Row("camera: visible geoms", visible, "", 1.0, _ANY)
+    yield Measurement("camera: visible geoms", visible, "", 1.0, _ANY)
     if visible == 0:  # nothing to trace
         return
     env.sim.forward()
     camera = Camera(env.sim, env.task.scene(), cfg)
     worlds = torch.arange(min(_CAMERA_WORLDS, env.num_worlds))
     images = camera.render(worlds).float()
-    yield Row(
+    yield Measurement(
         "camera: contrast", float(images.std(dim=(1, 2, 3)).min()), "levels", 5.0, _ANY
     )
     changed = (images - images.median(dim=0).values).abs().amax(dim=-1) > _SEEN_LEVELS
     pixels = float(changed.sum(dim=(1, 2)).double().median())
-    yield Row("camera: pixels that tell worlds apart", pixels, "", _SEEN_PIXELS, _ANY)
+    yield Measurement(
+        "camera: pixels that tell worlds apart", pixels, "", _SEEN_PIXELS, _ANY
+    )
 
 
 def _flat(obs: Obs) -> Tensor:

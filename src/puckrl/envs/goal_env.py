@@ -1,64 +1,32 @@
 """A batched goal environment: many worlds of one task, stepped together."""
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from puckrl.core.rng import Draws
-from puckrl.core.types import Obs
+from puckrl.core.sections import section, under
+from puckrl.core.types import Obs, Step
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.sim.backend import Sim
 from puckrl.sim.divergence import Guard, ignore
 from puckrl.tasks.task import Task
 
 
-class Step(NamedTuple):
-    """What one control step of every world gives.
-
-    ========== ==================================================== ==========
-    field      meaning                                              shape
-    ========== ==================================================== ==========
-    obs        observation to act on next; of the new episode where (W, ...)
-               the world was reset                                  each
-    final_obs  observation that the step truly led to               (W, ...)
-                                                                    each
-    reward     reward of the step                                   (W,)
-    success    goal reached after the step                          (W,) bool
-    terminated the episode ended by itself: no bootstrap            (W,) bool
-    truncated  the episode was cut by the horizon or by bad physics (W,) bool
-    diverged   the physics failed; the step must not be learned     (W,) bool
-    ========== ==================================================== ==========
-    """
-
-    obs: Obs
-    final_obs: Obs
-    reward: Tensor
-    success: Tensor
-    terminated: Tensor
-    truncated: Tensor
-    diverged: Tensor
-
-    @property
-    def done(self) -> Tensor:
-        """Worlds whose episode is over, (W,) bool."""
-        return self.terminated | self.truncated
-
-
 class GoalEnv:
-    """Worlds that reset themselves one by one.
+    """Worlds of a task; each is reset when its own episode ends. See ``GoalWorlds``.
 
     Observations are ``state`` (W, state_dim), ``achieved_goal`` and
-    ``desired_goal`` (W, goal_dim), in the simulation's precision; with cameras
-    ``frame`` and ``pixels`` besides, see ``cameras``.
+    ``desired_goal`` (W, goal_dim), in the simulation's precision; with cameras also
+    ``frame`` and ``pixels``, see ``cameras``.
 
     Args:
         task: the task; it is bound to ``sim`` here.
         sim: its simulation.
         seed: decides every reset, per world and episode.
         auto_reset: begin the next episode of a world as soon as one ends.
-        cameras: what is seen of the worlds.
+        cameras: render the worlds.
         first_world: number of the first world, where others have those before it.
     """
 
@@ -79,7 +47,7 @@ class GoalEnv:
         self.spaces = replace(task.spaces, pixels=self._cameras.space)
         self.auto_reset = auto_reset
         self.guard: Guard = ignore
-        """Told of worlds whose physics failed, before they are reset."""
+        """Called with worlds whose physics failed, before they are reset."""
         self.control_dt_s = sim.model.opt.timestep * task.substeps
         """Duration of a control step."""
         self._first_world = first_world
@@ -92,9 +60,35 @@ class GoalEnv:
         self._launched: Step
 
     @property
+    def device(self) -> torch.device:
+        """Where observations come from and actions must be."""
+        return self.sim.device
+
+    @property
     def goal(self) -> Tensor:
-        """The desired goals of all worlds, (num_worlds, goal_dim)."""
+        """Desired goals of all worlds, (num_worlds, goal_dim)."""
         return self._goal
+
+    @property
+    def reward_bounds(self) -> tuple[float, float] | None:
+        """Minimum and maximum reward of a step; None: unbounded."""
+        return self.task.reward_bounds
+
+    def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Return the task's reward of goals (..., goal_dim), (...)."""
+        return self.task.reward(achieved, desired)
+
+    def terminated(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Return whether an episode truly ends at goals (..., goal_dim), (...) bool."""
+        return self.task.terminated(achieved, desired)
+
+    def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Return the task's distance of goals (..., goal_dim), (...)."""
+        return self.task.distance(achieved, desired)
+
+    def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Return whether goals (..., goal_dim) are reached, (...) bool."""
+        return self.task.success(achieved, desired)
 
     def reseed(self, seed: int) -> None:
         """Begin the sequence of episodes of another seed with the next reset."""
@@ -102,7 +96,7 @@ class GoalEnv:
         self._begun.zero_()
 
     def reset(self, worlds: Tensor | None = None) -> Obs:
-        """Begin an episode in ``worlds`` (all: None); the observation of all worlds."""
+        """Begin an episode in ``worlds`` (all: None); return the observation of all."""
         worlds = self._worlds if worlds is None else worlds
         numbers = worlds + self._first_world
         draws = Draws(self.seed, numbers, self._begun[worlds])
@@ -113,11 +107,11 @@ class GoalEnv:
         return self.observe()
 
     def observe(self) -> Obs:
-        """The observation of all worlds; fresh tensors, never views of the physics."""
-        return {**self._felt(), **self._cameras.observe()}
+        """Return the observation of all worlds; fresh tensors, no views of the physics."""
+        return {**self._vectors(), **self._cameras.observe()}
 
-    def _felt(self) -> Obs:
-        """Everything but pictures."""
+    def _vectors(self) -> Obs:
+        """Return everything but images."""
         return {
             "state": self.task.state(),
             "achieved_goal": self.task.achieved_goal(),
@@ -125,7 +119,7 @@ class GoalEnv:
         }
 
     def step(self, action: Tensor) -> Step:
-        """One control step of every world.
+        """Make one control step of every world.
 
         Args:
             action: (num_worlds, action_dim); clipped to [-1, 1].
@@ -134,16 +128,16 @@ class GoalEnv:
         return self.step_wait()
 
     def step_async(self, action: Tensor) -> None:
-        """Launch a control step; on a GPU it goes on by itself. See ``step``."""
+        """Launch a control step, see ``step``; on a GPU it runs asynchronously."""
         step: Step = self._advance(action)
         self._cameras.advance()
         obs = {**step.obs, **self._cameras.observe()}
         self._launched = step._replace(obs=obs, final_obs=obs)
 
     def step_wait(self) -> Step:
-        """The launched control step; worlds whose episode is over begin anew."""
+        """Return the launched control step; begin anew where an episode is over."""
         step = self._launched
-        # The only look at the GPU: nothing else is asked before an episode ends
+        # The only synchronization with the GPU until an episode ends
         if not bool(step.done.any()):
             return step
         if bool(step.diverged.any()):
@@ -153,13 +147,13 @@ class GoalEnv:
         return step._replace(obs=self.reset(step.done.nonzero()[:, 0]))
 
     def _control_step(self, action: Tensor) -> Step:
-        """Everything of a step that needs no decision: on a GPU it is one graph."""
+        """Do what needs no decision on the host: on a GPU it is one graph."""
         task = self.task
         task.apply(action.clamp(-1.0, 1.0))
         diverged = self.sim.step(task.substeps)
         task.settle()
         self._elapsed += 1
-        obs = self._felt()
+        obs = self._vectors()
         achieved, desired = obs["achieved_goal"], obs["desired_goal"]
         return Step(
             obs=obs,
@@ -172,11 +166,13 @@ class GoalEnv:
         )
 
     def snapshot(self) -> dict[str, Tensor]:
-        """A copy of everything that decides the future, for a checkpoint."""
+        """Return a copy of everything that decides the future, for a checkpoint."""
         own = {"begun": self._begun, "elapsed": self._elapsed, "goal": self._goal}
-        sim = {f"sim.{name}": value for name, value in self.sim.snapshot().items()}
-        seen = self._cameras.snapshot()
-        return {**{name: value.clone() for name, value in own.items()}, **seen, **sim}
+        return {
+            **{name: value.clone() for name, value in own.items()},
+            **self._cameras.snapshot(),
+            **under("sim", self.sim.snapshot()),
+        }
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Put back what ``snapshot`` returned."""
@@ -184,10 +180,8 @@ class GoalEnv:
         self._elapsed.copy_(snapshot["elapsed"])
         self._goal.copy_(snapshot["goal"])
         self._cameras.restore(snapshot)
-        prefix = "sim."
-        sim = {
-            k.removeprefix(prefix): v
-            for k, v in snapshot.items()
-            if k.startswith(prefix)
-        }
-        self.sim.restore(sim)
+        self.sim.restore(section("sim", snapshot))
+
+    def close(self) -> None:
+        """Release the threads of the cameras."""
+        self._cameras.close()

@@ -4,6 +4,8 @@ Adam, Polyak averaging and gradient norms become a handful of operations on one
 tensor, and a whole update fits one compiled graph: state in, state out.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -28,6 +30,14 @@ class Flat:
         ):
             p.data = view
             p.requires_grad_(False)
+
+    def copy(self) -> "Flat":
+        """Return a copy of the module, parameters and buffers, as a vector of its own."""
+        return Flat(copy.deepcopy(self.module))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the parameter vector and the module's buffers, live, by name."""
+        return {"parameters": self.vector, **dict(self.module.named_buffers())}
 
     def split(self, vector: Tensor) -> dict[str, Tensor]:
         """A vector as named parameters."""

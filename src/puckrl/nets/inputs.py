@@ -15,7 +15,7 @@ _STD_FLOOR = 1e-3
 class Normalizer(nn.Module):
     """Vectors in units of their spread: (x - mean) / std, clipped to +-5.
 
-    Mean and deviation are of everything that ``note`` was shown; a deviation counts as
+    Mean and deviation are of everything that ``update`` was shown; a deviation counts as
     0.001 at least, so that a column that never varied is 0.
 
     Args:
@@ -37,12 +37,12 @@ class Normalizer(nn.Module):
         """Normalized vectors, (..., size) float32."""
         return ((x - self.mean) * self.scale).clamp(-_CLIP, _CLIP)
 
-    def restore(self, x: Tensor) -> Tensor:
+    def denormalize(self, x: Tensor) -> Tensor:
         """The vectors behind normalized ones that were not clipped, (..., size)."""
         return x / self.scale + self.mean
 
     @torch.no_grad()
-    def note(self, x: Tensor) -> None:
+    def update(self, x: Tensor) -> None:
         """Add vectors (..., size) of all processes to the running mean and deviation."""
         x = x.double().reshape(-1, self.size)
         count = torch.full_like(self.mean, len(x), dtype=torch.float64)
@@ -99,6 +99,6 @@ class VectorInput(Normalizer):
         normalized = self.normalize(self.raw(obs))
         return torch.cat([normalized, *(obs[name] for name in self.features)], dim=-1)
 
-    def observe(self, obs: Obs) -> None:
-        """Add observations (..., dim) to the running mean and deviation."""
-        self.note(self.raw(obs))
+    def update_from(self, obs: Obs) -> None:
+        """Add observations (..., dim) to the running mean and standard deviation."""
+        self.update(self.raw(obs))

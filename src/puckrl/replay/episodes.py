@@ -1,4 +1,4 @@
-"""A ring of whole episodes; every quantity is stored once.
+"""A ring buffer of whole episodes; every quantity is stored once.
 
     state, achieved_goal   (capacity, T + 1, ...)   before each step and after the last
     action                 (capacity, T, ...)
@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from puckrl.core.types import Batch, Obs, Spaces
-from puckrl.replay import her, sampling
+from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, Step
+from puckrl.replay import goals, her, sampling
 from puckrl.replay.frames import Place, make_frames
 from puckrl.replay.layout import allocate, bytes_per_episode, vector_shapes
 from puckrl.replay.sampling import GoalFn, SamplingCfg, StepTable
+
+_RECENT = 256
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,9 @@ class EpisodeReplayBuffer:
             spaces, self.capacity, cfg.frames_on, device, cfg.frames_folder
         )
         vectors = vector_shapes(spaces)
-        self.episodes = allocate(vectors, self.capacity, torch.float32, device)
-        self.episodes |= self._frames.rows
-        """The ring's tensors by name."""
+        self.rows = allocate(vectors, self.capacity, torch.float32, device)
+        self.rows |= self._frames.rows
+        """Stored episodes, (capacity, ...) each, by name."""
         # Staged where the observations are made: they cross to ``device`` once an
         # episode, not once a step.
         self._staging = allocate(vectors, num_worlds, torch.float32, staging_device)
@@ -115,26 +117,22 @@ class EpisodeReplayBuffer:
         self._write_obs(worlds, obs)
         self._staging["desired_goal"][worlds] = obs["desired_goal"][worlds].float()
 
-    def add(
-        self, action: Tensor, final_obs: Obs, done: Tensor, diverged: Tensor, obs: Obs
-    ) -> None:
+    def add(self, action: Tensor, step: Step) -> None:
         """Record one step of every world.
 
         Args:
             action: (num_worlds, action_dim).
-            final_obs: where the step led, (num_worlds, ...).
-            done: worlds whose episode is over, (num_worlds,) bool.
-            diverged: worlds whose last step must not be learned, (num_worlds,) bool.
-            obs: where the next step starts; a new episode where ``done``.
+            step: where it led; a world whose physics failed does not record it.
         """
         self._staging["action"][self._worlds, self._elapsed] = action.to(torch.float32)
         self._elapsed += 1
-        self._write_obs(self._worlds, final_obs)
+        self._write_obs(self._worlds, step.final_obs)
+        done = step.done
         if not bool(done.any()):
             return
-        self._elapsed -= diverged.long()
+        self._elapsed -= step.diverged.long()
         self._commit((done & (self._elapsed > 0)).nonzero()[:, 0])
-        self.begin(obs, done.nonzero()[:, 0])
+        self.begin(step.obs, done.nonzero()[:, 0])
 
     def _write_obs(self, worlds: Tensor, obs: Obs) -> None:
         """Stage the observation of ``worlds`` at their present index."""
@@ -152,7 +150,7 @@ class EpisodeReplayBuffer:
 
     def _count(self, slots: Tensor, length: Tensor) -> None:
         """Refresh the tables of eligible steps for newly written slots."""
-        achieved = self.episodes["achieved_goal"][slots]
+        achieved = self.rows["achieved_goal"][slots]
         self._uniform.set(slots, length)
         moved_m = self.cfg.sampling.moved_m
         moving = sampling.still_moving(achieved, length, moved_m, self._distance)
@@ -173,33 +171,23 @@ class EpisodeReplayBuffer:
             float((self._moving.eligible[slots] > 0).float().mean()) if newest else 0.0
         )
 
-    def sample(
-        self,
-        count: int,
-        rng: torch.Generator,
-        *,
-        parts: int = 1,
-        seen: int | None = None,
-        needs_next_pixels: bool = True,
-    ) -> Batch:
-        """``count`` transitions with relabelled goals and their rewards.
+    def sample(self, spec: BatchSpec, rng: torch.Generator, rounds: int = 1) -> Batch:
+        """Draw transitions with relabelled goals and their rewards.
 
         Args:
-            count: transitions.
-            rng: draws them.
-            parts: the batch will be cut into as many equal parts.
-            seen: the last transitions of each part, whose images are looked up, so
-                many in each part; None: all.
-            needs_next_pixels: whether images of next observations are looked up too.
+            spec: what one round needs.
+            rng: draws.
+            rounds: rounds that the batch will be split into; pixels are looked up for
+                the last transitions of each.
 
         Raises:
             ValueError: if nothing has been stored yet.
         """
         if not self.added:
-            raise ValueError("the replay is empty: collect before sampling")
-        episode, step = self._draw(count, rng)
-        looked_at = (last_of_each(x, parts, seen) for x in (episode, step))
-        frames = self._frames.stacks(*looked_at, needs_next_pixels=needs_next_pixels)
+            raise ValueError("the replay buffer is empty: collect before sampling")
+        episode, step = self._draw(rounds * spec.transitions, rng)
+        shown = (last_of_each(x, rounds, spec.pixels) for x in (episode, step))
+        frames = self._frames.stacks(*shown, needs_next_pixels=spec.next_pixels)
         return self._gather(episode, step, rng, *frames)
 
     def observations(self, number: Tensor, step: Tensor) -> Obs:
@@ -209,7 +197,7 @@ class EpisodeReplayBuffer:
             number: of each episode, counted since the beginning, (B,) int64; stored yet.
             step: 0 <= step < length of that episode, (B,) int64.
         """
-        slot, stored = number % self.capacity, self.episodes
+        slot, stored = number % self.capacity, self.rows
         before, _ = self._frames.stacks(slot, step, needs_next_pixels=False)
         return {
             "state": stored["state"][slot, step],
@@ -244,37 +232,66 @@ class EpisodeReplayBuffer:
         before: Obs,
         after: Obs,
     ) -> Batch:
-        """Look up, relabel, reward."""
-        stored, cfg = self.episodes, self.cfg
-        unit = torch.rand(2, len(step), generator=rng, device=self.device)
+        """Look up, relabel, compute rewards."""
+        stored, cfg = self.rows, self.cfg
         length = self._uniform.eligible[episode]
-        index = her.goal_index(cfg.her_strategy, step, length, unit[0])
-        goal = her.substitute(
-            unit[1] < cfg.her_ratio,
-            stored["achieved_goal"][episode, index],
-            stored["desired_goal"][episode],
+        places = goals.draw_places(
+            cfg.her_strategy, cfg.her_ratio, episode, step, length, rng
         )
+        goal = goals.goal_vectors(stored, places)
+        desired = goal["desired_goal"]
         achieved = stored["achieved_goal"][episode, step]
         reached = stored["achieved_goal"][episode, step + 1]
         return Batch(
             obs={
                 "state": stored["state"][episode, step],
                 "achieved_goal": achieved,
-                "desired_goal": goal,
+                **goal,
                 **before,
             },
             action=stored["action"][episode, step],
-            reward=self._reward(reached, goal),
+            reward=self._reward(reached, desired),
             next_obs={
                 "state": stored["state"][episode, step + 1],
                 "achieved_goal": reached,
-                "desired_goal": goal,
+                **goal,
                 **after,
             },
-            terminated=self._terminated(reached, goal).float(),
+            terminated=self._terminated(reached, desired).float(),
         )
 
+    def vectors(self, first: int, last: int) -> Obs:
+        """Return every vector seen in episodes first ... last - 1, (n, dim) each."""
+        names = ("state", "achieved_goal", "desired_goal")
+        rows = self.export(max(first, self.oldest), last, names)
+        index = torch.arange(self.horizon + 1, device=self.device)
+        valid = index <= rows["length"][:, None]
+        goal = rows["desired_goal"][:, None].expand_as(rows["achieved_goal"])
+        return {
+            "state": rows["state"][valid],
+            "achieved_goal": rows["achieved_goal"][valid],
+            "desired_goal": goal[valid],
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Return size and shares of episodes in which the achieved goal moves."""
+        return {
+            "replay/transitions": len(self),
+            "replay/moving_share": self.moving_share,
+            "replay/recent_moving_share": self.recent_moving_share(_RECENT),
+        }
+
     # -- checkpoint -----------------------------------------------------------
+
+    @property
+    def episodes_added(self) -> int:
+        """Complete episodes ever added: the units of this buffer."""
+        return self.added
+
+    @property
+    def bytes_per_unit(self) -> int:
+        """Bytes of a stored episode."""
+        return bytes_per_episode(self.spaces)
 
     @property
     def oldest(self) -> int:
@@ -292,7 +309,7 @@ class EpisodeReplayBuffer:
             names: the quantities that are wanted; None: all.
         """
         runs = self._runs(first, last - first)
-        wanted = {name: self.episodes[name] for name in names or self.episodes}
+        wanted = {name: self.rows[name] for name in names or self.rows}
         wanted["length"] = self._uniform.eligible
         return {
             name: torch.cat([stored[slots] for slots, _ in runs])
@@ -308,7 +325,7 @@ class EpisodeReplayBuffer:
         """Put exported episodes back, the oldest first: later ones replace outgrown ones."""
         length = rows["length"].to(self.device)
         for slots, part in self._runs(first, len(length)):
-            for name, stored in self.episodes.items():
+            for name, stored in self.rows.items():
                 stored[slots].copy_(rows[name][part])
         order = torch.arange(len(length), device=self.device)
         self._count((first + order) % self.capacity, length)

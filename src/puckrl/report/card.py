@@ -8,7 +8,7 @@ from puckrl.config.run_cfg import RunCfg
 from puckrl.monitor.verdict import Verdict
 from puckrl.report.rows import first_reach
 from puckrl.training.console import duration
-from puckrl.training.rollout import Evaluation
+from puckrl.training.judge import Evaluation
 from puckrl.training.sinks import Row
 
 

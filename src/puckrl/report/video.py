@@ -1,4 +1,4 @@
-"""A video of a policy at work: several worlds side by side, and what the policy sees."""
+"""A video of a policy: several worlds side by side, and the pixels that it gets."""
 
 import math
 from collections.abc import Callable, Generator, Iterator
@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError, first_line
+from puckrl.core.policy import Policy
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.envs.play import begin, play, policy_obs
 from puckrl.report.policy_view import policy_view
 from puckrl.sim.film import BACKDROP, GREEN, Film
-from puckrl.training.rollout import Policy, to_device
 
 ENDINGS = (".mp4", ".gif")
 Keypoints = Callable[[Obs], Tensor | None]
-"""Where a policy looks in its pictures, (B, channels, 2); None if it sees none."""
+"""Spatial-softmax keypoints, (B, channels, 2); None for a policy without pixels."""
 
 _FRAME_PX, _MARGIN_PX, _SEAM_PX = 3, 3, 4
 _HOLD_S = 0.4
@@ -30,8 +31,8 @@ _PALETTE = (
 )
 
 
-def blind(obs: Obs) -> None:
-    """The keypoints of a policy that sees no pictures."""
+def no_keypoints(obs: Obs) -> None:
+    """Return the keypoints of a policy that gets no pixels."""
 
 
 @torch.no_grad()
@@ -42,14 +43,13 @@ def record(
     *,
     episodes: int = 2,
     size: tuple[int, int] = (320, 240),
-    keypoints: Keypoints = blind,
-    device: torch.device,
+    keypoints: Keypoints = no_keypoints,
 ) -> Path:
     """Play deterministic episodes and write them as a video of all worlds.
 
     A translucent green sphere shows each goal; the frame around a world is green
     while it is at its goal. Time runs at the speed of the real thing. Beside each world
-    stands what the policy sees of it, if it sees pictures.
+    stand the pixels that the policy gets, if it gets any.
 
     Args:
         env: worlds that do not reset themselves, on the CPU.
@@ -57,8 +57,7 @@ def record(
         path: where the video goes; its ending decides the format.
         episodes: episodes, one after the other.
         size: width and height of one world's picture in pixels.
-        keypoints: where the policy looks.
-        device: where the policy lives.
+        keypoints: spatial-softmax keypoints of an observation.
 
     Returns:
         ``path``.
@@ -70,7 +69,7 @@ def record(
     _check(path, episodes, size)
     task = env.task
     film = Film(env.sim, task.scene(), task.film_view, size, task.marker_radius_m)
-    frames = _play(env, film, policy, episodes, keypoints, device)
+    frames = _play(env, film, policy, episodes, keypoints)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with torch_threads(1):
@@ -103,13 +102,12 @@ def _play(
     policy: Policy,
     episodes: int,
     keypoints: Keypoints,
-    device: torch.device,
 ) -> Iterator[Tensor]:
     """Frames of whole episodes, (height, width, 3) uint8; the last ones are held."""
 
     def draw(obs: Obs, won: Tensor) -> Tensor:
         images = film.render(env.task.marker_pos_m(env.goal))
-        points = keypoints(to_device(obs, device))
+        points = keypoints(policy_obs(obs, policy.device))
         if points is not None:
             seen = policy_view(obs["frame"], points.cpu(), height=images.shape[1])
             seam = _rgb(BACKDROP).expand(*images.shape[:2], _SEAM_PX, 3)
@@ -117,15 +115,12 @@ def _play(
         return mosaic(images, won)
 
     for _ in range(episodes):
-        obs = env.reset()
-        won = env.task.success(obs["achieved_goal"], obs["desired_goal"])
-        frame = draw(obs, won)
+        obs = begin(env, policy)
+        frame = draw(obs, env.success(obs["achieved_goal"], obs["desired_goal"]))
         yield frame
-        for _ in range(env.spaces.horizon):
-            action = policy.act(to_device(obs, device), explore=False)
-            step = env.step(action.to(env.sim.device))
-            obs = step.obs
-            frame = draw(obs, step.success)
+        horizon = env.spaces.horizon
+        for played in play(env, policy, horizon, explore=False, obs=obs):
+            frame = draw(played.step.obs, played.step.success)
             yield frame
         for _ in range(round(_HOLD_S / env.control_dt_s)):
             yield frame

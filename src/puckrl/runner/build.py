@@ -1,6 +1,6 @@
 """RunCfg -> live objects; the only place that picks backends, agents and compilers.
 
-Cameras and the GPU's physics are imported by whoever asks for them: mujoco_warp takes
+Cameras and the GPU's physics are imported only where they are made: mujoco_warp takes
 seconds.
 """
 
@@ -20,18 +20,19 @@ from puckrl.core import team
 from puckrl.core.clock import Ratio
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
-from puckrl.core.runtime import has_fast_bf16, pick_device
+from puckrl.core.runtime import has_fast_bf16, pick_device, tune_convolutions
 from puckrl.core.types import Spaces
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.envs.worlds import GoalWorlds
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.runner.compile import speed_up
-from puckrl.runner.shard import share
+from puckrl.runner.compile import fast_round
 from puckrl.sim.backend import Sim
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.viewpoints import viewpoint
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
+from puckrl.training.collect import Collector
 from puckrl.training.gauges import (
     EncoderGauge,
     Gauge,
@@ -40,7 +41,6 @@ from puckrl.training.gauges import (
     ValueGauge,
 )
 from puckrl.training.learner import Learner
-from puckrl.training.rollout import Collector
 from puckrl.training.schedule import Overlapped, Schedule, Sequential
 
 log = logging.getLogger(__name__)
@@ -59,23 +59,23 @@ class Parts:
     env: GoalEnv
     """Collects; resets itself."""
     eval_env: GoalEnv
-    """Judges; does not."""
+    """Judges; does not reset itself."""
     agent: ActorCritic
     """Acts and learns."""
     replay: EpisodeReplayBuffer
-    """Remembers."""
+    """What it learns from."""
     collector: Collector
-    """Plays the agent into the replay."""
+    """Plays into the replay buffer."""
     learner: Learner
-    """Updates the agent from the replay."""
-    turn: Schedule
-    """Collects and learns, in turn or overlapped."""
+    """Updates the agent from the replay buffer."""
+    schedule: Schedule
+    """Collects and learns, sequentially or overlapped."""
     gauges: list[Gauge]
-    """Look into networks and replay at evaluation times."""
+    """Measure networks and replay buffer at evaluation times."""
     replay_rng: torch.Generator
     """Draws batches."""
     device: torch.device
-    """Where agent and replay live."""
+    """Where agent and replay buffer live."""
 
 
 def make_env(
@@ -187,49 +187,62 @@ def make_eval_env(
     )
 
 
-def make_agent(cfg: RunCfg, spaces: Spaces, device: torch.device) -> ActorCritic:
-    """A fresh agent.
+def make_agent(
+    cfg: RunCfg,
+    spaces: Spaces,
+    device: torch.device,
+    reward_bounds: tuple[float, float] | None,
+) -> ActorCritic:
+    """Make a fresh agent.
+
+    Args:
+        cfg: the run.
+        spaces: sizes of observations and actions.
+        device: where it lives.
+        reward_bounds: minimum and maximum reward of a step; None: unbounded.
 
     Raises:
-        UserError: if it is to see a sensor that is not there, no goal, or pixels where
-            nobody looks at them.
+        UserError: if a network gets a sensor that is not there, or no goal, or pixels
+            that it cannot use.
     """
-    settings = _at_hand(cfg.agent, device)
+    settings = _supported(cfg.agent, device)
     check_sensors(settings, spaces)
-    # A sparse reward lies in [-1, 0]; a dense one has no bound that clipping could use.
-    bounds = (-1.0, 0.0) if cfg.reward == "sparse" else None
-    if isinstance(settings, DistillCfg):
-        return Distill(settings, spaces, bounds, cfg.seed, device)
-    if isinstance(settings, SacCfg):
-        return Sac(settings, spaces, bounds, cfg.seed, device)
-    assert isinstance(settings, Td3Cfg), settings
-    return Td3(settings, spaces, bounds, cfg.seed, device)
+    arguments = (spaces, reward_bounds, cfg.seed, device)
+    match settings:
+        case DistillCfg():
+            return Distill(settings, *arguments)
+        case SacCfg():
+            return Sac(settings, *arguments)
+        case Td3Cfg():
+            return Td3(settings, *arguments)
+        case _:
+            raise AssertionError(f"no agent for {settings}")
 
 
 def check_sensors(cfg: AgentCfg, spaces: Spaces) -> None:
-    """Refuse what no network could see, or learn from.
+    """Refuse sensors that no network could use, or learn from.
 
     Raises:
-        UserError: for a sensor that is not there, a network that is not told its goal,
-            and critics beside a teacher that would see pixels.
+        UserError: for a sensor that is not there, a network without its goal, and pixels
+            for the critics of a teacher.
     """
     for names in (cfg.actor_sensors, cfg.critic_sensors):
         _check_sensors(names, spaces)
     if isinstance(cfg, DistillCfg) and "pixels" in cfg.critic_sensors:
         raise UserError(
-            "beside a teacher the critics see no pixels; leave them out of "
+            "the critics of a teacher get no pixels; leave them out of "
             "--agent.critic-sensors, or train without a teacher: push-pixels-symmetric"
         )
 
 
 def _check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
-    """The list of one network."""
+    """Check the sensors of one network."""
     legal = ["state", *spaces.sensors, "achieved_goal", "desired_goal"]
     legal += ["pixels"] if spaces.pixels else []
     for name in names:
         if name == "pixels" and not spaces.pixels:
             raise UserError(
-                "a network is to see pixels, but there is no camera; "
+                "a network gets pixels, but there is no camera; "
                 "add one: --pixels.viewpoints side"
             )
         if name not in legal:
@@ -237,12 +250,12 @@ def _check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
     if "desired_goal" not in names:
         raise UserError(
             f"the sensors {', '.join(names) or '(none)'} leave out desired_goal: "
-            "a network that is not shown its goal cannot reach it; add desired_goal"
+            "a network without its goal cannot reach it; add desired_goal"
         )
 
 
-def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
-    """float32 where bfloat16 would be emulated."""
+def _supported(cfg: AgentCfg, device: torch.device) -> AgentCfg:
+    """Return float32 settings where bfloat16 would be emulated."""
     if cfg.precision == "bf16" and not has_fast_bf16(device):
         what = "CPU" if device.type == "cpu" else "GPU"
         log.info("this %s has no bfloat16 products: using float32", what)
@@ -250,51 +263,55 @@ def _at_hand(cfg: AgentCfg, device: torch.device) -> AgentCfg:
     return cfg
 
 
-def make_replay(cfg: RunCfg, env: GoalEnv, device: torch.device) -> EpisodeReplayBuffer:
-    """An empty replay; episodes under way stay where the simulation is."""
-    task = env.task
+def make_replay(
+    cfg: RunCfg, worlds: GoalWorlds, device: torch.device
+) -> EpisodeReplayBuffer:
+    """Make an empty replay buffer; episodes under way stay where the worlds are."""
     return EpisodeReplayBuffer(
         cfg.replay,
-        env.spaces,
-        env.num_worlds,
-        task.reward,
-        task.terminated,
+        worlds.spaces,
+        worlds.num_worlds,
+        worlds.reward,
+        worlds.terminated,
         device,
-        env.sim.device,
-        task.distance,
+        worlds.device,
+        worlds.distance,
     )
 
 
 def make_gauges(
-    cfg: RunCfg, task: Task, agent: ActorCritic, replay: EpisodeReplayBuffer
+    worlds: GoalWorlds, agent: ActorCritic, replay: EpisodeReplayBuffer
 ) -> list[Gauge]:
-    """What the doctor wants to know of networks and replay."""
-    best = 0.0 if cfg.reward == "sparse" else None
+    """Make what the doctor needs to know of networks and replay buffer."""
+    bounds, distance = worlds.reward_bounds, worlds.distance
+    best = None if bounds is None else bounds[1]
     return [
-        ReplayGauge(replay, task.reward, best, task.distance),
-        ValueGauge(agent, replay, task.distance),
+        ReplayGauge(replay, worlds.reward, best, distance),
+        ValueGauge(agent, replay, distance),
         NetworkGauge(agent, replay),
         *(
-            EncoderGauge(s.vision, replay, task.distance if s.guesses else None)
-            for s in agent.looks.sights.values()
+            EncoderGauge(trainer.vision, replay, distance if trainer.predicts else None)
+            for trainer in agent.routing.trainers.values()
         ),
     ]
 
 
 def make_schedule(cfg: RunCfg, collector: Collector, learner: Learner) -> Schedule:
-    """How collecting and learning take turns."""
-    spaces, agent = collector.env.spaces, learner.agent
-    steps = cfg.loop.collect_steps or spaces.horizon
+    """Make what decides when collecting and learning happen."""
+    steps = cfg.loop.collect_steps or collector.worlds.spaces.horizon
     if not cfg.loop.overlap:
         return Sequential(collector, learner, steps)
-    stand_in = make_agent(cfg, spaces, agent.device)
-    stand_in.explore_like(agent)
-    return Overlapped(collector, learner, stand_in, steps)
+    return Overlapped(collector, learner, learner.agent.behavior.copy(), steps)
 
 
 def build(cfg: RunCfg) -> Parts:
-    """Everything that a run needs, fresh; this process's part of it."""
-    device, cfg = pick_device(cfg.device), share(cfg)
+    """Make everything that a run needs, fresh.
+
+    Args:
+        cfg: this process's part of the run; see ``shard``.
+    """
+    device = pick_device(cfg.device)
+    tune_convolutions(device)
     env = make_env(
         cfg.task,
         cfg.sim,
@@ -304,9 +321,9 @@ def build(cfg: RunCfg) -> Parts:
         device=device,
         first_world=team.rank() * cfg.sim.num_worlds,
     )
-    judged = min(EVAL_WORLDS, cfg.eval.episodes)
-    agent = make_agent(cfg, env.spaces, device)
-    slow_start = speed_up(agent, compiled=cfg.loop.compile)
+    eval_worlds = min(EVAL_WORLDS, cfg.eval.episodes)
+    agent = make_agent(cfg, env.spaces, device, env.reward_bounds)
+    fast = fast_round(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)
     rng = generator(cfg.seed, "replay", device)
     learner = Learner(
@@ -316,18 +333,19 @@ def build(cfg: RunCfg) -> Parts:
         rng,
         warm_up_episodes=cfg.loop.warm_up_episodes,
         normalize_episodes=cfg.loop.normalize_episodes,
-        slow_start=slow_start,
+        run=fast.run,
+        compiles=fast.compiles,
     )
-    collector = Collector(env, replay, device)
+    collector = Collector(env, replay)
     return Parts(
         env=env,
-        eval_env=make_eval_env(cfg, judged, cfg.seed, device),
+        eval_env=make_eval_env(cfg, eval_worlds, cfg.seed, device),
         agent=agent,
         replay=replay,
         collector=collector,
         learner=learner,
-        turn=make_schedule(cfg, collector, learner),
-        gauges=make_gauges(cfg, env.task, agent, replay),
+        schedule=make_schedule(cfg, collector, learner),
+        gauges=make_gauges(env, agent, replay),
         replay_rng=rng,
         device=device,
     )

@@ -1,9 +1,9 @@
-"""How a round of updates is made fast: compiled, recorded, its branches side by side."""
+"""How a round of updates is made fast: compiled, recorded, its branches in parallel."""
 
 import logging
 import warnings
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,11 +19,22 @@ from puckrl.core.types import Batch
 log = logging.getLogger(__name__)
 
 
-def speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
-    """Wrap the agent's round from outside: compile it, and on CUDA record it.
+@dataclass(frozen=True)
+class FastRound:
+    """An agent's round, made fast."""
 
-    Returns:
-        Whether the first round will take much longer than the others.
+    run: Branch
+    """Computes what ``agent.round`` computes."""
+    compiles: bool
+    """Whether its first call takes much longer than the others."""
+
+
+def fast_round(agent: ActorCritic, *, compiled: bool) -> FastRound:
+    """Return the agent's round compiled and, on CUDA, recorded as a graph.
+
+    Args:
+        agent: is not changed.
+        compiled: use torch.compile, where there is a compiler.
     """
     on_cuda = agent.device.type == "cuda"
     if compiled and not on_cuda and not has_compiler():
@@ -31,53 +42,50 @@ def speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
             "no C++ compiler: updates run uncompiled, about 3x slower (install g++)"
         )
         compiled = False
-    if compiled:
-        warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
     fast = compiled_late if compiled else as_written
     if on_cuda:
-        # What cuDNN guesses can be four times as slow as what it finds (docs/recipes.md)
-        torch.backends.cudnn.benchmark = True
-        agent.round = Captured(side_by_side(agent, fast))
-    else:
-        agent.round = fast(agent.round)
-    return compiled or on_cuda
+        return FastRound(Captured(in_parallel(agent, fast)), compiles=True)
+    return FastRound(fast(agent.round), compiles=compiled)
 
 
 def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function itself."""
+    """Return the function itself."""
     return function
 
 
 def compiled_late(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiled by its first call.
+    """Return a function that its first call compiles.
 
     Importing torch's compiler takes seconds, which a run's first steps need not wait for.
     """
-
-    @cache
-    def fast() -> Callable[..., Any]:
-        return torch.compile(function, fullgraph=True)
+    compiled: Callable[..., Any] | None = None
 
     def call(*args: object) -> Any:
-        return fast()(*args)
+        nonlocal compiled
+        if compiled is not None:
+            return compiled(*args)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
+            compiled = torch.compile(function, fullgraph=True)
+            return compiled(*args)
 
     return call
 
 
-def side_by_side(agent: ActorCritic, fast: Callable[..., Any]) -> Branch:
-    """A round whose branches run beside each other, each made ``fast``.
+def in_parallel(agent: ActorCritic, fast: Callable[..., Any]) -> Branch:
+    """Return a round whose branches run in parallel, each made ``fast``.
 
-    Of several processes they run one after the other: gradients have to meet in the same
-    order everywhere.
+    With several processes they run in sequence: gradients must meet in the same order
+    everywhere.
     """
     if len(agent.branches()) == 1 or team.size() > 1:
         return fast(agent.round)
     branches = beside([fast(branch) for branch in agent.branches()], agent.device)
-    follow = fast(agent.follow)
+    update_targets = fast(agent.update_targets)
 
-    def round_(batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
+    def run(batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
         found = branches(batch, noise, changes)
-        follow()
+        update_targets()
         return {name: x for metrics in found for name, x in metrics.items()}
 
-    return round_
+    return run

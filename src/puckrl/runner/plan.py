@@ -36,7 +36,7 @@ from puckrl.runner.memory import (
 from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
 from puckrl.tasks.catalog import make_task
-from puckrl.training.rollout import Collector
+from puckrl.training.collect import Collector
 
 log = logging.getLogger(__name__)
 
@@ -177,22 +177,17 @@ def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
     """A moment of collecting, and some updates that are not compiled."""
     device, busy = torch.device("cpu"), os.getloadavg()[0]
     few, times = _lighter(cfg)
-    agent = make_agent(few, env.spaces, device)
+    agent = make_agent(few, env.spaces, device, env.reward_bounds)
     replay = make_replay(few, env, device)
-    collector = Collector(env, replay, device)
+    collector = Collector(env, replay)
     with torch_threads(1):
-        collector.collect(agent, 1)
+        collector.collect(agent.behavior, 1)
         begin = time.perf_counter()
-        collector.collect(agent, max(_PROBE_STEPS, env.spaces.horizon))
+        collector.collect(agent.behavior, max(_PROBE_STEPS, env.spaces.horizon))
         steps = max(_PROBE_STEPS, env.spaces.horizon) * env.num_worlds
         rate = steps / (time.perf_counter() - begin)
     rng = torch.Generator().manual_seed(0)
-    data = replay.sample(
-        agent.transitions_per_round,
-        rng,
-        seen=agent.seen_per_round,
-        needs_next_pixels=agent.needs_next_pixels,
-    )
+    data = replay.sample(agent.batch_spec, rng)
     seconds = list[float]()
     for _ in range(1 + _PROBE_ROUNDS):  # the first is slower
         begin = time.perf_counter()

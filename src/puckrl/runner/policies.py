@@ -11,7 +11,7 @@ from puckrl.runner import run_folder
 from puckrl.runner.build import EVAL_WORLDS, make_eval_env
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
-from puckrl.training.rollout import Evaluation, evaluate
+from puckrl.training.judge import Evaluation, evaluate
 
 _FILMED_WORLDS, _FILMED_WITH_VIEW = 6, 4
 _TILE_PX = (320, 240)
@@ -26,7 +26,7 @@ def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
     folder = run_folder.find(name, root)
     agent, env = _stage(folder, worlds_for(episodes), seed)
     with torch_threads(1):
-        return evaluate(env, agent, episodes, agent.device)
+        return evaluate(env, agent.averaged, episodes)
 
 
 def worlds_for(episodes: int) -> int:
@@ -73,12 +73,11 @@ def film(
         height += height % 2
     return record(
         env,
-        agent,
+        agent.averaged,
         path,
         episodes=episodes,
         size=(width, height),
-        keypoints=agent.keypoints,
-        device=agent.device,
+        keypoints=agent.averaged.keypoints,
     )
 
 

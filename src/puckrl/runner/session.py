@@ -27,16 +27,16 @@ from puckrl.runner.memory import announced, no_room_on_disk, taken_gb
 from puckrl.runner.plan import admit
 from puckrl.runner.policies import film, filmed_worlds
 from puckrl.runner.run_folder import Lock, RunFolder
-from puckrl.runner.shard import share
+from puckrl.runner.shard import shard
 from puckrl.sim.divergence import StateDump
 from puckrl.training.checkpoint import Checkpoints
 from puckrl.training.console import make_display
 from puckrl.training.gauges import measure
+from puckrl.training.judge import Evaluation, evaluate
 from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.loop import Limits, Progress, Stop, train
-from puckrl.training.rollout import Evaluation, evaluate
-from puckrl.training.schedule import Say
 from puckrl.training.sinks import JsonLines, MultiSink, Sink, TensorBoard
+from puckrl.training.status import Report, Status
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,8 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
             outside it.
     """
     with team.together(pick_device(cfg.device)):
-        memory = admit(share(cfg))
+        part = shard(cfg)
+        memory = admit(part)
         folder = team.from_first(
             lambda: (
                 run_folder.create_at(out, cfg) if out else run_folder.create(root, cfg)
@@ -63,7 +64,7 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
         for finding in no_room_on_disk(memory, folder.path):
             log.warning("%s", finding.text)
         with _only_writer(folder), announced(memory):
-            _go(folder, cfg, resumed=False)
+            _go(folder, cfg, part, resumed=False)
     return folder
 
 
@@ -92,13 +93,14 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
     _refuse_nothing_to_do(folder, cfg)
     with team.together(pick_device(cfg.device)):
         _refuse_other_team(folder)
-        memory = admit(share(cfg))
+        part = shard(cfg)
+        memory = admit(part)
         with _only_writer(folder), announced(memory):
             team.from_first(lambda: run_folder.refuse_foreign_files(folder))
             team.from_first(lambda: run_folder.refuse_other_task(folder))
             if team.is_first():
                 folder.write_config(cfg)
-            _go(folder, cfg, resumed=True)
+            _go(folder, cfg, part, resumed=True)
     return folder
 
 
@@ -134,11 +136,18 @@ def _refuse_nothing_to_do(folder: RunFolder, cfg: RunCfg) -> None:
         )
 
 
-def _go(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
-    """Everything that happens while the lock is held."""
+def _go(folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool) -> None:
+    """Do everything that happens while the lock is held.
+
+    Args:
+        folder: the run's.
+        cfg: the whole run.
+        part: this process's part of it.
+        resumed: go on from the newest snapshot.
+    """
     go = _train_and_tell if team.is_first() else _train_along
     try:
-        go(folder, cfg, resumed=resumed)
+        go(folder, cfg, part, resumed=resumed)
     except OSError as error:
         reason = f"{error.strerror or error}: {error.filename or folder.path}"
         _last_words(folder, f"failed: {reason}")
@@ -163,9 +172,11 @@ def _last_words(folder: RunFolder, status: str) -> None:
         log.warning("the manifest could not be updated: %s", error)
 
 
-def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
+def _train_and_tell(
+    folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool
+) -> None:
     keep_memory()
-    parts = build(cfg)
+    parts = build(part)
     run_folder.sign_in(folder, parts.device, parts.env.spaces)
     parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
@@ -186,7 +197,7 @@ def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
                 display.say,
                 lambda: "interrupted" if interrupted() else watch.stop(),
             )
-        display.say("saving")
+        display.say(Status.SAVING)
         snapshot.save(checkpoints, parts, progress)
     finally:
         sink.close()
@@ -199,14 +210,14 @@ def _train(
     progress: Progress,
     checkpoints: Checkpoints,
     sink: Sink,
-    say: Say,
+    report: Report,
     asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
     """The loop with this run's nouns."""
     return train(
         progress=progress,
         limits=limits_of(cfg),
-        turn=parts.turn,
+        schedule=parts.schedule,
         replay=parts.replay,
         evaluate=lambda: judge(parts, cfg.eval.episodes, progress.clock.env_steps),
         diagnose=lambda: measure(parts.gauges),
@@ -214,14 +225,16 @@ def _train(
         save=lambda: snapshot.save(checkpoints, parts, progress),
         save_every_s=cfg.save.every_s,
         sink=sink,
-        say=say,
+        report=report,
         asked_to_stop=asked_to_stop,
     )
 
 
-def _train_along(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
+def _train_along(
+    folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool
+) -> None:
     """What a process does that is not the first of its team: it has nothing to tell."""
-    parts = build(cfg)
+    parts = build(part)
     parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     with _interruptible(lambda doing: None):  # the first process hears of it, too
@@ -266,7 +279,7 @@ def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
     run is judged on the same ones as an uninterrupted run.
     """
     parts.eval_env.reseed(EVAL_SEED_OFFSET + parts.env.seed + moment)
-    return evaluate(parts.eval_env, parts.agent, episodes, parts.device)
+    return evaluate(parts.eval_env, parts.agent.averaged, episodes)
 
 
 def _files(folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None) -> list[Sink]:
@@ -289,15 +302,15 @@ def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
 
 
 @contextmanager
-def _interruptible(say: Say) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM end the run after the present turn; twice ends it at once."""
+def _interruptible(report: Report) -> Iterator[Callable[[], bool]]:
+    """End the run after this iteration at ctrl-C or SIGTERM; at once at the second."""
     asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        say("stopping after this turn; ctrl-C again ends it now")
+        report(Status.STOPPING)
 
     in_main = threading.current_thread() is threading.main_thread()
     watched = (signal.SIGINT, signal.SIGTERM) if in_main else ()

@@ -15,7 +15,7 @@ _SPLIT = {
 }
 
 
-def share(cfg: RunCfg) -> RunCfg:
+def shard(cfg: RunCfg) -> RunCfg:
     """What this process does of a run: its part of worlds, batches and replay.
 
     Raises:

@@ -13,6 +13,7 @@ from puckrl.core import team
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
 from puckrl.core.rng import begin_stream
+from puckrl.core.sections import section, under
 from puckrl.core.types import Spaces
 from puckrl.runner.build import Parts, make_agent
 from puckrl.runner.run_folder import RunFolder
@@ -21,21 +22,33 @@ from puckrl.training.loop import Progress
 
 log = logging.getLogger(__name__)
 
-_OBS, _ENV = "obs.", "env."
-_AGENT, _REPLAY, _RNG = "agent.", "replay.", "rng."
+_OBS, _ENV, _AGENT, _RNG = "obs", "env", "agent", "rng"  # sections of a snapshot
+
+_RENAMED = (
+    ("agent.kept.eyes", "agent.average.pixels"),
+    ("agent.kept.", "agent.average."),
+    *(
+        (f"agent.{old}.{part}", f"agent.{new}.{renamed}")
+        for old, new in (
+            ("sight", "vision"),
+            ("actor_sight", "actor_vision"),
+            ("critic_sight", "critic_vision"),
+        )
+        for part, renamed in (("goals.", "objective.goals."), ("", ""))
+    ),
+    ("env.looks.", "env.appearance."),
+)
+"""How names began in snapshots of earlier versions, and how they begin now."""
 
 
 def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
     """Write a snapshot of everything that decides the future."""
     rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
     tensors = {
-        **_named(_OBS, parts.collector.obs or {}),
-        **_named(_ENV, parts.env.snapshot()),
-        **_named(_AGENT, parts.agent.tensors()),
-        **(
-            _named(_REPLAY, parts.replay.snapshot()) if checkpoints.keeps_replay else {}
-        ),
-        **_named(_RNG, {name: rng.get_state() for name, rng in rngs.items()}),
+        **under(_OBS, parts.collector.obs or {}),
+        **under(_ENV, parts.env.snapshot()),
+        **under(_AGENT, parts.agent.tensors()),
+        **under(_RNG, {name: rng.get_state() for name, rng in rngs.items()}),
     }
     scalars = {
         "progress": asdict(progress),
@@ -61,12 +74,12 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
             f"snapshots of the processes are of different moments, see "
             f"{checkpoints.folder.parent}; start the run anew"
         )
-    tensors = snapshot.tensors
-    parts.env.restore(_under(_ENV, tensors))
-    parts.collector.obs = _under(_OBS, tensors)
+    tensors = present_names(snapshot.tensors)
+    parts.env.restore(section(_ENV, tensors))
+    parts.collector.obs = section(_OBS, tensors)
     _load(parts.agent, tensors)
     progress = progress_of(snapshot.scalars)
-    _go_on_drawing(parts, _under(_RNG, tensors), progress.clock.env_steps)
+    _go_on_drawing(parts, section(_RNG, tensors), progress.clock.env_steps)
     parts.learner.ratio.debt = snapshot.scalars["debt"]
     parts.learner.normalized = snapshot.scalars["normalized"]
     return progress
@@ -100,13 +113,13 @@ def _go_on_drawing(parts: Parts, states: dict[str, Tensor], env_steps: int) -> N
 def trained_agent(
     folder: RunFolder, cfg: RunCfg, spaces: Spaces, device: torch.device
 ) -> ActorCritic:
-    """The agent of a run's newest intact snapshot, to act in these spaces.
+    """Return the agent of a run's newest intact snapshot, to act in these spaces.
 
     Raises:
         UserError: if the run has no usable snapshot, or another version wrote it.
     """
-    agent = make_agent(cfg, spaces, device)
-    _load(agent, read_state(folder.checkpoints).tensors)
+    agent = make_agent(cfg, spaces, device, reward_bounds=None)  # it only acts
+    _load(agent, present_names(read_state(folder.checkpoints).tensors))
     return agent
 
 
@@ -117,7 +130,7 @@ def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
         UserError: if that lacks a tensor.
     """
     try:
-        agent.load(_under(_AGENT, tensors))
+        agent.load(section(_AGENT, tensors))
     except KeyError as error:
         raise UserError(
             f"the snapshot has no {error}: another version of puckrl wrote it; "
@@ -131,11 +144,13 @@ def progress_of(scalars: dict[str, Any]) -> Progress:
     return Progress(**{**stored, "clock": Clock(**stored["clock"])})
 
 
-def _named(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {prefix + name: value for name, value in values.items()}
+def present_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a snapshot by the names that this version gives them."""
+    return {_present_name(name): value for name, value in tensors.items()}
 
 
-def _under(prefix: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)
-    }
+def _present_name(name: str) -> str:
+    for old, new in _RENAMED:
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name

@@ -99,6 +99,11 @@ class Task(ABC):
         """How far goals are apart, (..., goal_dim) x 2 -> (...); meters."""
         return torch.linalg.vector_norm(achieved - desired, dim=-1)
 
+    @property
+    def reward_bounds(self) -> tuple[float, float] | None:
+        """Minimum and maximum reward of a step; None: unbounded."""
+        return (-1.0, 0.0) if self.reward_kind == "sparse" else None
+
     def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
         """Sparse: 0 within ``goal_tol_m``, else -1. Dense: minus the distance."""
         distance = self.distance(achieved, desired)

@@ -26,11 +26,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from puckrl.core.errors import UserError
-from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.replay.layout import bytes_per_episode
+from puckrl.core.sections import section, under
+from puckrl.replay.buffer import ReplayBuffer
 
 log = logging.getLogger(__name__)
 
+_REPLAY = "replay"  # section of a snapshot
 _KEPT = 2
 _CHUNK_BYTES = 128 << 20  # episodes are copied twice on their way to the disk
 
@@ -88,7 +89,7 @@ class Checkpoints:
         self,
         tensors: dict[str, Tensor],
         scalars: dict[str, Any],
-        replay: EpisodeReplayBuffer,
+        replay: ReplayBuffer,
     ) -> None:
         """Write one snapshot; only episodes that no earlier one holds are written.
 
@@ -96,7 +97,9 @@ class Checkpoints:
             OSError: disk full, read-only folder: the earlier snapshots stay intact.
         """
         self._serial += 1
-        self._chunks = self._episodes(replay) if self.keeps_replay else []
+        self._chunks = self._units(replay) if self.keeps_replay else []
+        if self.keeps_replay:
+            tensors = tensors | under(_REPLAY, replay.snapshot())
         state = self._write(f"state-{self._serial:06d}.safetensors", tensors)
         body = {
             "scalars": scalars,
@@ -112,11 +115,11 @@ class Checkpoints:
         )
         self._sweep()
 
-    def _episodes(self, replay: EpisodeReplayBuffer) -> list[_Chunk]:
+    def _units(self, replay: ReplayBuffer) -> list[_Chunk]:
         """All that are in the replay; those that no earlier snapshot holds are written."""
         chunks = [c for c in self._chunks if c.last > replay.oldest]
         start = max(chunks[-1].last if chunks else 0, replay.oldest)
-        at_once = max(1, _CHUNK_BYTES // bytes_per_episode(replay.spaces))
+        at_once = max(1, _CHUNK_BYTES // replay.bytes_per_unit)
         for first in range(start, replay.added, at_once):
             last = min(first + at_once, replay.added)
             name = f"episodes-{first}-{last}.safetensors"
@@ -149,7 +152,7 @@ class Checkpoints:
         """Number of the newest snapshot, 0 if there is none."""
         return self._serial
 
-    def load(self, replay: EpisodeReplayBuffer, newest: int | None = None) -> Snapshot:
+    def load(self, replay: ReplayBuffer, newest: int | None = None) -> Snapshot:
         """The newest intact snapshot; its episodes go into ``replay``.
 
         If none is wholly intact, the newest whose state is intact is used without
@@ -187,9 +190,7 @@ class Checkpoints:
                 newer.unlink()
         self._serial = _serial(path)
 
-    def _load(
-        self, path: Path, replay: EpisodeReplayBuffer, *, lenient: bool
-    ) -> Snapshot:
+    def _load(self, path: Path, replay: ReplayBuffer, *, lenient: bool) -> Snapshot:
         body = _body(path)
         tensors = self._read(_File(**body["state"]))
         chunks = [
@@ -200,13 +201,7 @@ class Checkpoints:
         replay.forget()  # what a newer snapshot has left there
         for chunk in intact:
             replay.load(chunk.first, load_file(self.folder / chunk.file.name))
-        prefix = "replay."
-        staging = {
-            k.removeprefix(prefix): v
-            for k, v in tensors.items()
-            if k.startswith(prefix)
-        }
-        replay.restore(staging, body["added"])
+        replay.restore(section(_REPLAY, tensors), body["added"])
         self._chunks = intact
         return Snapshot(tensors, body["scalars"])
 

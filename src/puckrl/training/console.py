@@ -13,8 +13,8 @@ from rich.text import Text
 
 from puckrl.monitor.verdict import Verdict
 from puckrl.training.loop import Limits
-from puckrl.training.schedule import Doing
 from puckrl.training.sinks import Row
+from puckrl.training.status import Status
 
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_EVERY_S = 10.0
@@ -23,7 +23,7 @@ _PLAIN_EVERY_S = 10.0
 class Display(Protocol):
     """A sink that also shows what happens now."""
 
-    def say(self, doing: Doing) -> None:
+    def say(self, doing: Status) -> None:
         """What happens now."""
         ...
 
@@ -57,12 +57,12 @@ class PlainDisplay:
         self._told, self._trained = "", "-"
         self._print(title)
 
-    def say(self, doing: Doing) -> None:
+    def say(self, doing: Status) -> None:
         """Only the long silence of compilation is announced, and that the end is near."""
-        if doing == "compiling":
+        if doing is Status.COMPILING:
             self._print("compiling the update (once per machine and configuration) ...")
-        elif doing.startswith("stopping"):
-            self._print(doing)
+        elif doing is Status.STOPPING:
+            self._print(doing.value)
 
     def write(self, row: Row) -> None:
         """Evaluations always, training now and then."""
@@ -94,7 +94,7 @@ class LiveDisplay:
 
     def __init__(self, title: str, limits: Limits, console: Console) -> None:
         self._title, self._limits = title, limits
-        self._doing: Doing = "collecting"
+        self._doing = Status.COLLECTING
         self._row: Row = {}
         self._trained = "-"
         self._judged: Row = {}
@@ -103,9 +103,9 @@ class LiveDisplay:
         self._live = Live(self, console=console, refresh_per_second=8, transient=False)
         self._live.start()
 
-    def say(self, doing: Doing) -> None:
+    def say(self, doing: Status) -> None:
         """What happens now; that the run is stopping is not said over."""
-        if not self._doing.startswith("stopping"):
+        if self._doing is not Status.STOPPING:
             self._doing = doing
 
     def write(self, row: Row) -> None:
@@ -123,7 +123,7 @@ class LiveDisplay:
 
     def close(self) -> None:
         """Leave the last panel standing."""
-        self._doing = "ended"
+        self._doing = Status.ENDED
         self._live.stop()
 
     def __rich__(self) -> RenderableType:
@@ -141,7 +141,7 @@ class LiveDisplay:
 
     def _lines(self) -> list[tuple[str, RenderableType]]:
         lines: list[tuple[str, RenderableType]] = [
-            ("now", Text(self._doing, style="cyan"))
+            ("now", Text(self._doing.value, style="cyan"))
         ]
         if self._judged:
             lines.append(("success", Text(_judged(self._judged), style="bold green")))

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.rng import generator
-from puckrl.core.types import Obs
+from puckrl.core.types import BatchSpec, Obs
 from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
-from puckrl.nets.vision import Vision
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import GoalFn, straight
+from puckrl.representation.vision import Vision
 from puckrl.training.sinks import Row
 
 _EPISODES = 128
@@ -81,7 +81,8 @@ class ReplayGauge:
         if self._best is None:
             return float("nan")
         rng = generator(0, "gauge", self._replay.device)
-        batch = self._replay.sample(1024, rng, seen=1, needs_next_pixels=False)
+        spec = BatchSpec(1024, pixels=1, next_pixels=False)
+        batch = self._replay.sample(spec, rng)
         at_goal = batch.reward >= self._best
         goal = batch.obs["desired_goal"]
         before = self._reward(batch.obs["achieved_goal"], goal) >= self._best
@@ -117,7 +118,7 @@ class ValueGauge:
         seen = self._seen(rows, step)
         return {
             "probe/q_start": float(
-                self._q(start, self._agent.mean_action(start)).mean()
+                self._q(start, self._agent.policy.mode(start)).mean()
             ),
             "probe/q_action_spread": self._spread(seen, rng),
             "probe/hindsight_gap": self._gap(rows, step, seen),
@@ -125,9 +126,7 @@ class ValueGauge:
 
     def _seen(self, rows: Obs, step: Tensor) -> Obs:
         """Observations of the newest episodes, through the agent's eyes."""
-        return through_eyes(
-            self._agent, self._replay.observations(rows["number"], step)
-        )
+        return encoded(self._agent, self._replay.observations(rows["number"], step))
 
     def _q(self, obs: Obs, action: Tensor) -> Tensor:
         """The least of the critics' values, (B,)."""
@@ -173,11 +172,11 @@ class NetworkGauge:
         if not self._replay.added:
             return {}
         rng = generator(0, "gauge", self._replay.device)
-        batch = self._replay.sample(_STATES, rng, needs_next_pixels=False)
-        obs = through_eyes(self._agent, batch.obs)
+        batch = self._replay.sample(BatchSpec(_STATES, next_pixels=False), rng)
+        obs = encoded(self._agent, batch.obs)
         actor, critic = self._agent.actor.module, self._agent.critic.module
         with recorded(actor) as seen:
-            action = self._agent.mean_action(obs)
+            action = self._agent.policy.mode(obs)
         found = _health("actor", seen)
         with recorded(critic) as seen:
             critic(obs, batch.action)
@@ -190,10 +189,10 @@ class EncoderGauge:
     """Whether an encoder sees what the goals are about.
 
     Args:
-        vision: pixels to features, and to a guess of the achieved goal.
-        replay: images to look at.
-        distance_fn: the task's distance of (achieved, desired) goals; None: nobody
-            teaches the guess.
+        vision: encoder and objective.
+        replay: images to encode.
+        distance_fn: the task's distance of (achieved, desired) goals; None: no loss
+            trains the objective.
     """
 
     def __init__(
@@ -206,14 +205,14 @@ class EncoderGauge:
         self._distance = distance_fn
 
     def measure(self) -> Row:
-        """Linear probe of the achieved goal and its guess; rank and health of features."""
+        """Probe the achieved goal linearly; measure the features and the objective."""
         if not self._replay.added:
             return {}
         rows, rng = newest(self._replay), generator(0, "gauge", self._replay.device)
         rows = {name: v.repeat_interleave(_STEPS, dim=0) for name, v in rows.items()}
         obs = self._replay.observations(rows["number"], random_step(rows, rng))
         with attended(self._vision) as maps:
-            features, guess = self._vision(obs["pixels"])
+            features, prediction = self._vision(obs["pixels"])
         x = features.float().cpu().numpy()
         y = obs["achieved_goal"].double().cpu().numpy()
         return {
@@ -222,20 +221,19 @@ class EncoderGauge:
             "probe/encoder_constant": encoder.constant_share(x),
             "probe/encoder_saturation": encoder.saturated_share(x),
             **_attention(maps),
-            **self._missed(guess, obs["achieved_goal"]),
+            **self._objective(prediction, obs),
         }
 
-    def _missed(self, guess: Tensor, achieved: Tensor) -> Row:
-        """How far guesses are from the truth, the median."""
+    def _objective(self, prediction: Tensor, obs: Obs) -> Row:
+        """Return the health of the objective, if a loss trains it."""
         if self._distance is None:
             return {}
-        missed = self._distance(self._vision.place(guess), achieved.float())
-        return {"probe/goal_prediction_error_m": float(missed.median())}
+        return self._vision.objective.health(prediction, obs, self._distance)
 
 
-def through_eyes(agent: ActorCritic, obs: Obs) -> Obs:
-    """An observation with the features that actor and critic see, without the pixels."""
-    obs = agent.critic_pixels.see(agent.critic_pixels.vector, agent.see(obs))
+def encoded(agent: ActorCritic, obs: Obs) -> Obs:
+    """Return an observation with the features of actor and critics, without pixels."""
+    obs = agent.routing.critic.encode(agent.policy.encode(obs))
     return {name: value for name, value in obs.items() if name != "pixels"}
 
 

@@ -8,10 +8,12 @@ from puckrl.core import team
 from puckrl.core.clock import Clock, Every
 from puckrl.core.runtime import torch_threads
 from puckrl.monitor.stopping import Reason
-from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.training.rollout import Collected, Evaluation
-from puckrl.training.schedule import Say, Schedule
+from puckrl.replay.buffer import ReplayBuffer
+from puckrl.training.collect import Collected
+from puckrl.training.judge import Evaluation
+from puckrl.training.schedule import Schedule
 from puckrl.training.sinks import Row, Sink
+from puckrl.training.status import Report, Status
 
 Stop = Literal["budget", "success", "interrupted"] | Reason
 
@@ -25,10 +27,10 @@ class Limits:
     train_s: float
     """Seconds of collecting and updating."""
     success: float
-    """Success rate of two evaluations in a row."""
+    """Success rate of two consecutive evaluations."""
 
     def reached(self, clock: Clock, last_two: list[float]) -> Stop | None:
-        """The limit that is reached, if any."""
+        """Return the limit that is reached, if any."""
         if self.success and len(last_two) == 2 and min(last_two) >= self.success:
             return "success"
         spent = self.env_steps and clock.env_steps >= self.env_steps
@@ -51,32 +53,32 @@ def train(
     *,
     progress: Progress,
     limits: Limits,
-    turn: Schedule,
-    replay: EpisodeReplayBuffer,
+    schedule: Schedule,
+    replay: ReplayBuffer,
     evaluate: Callable[[], Evaluation],
     diagnose: Callable[[], Row],
     evaluate_every: int,
     save: Callable[[], None],
     save_every_s: float,
     sink: Sink,
-    say: Say,
+    report: Report,
     asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
-    """Collect, learn, judge, save, until a limit is reached; returns which.
+    """Collect, learn, judge, save, until a limit is reached; return which.
 
     Args:
         progress: counters, advanced in place.
         limits: when to stop.
-        turn: collects into the replay, and learns from it.
-        replay: looked at by the log.
+        schedule: collects into the replay buffer, and learns from it.
+        replay: its size and shares are logged.
         evaluate: judges the present policy.
-        diagnose: looks into networks and replay, with each evaluation.
+        diagnose: measures networks and replay buffer, with each evaluation.
         evaluate_every: env steps between evaluations.
         save: writes a snapshot.
         save_every_s: seconds between snapshots; 0: never.
         sink: takes the numbers.
-        say: told what happens now.
-        asked_to_stop: by a person or the doctor; asked once a turn.
+        report: called when the status changes.
+        asked_to_stop: by a person or the doctor; called once an iteration.
     """
     clock = progress.clock
     should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
@@ -84,19 +86,19 @@ def train(
     stop: Stop | None = None
     while stop is None:
         was = clock.copy()
-        collected, metrics = turn(clock, say)
+        collected, metrics = schedule(clock, report)
         count(collected, clock)
         sink.write(training_row(clock, was, collected, metrics, replay))
 
         stop = team.agreed(limits.reached(clock, progress.successes))
         if should_evaluate(clock.env_steps) or stop == "budget":
-            say("evaluating")
+            report(Status.EVALUATING)
             judge(evaluate, diagnose, progress, sink)
             stop = stop or limits.reached(clock, progress.successes)
 
         stop = team.agreed(stop or asked_to_stop())
         if team.agreed(should_save(clock.wall_s)):
-            say("saving")
+            report(Status.SAVING)
             with clock.phase("save"):
                 save()
     return stop
@@ -108,7 +110,7 @@ def judge(
     progress: Progress,
     sink: Sink,
 ) -> None:
-    """Evaluate the present policy; log and remember the verdict."""
+    """Evaluate the present policy; log and remember the result."""
     clock = progress.clock
     with clock.phase("evaluate"), torch_threads(1):
         judged = team.from_first(evaluate)
@@ -127,7 +129,7 @@ def count(collected: Collected, clock: Clock) -> None:
 
 
 def clocks(clock: Clock) -> Row:
-    """Every counter that a row carries."""
+    """Return every counter that a row carries."""
     return {
         "env_steps": clock.env_steps,
         "updates": clock.updates,
@@ -142,11 +144,11 @@ def training_row(
     was: Clock,
     collected: Collected,
     metrics: Row,
-    replay: EpisodeReplayBuffer,
+    replay: ReplayBuffer,
 ) -> Row:
-    """The numbers of one turn, before which the clock ``was``.
+    """Return the numbers of one iteration, before which the clock was ``was``.
 
-    Of success only where an episode ended.
+    They include success only where an episode ended.
     """
     collecting, updating = (
         max(clock.spent(name, "overlap") - was.spent(name, "overlap"), 1e-9)
@@ -159,16 +161,14 @@ def training_row(
         "rate/env_steps_per_s": (clock.env_steps - was.env_steps) / collecting,
         "rate/updates_per_s": (clock.updates - was.updates) / updating,
         "rate/update_ratio": clock.updates / clock.env_steps,
-        "replay/transitions": len(replay),
-        "replay/moving_share": replay.moving_share,
-        "replay/recent_moving_share": replay.recent_moving_share(256),
+        **replay.metrics(),
         "sim/diverged": clock.diverged,
         **metrics,
     }
 
 
 def evaluation_row(judged: Evaluation) -> Row:
-    """The numbers of one evaluation."""
+    """Return the numbers of one evaluation."""
     return {
         "eval/success": judged.success,
         "eval/success_low": judged.interval.low,

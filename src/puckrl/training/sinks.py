@@ -87,6 +87,16 @@ class TensorBoard:
         self._writer.close()
 
 
+class NullSink:
+    """Takes rows and drops them."""
+
+    def write(self, row: Row) -> None:
+        """Drop the row."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
 class MultiSink:
     """Hands rows on to several sinks."""
 

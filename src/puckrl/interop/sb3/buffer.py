@@ -31,7 +31,7 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
-from puckrl.core.types import Obs
+from puckrl.core.types import BatchSpec, Obs, Step
 from puckrl.interop.sb3.doctor import horizon_of
 from puckrl.interop.sb3.packing import GOALS, Arrays, Packing
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
@@ -164,7 +164,7 @@ class FrameReplayBuffer(HerReplayBuffer):
         taken = torch.from_numpy(action.reshape(self.n_envs, self.action_dim))
         over = torch.from_numpy(done)
         # Where the next episode starts is told by the next call
-        self.ring.add(taken, then, over, torch.zeros_like(over), then)
+        self.ring.add(taken, Step.recorded(then, over))
         self._elapsed = np.where(done, 0, self._elapsed + 1)
         self._last = {name: then[name].clone() for name in ("state", *GOALS)}
 
@@ -205,7 +205,7 @@ class FrameReplayBuffer(HerReplayBuffer):
                 "no episode is complete yet; raise learning_starts above "
                 f"{self.ring.horizon * self.n_envs}"
             )
-        batch = self.ring.sample(batch_size, self._rng)
+        batch = self.ring.sample(BatchSpec(batch_size), self._rng)
         obs, _ = self._packing.unpack(batch.obs)
         next_obs, ended = self._packing.unpack(batch.next_obs)
         reward = batch.reward[:, None]

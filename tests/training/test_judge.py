@@ -4,13 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from puckrl.agents.scripted import Zero
 from puckrl.core.maths import wilson_interval
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
-from puckrl.training.rollout import Collected, Collector, Evaluation, evaluate
+from puckrl.training.judge import Evaluation, evaluate
 from tests.envs.test_goal_env import HORIZON, CountingSim, CountingTask
 
 CPU = torch.device("cpu")
@@ -72,6 +70,8 @@ class Shortcut(Scripted):
 class Player:
     """Plays what the list says."""
 
+    device = CPU
+
     def __init__(self) -> None:
         plays = torch.tensor(PLAYS).view(-1, WORLDS, 2, HORIZON)
         self._actions = iter(plays.permute(0, 3, 1, 2).flatten(0, 1))
@@ -80,10 +80,13 @@ class Player:
         assert not explore
         return next(self._actions)
 
+    def reset(self, done: Tensor) -> None:
+        """Forget nothing."""
+
 
 def judged(task: CountingTask, episodes: int) -> Evaluation:
     env = GoalEnv(task, CountingSim(WORLDS, []), auto_reset=False)
-    return evaluate(env, Player(), episodes, CPU)
+    return evaluate(env, Player(), episodes)
 
 
 def test_evaluation_is_the_table_worked_out_by_hand() -> None:
@@ -151,42 +154,5 @@ def test_failed_physics_win_nothing() -> None:
     sim = CountingSim(WORLDS, [])
     env = GoalEnv(Anywhere(), sim, auto_reset=False)
     sim.failing[1] = True
-    found = evaluate(env, Player(), WORLDS, CPU)
+    found = evaluate(env, Player(), WORLDS)
     assert found.success == pytest.approx(2 / 3)
-
-
-def test_collecting_counts_steps_episodes_wins_and_failures() -> None:
-    calls: list[str] = []
-    sim = CountingSim(WORLDS, calls)
-    task = Anywhere()
-    env = GoalEnv(task, sim)
-    replay = EpisodeReplayBuffer(
-        ReplayCfg(), task.spaces, WORLDS, task.reward, task.terminated, CPU, CPU
-    )
-    collector = Collector(env, replay, CPU)
-    first = collector.collect(Zero(2), HORIZON - 1)
-    assert first.env_steps == WORLDS * (HORIZON - 1)
-    assert first.episodes == first.diverged == 0
-    assert first.success != first.success
-    sim.failing[1] = True
-    assert collector.collect(Zero(2), 1) == Collected(WORLDS, 3, 2 / 3, 1)
-    assert replay.added == 3
-    assert len(replay) == 2 * HORIZON + HORIZON - 1  # less the step that failed
-
-
-def test_a_world_out_of_step_is_no_success_rate() -> None:
-    """One that failed ends alone from then on: its episode counts with the others' last."""
-    sim, task = CountingSim(WORLDS, []), Anywhere()
-    task._goals = task._goals.repeat(2, 1, 1)  # more rounds than the list has
-    env = GoalEnv(task, sim)
-    replay = EpisodeReplayBuffer(
-        ReplayCfg(), task.spaces, WORLDS, task.reward, task.terminated, CPU, CPU
-    )
-    collector = Collector(env, replay, CPU)
-    sim.failing[1] = True
-    assert collector.collect(Zero(2), 1).success == 0.0  # nothing else has ended yet
-    sim.failing[1] = False
-    together = collector.collect(Zero(2), HORIZON - 1)
-    assert (together.episodes, together.success) == (2, 2 / 3)
-    alone = collector.collect(Zero(2), 1)
-    assert (alone.episodes, alone.success) == (1, 1.0)  # these two and this one

@@ -1,7 +1,7 @@
-"""How exactly an encoder can learn where the object is -> results/sight.csv.
+"""How exactly an encoder can learn where the object is -> results/encoders.csv.
 
-    python benchmarks/sight.py                               two cores: about ten minutes
-    python benchmarks/sight.py --sim warp --worlds 1024      on a GPU
+    python benchmarks/encoders.py                               two cores: about ten minutes
+    python benchmarks/encoders.py --sim warp --worlds 1024      on a GPU
 
 Supervised learning alone, apart from any policy: pictures of Push, half of the worlds with the
 scripted expert and noise, half at random, and encoders that guess the achieved goal from them by
@@ -25,11 +25,12 @@ from puckrl.core.runtime import has_fast_bf16, pick_device
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.nets.flat import Flat
-from puckrl.nets.vision import Vision
 from puckrl.report.tables import Row, manifest, write_table
+from puckrl.representation.goal_prediction import GoalPrediction
+from puckrl.representation.vision import Vision
 from puckrl.runner.build import make_env
 
-TABLE = Path("results/sight.csv")
+TABLE = Path("results/encoders.csv")
 ENCODERS = (
     EncoderCfg(),
     EncoderCfg(kind="drqv2", head="flatten-norm"),
@@ -40,8 +41,8 @@ HELD_OUT = 8  # one world in so many
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """What cameras saw, and where the object was."""
+class Images:
+    """Images, and where the object was."""
 
     pixels: Tensor
     """(n, channels, height, width) uint8."""
@@ -49,10 +50,10 @@ class Pictures:
     """(n, 3) float32, meters."""
 
 
-def collect(env: GoalEnv) -> tuple[Pictures, Pictures]:
-    """Pictures to learn from, and of the worlds that are held out."""
-    chance = Random(env.spaces.action_dim, 0, env.sim.device)
-    expert = torch.arange(env.num_worlds, device=env.sim.device) % 2 == 0
+def collect(env: GoalEnv) -> tuple[Images, Images]:
+    """Images to learn from, and of the worlds that are held out."""
+    chance = Random(env.spaces.action_dim, 0, env.device)
+    expert = torch.arange(env.num_worlds, device=env.device) % 2 == 0
     obs, pixels, achieved = env.reset(), list[Tensor](), list[Tensor]()
     for _ in range(STEPS):
         random = chance.act(obs, explore=True)
@@ -62,12 +63,12 @@ def collect(env: GoalEnv) -> tuple[Pictures, Pictures]:
         obs = env.step(torch.where(expert[:, None], noisy, random)).obs
         pixels.append(obs["pixels"].clone())
         achieved.append(obs["achieved_goal"].float())
-    world = torch.arange(env.num_worlds, device=env.sim.device)
+    world = torch.arange(env.num_worlds, device=env.device)
     held = world // 2 % HELD_OUT == 0  # of either kind
 
-    def of(worlds: Tensor) -> Pictures:
+    def of(worlds: Tensor) -> Images:
         seen, places = ([x[worlds] for x in part] for part in (pixels, achieved))
-        return Pictures(torch.cat(seen), torch.cat(places))
+        return Images(torch.cat(seen), torch.cat(places))
 
     return of(~held), of(held)
 
@@ -75,8 +76,8 @@ def collect(env: GoalEnv) -> tuple[Pictures, Pictures]:
 def learn(
     cfg: EncoderCfg,
     lr: float,
-    train: Pictures,
-    test: Pictures,
+    train: Images,
+    test: Images,
     args: argparse.Namespace,
 ) -> list[Row]:
     """One encoder's errors on the way."""
@@ -84,14 +85,17 @@ def learn(
     torch.manual_seed(0)
     dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
     _, channels, height, width = train.pixels.shape
-    vision = Vision(Encoder(cfg, channels, height, width, dtype), 3).to(device)
-    vision.goals.note(train.achieved)
+    encoder = Encoder(cfg, channels, height, width, dtype)
+    objective = GoalPrediction(encoder.size, 3)
+    vision = Vision(encoder, objective).to(device)
+    objective.update_normalizer({"achieved_goal": train.achieved})
     flat = Flat(vision)
     adam = Adam(flat.vector, lr, max_grad_norm=1.0)
 
     def update(pixels: Tensor, achieved: Tensor) -> None:
         def loss(parameters: Tensor) -> Tensor:
-            return vision.error(flat(parameters, pixels)[1], achieved)
+            prediction = flat(parameters, pixels)[1]
+            return objective.loss(prediction, {"achieved_goal": achieved})
 
         adam.step(flat.vector, grad_and_value(loss)(flat.vector)[0])
 
@@ -103,7 +107,7 @@ def learn(
         )
         compiled(train.pixels[at], train.achieved[at])
         if number % (args.updates // 8) == 0:
-            off_m = errors_m(vision, test)
+            off_m = errors_m(vision, objective, test)
             rows.append(
                 {
                     "encoder": cfg.kind,
@@ -118,10 +122,11 @@ def learn(
     return rows
 
 
-def errors_m(vision: Vision, test: Pictures) -> Tensor:
-    """Distances of the guesses from the truth, (n,)."""
-    guesses = [vision(part)[1] for part in test.pixels.split(256)]
-    return (vision.place(torch.cat(guesses)) - test.achieved).norm(dim=1)
+def errors_m(vision: Vision, objective: GoalPrediction, test: Images) -> Tensor:
+    """Return the distances of predicted from true goals, meters, (n,)."""
+    predictions = [vision(part)[1] for part in test.pixels.split(256)]
+    goals = objective.goals.denormalize(torch.cat(predictions))
+    return (goals - test.achieved).norm(dim=1)
 
 
 @torch.no_grad()

@@ -1,0 +1,187 @@
+"""A policy as a value: parameters of an actor and its encoder, and how to act with them.
+
+One agent has several: the one that learns, the averaged one that is judged and kept,
+and the one that collects. An overlapped schedule plays with a copy, so that updates may
+change the original meanwhile.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from puckrl.agents.distributions import Distribution, SquashedNormal
+from puckrl.agents.explore import Explorer
+from puckrl.agents.memory import NoMemory, PolicyMemory
+from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
+from puckrl.core.types import Obs
+from puckrl.nets.flat import Flat
+
+
+class BehaviorPolicy(Protocol):
+    """A policy that collects; see ``core.policy.Policy``."""
+
+    device: torch.device
+    memory: PolicyMemory
+
+    def act(self, obs: Obs, *, explore: bool) -> Tensor:
+        """Return actions, (B, action_dim)."""
+        ...
+
+    def reset(self, done: Tensor) -> None:
+        """Forget the worlds whose episode is over, (B,) bool."""
+        ...
+
+    def copy(self) -> "BehaviorPolicy":
+        """Return a copy of the parameters; the exploration noise and memory are shared."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return parameters and buffers, live, by name."""
+        ...
+
+
+class ActorPolicy:
+    """Acts with an actor's parameters.
+
+    Args:
+        actor: the actor's structure and buffers.
+        parameters: the actor's parameters, (n,), live.
+        features: what it gets of pixels.
+        vision: the encoder's parameters, (m,), live; (0,) without pixels.
+        distribution: what the outputs mean.
+        explorer: draws exploration noise.
+        memory: what it remembers of each world.
+    """
+
+    def __init__(
+        self,
+        actor: Flat,
+        parameters: Tensor,
+        features: PixelFeatures | NoPixelFeatures,
+        vision: Tensor,
+        distribution: Distribution,
+        explorer: Explorer,
+        memory: PolicyMemory | None = None,
+    ) -> None:
+        self.actor, self.parameters = actor, parameters
+        self.features, self.vision = features, vision
+        self.distribution, self.explorer = distribution, explorer
+        self.memory: PolicyMemory = memory or NoMemory()
+        self.device = parameters.device
+
+    def encode(self, obs: Obs) -> Obs:
+        """Return the observation with the features of its pixels."""
+        return self.features.encode(self.vision, obs)
+
+    def outputs(self, encoded: Obs) -> Tensor:
+        """Return the actor's outputs, (B, outputs_per_action * action_dim)."""
+        if self.parameters is self.actor.vector:  # saves a functional call a step
+            return self.actor.module(encoded)
+        return self.actor(self.parameters, encoded)
+
+    def mode(self, encoded: Obs) -> Tensor:
+        """Return the deterministic action of an encoded observation, (B, action_dim)."""
+        return self.distribution.mode(self.outputs(encoded))
+
+    @torch.no_grad()
+    def act(self, obs: Obs, *, explore: bool) -> Tensor:
+        """Return actions for B worlds, (B, action_dim) float32 in [-1, 1].
+
+        Args:
+            obs: observations, (B, ...) each.
+            explore: sample, and mix in random actions; else the deterministic action.
+        """
+        encoded = self.memory.step(self.encode(obs))
+        if not explore:
+            return self.mode(encoded)
+        noise = self.explorer.noise(len(obs["desired_goal"]))
+        return self.explorer.mix(self.distribution.sample(self.outputs(encoded), noise))
+
+    def reset(self, done: Tensor) -> None:
+        """Forget the worlds whose episode is over, (B,) bool."""
+        self.memory.reset(done)
+
+    @torch.no_grad()
+    def keypoints(self, obs: Obs) -> Tensor | None:
+        """Return the spatial-softmax keypoints, (B, channels, 2) in [0, 1].
+
+        None without pixels.
+        """
+        return self.features.keypoints(self.encode(obs))
+
+    def copy(self) -> "ActorPolicy":
+        """Return a copy of the parameters; the exploration noise and memory are shared."""
+        actor, features = self.actor.copy(), self.features.copy()
+        made = ActorPolicy(
+            actor,
+            actor.vector,
+            features,
+            features.vector,
+            self.distribution,
+            self.explorer,
+            self.memory,
+        )
+        copy_tensors(self, made)
+        return made
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return parameters and buffers, live, by name."""
+        actor = {f"actor.{name}": x for name, x in self.actor.module.named_buffers()}
+        vision = {f"vision.{name}": x for name, x in self.features.buffers().items()}
+        return {"actor": self.parameters, "vision": self.vision, **actor, **vision}
+
+
+class TeacherMixture:
+    """A teacher plays in the last worlds and its student in the others.
+
+    Both explore with the teacher's standard deviation. Source: Ross, Gordon, Bagnell
+    (2011), section 3: the mixture of expert and policy that collects.
+
+    Args:
+        student: the policy that is distilled; without exploration it acts alone.
+        teacher: state to means and log standard deviations.
+        share: of the worlds in which the teacher plays.
+    """
+
+    def __init__(self, student: ActorPolicy, teacher: Flat, share: float) -> None:
+        self._student, self._teacher, self._share = student, teacher, share
+        self._distribution = SquashedNormal()
+        self.device, self.memory = student.device, student.memory
+
+    @torch.no_grad()
+    def act(self, obs: Obs, *, explore: bool) -> Tensor:
+        """Return actions for B worlds, (B, action_dim) float32 in [-1, 1]."""
+        if not explore:
+            return self._student.act(obs, explore=False)
+        student, explorer = self._student, self._student.explorer
+        encoded = self.memory.step(student.encode(obs))
+        noise = explorer.noise(len(obs["desired_goal"]))
+        mean, log_std = self._teacher.module(encoded).chunk(2, dim=-1)
+        students = len(noise) - round(self._share * len(noise))
+        mean = torch.cat([student.outputs(encoded)[:students], mean[students:]])
+        outputs = torch.cat([mean, log_std], dim=-1)
+        return explorer.mix(self._distribution.sample(outputs, noise))
+
+    def reset(self, done: Tensor) -> None:
+        """Forget the worlds whose episode is over, (B,) bool."""
+        self._student.reset(done)
+
+    def copy(self) -> "TeacherMixture":
+        """Return a copy of the parameters; the exploration noise and memory are shared."""
+        return TeacherMixture(self._student.copy(), self._teacher.copy(), self._share)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return parameters and buffers of student and teacher, live, by name."""
+        teacher = self._teacher.tensors()
+        return {
+            **self._student.tensors(),
+            **{f"teacher.{name}": x for name, x in teacher.items()},
+        }
+
+
+def copy_tensors(source: BehaviorPolicy, target: BehaviorPolicy) -> None:
+    """Give ``target`` the parameters and buffers of ``source``, in place."""
+    live = target.tensors()
+    for name, tensor in source.tensors().items():
+        live[name].copy_(tensor)

@@ -1,0 +1,85 @@
+"""What collecting, judging and filming ask of an environment."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from puckrl.core.types import Obs, Spaces, Step
+
+
+class Worlds(Protocol):
+    """Many worlds of one task that step together.
+
+    ``GoalEnv`` is one; an adapter of a foreign environment is another. What it returns is
+    owned by the caller: no later step changes it.
+    """
+
+    @property
+    def spaces(self) -> Spaces:
+        """Sizes of observations and actions."""
+        ...
+
+    @property
+    def num_worlds(self) -> int:
+        """Number of worlds."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where observations come from and actions must be."""
+        ...
+
+    @property
+    def control_dt_s(self) -> float:
+        """Duration of a control step, seconds."""
+        ...
+
+    def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Return how far goals (..., goal_dim) are apart, (...)."""
+        ...
+
+    def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Return whether goals (..., goal_dim) are reached, (...) bool."""
+        ...
+
+    def reset(self) -> Obs:
+        """Begin an episode in every world; return its first observation."""
+        ...
+
+    def step_async(self, action: Tensor) -> None:
+        """Launch a control step with actions (num_worlds, action_dim)."""
+        ...
+
+    def step_wait(self) -> Step:
+        """Return the launched control step."""
+        ...
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Return a copy of everything that decides the future."""
+        ...
+
+    def restore(self, snapshot: dict[str, Tensor]) -> None:
+        """Put back what ``snapshot`` returned."""
+        ...
+
+    def close(self) -> None:
+        """Release threads and device memory."""
+        ...
+
+
+class GoalWorlds(Worlds, Protocol):
+    """Worlds whose reward follows from goals, so that hindsight may relabel it."""
+
+    @property
+    def reward_bounds(self) -> tuple[float, float] | None:
+        """Minimum and maximum reward of a step; None: unbounded."""
+        ...
+
+    def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Return the reward of goals (..., goal_dim), (...)."""
+        ...
+
+    def terminated(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        """Return whether an episode truly ends at goals (..., goal_dim), (...) bool."""
+        ...

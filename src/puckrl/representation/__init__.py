@@ -1,0 +1,1 @@
+"""Objectives that train an encoder; they know nothing of policies."""

@@ -1,0 +1,103 @@
+"""Judging: whole episodes of the deterministic policy."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from puckrl.core.maths import Interval, wilson_interval
+from puckrl.core.policy import Policy
+from puckrl.envs.play import begin, play
+from puckrl.envs.worlds import Worlds
+from puckrl.monitor.encoder import competence_radius
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Results of a policy over deterministic episodes."""
+
+    episodes: int
+    """Episodes played."""
+    success: float
+    """Share at the goal at the last step."""
+    interval: Interval
+    """Wilson 95 % interval of ``success``."""
+    mean_return: float
+    """Undiscounted sum of rewards, mean over episodes."""
+    time_to_success_s: float
+    """Median time until the goal was first reached, over successful episodes; seconds."""
+    action_change: float
+    """Mean absolute change of an action component between consecutive steps, in [0, 2];
+    NaN without any."""
+    success_near: float
+    """Success over the nearer half of the goals."""
+    success_far: float
+    """Success over the farther half of the goals."""
+    competence_radius_m: float
+    """Maximum distance up to which at least half of the goals are reached; meters."""
+
+
+@torch.no_grad()
+def evaluate(worlds: Worlds, policy: Policy, episodes: int) -> Evaluation:
+    """Play whole episodes with the deterministic policy.
+
+    Worlds play together, so ``episodes`` is rounded up to a multiple of their number. An
+    episode that ends early keeps the outcome of its last step; one whose physics failed
+    is lost. Goals are near or far by the task's ``distance`` at the reset.
+
+    Args:
+        worlds: must not reset themselves (``auto_reset=False``).
+        policy: judged without exploration.
+        episodes: minimum number of episodes.
+    """
+    rounds = -(-episodes // worlds.num_worlds)
+    parts = [_play_episodes(worlds, policy) for _ in range(rounds)]
+    wins, returns, first, change, changes, distance = (
+        torch.cat(column) for column in zip(*parts, strict=True)
+    )
+    reached = first[wins]
+    median_s = float(reached.quantile(0.5)) if len(reached) else float("nan")
+    nearer = wins.double()[distance.argsort(stable=True)]
+    half = len(nearer) // 2
+    return Evaluation(
+        episodes=len(wins),
+        success=float(wins.double().mean()),
+        interval=wilson_interval(int(wins.sum()), len(wins)),
+        mean_return=float(returns.mean()),
+        time_to_success_s=median_s,
+        action_change=float(change.sum() / changes.sum()),
+        success_near=float(nearer[:half].mean()),
+        success_far=float(nearer[half:].mean()),
+        competence_radius_m=competence_radius(
+            distance.double().cpu().numpy(), wins.double().cpu().numpy()
+        ),
+    )
+
+
+def _play_episodes(worlds: Worlds, policy: Policy) -> tuple[Tensor, ...]:
+    """Play one episode in every world.
+
+    Returns:
+        Success, return, first time at the goal, sum of the action's changes, number of
+        these changes, distance of the goal; (num_worlds,) each.
+    """
+    obs = begin(worlds, policy)
+    distance = worlds.distance(obs["achieved_goal"], obs["desired_goal"])
+    alive = torch.ones(worlds.num_worlds, dtype=torch.bool, device=worlds.device)
+    won, change = torch.zeros_like(alive), alive.double() * 0
+    total, changes = change.clone(), change.clone()
+    first = torch.full_like(change, torch.inf)
+    previous: Tensor | None = None
+    whole = play(worlds, policy, worlds.spaces.horizon, explore=False, obs=obs)
+    for index, (_, action, step) in enumerate(whole):
+        total += torch.where(alive, step.reward, 0.0)
+        won = torch.where(alive, step.success & ~step.diverged, won)
+        now_s = (index + 1) * worlds.control_dt_s
+        first = torch.where(alive & step.success & first.isinf(), now_s, first)
+        if previous is not None:
+            changed = (action - previous).abs().mean(dim=1).double()
+            change += torch.where(alive, changed, 0.0)
+            changes += alive
+        previous = action
+        alive &= ~step.done
+    return won, total, first, change, changes, distance

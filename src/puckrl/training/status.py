@@ -1,0 +1,25 @@
+"""What a run is doing, for whoever watches it."""
+
+from collections.abc import Callable
+from enum import Enum
+
+
+class Status(Enum):
+    """What a run is doing now; the value is how to say it."""
+
+    WARMING_UP = "warming up"
+    COLLECTING = "collecting"
+    COMPILING = "compiling"
+    LEARNING = "learning"
+    EVALUATING = "evaluating"
+    SAVING = "saving"
+    STOPPING = "stopping after this iteration; ctrl-C again ends it now"
+    ENDED = "ended"
+
+
+Report = Callable[[Status], None]
+"""Called when the status changes."""
+
+
+def report_nothing(status: Status) -> None:
+    """Ignore the status: nobody watches."""
