@@ -35,7 +35,8 @@ def speed_up(agent: ActorCritic, *, compiled: bool) -> bool:
         warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
     fast = compiled_late if compiled else as_written
     if on_cuda:
-        # What cuDNN guesses can be four times as slow as what it finds (docs/recipes.md)
+        # cuDNN's guess can be four times as slow as what it finds by timing:
+        # docs/experiments/2026-11-25-pixel-update-gpu.md
         torch.backends.cudnn.benchmark = True
         agent.round = Captured(side_by_side(agent, fast))
     else:
