@@ -1,11 +1,11 @@
-"""How exactly an encoder can learn where the object is -> results/sight.csv.
+"""Measure how exactly encoders learn the object's position -> results/sight.csv.
 
     python benchmarks/sight.py                               two cores: about ten minutes
     python benchmarks/sight.py --sim warp --worlds 1024      on a GPU
 
-Supervised learning alone, apart from any policy: pictures of Push, half of the worlds with the
-scripted expert and noise, half at random, and encoders that guess the achieved goal from them by
-the auxiliary loss. One row per encoder and moment; errors are of worlds that were held out.
+Supervised learning without a policy: encoders predict the achieved goal from images of Push by
+the auxiliary loss. Half of the worlds run the scripted expert with noise, half act at random. The
+table has one row per encoder and moment; errors are those of held-out worlds.
 """
 
 import argparse
@@ -41,7 +41,7 @@ HELD_OUT = 8  # one world in so many
 
 @dataclass(frozen=True)
 class Pictures:
-    """What cameras saw, and where the object was."""
+    """Hold images and the positions of the object."""
 
     pixels: Tensor
     """(n, channels, height, width) uint8."""
@@ -50,7 +50,7 @@ class Pictures:
 
 
 def collect(env: GoalEnv) -> tuple[Pictures, Pictures]:
-    """Pictures to learn from, and of the worlds that are held out."""
+    """Return training images, and those of the held-out worlds."""
     chance = Random(env.spaces.action_dim, 0, env.sim.device)
     expert = torch.arange(env.num_worlds, device=env.sim.device) % 2 == 0
     obs, pixels, achieved = env.reset(), list[Tensor](), list[Tensor]()
@@ -79,7 +79,7 @@ def learn(
     test: Pictures,
     args: argparse.Namespace,
 ) -> list[Row]:
-    """One encoder's errors on the way."""
+    """Train one encoder and return its errors at several moments."""
     device = train.pixels.device
     torch.manual_seed(0)
     dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
@@ -119,14 +119,14 @@ def learn(
 
 
 def errors_m(vision: Vision, test: Pictures) -> Tensor:
-    """Distances of the guesses from the truth, (n,)."""
+    """Return the distances of the predictions from the truth, (n,)."""
     guesses = [vision(part)[1] for part in test.pixels.split(256)]
     return (vision.place(torch.cat(guesses)) - test.achieved).norm(dim=1)
 
 
 @torch.no_grad()
 def main() -> None:
-    """Collect, learn, write."""
+    """Collect images, train the encoders and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sim", choices=["cpu", "warp"], default="cpu")
     parser.add_argument("--worlds", type=int, default=64)
