@@ -104,7 +104,7 @@ def earlier(table: Path, about: Mapping[str, Any]) -> list[dict[str, str]]:
         return []
     settings = json.loads(table.with_suffix(".json").read_text())["settings"]
     try:
-        # not the hash of then: settings that came since have their defaults
+        # not the stored hash: settings added since have their defaults
         before = config_hash(from_dict(settings["config"]))
     except (KeyError, UserError):
         return []

@@ -36,7 +36,7 @@ ENCODERS = (
     EncoderCfg(kind="impala"),
 )
 STEPS = 150
-HELD_OUT = 8  # one world in so many
+HELD_OUT = 8  # every eighth world
 
 
 @dataclass(frozen=True)
