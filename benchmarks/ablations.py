@@ -1,10 +1,9 @@
-"""What each part of push-pixels is worth: one thing changed, equal updates.
+"""Measure what each part of push-pixels is worth: one change each, equal updates.
 
     python benchmarks/ablations.py --seeds 1 --jobs 2
 
 writes results/ablations.csv, one row per evaluation, and prints the final success of
-every run. Runs that share the cores say nothing about time, so there is
-none in the table.
+every run. The table has no times, since runs may share the cores.
 """
 
 import argparse
@@ -33,13 +32,13 @@ _WHOLE, _ALONE = preset("push-pixels"), preset("push-pixels-asymmetric")
 
 
 def _seeing(change: Callable[[VisionCfg], VisionCfg]) -> RunCfg:
-    """Other eyes."""
+    """Return push-pixels with another vision."""
     agent = _WHOLE.agent
     return replace(_WHOLE, agent=replace(agent, vision=change(agent.vision)))
 
 
 def _with_encoder(**changes: str) -> RunCfg:
-    """Another encoder or head."""
+    """Return push-pixels with another encoder or head."""
     return _seeing(lambda s: replace(s, encoder=replace(s.encoder, **changes)))
 
 
@@ -69,13 +68,13 @@ CHANGES: dict[str, RunCfg] = {
         ),
     ),
 }
-"""One thing changed, by name."""
+"""Configurations with one change, by name."""
 
 
 def measure(
     run: tuple[str, int], env_steps: int, threads: int, keep: Path | None
 ) -> list[Row]:
-    """Train one change with one seed for so many env steps; its evaluations."""
+    """Train one change with one seed; return its evaluations."""
     torch.set_num_threads(threads)
     change, seed = run
     cfg = replace(
@@ -103,14 +102,14 @@ def measure(
 
 
 def main() -> None:
-    """Train every change, some at the same time, into one table."""
+    """Train every change, ``--jobs`` at a time, and write one table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--changes", nargs="+", choices=CHANGES, default=list(CHANGES))
     parser.add_argument("--env-steps", type=int, default=200_000)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
     parser.add_argument(
-        "--keep", type=Path, help="folder for the runs, without snapshots"
+        "--keep", type=Path, help="keep the runs here, without snapshots"
     )
     args = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Control steps per second of mujoco_warp over the number of worlds -> results/sim_warp.csv.
+"""Measure mujoco_warp by number of worlds -> results/sim_warp.csv.
 
 python benchmarks/bench_gpu.py [--task push] [--worlds 1 64 512 ...] [--out results/sim_warp.csv]
 """
@@ -15,7 +15,7 @@ from puckrl.tasks.task import Contacts
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write every row."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", default="push")
     parser.add_argument("--worlds", type=int, nargs="+", default=SweepCfg.num_worlds)

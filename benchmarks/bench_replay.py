@@ -1,4 +1,4 @@
-"""Sampled batches per second, ours and SB3's -> results/replay.csv, results/frames.csv.
+"""Measure replay buffers, ours and SB3's -> results/replay.csv, results/frames.csv.
 
 python benchmarks/bench_replay.py
 """
@@ -12,7 +12,7 @@ from puckrl.report.tables import manifest, write_table
 
 
 def main() -> None:
-    """Measure vectors with hindsight, then images; write both tables."""
+    """Measure vectors with hindsight, then images, and write both tables."""
     vectors, images = ReplayBenchCfg(), FramesBenchCfg()
     measured = [
         ("replay", vectors, bench_replay(vectors)),

@@ -1,9 +1,9 @@
-"""Control steps per second of every way to step a Fetch task -> results/sim.csv.
+"""Measure every way to step a Fetch task -> results/sim.csv.
 
 python benchmarks/bench_sim.py [task ...]
 
-With 64 worlds beside gymnasium-robotics, and with 256, where what a step costs besides
-physics is spread over more worlds.
+64 worlds run beside gymnasium-robotics. 256 worlds show the overhead of a step when more
+worlds share it.
 """
 
 import sys
@@ -15,7 +15,7 @@ from puckrl.report.tables import manifest, write_table
 
 
 def main(tasks: list[str]) -> None:
-    """Measure the tasks one after the other into one table."""
+    """Measure one task after the other and write one table."""
     rows = []
     for task in tasks:
         for cfg in (SimBenchCfg(task), SimBenchCfg(task, 256, 5, reference=False)):

@@ -1,12 +1,12 @@
-"""How exactly critics must know where the object is -> results/blur.csv.
+"""Measure how exactly critics must know the object's position -> results/blur.csv.
 
     python benchmarks/blur.py                  0, 1 and 2 cm
     python benchmarks/blur.py --error 0.005    half a centimeter
 
-Trains `push` from state, but what actor and critics are told of the object's place is off by
-a smooth function of the scene, as an encoder's picture of it is: the same scene is always
-off by the same, scenes that differ by centimeters by something else. Rewards and hindsight
-goals are exact. One row per evaluation.
+Trains `push` from state, with an error in the object's position that actor and critics
+get. The error is a smooth function of the scene, like that of an encoder: the same scene
+always has the same error, and scenes that differ by centimeters have another. Rewards and
+hindsight goals are exact. The table has one row per evaluation.
 """
 
 import argparse
@@ -32,10 +32,10 @@ EXACT = VectorInput.raw
 
 
 class Blur:
-    """An error of the object's place: random waves over places of object and gripper.
+    """Add an error to the object's position: random waves over object and gripper positions.
 
     Args:
-        error_m: its standard deviation along each horizontal axis; a third of it upwards.
+        error_m: standard deviation along each horizontal axis; a third of it vertically.
     """
 
     def __init__(self, error_m: float) -> None:
@@ -46,12 +46,12 @@ class Blur:
         self._size = size * torch.randn(WAVES, 3, generator=rng)
 
     def __call__(self, state: Tensor) -> Tensor:
-        """Errors in meters, (..., 3), for state vectors (..., 25)."""
+        """Return errors in meters, (..., 3), for state vectors (..., 25)."""
         scene = torch.cat([state[..., OBJECT], state[..., GRIPPER]], dim=-1)
         return torch.cos(scene.float() @ self._waves + self._phase) @ self._size
 
     def raw(self, inputs: VectorInput, obs: Obs) -> Tensor:
-        """``VectorInput.raw`` of what is told."""
+        """Return ``VectorInput.raw`` of the state with the error."""
         error, state = self(obs["state"]), obs["state"].float().clone()
         state[..., OBJECT] += error
         state[..., OBJECT_FROM_GRIPPER] += error
@@ -60,7 +60,7 @@ class Blur:
 
 
 def measure(error_m: float, env_steps: int) -> list[Row]:
-    """Train once; its evaluations."""
+    """Train once and return the evaluations."""
     blur = Blur(error_m)
 
     def raw(inputs: VectorInput, obs: Obs) -> Tensor:
@@ -86,7 +86,7 @@ def measure(error_m: float, env_steps: int) -> list[Row]:
 
 
 def main() -> None:
-    """Train and write; other errors that the table has stay."""
+    """Train and write; keep the other errors of the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--error", type=float, nargs="+", default=[0.0, 0.01, 0.02])
     parser.add_argument("--env-steps", type=int, default=140_000)

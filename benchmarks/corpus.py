@@ -1,11 +1,11 @@
-"""Labeled logs of real runs, and how often the doctor is right about them.
+"""Load labeled logs of real runs, and score the doctor on them.
 
-tests/curves/labels.csv            one line per run: where it is, what is known to be true
+tests/curves/labels.csv            one line per run: its file and its label
 tests/curves/<family>/<name>.jsonl.gz
 
-A label says when the run took off, when it arrived at its plateau, when it lost what it
-had, and whether it was sick and of what; it comes from how the run was made (a control
-that cannot learn) or from reading its evaluations, never from the doctor.
+A label says when the run took off, when it reached its plateau, when it lost what it had
+gained, and which sickness it had, if any. It comes from how the run was made (a control
+that cannot learn) or from its evaluations, never from the doctor.
 """
 
 import csv
@@ -36,7 +36,7 @@ _MIXED = "contaminated log"  # of two runs: it has no phases
 
 @dataclass(frozen=True)
 class Label:
-    """What is known to be true of a run; env steps, "" and inf: never."""
+    """Hold what is known about a run; in env steps, inf: never."""
 
     family: str
     """Runs of one family go to the same side of the split."""
@@ -60,11 +60,11 @@ class Label:
     """RunFacts as JSON, unknowns left out."""
 
     def run_facts(self) -> RunFacts:
-        """What the doctor is told."""
+        """Return the facts of a run for the doctor."""
         return RunFacts(**json.loads(self.facts or "{}"))
 
     def phase(self, env_steps: float) -> Phase | Literal["climb"]:
-        """The true phase; take-off and converging are one climb."""
+        """Return the true phase; take-off and converging count as one climb."""
         if env_steps >= self.collapsed:
             return "collapsed"
         if env_steps >= self.settled:
@@ -76,7 +76,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Score:
-    """The doctor on one run."""
+    """Score the doctor on one run."""
 
     label: Label
     """What is true."""
@@ -93,7 +93,7 @@ class Score:
 
 
 def store(folder: Path, family: str, name: str, rows: Sequence[Row]) -> Path:
-    """Write a run's rows in their order, at most 400 of training and every evaluation."""
+    """Write a run's rows in order: at most 400 of training, and every evaluation."""
     trained = sum("eval/success" not in row for row in rows)
     step, seen = math.ceil(trained / _ROWS) or 1, 0
     kept: list[Row] = []
@@ -111,17 +111,17 @@ def store(folder: Path, family: str, name: str, rows: Sequence[Row]) -> Path:
 
 
 def load(folder: Path, label: Label) -> list[Row]:
-    """A stored run's rows, in the order of writing."""
+    """Return a stored run's rows in the order of writing."""
     path = folder / label.family / f"{label.name}.jsonl.gz"
     with gzip.open(path, "rt") as file:
         return [json.loads(line) for line in file]
 
 
 def read_labels(folder: Path) -> list[Label]:
-    """Every label of a corpus.
+    """Return every label of a corpus.
 
     Raises:
-        UserError: for a missing file, or a line that is no label.
+        UserError: for a missing file, or a line that is not a label.
     """
     path = folder / "labels.csv"
     if not path.is_file():
@@ -155,13 +155,13 @@ def write_labels(folder: Path, labels: Sequence[Label]) -> None:
 
 
 def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
-    """A first guess of a label from the evaluations alone, for a person to correct.
+    """Propose a label from the evaluations alone, for a person to correct.
 
-    Where nothing was evaluated, from success while training.
+    Without evaluations, propose it from the success of training.
 
     take_off: half-way between the last evaluation below ``chance`` + 0.1 and the first
-    of two in a row above it. settled: the first within 0.05 of the median of the last
-    fifth, if those stand still.
+    of two in a row above it. settled: the first evaluation within 0.05 of the median of
+    the last fifth, if the last fifth is constant.
     """
     found = {name for row in rows for name in row}
     name = "eval/success" if "eval/success" in found else "train/success"
@@ -185,10 +185,10 @@ def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
 
 
 def score(label: Label, rows: Sequence[Row]) -> Score:
-    """Judge a run as it went on, at 20 moments after its first row, against the truth.
+    """Compare the verdicts at 20 moments after a run's first row with its label.
 
-    Phases are read from the whole log; a moment counts if it is further from every true
-    change than a tenth of the take-off. Death is asked of what was known at the moment.
+    Phases come from the whole log. A moment counts if it is further from every true change
+    than a tenth of the take-off. Death is judged from the log up to the moment.
     """
     table, facts = from_rows(rows), label.run_facts()
     problems = examine([_stream(rows)])
@@ -213,7 +213,7 @@ def score(label: Label, rows: Sequence[Row]) -> Score:
 
 
 def _found(verdict: Verdict, label: Label) -> bool:
-    """Whether what had to be said was said."""
+    """Return whether the verdict has what the label requires."""
     if not label.sickness:
         return not verdict.sick
     return any(f.name == label.sickness for f in verdict.findings)
@@ -227,7 +227,7 @@ def _ever_dead(table: Table, facts: RunFacts) -> bool:
 
 
 def _phase_at(verdict: Verdict, env_steps: float) -> str:
-    """The phase that the verdict gives a moment."""
+    """Return the phase of a moment according to the verdict."""
     for span in reversed(verdict.spans):
         if env_steps > span.env_steps[0]:
             break
@@ -242,7 +242,7 @@ def _stream(rows: Sequence[Row]) -> Stream:
 
 
 def summary(scores: Sequence[Score]) -> dict[str, float | int]:
-    """Phases right, precision of "dead", sicknesses found, healthy runs left in peace."""
+    """Return phases right, precision of "dead", sicknesses found, healthy runs passed."""
     dead = [s for s in scores if s.called_dead]
     truly = [s for s in dead if not math.isfinite(s.label.take_off)]
     sick = [s for s in scores if s.label.sickness]

@@ -1,14 +1,14 @@
-"""The doctor's corpus: labeled runs, and how often the doctor is right about them.
+"""Make the doctor's corpus of labeled runs, and score the doctor on it.
 
-    python benchmarks/doctor_corpus.py list             recipes: what each makes and why
-    python benchmarks/doctor_corpus.py make NAME ...     trains them, stores curve and label
-    python benchmarks/doctor_corpus.py adopt PATH ...    run folders, or a table of curves
-    python benchmarks/doctor_corpus.py label             proposes every label anew, drops corrections
-    python benchmarks/doctor_corpus.py table             results/doctor.csv; the rows of docs/doctor.md
+    python benchmarks/doctor_corpus.py list             print the recipes: family, and sickness if any
+    python benchmarks/doctor_corpus.py make NAME ...     train recipes, store curves and labels
+    python benchmarks/doctor_corpus.py adopt PATH ...    add run folders, or a table of curves
+    python benchmarks/doctor_corpus.py label             propose every label anew; drops corrections
+    python benchmarks/doctor_corpus.py table             write results/doctor.csv, print the rows of docs/doctor.md
 
-Runs are real; nothing in the corpus is drawn by hand. A recipe knows what is the matter
-with its run because it made it so. Take-off and plateau are proposed from the
-evaluations, in corpus.proposed, and stand in labels.csv for a person to correct.
+Runs are real; no curve is drawn by hand. A recipe knows the sickness of its run because it
+causes it. ``corpus.proposed`` proposes take-off and plateau from the evaluations;
+labels.csv holds them for a person to correct.
 """
 
 import argparse
@@ -70,7 +70,7 @@ Made = tuple[list[Row], RunFacts]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a run of the corpus is made."""
+    """Say how to make a run of the corpus."""
 
     family: str
     """Whose siblings it stands with in the split."""
@@ -81,7 +81,7 @@ class Recipe:
 
 
 def ours(cfg: RunCfg) -> Callable[[int], Made]:
-    """A run of this engine."""
+    """Train a run of puckrl."""
 
     def make(seed: int) -> Made:
         seeded = replace(cfg, seed=seed)
@@ -91,7 +91,7 @@ def ours(cfg: RunCfg) -> Callable[[int], Made]:
 
 
 def sb3(env_id: str, steps: int, **changes: object) -> Callable[[int], Made]:
-    """A run of Stable-Baselines3's SAC + HER, from its own progress.csv."""
+    """Train Stable-Baselines3's SAC + HER and return the rows of its own progress.csv."""
     settings: dict[str, object] = {
         "learning_starts": 500,
         "batch_size": 256,
@@ -124,7 +124,7 @@ def sb3(env_id: str, steps: int, **changes: object) -> Callable[[int], Made]:
 
 
 def two_writers(seed: int) -> Made:
-    """Two real runs of the corpus appended to one file."""
+    """Append two real runs of the corpus to one file."""
     labels = [x for x in corpus.read_labels(CORPUS) if not x.sickness]
     one, other = labels[seed % len(labels)], labels[(seed + 1) % len(labels)]
     rows = [*corpus.load(CORPUS, one), *corpus.load(CORPUS, other)]
@@ -132,7 +132,7 @@ def two_writers(seed: int) -> Made:
 
 
 def recipes() -> dict[str, Recipe]:
-    """Every recipe by name."""
+    """Return every recipe by name."""
     reach, push = preset("reach"), preset("push")
     # Judged often, for labels that say when; not ended by success, to see what follows.
     longer = replace(
@@ -208,7 +208,7 @@ def recipes() -> dict[str, Recipe]:
 
 
 def add(family: str, name: str, origin: str, sickness: str, made: Made) -> Label:
-    """Store a run and its proposed label; a label of that name that is there is kept."""
+    """Store a run and its proposed label; keep an existing label of that name."""
     rows, facts = made
     corpus.store(CORPUS, family, name, rows)
     known = corpus.read_labels(CORPUS) if (CORPUS / "labels.csv").is_file() else []
@@ -227,7 +227,7 @@ def add(family: str, name: str, origin: str, sickness: str, made: Made) -> Label
 
 
 def make(names: list[str], seeds: int, jobs: int) -> None:
-    """Train recipes, some at the same time, and add them."""
+    """Train recipes, several at a time, and add their runs."""
     runs = [(name, seed) for name in names for seed in range(seeds)]
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         trained = pool.map(train, runs, [(os.cpu_count() or 1) // jobs] * len(runs))
@@ -237,28 +237,30 @@ def make(names: list[str], seeds: int, jobs: int) -> None:
 
 
 def train(run: tuple[str, int], threads: int) -> Made:
-    """One run of a recipe, by name and seed."""
+    """Make one run of a recipe, by name and seed."""
     torch.set_num_threads(max(1, threads))
     name, seed = run
     return recipes()[name].make(seed)
 
 
 def adopt_run(folder: RunFolder, family: str | None) -> None:
-    """Add a whole run; its preset is its family unless it is told another."""
+    """Add a whole run; its family is its preset unless another is given."""
     cfg, name = folder.config(), folder.path.name
     made = read_rows(folder.metrics), facts_of(cfg)
     add(family or cfg.preset, name, f"whole run {name}", "", made)
 
 
 def adopt_table(path: Path) -> None:
-    """Add the runs of a table that has a row for each evaluation."""
+    """Add the runs of a table with a row for each evaluation."""
     runs: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in read_table(path):
         key = (row["preset"], row["seed"], row.get("change", ""))
         runs.setdefault(key, []).append(row)
     for number, ((name, seed, change), mine) in enumerate(runs.items()):
         if len(mine) < 5:
-            print(f"{name}, seed {seed}: {len(mine)} evaluations tell no phases")
+            print(
+                f"{name}, seed {seed}: {len(mine)} evaluations are too few for phases"
+            )
             continue
         curve: list[Row] = [
             {
@@ -278,7 +280,7 @@ def adopt_table(path: Path) -> None:
 
 
 def label() -> None:
-    """Every label anew by the rule, and the split by ``HELD_OUT``."""
+    """Propose every label anew, and split by ``HELD_OUT``."""
     fresh: list[Label] = []
     for old in corpus.read_labels(CORPUS):
         guess = corpus.proposed(corpus.load(CORPUS, old))
@@ -287,12 +289,12 @@ def label() -> None:
 
 
 def split_of(family: str) -> Split:
-    """The side of the split on which a family stands."""
+    """Return the side of the split of a family."""
     return "held-out" if family in HELD_OUT else "develop"
 
 
 def table() -> None:
-    """Score every run; failures are part of the table."""
+    """Score every run, failures included."""
     labels = corpus.read_labels(CORPUS)
     scores = [corpus.score(x, corpus.load(CORPUS, x)) for x in labels]
     rows = [
@@ -312,7 +314,7 @@ def table() -> None:
 
 
 def by_family(scores: list[Score]) -> list[str]:
-    """Rows of the table in docs/doctor.md; what had to be found: of the sick, if any are."""
+    """Return the rows of the table in docs/doctor.md."""
     families: dict[tuple[str, str], list[Score]] = {}
     for s in scores:
         families.setdefault((s.label.split, s.label.family), []).append(s)
@@ -330,13 +332,13 @@ def by_family(scores: list[Score]) -> list[str]:
 
 
 def main() -> None:
-    """Parse and do."""
+    """Parse the command line and run it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("command", choices=("list", "make", "adopt", "label", "table"))
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--family", help="of adopted run folders")
+    parser.add_argument("--family", help="family of adopted run folders")
     args = parser.parse_args()
     if args.command == "list":
         for name, recipe in recipes().items():

@@ -1,11 +1,11 @@
-"""What the doctor costs a run: gauges and verdicts -> results/doctor_overhead.csv.
+"""Measure what gauges and verdicts cost a run -> results/doctor_overhead.csv.
 
     python benchmarks/doctor_overhead.py reach push:60000 push-pixels:40000
 
-A preset, and how many env steps to train it for (its own budget if none are given).
-Gauges look into networks and replay with each evaluation; the run's clock counts them.
-Verdicts are given again afterwards, at each evaluation on the rows until then, and timed.
-The share is of collecting and updating: what a run without doctor and evaluations takes.
+An argument is a preset and its env steps (without a number: its own budget). Gauges read
+networks and replay at each evaluation, and the run's clock counts them. After the run, the
+benchmark repeats and times the verdict of each evaluation on the rows up to it. Shares are
+relative to collecting and updating, the time of a run without doctor and evaluations.
 """
 
 import sys
@@ -25,7 +25,7 @@ from puckrl.training.sinks import Row as Logged
 
 
 def verdicts_s(rows: list[Logged], facts: RunFacts) -> float:
-    """Seconds of judging at every evaluation."""
+    """Return the seconds of the verdicts at all evaluations."""
     took = 0.0
     for count, row in enumerate(rows, start=1):
         if "eval/success" in row:
@@ -36,7 +36,7 @@ def verdicts_s(rows: list[Logged], facts: RunFacts) -> float:
 
 
 def measure(cfg: RunCfg) -> Row:
-    """Train, and see where the time went."""
+    """Train and return where the time went."""
     made = trial(cfg)
     rows, seconds = made.rows, made.manifest["clock"]["seconds"]
     train_s = seconds["collect"] + seconds["update"]
@@ -53,7 +53,7 @@ def measure(cfg: RunCfg) -> Row:
 
 
 def main(wanted: list[str]) -> None:
-    """Measure presets one after the other into one table."""
+    """Measure one preset after the other and write one table."""
     rows: list[Row] = []
     hashes: dict[str, str] = {}
     for text in wanted:

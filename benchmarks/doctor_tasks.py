@@ -1,4 +1,4 @@
-"""Tasks that are broken on purpose, for the doctor's corpus."""
+"""Define tasks that are broken on purpose, for the doctor's corpus."""
 
 import torch
 from torch import Tensor
@@ -8,36 +8,36 @@ from puckrl.tasks.fetch.reach import FetchReach
 
 
 class RewardUpsideDown(FetchReach):
-    """The reward has the wrong sign: +1 away from the goal, 0 at it."""
+    """Give the reward the wrong sign: +1 away from the goal, 0 at it."""
 
     def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Minus the right reward."""
+        """Return minus the right reward."""
         return -super().reward(achieved, desired)
 
 
 class HandThatOnlyRises(FetchPush):
-    """The scene is broken: no action leads to the object."""
+    """Break the scene: no action leads to the object."""
 
     def apply(self, action: Tensor) -> None:
-        """Up, whatever was asked for."""
+        """Move up, whatever the action."""
         up = torch.zeros_like(action)
         up[:, 2] = 1.0
         super().apply(up)
 
 
 class GoalsOutOfReach(FetchReach):
-    """Every goal is judged a meter away from where it is shown: nothing is ever rewarded."""
+    """Evaluate every goal a meter away from its observation, so no reward is ever given."""
 
     def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Of another goal."""
+        """Return the reward for another goal."""
         return super().reward(achieved, desired + 1.0)
 
     def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """At another goal."""
+        """Return the success at another goal."""
         return super().success(achieved, desired + 1.0)
 
 
 class GoalsThatAskForNothing(FetchReach):
-    """Every goal is reached before the first step."""
+    """Reach every goal before the first step."""
 
     goal_tol_m = 1.0

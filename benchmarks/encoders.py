@@ -1,11 +1,11 @@
-"""How exactly an encoder can learn where the object is -> results/encoders.csv.
+"""Measure how exactly encoders learn the object's position -> results/encoders.csv.
 
     python benchmarks/encoders.py                               two cores: about ten minutes
     python benchmarks/encoders.py --sim warp --worlds 1024      on a GPU
 
-Supervised learning alone, apart from any policy: pictures of Push, half of the worlds with the
-scripted expert and noise, half at random, and encoders that guess the achieved goal from them by
-the auxiliary loss. One row per encoder and moment; errors are of worlds that were held out.
+Supervised learning without a policy: encoders predict the achieved goal from images of Push by
+the auxiliary loss. Half of the worlds run the scripted expert with noise, half act at random. The
+table has one row per encoder and moment; errors are those of held-out worlds.
 """
 
 import argparse
@@ -37,12 +37,12 @@ ENCODERS = (
     EncoderCfg(kind="impala"),
 )
 STEPS = 150
-HELD_OUT = 8  # one world in so many
+HELD_OUT = 8  # every eighth world
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images, and where the object was."""
+    """Hold images and the positions of the object."""
 
     pixels: Tensor
     """(n, channels, height, width) uint8."""
@@ -51,7 +51,7 @@ class Images:
 
 
 def collect(env: GoalEnv) -> tuple[Images, Images]:
-    """Images to learn from, and of the worlds that are held out."""
+    """Return training images, and those of the held-out worlds."""
     chance = Random(env.spaces.action_dim, 0, env.device)
     expert = torch.arange(env.num_worlds, device=env.device) % 2 == 0
     obs, pixels, achieved = env.reset(), list[Tensor](), list[Tensor]()
@@ -80,7 +80,7 @@ def learn(
     test: Images,
     args: argparse.Namespace,
 ) -> list[Row]:
-    """One encoder's errors on the way."""
+    """Train one encoder and return its errors at several moments."""
     device = train.pixels.device
     torch.manual_seed(0)
     dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
@@ -131,7 +131,7 @@ def errors_m(vision: Vision, objective: GoalPrediction, test: Images) -> Tensor:
 
 @torch.no_grad()
 def main() -> None:
-    """Collect, learn, write."""
+    """Collect images, train the encoders and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sim", choices=["cpu", "warp"], default="cpu")
     parser.add_argument("--worlds", type=int, default=64)

@@ -1,8 +1,8 @@
-"""The figures of README and docs, drawn from results/learning.csv and sim_warp.csv.
+"""Draw the figures of README and docs from results/learning.csv and sim_warp.csv.
 
     python benchmarks/figures.py        -> docs/learning.png, docs/lessons.png, docs/sweep.png
 
-A thin line is a seed. Seconds are of collecting and updating.
+A thin line is a seed. Seconds count collecting and updating.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ Rows = Sequence[dict[str, str]]
 def draw(
     axes: Axes, rows: Rows, presets: Sequence[str], clock: str, names_at: str
 ) -> None:
-    """Success of some presets, a line for each seed."""
+    """Draw the success of some presets, a line for each seed."""
     for preset, color in zip(presets, RUN_COLORS, strict=False):
         mine = [row for row in rows if row["preset"] == preset]
         label: str | None = preset
@@ -64,7 +64,7 @@ def draw(
 
 
 def main() -> None:
-    """Draw all."""
+    """Draw all figures."""
     rows = read_table(TABLE)
     figure = Figure(figsize=(10, 3.8), dpi=110, layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)

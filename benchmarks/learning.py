@@ -1,13 +1,13 @@
-"""How fast presets learn: one row per evaluation and seed, and a summary.
+"""Measure how fast presets learn: one row per evaluation and seed, and a summary.
 
     python benchmarks/learning.py push --seeds 5
     python benchmarks/learning.py push --seeds 2 --first 5      two more of the same series
 
 writes results/learning_push.csv, rewrites results/learning.csv (all presets) and prints the
-summary. Seeds that the table already has stay, if they ran with the same configuration: a
-series can be gone on with, or run on several cards at a time (CUDA_VISIBLE_DEVICES). The
-clock is collecting and updating; compilation and evaluation have columns of their own.
-Success is judged on 200 deterministic episodes at their last step.
+summary. The table keeps its seeds of the same configuration, so you can continue a series,
+or run it on several GPUs at once (CUDA_VISIBLE_DEVICES). Times count collecting and updating;
+compilation and evaluation have columns of their own. Success is that of the last step of at
+least 200 deterministic episodes.
 """
 
 import argparse
@@ -33,7 +33,7 @@ LEVELS = (0.5, 0.95, 0.98, 0.99)
 
 
 def measure(cfg: RunCfg, keep: Path | None) -> list[Row]:
-    """Train once; its evaluations."""
+    """Train once and return the evaluations."""
     made = trial(cfg, keep)
     seconds, memory = made.manifest["clock"]["seconds"], made.manifest["memory_gb"]
     return [
@@ -57,7 +57,7 @@ def measure(cfg: RunCfg, keep: Path | None) -> list[Row]:
 
 
 def summary(name: str, rows: list[dict[str, str]]) -> list[Row]:
-    """Median and spread of the time to each success rate, over seeds."""
+    """Return median and spread over seeds of the time to each success rate."""
     lines: list[Row] = []
     for level in LEVELS:
         times = times_to(rows, name, level)
@@ -75,13 +75,13 @@ def summary(name: str, rows: list[dict[str, str]]) -> list[Row]:
 
 
 def alike(rows: Sequence[Row]) -> list[Row]:
-    """Rows with the same columns: older tables lack some."""
+    """Return rows with the same columns, since older tables lack some."""
     columns = dict.fromkeys((name for row in rows for name in row), "")
     return [{**columns, **row} for row in rows]
 
 
 def store(table: Path, rows: list[Row], about: Mapping[str, Any]) -> None:
-    """Put the evaluations of one seed into its table and into that of all presets."""
+    """Write the evaluations of one seed into its table and into that of all presets."""
     RESULTS.mkdir(exist_ok=True)
     folder = os.open(RESULTS, os.O_RDONLY)
     try:
@@ -99,12 +99,12 @@ def store(table: Path, rows: list[Row], about: Mapping[str, Any]) -> None:
 
 
 def earlier(table: Path, about: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What a table holds of the same configuration."""
+    """Return the rows of a table that have the same configuration."""
     if not table.exists():
         return []
     settings = json.loads(table.with_suffix(".json").read_text())["settings"]
     try:
-        # not the hash of then: settings that came since have their defaults
+        # not the stored hash: settings added since have their defaults
         before = config_hash(from_dict(settings["config"]))
     except (KeyError, UserError):
         return []
@@ -116,11 +116,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("preset", choices=list(PRESETS))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--until", type=float, help="success that ends a run")
-    parser.add_argument("--env-steps", type=int, help="budget, where runs are compared")
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--until", type=float, help="success at which a run ends")
     parser.add_argument(
-        "--keep", type=Path, help="folder for the runs, without snapshots"
+        "--env-steps", type=int, help="budget of a run, to compare runs"
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="keep the runs here, without snapshots"
     )
     args = parser.parse_args()
 

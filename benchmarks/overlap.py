@@ -1,11 +1,10 @@
-"""Does collecting beside learning pay? In turn, or at the same time, on this machine.
+"""Compare collecting and learning in turn and at the same time, on this machine.
 
     python benchmarks/overlap.py push push-pixels      -> results/overlap.csv
 
 In turn: collecting, then updates, each with every core. At the same time: a thread
-collects with one physics thread while the updates have one torch thread. The last
-column is what a run would feel: milliseconds per env step with the updates that it
-earns.
+collects with one physics thread while the updates have one torch thread. The last column
+matters to a run: milliseconds per env step, including its updates.
 """
 
 import argparse
@@ -31,7 +30,7 @@ STEPS = 5  # control steps of every world at once
 
 
 def per_second(work: Callable[[], int]) -> float:
-    """What ``work`` returns, summed over calls of some seconds, per second."""
+    """Call ``work`` for some seconds; return the sum of its results per second."""
     work()
     start, done = time.perf_counter(), 0
     while time.perf_counter() - start < LEAST_S:
@@ -45,7 +44,7 @@ def steps(collector: Collector, parts: Parts) -> Callable[[], int]:
 
 
 def measure(cfg: RunCfg) -> list[Row]:
-    """Both ways for one preset."""
+    """Measure both ways for one preset."""
     parts, cores = warmed_up(cfg), os.cpu_count() or 1
     updates = partial(learn, parts, 32 * parts.agent.updates_per_round)
     # Worlds of one physics thread, with a memory of their own: the learner's stands still.
@@ -77,7 +76,7 @@ def measure(cfg: RunCfg) -> list[Row]:
 
 
 def line(cfg: RunCfg, way: str, collect: float, learn: float, step_s: float) -> Row:
-    """A row of the table."""
+    """Return a row of the table."""
     return {
         "preset": cfg.preset,
         "way": way,
@@ -88,7 +87,7 @@ def line(cfg: RunCfg, way: str, collect: float, learn: float, step_s: float) -> 
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("presets", nargs="+")
     configs = [preset(name) for name in parser.parse_args().presets]

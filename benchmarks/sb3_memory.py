@@ -1,10 +1,10 @@
-"""What pictures cost in Stable-Baselines3's replay buffers and in ours -> results/sb3_memory.csv.
+"""Measure images in Stable-Baselines3's replay buffers and ours -> results/sb3_memory.csv.
 
 python benchmarks/sb3_memory.py
 
 FetchPush at 84 x 84 RGB in stacks of four; the same episodes of random play in every buffer.
-Bytes are those of all arrays, over the transitions that fit. Batches of 256 are drawn in
-turns and reported as a ratio to SB3's HerReplayBuffer; one torch thread.
+Bytes count all arrays, per transition of the capacity. The buffers sample batches of 256
+alternately, with one torch thread; rates are ratios to SB3's HerReplayBuffer.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ gymnasium.register_envs(puckrl.interop.gym)
 
 
 def main() -> None:
-    """Fill, weigh, race."""
+    """Fill the buffers, measure their memory and speed, and write the table."""
     env = DummyVecEnv([partial(gymnasium.make, ENV, **PICTURE)])
     size = EPISODES * HORIZON
     seen, acted = env.observation_space, env.action_space
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def random_play(env: DummyVecEnv, steps: int) -> Iterator[tuple[Any, ...]]:
-    """Arguments of ``ReplayBuffer.add``, as SB3's algorithms make them."""
+    """Yield arguments of ``ReplayBuffer.add``, as SB3's algorithms make them."""
     env.seed(0)
     env.action_space.seed(0)
     obs = env.reset()
@@ -92,7 +92,7 @@ def random_play(env: DummyVecEnv, steps: int) -> Iterator[tuple[Any, ...]]:
 
 
 def weight(buffer: object) -> int:
-    """Bytes of all arrays and tensors that hold transitions; empty infos aside."""
+    """Return the bytes of all arrays and tensors that hold transitions, infos excluded."""
     owner = buffer.ring if isinstance(buffer, FrameReplayBuffer) else buffer
     found = [v for name, v in vars(owner).items() if name != "infos"]
     kept = [v for f in found for v in (f.values() if isinstance(f, dict) else [f])]

@@ -1,9 +1,9 @@
-"""How long a run takes to begin, with and without compiled kernels -> results/starts.csv.
+"""Measure how long a run takes to begin, without and with caches -> results/starts.csv.
 
     python benchmarks/starts.py push-gpu push-pixels-gpu
 
-Every preset starts twice, each time in a process of its own: first with empty folders for
-what Warp and torch compile, then with what the first start has left there.
+Every preset starts twice, each time in a process of its own: first with empty caches of Warp
+and torch's compiler, then with the caches that the first start has filled.
 """
 
 import argparse
@@ -25,15 +25,15 @@ FOLDERS = ("WARP_CACHE_PATH", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
 
 def begin(name: str, started: float) -> Row:
-    """The run up to its first updates.
+    """Run a preset up to its first updates.
 
     Args:
-        name: of a preset.
-        started: when this process did, seconds since the epoch.
+        name: preset.
+        started: start of this process, seconds since the epoch.
 
     Returns:
-        Seconds to the end of the first control step of all worlds, Python's imports
-        included, and seconds that the first round of updates took.
+        Seconds to the end of the first control step of all worlds, including Python's
+        imports, and seconds of the first round of updates.
     """
     parts = build(preset(name))
     with torch_threads(1):
@@ -52,21 +52,21 @@ def begin(name: str, started: float) -> Row:
 
 
 def twice(name: str) -> list[Row]:
-    """Both starts of one preset."""
+    """Measure both starts of one preset."""
     with tempfile.TemporaryDirectory() as root:
         env = os.environ | {key: str(Path(root) / key) for key in FOLDERS}
         return [{"preset": name, "start": n, **_apart(name, env)} for n in (1, 2)]
 
 
 def _apart(name: str, env: dict[str, str]) -> Row:
-    """``begin`` in a process of its own."""
+    """Call ``begin`` in a process of its own."""
     command = [sys.executable, __file__, name, "--started", str(time.time())]
     done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
-    """Start and write."""
+    """Measure the starts and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("presets", nargs="+", choices=list(PRESETS))
     parser.add_argument("--started", type=float, help=argparse.SUPPRESS)

@@ -1,10 +1,10 @@
-"""What several processes gain: whole runs by one and by more -> results/team.csv.
+"""Measure what several processes gain over one, in whole runs -> results/team.csv.
 
     python benchmarks/team.py push-gpu                       one GPU, then two
     OMP_NUM_THREADS=1 python benchmarks/team.py reach --seeds 1      the plumbing, on CPUs
 
-One row per evaluation. Runs of one seed differ in the number of processes, which share
-worlds, batches and replay, and in nothing else.
+The table has one row per evaluation. Runs of one seed differ only in the number of processes,
+which divide worlds, batches and replay among them.
 """
 
 import argparse
@@ -24,7 +24,7 @@ TABLE = Path("results/team.csv")
 
 
 def measure(name: str, seed: int, processes: int) -> list[Row]:
-    """Train once, as torchrun does it; its evaluations."""
+    """Train once, as torchrun does it, and return the evaluations."""
     with tempfile.TemporaryDirectory() as root:
         folder = RunFolder(Path(root) / "run")
         torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node")
@@ -51,7 +51,7 @@ def measure(name: str, seed: int, processes: int) -> list[Row]:
 
 
 def main() -> None:
-    """Train and write."""
+    """Train and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("preset", choices=list(PRESETS))
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])

@@ -1,8 +1,8 @@
-"""What learning beside the physics gains: whole runs, in turn and overlapped.
+"""Compare the sequential and the overlapped schedule in whole runs.
 
     python benchmarks/turns.py push-gpu push-pixels-gpu      -> results/turns.csv
 
-One row per evaluation. Runs of one seed differ in ``loop.overlap`` and in nothing else.
+The table has one row per evaluation. Runs of one seed differ only in ``loop.overlap``.
 """
 
 import argparse
@@ -19,7 +19,7 @@ EPISODES = 256
 
 
 def measure(cfg: RunCfg) -> list[Row]:
-    """Train once; its evaluations."""
+    """Train once and return the evaluations."""
     return [
         {
             "preset": cfg.preset,
@@ -35,7 +35,7 @@ def measure(cfg: RunCfg) -> list[Row]:
 
 
 def ways(name: str, seed: int) -> list[RunCfg]:
-    """A preset, both ways."""
+    """Return a preset with both schedules."""
     cfg = preset(name)
     judged = EvalCfg(cfg.eval.every_env_steps, EPISODES, EPISODES)
     return [
@@ -45,7 +45,7 @@ def ways(name: str, seed: int) -> list[RunCfg]:
 
 
 def main() -> None:
-    """Train and write."""
+    """Train and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("presets", nargs="+")
     parser.add_argument("--seeds", type=int, default=1)

@@ -1,10 +1,10 @@
-"""How long an update takes, as written and compiled -> results/updates.csv.
+"""Measure the time of an update, as written and compiled -> results/updates.csv.
 
     python benchmarks/updates.py push-gpu push-pixels-gpu --student-batch 512
 
-An update includes looking up its batch and, with a teacher, the student's share: the pictures
-that it imitates. With ``--student-batch`` presets that have a student are measured with so
-many pictures too.
+An update includes sampling its batch and, with a teacher, the student's share: the images at
+which it imitates. ``--student-batch`` also measures presets that have a student with that number
+of images.
 """
 
 import argparse
@@ -21,7 +21,7 @@ TABLE = Path("results/updates.csv")
 
 
 def measure(cfg: RunCfg) -> list[Row]:
-    """A row as written, and one compiled."""
+    """Return a row as written, and one compiled."""
     sizes: Row = {
         "preset": cfg.preset,
         "batch": cfg.agent.batch_size,
@@ -34,14 +34,14 @@ def measure(cfg: RunCfg) -> list[Row]:
 
 
 def pictures(cfg: RunCfg) -> int:
-    """Observations with pictures in an update; 0 from state."""
+    """Return the number of observations with images in an update; 0 from state."""
     if not cfg.pixels.viewpoints:
         return 0
     return getattr(cfg.agent, "student_batch", cfg.agent.batch_size)
 
 
 def variants(name: str, student_batch: int | None) -> Iterator[RunCfg]:
-    """The preset, and with the other number of pictures where it has a student."""
+    """Return the preset, and if it has a student, one with the other number of images."""
     cfg = preset(name)
     yield cfg
     if student_batch is not None and hasattr(cfg.agent, "student_batch"):
@@ -49,7 +49,7 @@ def variants(name: str, student_batch: int | None) -> Iterator[RunCfg]:
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("presets", nargs="+", choices=list(PRESETS))
     parser.add_argument("--student-batch", type=int)

@@ -1,12 +1,12 @@
-"""Time to 95 % and 99 % success: this engine and Stable-Baselines3's SAC + HER.
+"""Compare the time to 95 % and 99 % success with Stable-Baselines3's SAC + HER.
 
 python benchmarks/vs_sb3.py reach    SB3 learns Reach -> results/sb3_reach.csv
 python benchmarks/vs_sb3.py push     SB3's rate on Push, 60 s -> results/sb3_push_rate.csv
-python benchmarks/vs_sb3.py table    all of it -> results/vs_sb3.csv
+python benchmarks/vs_sb3.py table    both engines -> results/vs_sb3.csv
 
-SB3 steps our environment (results/sim.csv: faster than the one it would step
-otherwise). Push would take it an hour: its time is the number of steps after which the
-published run got there, divided by the rate that is measured here. That run (TQC + HER
+SB3 steps our environment, which is faster than gymnasium-robotics' (results/sim.csv). Push
+would take hours, so its time is extrapolated: the steps that a published run needed,
+divided by the rate measured here. That run (TQC + HER
 of rl-baselines3-zoo, one seed, one update per step, read off the raw monitor logs in
 rl-trained-agents) used batch 2048 and 3 x 512; the rate is measured with batch 256 and
 3 x 256, several times cheaper: the extrapolation flatters SB3.
@@ -48,7 +48,7 @@ gymnasium.register_envs(puckrl.interop.gym)
 
 
 def sac_her(env_id: str, seed: int) -> SAC:
-    """SB3's learner with the best settings we know for it."""
+    """Return SB3's learner with the best settings we know for it."""
     return SAC(
         "MultiInputPolicy",
         gymnasium.make(env_id),
@@ -59,7 +59,7 @@ def sac_her(env_id: str, seed: int) -> SAC:
 
 
 def evaluate(model: SAC, task: str) -> float:
-    """Success at the last step of deterministic episodes."""
+    """Return the success at the last step of deterministic episodes."""
     envs = PuckVectorEnv(EPISODES, task)
     obs, _ = envs.reset(seed=1)
     info = {}
@@ -70,7 +70,7 @@ def evaluate(model: SAC, task: str) -> float:
 
 
 def learn_reach(seed: int = 0) -> None:
-    """SB3 until it has reached 99 % in two evaluations; evaluation is not timed."""
+    """Train SB3 until two evaluations reach 99 %; evaluation is not timed."""
     model, rows, train_s = sac_her("puck/FetchReach-v4", seed), [], 0.0
     while sum(row["success"] >= LEVELS[-1] for row in rows) < 2:
         start = time.perf_counter()
@@ -93,7 +93,7 @@ def learn_reach(seed: int = 0) -> None:
 
 
 def measure_push(seconds: float = 60.0) -> None:
-    """SB3's steps per second on Push at one update per step, once it learns."""
+    """Measure SB3's steps per second on Push at one update per step, once it learns."""
     model = sac_her("puck/FetchPush-v4", seed=0)
     model.learn(SETTINGS["learning_starts"] + 200)
     steps, start = model.num_timesteps, time.perf_counter()
@@ -107,7 +107,7 @@ def measure_push(seconds: float = 60.0) -> None:
 
 
 def table() -> None:
-    """Both engines, both tasks, both levels."""
+    """Write the rows of both engines, both tasks, both levels."""
     ours, reach = read_table(OURS), read_table(REACH)
     rate = float(read_table(RATE)[0]["steps_per_s"])
     rows: list[Row] = []
@@ -129,7 +129,7 @@ def table() -> None:
 
 
 def line(preset: str, level: float, engine: str, times: list[float], how: str) -> Row:
-    """One row: the median over seeds, inf where most never got there."""
+    """Return one row: the median over seeds, inf if most never got there."""
     return {
         "preset": preset,
         "success": level,

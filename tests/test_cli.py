@@ -50,13 +50,19 @@ def test_list_names_presets_and_the_way_to_ones_own(
         (["train", "reach", "--device", "abacus"], "no device 'abacus'"),
         (["train", "push", "--reward", "lavish"], "('sparse', 'dense')"),
         (["train", "push", "--agent.hidden", "wide"], "(--agent.hidden [INT"),
-        (["train", "push", "--agent.gama", "1"], "(did you mean --agent.gamma FLOAT?)"),
+        (
+            ["train", "push", "--agent.gama", "1"],
+            "--agent.gama is not a setting; did you mean --agent.gamma? See: puck",
+        ),
         (["train", "push", "--agent.gamma"], "puck train push --help"),
         (
             ["train", "push", "--agent", "sac"],
             "the learning rule comes with the preset",
         ),
-        (["plan", "push", "--nope", "1"], "every setting: puck train push --help"),
+        (
+            ["plan", "push", "--nope", "1"],
+            "--nope is not a setting; see: puck train push",
+        ),
         (["train", "--stop", "soon"], "'auto', 'budget', 'never'"),
         (["record", "run", "--worlds", "two"], "two is not a whole number above 0"),
         (["eval"], "required: RUN; see: puck eval --help"),
@@ -100,7 +106,7 @@ PLAIN = """
     [
         (
             FRAMED,
-            "Unrecognized options: --agent.batchsize, 3 (did you mean --agent.batch-size INT?)",
+            "--agent.batchsize is not a setting; did you mean --agent.batch-size?",
         ),
         (
             PLAIN,
@@ -181,7 +187,7 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(
     [
         (["update", "--sim", "warp"], "--sim is for sim and render"),
         (["replay", "--sim", "warp"], "--sim is for sim and render"),
-        (["sim", "--plot", "x.png"], "--plot draws a sweep"),
+        (["sim", "--plot", "x.png"], "--plot needs the sweep"),
     ],
 )
 def test_a_bench_refuses_what_it_would_ignore(

@@ -1,4 +1,4 @@
-"""PendingUpdates made fast do what rounds do."""
+"""Compiled rounds do what rounds do."""
 
 from collections.abc import Callable
 

@@ -36,7 +36,7 @@ def test_another_configuration_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_with_foreign_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "events.out.tfevents.1.elsewhere.77.0").write_text("")
-    with pytest.raises(UserError, match=r"foreign files \(events.out.tfevents"):
+    with pytest.raises(UserError, match=r"other files \(events.out.tfevents"):
         run_folder.create_at(tmp_path, CFG)
 
 
@@ -91,7 +91,7 @@ def test_a_lock_that_its_owner_took_away_is_no_lock(tmp_path: Path) -> None:
     with run_folder.Lock(tmp_path) as owner:
         assert not owner._locked(waiting)
         with (
-            pytest.raises(UserError, match="is being written"),
+            pytest.raises(UserError, match="is writing"),
             run_folder.Lock(tmp_path),
         ):
             pass
@@ -110,7 +110,7 @@ def test_a_broken_configuration_is_one_line(tmp_path: Path, text: str) -> None:
 def test_a_broken_manifest_is_one_line(tmp_path: Path) -> None:
     folder = run_folder.create(tmp_path, CFG)
     (folder.path / "manifest.json").write_text('{"status": ')
-    with pytest.raises(UserError, match="is no JSON"):
+    with pytest.raises(UserError, match="is not JSON"):
         folder.manifest()
 
 
@@ -118,7 +118,7 @@ def test_a_broken_manifest_is_one_line(tmp_path: Path) -> None:
 def test_a_preset_whose_name_is_no_folders_is_refused(
     tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(UserError, match="names the run's folder"):
+    with pytest.raises(UserError, match="names the run folder"):
         run_folder.create(tmp_path, replace(CFG, preset=name))
     assert list(tmp_path.iterdir()) == []
 
@@ -152,7 +152,7 @@ def test_a_second_living_writer_is_refused_by_name(tmp_path: Path) -> None:
     folder = run_folder.create(tmp_path, CFG)
     with run_folder.Lock(folder.path):
         with (
-            pytest.raises(UserError, match="is being written by process"),
+            pytest.raises(UserError, match="is writing"),
             run_folder.Lock(folder.path),
         ):
             pass

@@ -1,1 +1,1 @@
-"""How fast: contenders race side by side."""
+"""Measure speed: contenders race side by side."""

@@ -1,4 +1,4 @@
-"""How fast a memory of images is, side by side with the one that others use."""
+"""Measure replay buffers of images: ours and Stable-Baselines3's."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -26,27 +26,27 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class FramesBenchCfg:
-    """What to measure of the memory of images."""
+    """Configure the benchmark of replay buffers with images."""
 
     pixels: PixelSpace = field(default_factory=lambda: PixelSpace(84, 84, stack=4))
-    """What the cameras see."""
+    """Shape of the images and length of a stack."""
     episodes: int = 80
-    """Stored before sampling, on both sides the same ones."""
+    """Episodes stored before sampling, the same on both sides."""
     batch_size: int = 256
     """Transitions per batch."""
     batches: int = 10
     """Batches per repeat."""
     repeats: int = 9
-    """PendingUpdates."""
+    """How often the race is repeated."""
 
 
 def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
-    """Batches per second and bytes per transition, ours and Stable-Baselines3's.
+    """Measure batches per second and bytes per transition.
 
-    Shapes of Push plus images. Stable-Baselines3's DictReplayBuffer keeps a stack and
-    its next per transition and hands out what it kept; ours rebuilds both, relabels
-    four of five goals and recomputes rewards. Torch tensors on the CPU on both sides,
-    and both with memory that the process keeps: see ``keep_memory``.
+    The observations are those of Push plus images. Stable-Baselines3's DictReplayBuffer
+    stores a stack and its successor per transition and returns them as they are. Ours
+    rebuilds both, relabels four of five goals and recomputes rewards. Both return torch
+    tensors on the CPU, and the process keeps freed memory: see ``keep_memory``.
 
     Raises:
         UserError: if Stable-Baselines3 is not installed.
@@ -81,7 +81,7 @@ def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
 
 
 def _episodes(spaces: Spaces, count: int) -> Iterator[Obs]:
-    """Noise in the shape of episodes, (1, horizon + 1, ...) each quantity."""
+    """Draw noise in the shape of episodes, (1, horizon + 1, ...) each quantity."""
     rng = generator(0, "frames", _CPU)
     size = spaces.pixels
     assert size is not None
@@ -103,7 +103,7 @@ def _episodes(spaces: Spaces, count: int) -> Iterator[Obs]:
 def _filled_ring(
     task: Task, spaces: Spaces, count: int, place: Place
 ) -> EpisodeReplayBuffer:
-    """Our memory with ``count`` episodes in it."""
+    """Return our buffer, filled with ``count`` episodes."""
     memory = ReplayCfg(capacity=count * spaces.horizon, frames_on=place)
     ring = EpisodeReplayBuffer(
         memory, spaces, 1, task.reward, task.terminated, _CPU, _CPU
@@ -120,7 +120,7 @@ def _filled_ring(
 
 
 def _filled_sb3(spaces: Spaces, count: int) -> Any:
-    """Stable-Baselines3's memory with the same episodes in it."""
+    """Return Stable-Baselines3's buffer, filled with the same episodes."""
     try:
         from stable_baselines3.common.buffers import DictReplayBuffer
     except ImportError as error:
@@ -155,7 +155,7 @@ def _filled_sb3(spaces: Spaces, count: int) -> Any:
 
 
 def _sb3_obs(episode: Obs, t: int, stack: int) -> dict[str, Any]:
-    """What a wrapper that stacks frames would emit, as numpy arrays."""
+    """Return what a frame-stacking wrapper would emit, as numpy arrays."""
     first = [max(t - back, 0) for back in reversed(range(stack))]
     pixels = episode["frame"][:, first].permute(0, 1, 4, 2, 3).flatten(1, 2)
     names = ("state", "achieved_goal", "desired_goal")
@@ -164,7 +164,7 @@ def _sb3_obs(episode: Obs, t: int, stack: int) -> dict[str, Any]:
 
 
 def _sb3_bytes(buffer: Any) -> float:
-    """Bytes of its arrays per transition that fits."""
+    """Return the bytes of its arrays per transition of its capacity."""
     arrays = [*buffer.observations.values(), *buffer.next_observations.values()]
     arrays += [buffer.actions, buffer.rewards, buffer.dones, buffer.timeouts]
     return sum(array.nbytes for array in arrays) / buffer.buffer_size

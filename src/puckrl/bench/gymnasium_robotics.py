@@ -1,9 +1,9 @@
-"""gymnasium-robotics' Fetch environments, made to run on today's MuJoCo.
+"""Make gymnasium-robotics' Fetch environments run on today's MuJoCo.
 
 The four joint functions of gymnasium-robotics 1.4.2 assert ``np.int32 in (mjtJoint, ...)``,
-which is False on MuJoCo 3.12 and later, so that every Fetch environment raises
-AssertionError. They are replaced here; nothing else of the reference is touched.
-Benchmarks measure against it and tests compare with it; nothing else needs it.
+which is False on MuJoCo 3.12 and later, so every Fetch environment raises
+AssertionError. This module replaces these functions and changes nothing else of the
+reference. Only benchmarks and tests use it.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ _SUFFIX: dict[RewardKind, str] = {"sparse": "", "dense": "Dense"}
 
 
 def make_reference(task: str, reward: RewardKind = "sparse") -> Any:
-    """The reference's environment for one of our Fetch tasks, without time limit.
+    """Return the reference's environment for one of our Fetch tasks, without time limit.
 
     Raises:
         UserError: if the reference has no such task.
@@ -40,7 +40,7 @@ def make_reference(task: str, reward: RewardKind = "sparse") -> Any:
 
 
 def _register() -> None:
-    """Import the reference, silence its greeting, mend it; again: changes nothing."""
+    """Import the reference without its greeting and repair it; idempotent."""
     with contextlib.redirect_stderr(io.StringIO()):
         import gymnasium_robotics
         from gymnasium_robotics.utils import mujoco_utils

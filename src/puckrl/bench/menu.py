@@ -1,4 +1,4 @@
-"""What ``puck bench`` measures, by name."""
+"""Run and print the benchmarks of ``puck bench`` by name."""
 
 import logging
 from itertools import groupby
@@ -28,20 +28,21 @@ def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
     """Run one benchmark.
 
     Args:
-        what: which.
-        task: of ``sim`` and ``render``.
+        what: the benchmark.
+        task: task of ``sim`` and ``render``.
         name: preset of ``update``.
-        backend: of ``sim``, which then goes over the number of worlds, and ``render``.
+        backend: backend of ``sim`` and ``render``; with warp, ``sim`` sweeps over the
+            number of worlds.
 
     Raises:
-        UserError: for an unknown task or preset, a missing library, or a backend where
-            no physics runs.
+        UserError: for an unknown task or preset, a missing library, or a backend for a
+            benchmark that runs no physics.
     """
     on_warp = backend == "warp"
     if on_warp and what in ("replay", "update"):
         raise UserError(
-            f"--sim is for sim and render; {what} runs no physics: leave it out, and take "
-            "a preset of a GPU for its updates: puck bench update --preset push-gpu"
+            f"--sim is for sim and render, and {what} runs no physics; leave it out. "
+            "Updates on a GPU: puck bench update --preset push-gpu"
         )
     match what:
         case "sim":
@@ -60,16 +61,16 @@ def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
 
 
 def _tell(row: Row) -> None:
-    """A sweep takes minutes: each rate as soon as it is known."""
+    """Log a row of the sweep at once, since a sweep takes minutes."""
     size, rate = int(row["num_worlds"]), _rate(row["per_s"])
     log.info("%d worlds, %s: %s control steps/s", size, row["contender"], rate)
 
 
 def render(what: What, rows: list[Row]) -> Table:
-    """The rows for a terminal: a sweep by number of worlds, others one below the other."""
+    """Return the rows as a table: a sweep by number of worlds, others line by line."""
     if "num_worlds" in rows[0]:
         return _sweep_table(rows)
-    unit = {"sim": "control steps", "render": "pictures", "replay": "batches"}
+    unit = {"sim": "control steps", "render": "images", "replay": "batches"}
     table = Table(
         title=f"{unit.get(what, 'updates')}/s, median of {rows[0]['repeats']} repeats",
         box=None,
@@ -77,7 +78,7 @@ def render(what: What, rows: list[Row]) -> Table:
     sizes = [name for name in rows[0] if name not in _TIMES]
     for heading in sizes:
         table.add_column("" if heading == "contender" else heading)
-    for heading in ("median", "from", "to", "ratio to the first"):
+    for heading in ("median", "min", "max", "ratio to the first"):
         table.add_column(heading, justify="right")
     for row in rows:
         rates = (_rate(row[name]) for name in _RATES)
@@ -87,8 +88,8 @@ def render(what: What, rows: list[Row]) -> Table:
 
 
 def _sweep_table(rows: list[Row]) -> Table:
-    """A line for each number of worlds, everybody's rate beside each other."""
-    table = Table(title="control steps/s over the number of worlds", box=None)
+    """Return a line for each number of worlds, with the rates of all contenders."""
+    table = Table(title="control steps/s by number of worlds", box=None)
     names = dict.fromkeys(str(row["contender"]) for row in rows)
     for heading in ("worlds", *names, "ms a step", "GPU memory"):
         table.add_column(heading, justify="right")
@@ -104,6 +105,6 @@ def _sweep_table(rows: list[Row]) -> Table:
 
 
 def _rate(per_s: str | float) -> str:
-    """So many a second, with three digits or more."""
+    """Return a rate as text, with three digits or more."""
     rate = float(per_s)
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"

@@ -1,4 +1,4 @@
-"""How fast the parts of a run are on its own device: pictures, and updates."""
+"""Measure two parts of a run on its own device: images and updates."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -18,22 +18,22 @@ _FRAMES = 2_000  # of each size and repeat
 
 @dataclass(frozen=True)
 class RenderBenchCfg:
-    """What to measure of the camera."""
+    """Configure the benchmark of the camera."""
 
     task: str = "push"
-    """A task."""
+    """Task to render."""
     sim: SimCfg = field(default_factory=SimCfg)
     """Backend and number of worlds."""
     device: str = "auto"
-    """Of the warp backend."""
+    """Device of the warp backend."""
     sizes: tuple[int, ...] = (32, 48, 64, 84)
-    """Sides of the pictures, pixels."""
+    """Heights and widths of the images, pixels."""
     repeats: int = 5
-    """PendingUpdates."""
+    """How often the race is repeated."""
 
 
 def bench_render(cfg: RenderBenchCfg) -> list[Row]:
-    """Pictures per second by size, all worlds at a time, as a run takes them."""
+    """Measure images per second by size; all worlds render at once, as in a run."""
     task = make_task(cfg.task)
     sim = make_sim(task, cfg.sim, pick_device(cfg.device))
     contenders: list[Contender] = []
@@ -46,7 +46,7 @@ def bench_render(cfg: RenderBenchCfg) -> list[Row]:
 
 
 def _shoot(camera: Camera) -> int:
-    """Render again and again; how many pictures."""
+    """Render ``_FRAMES`` images or more and return their number."""
     times = -(-_FRAMES // camera.num_worlds)
     for _ in range(times - 1):
         camera.render()
@@ -55,14 +55,14 @@ def _shoot(camera: Camera) -> int:
 
 
 def bench_update(cfg: RunCfg, *, least_updates: int, repeats: int) -> list[Row]:
-    """Updates per second of a preset: as written, and as a run does them.
+    """Measure updates per second of a preset: uncompiled, and compiled as in a run.
 
-    Both include looking up the batches. The replay holds random play.
+    Both include sampling the batches. The replay holds random play.
 
     Args:
         cfg: the run.
-        least_updates: of each repeat.
-        repeats: rounds.
+        least_updates: minimum number of updates in a repeat.
+        repeats: how often the race is repeated.
     """
     ways = {
         "as written": replace(cfg, loop=replace(cfg.loop, compile=False)),
@@ -80,7 +80,7 @@ def bench_update(cfg: RunCfg, *, least_updates: int, repeats: int) -> list[Row]:
 
 
 def warmed_up(cfg: RunCfg) -> Parts:
-    """A run whose replay holds random play enough to learn from."""
+    """Return the parts of a run whose replay holds enough random play to learn from."""
     parts = build(cfg)
     with torch_threads(1):
         while parts.learner.warming_up:
@@ -89,7 +89,7 @@ def warmed_up(cfg: RunCfg) -> Parts:
 
 
 def learn(parts: Parts, least_updates: int) -> int:
-    """At least so many updates from the replay; how many."""
+    """Make at least ``least_updates`` updates and return their number."""
     learner = parts.learner
     learner.earn(math.ceil(least_updates / learner.ratio.ratio))
     rounds = learner.pending()

@@ -1,8 +1,8 @@
-"""Contenders measured in turns, in one process, as ratios.
+"""Measure contenders alternately, in one process, and report ratios.
 
 A machine's speed drifts by tens of percent within minutes. So every repeat runs all
-contenders one after the other, and what is reported beside the median rate is the
-median over repeats of the ratio to the first contender of the same repeat.
+contenders one after the other. Beside its median rate, a contender gets the median over
+repeats of its ratio to the first contender in the same repeat.
 """
 
 import statistics
@@ -15,18 +15,21 @@ from puckrl.report.tables import Row
 
 @dataclass(frozen=True)
 class Contender:
-    """Something that does the same work in another way."""
+    """One way to do the work."""
 
     name: str
-    """What the table calls it."""
+    """Name in the table."""
     prepare: Callable[[], object]
-    """Untimed, before every repeat."""
+    """Called before every repeat, untimed."""
     run: Callable[[], int]
-    """Timed; returns how much work it did."""
+    """Do the work, timed; return its amount."""
 
 
 def race(contenders: list[Contender], repeats: int) -> list[Row]:
-    """Run everybody in turns; rates in work per second, ratios to the first."""
+    """Return a row per contender: rates in work per second, ratio to the first.
+
+    The first repeat warms up and does not count.
+    """
     rates: dict[str, list[float]] = {c.name: [] for c in contenders}
     for repeat in range(repeats + 1):
         for contender in contenders:
@@ -34,7 +37,7 @@ def race(contenders: list[Contender], repeats: int) -> list[Row]:
             start = time.perf_counter()
             work = contender.run()
             rate = work / (time.perf_counter() - start)
-            if repeat:  # the first round warms up
+            if repeat:
                 rates[contender.name].append(rate)
     first = rates[contenders[0].name]
     return [

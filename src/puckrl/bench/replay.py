@@ -1,4 +1,4 @@
-"""How fast a replay of vectors is, side by side with Stable-Baselines3's."""
+"""Measure replay buffers of vectors: ours and Stable-Baselines3's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,30 +22,30 @@ from puckrl.report.tables import Row
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import Task
 
-_WORLDS = 20  # that fill the memories at the same time
+_WORLDS = 20  # fill the buffers at the same time
 
 
 @dataclass(frozen=True)
 class ReplayBenchCfg:
-    """What to measure of the memory."""
+    """Configure the benchmark of the replay buffers."""
 
     transitions: int = 100_000
-    """Stored before sampling, on both sides the same ones."""
+    """Transitions stored before sampling, the same on both sides."""
     batch_sizes: tuple[int, ...] = (256, 1024)
     """Transitions per batch."""
     batches: int = 200
     """Batches per repeat."""
     repeats: int = 9
-    """PendingUpdates."""
+    """How often the race is repeated."""
 
 
 def bench_replay(cfg: ReplayBenchCfg) -> list[Row]:
-    """Batches per second with hindsight, ours and Stable-Baselines3's, shapes of Push.
+    """Measure batches per second with hindsight, with the shapes of Push.
 
-    Both relabel four of five goals with the strategy ``future``, recompute rewards
-    and hand over float32 torch tensors on the CPU. One torch thread: batches are too
-    small to share, and two threads that wait for each other on a busy machine are
-    slower by a factor of 10 to 100.
+    Both buffers relabel four of five goals with the strategy ``future``, recompute
+    rewards and return float32 torch tensors on the CPU. Torch gets one thread: batches
+    are too small to share, and two threads that wait for each other on a busy machine
+    are slower by a factor of 10 to 100.
 
     Raises:
         UserError: if Stable-Baselines3 is not installed.
@@ -72,14 +72,14 @@ def bench_replay(cfg: ReplayBenchCfg) -> list[Row]:
 
 
 def _repeat(function: Callable[[], object], times: int) -> int:
-    """Call a function again and again; how often."""
+    """Call a function ``times`` times and return ``times``."""
     for _ in range(times):
         function()
     return times
 
 
 def _episodes(spaces: Spaces, transitions: int) -> dict[str, Tensor]:
-    """Noise in the shape of episodes, (rounds, horizon + 1, _WORLDS, ...) each."""
+    """Draw noise in the shape of episodes, (rounds, horizon + 1, _WORLDS, ...) each."""
     rounds = transitions // (spaces.horizon * _WORLDS)
     sizes = {
         "state": spaces.state_dim,
@@ -93,7 +93,7 @@ def _episodes(spaces: Spaces, transitions: int) -> dict[str, Tensor]:
 
 
 def _filled_ring(task: Task, episodes: dict[str, Tensor]) -> EpisodeReplayBuffer:
-    """Our memory with the episodes in it."""
+    """Return our buffer, filled with the episodes."""
     rounds, steps, device = *episodes["state"].shape[:2], torch.device("cpu")
     cfg = ReplayCfg(capacity=rounds * (steps - 1) * _WORLDS)
     ring = EpisodeReplayBuffer(
@@ -112,13 +112,13 @@ def _filled_ring(task: Task, episodes: dict[str, Tensor]) -> EpisodeReplayBuffer
 
 
 def _obs(episodes: dict[str, Tensor], index: int, t: int) -> Obs:
-    """The observations of round ``index`` before step ``t``."""
+    """Return the observations of round ``index`` before step ``t``."""
     names = ("state", "achieved_goal", "desired_goal")
     return {name: episodes[name][index, t] for name in names}
 
 
 def _filled_sb3(episodes: dict[str, Tensor]) -> Any:
-    """Stable-Baselines3's memory with the same episodes in it."""
+    """Return Stable-Baselines3's buffer, filled with the same episodes."""
     try:
         from stable_baselines3 import HerReplayBuffer
         from stable_baselines3.common.vec_env import DummyVecEnv
@@ -152,6 +152,6 @@ def _filled_sb3(episodes: dict[str, Tensor]) -> Any:
 def _sb3_obs(
     episodes: dict[str, Tensor], index: int, t: int
 ) -> dict[str, NDArray[np.float32]]:
-    """The same under the reference's names, as numpy arrays."""
+    """Return the same observations as numpy arrays, with the reference's names."""
     obs = {name: value.numpy() for name, value in _obs(episodes, index, t).items()}
     return {"observation": obs.pop("state"), **obs}

@@ -1,4 +1,4 @@
-"""How fast the physics is, side by side with what others use."""
+"""Measure the physics: ours, a bare loop, and gymnasium-robotics."""
 
 import contextlib
 import os
@@ -29,29 +29,30 @@ _FINGERS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
 
 @dataclass(frozen=True)
 class SimBenchCfg:
-    """What to measure of the simulation."""
+    """Configure the benchmark of the simulation."""
 
     task: str = "push"
     """A Fetch task."""
     num_worlds: int = 64
-    """Worlds of the batch."""
+    """Worlds in the batch."""
     repeats: int = 9
-    """PendingUpdates; each plays one episode in every world."""
+    """How often the race is repeated; a repeat plays one episode in every world."""
     reference: bool = True
     """Also measure gymnasium-robotics, alone and in gymnasium's AsyncVectorEnv."""
 
 
 def bench_sim(cfg: SimBenchCfg) -> list[Row]:
-    """Control steps per second of the same episode, played in different ways.
+    """Measure control steps per second of the same episode, played in different ways.
 
-    - ``mujoco.batch, step + forward``: recorded controls into the batch, 20 physics
-      steps, and the forward pass that the reference's semantics ask for (it moves the
-      fingers back after each control step). The floor: nothing is observed,
-      rewarded or reset. PickAndPlace drives the fingers and needs no such pass.
+    - ``mujoco.batch, step + forward``: write recorded controls, take 20 physics steps,
+      and make the forward pass that the reference's semantics need (the reference moves
+      the fingers back after each control step). This is the lower bound: it computes no
+      observation, reward or reset. PickAndPlace actuates the fingers and needs no such
+      pass.
     - ``mujoco.batch, step``: the same without the forward pass, for comparison.
-    - ``GoalEnv``: actions in, observations, rewards and resets out.
-    - ``gymnasium-robotics``: one environment; and as many as there are cores in
-      gymnasium's AsyncVectorEnv. They play random actions of their own.
+    - ``GoalEnv``: takes actions, returns observations and rewards, and resets.
+    - ``gymnasium-robotics``: one environment, and one per core in gymnasium's
+      AsyncVectorEnv. They play random actions of their own.
 
     Raises:
         UserError: if the task is not one of the Fetch tasks.
@@ -67,7 +68,7 @@ def bench_sim(cfg: SimBenchCfg) -> list[Row]:
 
 
 def _batch_contenders(cfg: SimBenchCfg) -> list[Contender]:
-    """Our environment, and bare loops that repeat what it did."""
+    """Return our environment, and bare loops that repeat its episode."""
     task = make_task(cfg.task)
     assert isinstance(task, FetchTask)
     env = GoalEnv(task, CpuSim(task.scene().compile(), cfg.num_worlds))
@@ -94,9 +95,9 @@ def _batch_contenders(cfg: SimBenchCfg) -> list[Contender]:
 
 
 class _Bare:
-    """A loop over mujoco.batch that repeats an episode of ``env``, and nothing else.
+    """Repeat an episode of ``env`` on mujoco.batch, and do nothing else.
 
-    It runs on a batch of its own, so that no derived field is copied out for it.
+    It has a batch of its own, so no derived field is copied out for it.
     """
 
     def __init__(self, env: GoalEnv, actions: Tensor) -> None:
@@ -115,18 +116,18 @@ class _Bare:
             self._controls.append(row)
 
     def rewind(self) -> None:
-        """Back to the first state."""
+        """Return to the first state."""
         self._batch.state[:] = self._start
 
     def play(self) -> int:
-        """The episode, physics steps only."""
+        """Play the episode, physics steps only."""
         for row in self._controls:
             self._control(row)
             self._batch.step(nstep=self._substeps)
         return len(self._controls) * self._batch.nsim
 
     def play_with_forward(self) -> int:
-        """The episode as the reference plays it."""
+        """Play the episode as the reference does."""
         for row in self._controls:
             self._control(row)
             self._batch.step(nstep=self._substeps)
@@ -140,7 +141,7 @@ class _Bare:
 
 
 def _reference_contenders(task: str, stack: contextlib.ExitStack) -> list[Contender]:
-    """gymnasium-robotics, one environment and several in processes."""
+    """Return gymnasium-robotics: one environment, and several in processes."""
     single = _limited(task)
     cores = os.cpu_count() or 1
     several = stack.enter_context(
@@ -167,5 +168,5 @@ def _reference_contenders(task: str, stack: contextlib.ExitStack) -> list[Conten
 
 
 def _limited(task: str) -> gymnasium.Env:
-    """The reference with the time limit it is registered with."""
+    """Return the reference with the time limit of its registration."""
     return TimeLimit(make_reference(task), max_episode_steps=50)

@@ -1,4 +1,4 @@
-"""How the speed of mujoco_warp grows with the number of worlds, and how many are enough."""
+"""Measure how mujoco_warp scales with the number of worlds, and how many are enough."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,38 +20,38 @@ from puckrl.runner.build import make_env
 from puckrl.sim.backend import Sim
 from puckrl.tasks.task import Contacts
 
-_CAPTURE_CALLS = 4  # after these many the graph is there
-_PAYS = 0.5  # steps/s that grow with less than this power of the worlds are dear
+_CAPTURE_CALLS = 4  # after this number of calls the graph is captured
+_PAYS = 0.5  # growth with a smaller power of the worlds does not pay
 _INK, _MUTED = "#1f2a44", "#8a94a6"
 
 
 @dataclass(frozen=True)
 class SweepCfg:
-    """What to measure."""
+    """Configure the sweep."""
 
     task: str = "push"
-    """A task."""
+    """Task to simulate."""
     num_worlds: tuple[int, ...] = (1, 64, 512, 1024, 2048, 4096, 8192)
-    """Sizes."""
+    """Numbers of worlds to measure."""
     steps: int = 50
     """Control steps per repeat; 50 are a whole episode, reset included."""
     repeats: int = 5
-    """PendingUpdates."""
+    """How often the race is repeated."""
     device: str = "auto"
-    """Where Warp runs."""
+    """Device of the warp backend."""
     contacts: tuple[Contacts, ...] = ("hand", "all")
-    """Scenes to measure; ``GoalEnv`` has the first, which is that of the presets."""
+    """Contact sets to measure; ``GoalEnv`` has the first, which is the presets'."""
 
 
 def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> list[Row]:
-    """Control steps per second at each number of worlds.
+    """Measure control steps per second at each number of worlds.
 
-    - ``GoalEnv``: random actions in, observations, rewards and resets out.
+    - ``GoalEnv``: takes random actions, returns observations and rewards, and resets.
     - ``physics``: the substeps of a control step alone, as one graph.
 
     Args:
         cfg: what to measure.
-        tell: told every row as soon as it is known.
+        tell: called with every row as soon as it is measured.
     """
     rows: list[Row] = []
     for num_worlds in cfg.num_worlds:
@@ -62,7 +62,7 @@ def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> li
 
 
 def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
-    """The rows of one size."""
+    """Return the rows of one number of worlds."""
     device = pick_device(cfg.device)
     env = make_env(cfg.task, SimCfg("warp", cfg.contacts[0], num_worlds), device=device)
     shape = (cfg.steps, num_worlds, env.spaces.action_dim)
@@ -98,7 +98,7 @@ def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
 
 
 def _physics(name: str, sim: Sim, substeps: int, steps: int) -> Contender:
-    """The substeps alone, from the settled state on, the hand at rest."""
+    """Return the substeps alone, from the settled state, with the gripper at rest."""
     start = sim.snapshot()
     advance = sim.captured(lambda: sim.step(substeps))
     for _ in range(_CAPTURE_CALLS):
@@ -114,7 +114,7 @@ def _physics(name: str, sim: Sim, substeps: int, steps: int) -> Contender:
 
 
 def _memory_gb(device: torch.device) -> float:
-    """Memory in use on a GPU, by everybody; 0 on the CPU."""
+    """Return the GPU memory that all processes use, 1e9 bytes; 0 on the CPU."""
     if device.type == "cpu":
         return 0.0
     free, total = torch.cuda.mem_get_info(device)
@@ -122,10 +122,10 @@ def _memory_gb(device: torch.device) -> float:
 
 
 def enough(rows: Sequence[Row]) -> int:
-    """The number of worlds up to which steps/s grow faster than its square root.
+    """Return the number of worlds up to which steps/s grow faster than its square root.
 
-    More worlds make steps a little cheaper and the policy that plays older: from there
-    on a learner gains less than it loses.
+    More worlds make steps a little cheaper and the behavior policy older. Beyond this
+    number a learner gains less than it loses.
     """
     rates = _rates(rows, "GoalEnv")
     for (few, slow), (many, fast) in pairwise(rates):
@@ -135,7 +135,7 @@ def enough(rows: Sequence[Row]) -> int:
 
 
 def advice(rows: Sequence[Row]) -> str:
-    """How many worlds to take, and what fewer cost."""
+    """Return a sentence: how many worlds to take, and what fewer cost."""
     rates, chosen = dict(_rates(rows, "GoalEnv")), enough(rows)
     fewest = min(rates)
     text = f"take --sim.num-worlds {chosen}: {rates[chosen]:,.0f} steps/s"
@@ -147,7 +147,7 @@ def advice(rows: Sequence[Row]) -> str:
 
 
 def sweep_figure(rows: Sequence[Row], path: Path) -> None:
-    """Steps per second over the number of worlds, the chosen one marked.
+    """Plot steps per second over the number of worlds, and mark the chosen one.
 
     Raises:
         UserError: if the file cannot be written.
@@ -185,12 +185,12 @@ def sweep_figure(rows: Sequence[Row], path: Path) -> None:
         figure.savefig(path)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"cannot write {path}: {error}; a .png in a folder that is there"
+            f"cannot write {path}: {error}; name a .png in a folder that exists"
         ) from error
 
 
 def _rates(rows: Sequence[Row], contender: str) -> list[tuple[int, float]]:
-    """Worlds and steps per second of one contender, fewest worlds first."""
+    """Return worlds and steps per second of one contender, fewest worlds first."""
     return sorted(
         (int(row["num_worlds"]), float(row["per_s"]))
         for row in rows

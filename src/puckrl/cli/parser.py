@@ -1,4 +1,7 @@
-"""Commands and their options; nothing heavy is imported, so that help is there at once."""
+"""Define the commands and their options.
+
+Nothing heavy is imported, so help appears at once.
+"""
 
 import argparse
 from importlib import metadata
@@ -8,23 +11,26 @@ from typing import NoReturn
 from puckrl.core.errors import UserError
 
 _ROOT = Path("runs")
+_ROOT_HELP = "folder of the run folders (default: runs)"
+_RUN_HELP = "a run folder, or its name in --root"
+_SEED_HELP = "seed of the test episodes (default: 10000)"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage."""
+    """Report a wrong command line in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Refuse the command line."""
+        """Raise what argparse found as a ``UserError``."""
         raise UserError(f"{message}; see: {self.prog} --help")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Commands and their own options; a run's settings are tyro's."""
+    """Return the parser of the commands and their own options; tyro parses settings."""
     parser = _Parser(
         prog="puck",
         description="Train robot manipulation policies from sparse rewards, "
-        "and know whether the run is working.",
-        epilog="begin with: puck list, then puck train reach",
+        "and always know whether the run is working.",
+        epilog="Begin with: puck list, then puck train reach",
     )
     parser.add_argument(
         "--version", action="version", version=f"puckrl {metadata.version('puckrl')}"
@@ -36,134 +42,168 @@ def make_parser() -> argparse.ArgumentParser:
             name, help=text, description=text, add_help=name != "train"
         )
 
-    _list_options(command("list", "what can be trained: presets and tasks"))
+    _list_options(command("list", "list presets and tasks, or the sensors of a task"))
 
     sub = command(
         "plan",
-        "before a run: memory, time, what can be seen, conflicts; takes every setting "
-        "that puck train takes",
+        "predict a run before it starts: memory, time, what the encoder can see, "
+        "conflicting settings; takes every setting of puck train",
     )
-    sub.add_argument("preset", help="preset, or path/to/task.py:ClassName")
-    sub.add_argument("--json", action="store_true", help="print JSON instead")
+    sub.add_argument(
+        "preset", metavar="PRESET", help="preset, or path/to/task.py:ClassName"
+    )
+    sub.add_argument("--json", action="store_true", help="print JSON")
 
-    _train_options(command("train", "train a preset, or go on with a run"))
+    _train_options(
+        command("train", "train a preset or a task of your own, or continue a run")
+    )
 
     _eval_options(
-        command("eval", "success of a trained policy, with a confidence interval")
+        command("eval", "evaluate a trained policy: success with a Wilson interval")
     )
-    _record_options(command("record", "a video of a trained policy"))
-    _doctor_options(command("doctor", "which phase a run is in, why, and what to do"))
+    _record_options(command("record", "film a trained policy"))
+    _doctor_options(
+        command("doctor", "diagnose logs: the phase of a run, why, and what to do")
+    )
 
-    _bench_options(command("bench", "speeds of this machine, side by side"))
+    _bench_options(
+        command(
+            "bench", "measure this machine, beside other libraries where there are any"
+        )
+    )
 
-    sub = command("check", "is a task sane: resets, contact, script, camera")
-    sub.add_argument("task", help="task, or path/to/task.py:ClassName")
+    sub = command("check", "check that a task is sane: resets, contact, expert, camera")
+    sub.add_argument(
+        "task", metavar="TASK", help="name of a task, or path/to/task.py:ClassName"
+    )
     return parser
 
 
 def _list_options(sub: argparse.ArgumentParser) -> None:
-    """Options of ``puck list``."""
+    """Add the options of ``puck list``."""
     sub.add_argument(
         "--sensors",
         nargs="?",
         const="push",
         metavar="TASK",
-        help="what networks may see of a task instead (default: push)",
+        help="list the sensors of a task instead (default: push)",
     )
 
 
 def _train_options(sub: argparse.ArgumentParser) -> None:
-    """Options of ``puck train`` that are no settings of the run."""
-    sub.add_argument("--resume", metavar="RUN", help="go on with this run")
-    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+    """Add the options of ``puck train`` that are not settings of the run."""
+    sub.add_argument("--resume", metavar="RUN", help="continue this run")
+    sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
     sub.add_argument(
-        "--out", type=Path, help="this very folder instead of one in --root"
+        "--out", type=Path, help="write into this folder instead of a new one in --root"
     )
     sub.add_argument(
-        "--stop", choices=("auto", "budget", "never"), help="what may end it"
+        "--stop", choices=("auto", "budget", "never"), help="what may end the run"
     )
     sub.add_argument(
-        "-h", "--help", action="store_true", help="every setting of the preset"
+        "-h", "--help", action="store_true", help="list every setting of the preset"
     )
 
 
 def _eval_options(sub: argparse.ArgumentParser) -> None:
-    """Options of ``puck eval``."""
-    sub.add_argument("run_name", metavar="RUN")
+    """Add the options of ``puck eval``."""
+    sub.add_argument("run_name", metavar="RUN", help=_RUN_HELP)
     sub.add_argument(
         "--episodes",
         type=_positive,
         default=500,
-        help="at least so many (default: 500)",
+        help="minimum number of episodes (default: 500)",
     )
+    sub.add_argument("--seed", type=int, default=10_000, help=_SEED_HELP)
     sub.add_argument(
-        "--seed", type=int, default=10_000, help="seed of the test episodes"
+        "--json", type=Path, metavar="FILE", help="also write the result as JSON"
     )
-    sub.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the result here too"
-    )
-    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+    sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
 
 
 def _record_options(sub: argparse.ArgumentParser) -> None:
-    """Options of ``puck record``."""
-    sub.add_argument("run_name", metavar="RUN")
-    sub.add_argument("-o", "--output", type=Path, metavar="FILE.mp4|.gif")
-    sub.add_argument("--worlds", type=_positive, help="default: 6; from pixels 4")
-    sub.add_argument("--episodes", type=_positive, default=2)
-    sub.add_argument("--seed", type=int, default=10_000)
-    sub.add_argument("--root", type=Path, default=_ROOT, help="folder of run folders")
+    """Add the options of ``puck record``."""
+    sub.add_argument("run_name", metavar="RUN", help=_RUN_HELP)
+    sub.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE.mp4|.gif",
+        help="the video (default: policy.mp4 in the run folder)",
+    )
+    sub.add_argument(
+        "--worlds",
+        type=_positive,
+        help="worlds side by side (default: 6, from pixels 4)",
+    )
+    sub.add_argument(
+        "--episodes",
+        type=_positive,
+        default=2,
+        help="episodes of each world (default: 2)",
+    )
+    sub.add_argument("--seed", type=int, default=10_000, help=_SEED_HELP)
+    sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
 
 
 def _doctor_options(sub: argparse.ArgumentParser) -> None:
-    """Options of ``puck doctor``."""
+    """Add the options of ``puck doctor``."""
     sub.add_argument(
         "paths",
         metavar="PATH",
         nargs="+",
         type=Path,
-        help="run folder, TensorBoard folder, SB3's or W&B's .csv, or a folder of those",
+        help="run folder, TensorBoard folder, .csv of SB3 or W&B, or a folder of these",
     )
-    sub.add_argument("--json", action="store_true", help="print JSON instead")
-    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the curves")
+    sub.add_argument("--json", action="store_true", help="print JSON")
+    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="plot the curves")
     sub.add_argument(
         "--map",
         action="append",
         default=[],
         metavar="THEIRS=OURS",
-        help="name of a signal in a foreign log; repeatable; ours: docs/metrics.md",
+        help="rename a signal of a foreign log; repeatable; OURS: docs/metrics.md",
     )
     sub.add_argument(
         "--fact",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="what a log does not tell: modality=pixels, gamma=0.95, horizon=50, "
-        "update_ratio=0.25, sparse=true, ...; repeatable",
+        help="state what the log does not contain: modality=pixels, gamma=0.95, "
+        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
     )
 
 
 def _bench_options(sub: argparse.ArgumentParser) -> None:
-    """Options of ``puck bench``."""
-    sub.add_argument("what", choices=("sim", "render", "replay", "update"))
-    sub.add_argument("--task", default="push", help="of sim and render")
-    sub.add_argument("--preset", default="push", help="of update")
+    """Add the options of ``puck bench``."""
+    sub.add_argument(
+        "what",
+        choices=("sim", "render", "replay", "update"),
+        help="physics, camera, replay buffer, or updates",
+    )
+    sub.add_argument(
+        "--task", default="push", help="task of sim and render (default: push)"
+    )
+    sub.add_argument(
+        "--preset", default="push", help="preset of update (default: push)"
+    )
     sub.add_argument(
         "--sim",
         choices=("cpu", "warp"),
         default="cpu",
-        help="warp: sim and render on the GPU, sim over the number of worlds",
+        help="backend of sim and render; with warp, sim measures 1 to 8192 worlds "
+        "(default: cpu)",
     )
     sub.add_argument(
         "--plot",
         type=Path,
         metavar="FILE.png",
-        help="of sim --sim warp: draw the curve",
+        help="plot the rates of sim --sim warp",
     )
 
 
 def _positive(text: str) -> int:
-    """An argument that must be a whole number above 0."""
+    """Return an argument as a whole number above 0."""
     number = int(text) if text.isdecimal() else 0
     if number <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")

@@ -1,4 +1,4 @@
-"""A run's settings on the command line; what is wrong with them is said in one line."""
+"""Parse the settings of a run, and report what is wrong with them in one line."""
 
 import contextlib
 import io
@@ -11,16 +11,17 @@ from puckrl.config.run_cfg import ExpectCfg, RunCfg
 from puckrl.core.errors import UserError
 
 _RULE = re.compile("[─-]{8,}")
+_UNKNOWN = re.compile(r"Unrecognized options: ([^,\s]+)")
 
 
 def parse(base: RunCfg, args: list[str], prog: str) -> RunCfg:
-    """A configuration with the command line's changes.
+    """Return a configuration with the changes of the command line.
 
-    Another task is not held to what the preset's was.
+    The bounds of a preset do not apply to another task.
 
     Args:
-        base: what is changed.
-        args: settings, ``--agent.gamma 0.9 ...``; ``--help`` prints all and leaves.
+        base: the configuration to change.
+        args: settings, ``--agent.gamma 0.9 ...``; ``--help`` prints all and exits.
         prog: the command, for help and errors.
 
     Raises:
@@ -28,7 +29,7 @@ def parse(base: RunCfg, args: list[str], prog: str) -> RunCfg:
     """
     if any(arg.partition("=")[0] == "--agent" for arg in args):
         raise UserError(
-            "--agent is no setting: the learning rule comes with the preset (puck list), and "
+            "--agent is not a setting: the learning rule comes with the preset (puck list); "
             "its settings are --agent.gamma and so on"
         )
     said = io.StringIO()
@@ -45,17 +46,18 @@ def parse(base: RunCfg, args: list[str], prog: str) -> RunCfg:
         if not leaving.code:  # help
             raise
         what = one_line(said.getvalue())
-        raise UserError(f"{what}; every setting: {prog} --help") from None
+        see = " See" if what.endswith("?") else "; see"
+        raise UserError(f"{what}{see}: {prog} --help") from None
     other = cfg.task != base.task and cfg.expect == base.expect
     return replace(cfg, expect=ExpectCfg()) if other else cfg
 
 
 def one_line(panel: str) -> str:
-    """What tyro says in a panel: what is wrong, and which setting was probably meant.
+    """Return an error of tyro's as one line: what is wrong, and what was probably meant.
 
     Args:
-        panel: a title, then sections with rules between them; framed where the terminal
-            can draw frames.
+        panel: the error as tyro prints it: a title, then sections with rules between
+            them; framed where the terminal can draw frames.
     """
     sections: list[list[str]] = [[]]
     for line in panel.splitlines():
@@ -66,9 +68,15 @@ def one_line(panel: str) -> str:
     title, *rest = sections  # the first rule ends the title
     about, *more = rest or [title]
     what = " ".join(about).rstrip(".")
-    for heading, words in (("Perhaps", "did you mean {}?"), ("Argument", "{}")):
+    if unknown := _UNKNOWN.match(what):
+        what = f"{unknown[1]} is not a setting"
+    for heading, words in (
+        ("Perhaps", "; did you mean {name}?"),
+        ("Argument", " ({usage})"),
+    ):
         for section in more:
             likely = [line for line in section[1:] if line.startswith("--")]
             if likely and section[0].startswith(heading):
-                return f"{what} ({words.format(likely[0])})"
+                name = likely[0].partition(" ")[0]
+                return what + words.format(name=name, usage=likely[0])
     return what

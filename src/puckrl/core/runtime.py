@@ -70,7 +70,8 @@ def keep_memory() -> None:
 def tune_convolutions(device: torch.device) -> None:
     """Let cuDNN time its algorithms and take the fastest, on a GPU.
 
-    What it guesses can be four times as slow as what it finds.
+    Its guess can be four times as slow as what it finds by timing:
+    docs/experiments/2026-11-25-pixel-update-gpu.md.
     """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True

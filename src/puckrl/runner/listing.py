@@ -1,4 +1,4 @@
-"""What can be trained, as a table: ``puck list``."""
+"""List presets as tables: ``puck list``."""
 
 from rich.console import Group
 from rich.table import Table
@@ -12,21 +12,21 @@ _NOT_NAMED = ("pixels", "desired_goal")
 
 
 def render() -> Group:
-    """Every preset: what its policy sees, its budget, what it is held to."""
+    """Return the tables of all presets: sensors of the policy, budget, promise."""
     kinds = [kind(cfg) for cfg in PRESETS.values()]
     tables = [_table(name) for name in dict.fromkeys(kinds)]
     return Group(
-        Text("puck train NAME; what it takes: puck plan NAME", style="dim"),
+        Text("train: puck train NAME; time and memory: puck plan NAME", style="dim"),
         *tables,
-        Text("\nyour own task: puck train path/to/task.py:ClassName"),
+        Text("\na task of your own: puck train path/to/task.py:ClassName"),
     )
 
 
 def kind(cfg: RunCfg) -> str:
-    """What a preset is for."""
+    """Return the heading under which a preset is listed."""
     on_gpu = cfg.sim.backend == "warp"
     if "lessons" in cfg.preset:
-        lessons = "the lessons' setting, and controls that change one thing"
+        lessons = "the lessons' setting, and controls with one change"
         return f"{lessons}, on one GPU" if on_gpu else lessons
     if on_gpu:
         return "on one GPU"
@@ -34,7 +34,7 @@ def kind(cfg: RunCfg) -> str:
 
 
 def sees(cfg: RunCfg) -> str:
-    """What the policy is shown besides its goal."""
+    """Return the sensors of the policy as text; the desired goal goes without saying."""
     size = cfg.pixels
     named = [name for name in cfg.agent.actor_sensors if name not in _NOT_NAMED]
     named = ["state"] if "state" in named else named
@@ -45,15 +45,15 @@ def sees(cfg: RunCfg) -> str:
 
 
 def _table(name: str) -> Table:
-    """The presets of one kind; their names are never cut, and words never broken."""
+    """Return the table of one kind; it never cuts a name and never breaks a word."""
     presets = {key: cfg for key, cfg in PRESETS.items() if kind(cfg) == name}
     held = any(cfg.expect.success for cfg in presets.values())
     table = Table(title=f"\n{name}", title_justify="left", box=None, title_style="bold")
     table.add_column("preset", no_wrap=True)
-    table.add_column("the policy sees", overflow="fold")
+    table.add_column("the policy gets", overflow="fold")
     table.add_column("env steps", justify="right", no_wrap=True)
     if held:
-        table.add_column("held to", no_wrap=True)
+        table.add_column("promise", no_wrap=True)
     for preset, cfg in presets.items():
         row = (preset, sees(cfg), f"{cfg.budget.env_steps:,}")
         table.add_row(*row, *([promise(cfg)] if held else []))
@@ -61,7 +61,7 @@ def _table(name: str) -> Table:
 
 
 def promise(cfg: RunCfg) -> str:
-    """The bounds of a preset."""
+    """Return the success and training time that a preset promises; "-": none."""
     if not cfg.expect.success:
         return "-"
     return f"{cfg.expect.success:.2f} in {duration(cfg.expect.train_s)}"

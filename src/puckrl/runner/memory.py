@@ -1,7 +1,8 @@
-"""What a replay takes, and what is free where it will lie: other living runs counted.
+"""Compare the size of a replay buffer with the memory that is free for it.
 
-A replay on the CPU takes its pages as it fills. Until then they look free, and two runs
-that each fit would be killed hours later: so every run announces what it will take.
+A buffer in RAM takes its pages as it fills. Until then they look free, and the kernel
+would kill one of two runs hours later. So every run announces what it will take, and
+subtracts what other living runs have announced.
 """
 
 import contextlib
@@ -26,39 +27,39 @@ from puckrl.core.types import Spaces
 from puckrl.replay.frames import frames_folder
 from puckrl.replay.layout import bytes_per_transition
 
-_SAFETY = 0.9  # of what is free may be planned for
+_SAFETY = 0.9  # share of the free memory that a plan may use
 _CGROUP, _PROC = Path("/sys/fs/cgroup"), Path("/proc")
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the replay takes; bytes."""
+    """Hold the size of a replay buffer and the room for it; bytes."""
 
     per_transition: float
-    """Of one stored transition."""
+    """Bytes of one stored transition."""
     replay: int
-    """Of the whole replay, episodes under way included."""
+    """Bytes of the whole buffer, including unfinished episodes."""
     where: str
-    """RAM, GPU or disk."""
+    """Where the buffer lives: RAM, GPU or disk."""
     free: int | None
-    """Free there now, less what other living runs have still to take; None: there is no
-    such GPU here."""
+    """Free bytes there now, minus what other living runs will still take; None: this
+    machine has no such GPU."""
     largest_capacity: int | None
-    """Transitions that would fit."""
+    """Number of transitions that fit; None: this machine has no such GPU."""
     snapshots: int
-    """Of the episodes in the run's snapshots, on disk: of all that it will hold."""
+    """Bytes of the snapshots on disk when the buffer holds all that the run collects."""
 
     @property
     def fits(self) -> bool:
-        """Whether there is room."""
+        """Whether the buffer fits; True if this machine has no such GPU."""
         return self.free is None or self.replay <= _SAFETY * self.free
 
 
 def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
-    """Bytes of the replay against what is free where it will lie.
+    """Return the size of the replay buffer of a run and the room for it.
 
     Raises:
-        UserError: if that is a folder that does not exist.
+        UserError: if frames go to a folder that does not exist.
     """
     each = bytes_per_transition(spaces)
     total = cfg.replay.bytes_total(spaces, cfg.sim.num_worlds)
@@ -70,31 +71,31 @@ def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
 
 
 def too_large(memory: Memory) -> Finding:
-    """The replay does not fit."""
+    """Return the error for a buffer that does not fit."""
     assert memory.free is not None
     return Finding(
         "error",
-        f"the replay needs {size_text(memory.replay)}, {memory.where} has "
-        f"{size_text(memory.free)} free; the largest that fits is --replay.capacity "
+        f"the replay needs {size_text(memory.replay)}, but {memory.where} has "
+        f"{size_text(memory.free)} free; the maximum is --replay.capacity "
         f"{memory.largest_capacity}",
     )
 
 
 def no_room_on_disk(memory: Memory, folder: Path) -> list[Finding]:
-    """Snapshots that do not fit where ``folder`` is."""
+    """Return a warning if the snapshots do not fit on the disk of ``folder``."""
     free = shutil.disk_usage(folder).free
     if memory.snapshots <= _SAFETY * free:
         return []
     text = (
-        f"snapshots will take up to {size_text(memory.snapshots)}, the disk has "
-        f"{size_text(free)} free; take a smaller --replay.capacity, or --save.no-replay "
-        "and do without --resume"
+        f"snapshots take up to {size_text(memory.snapshots)}, but the disk has "
+        f"{size_text(free)} free; lower --replay.capacity, or give up --resume with "
+        "--save.no-replay"
     )
     return [Finding("warning", text)]
 
 
 def size_text(count: float) -> str:
-    """Bytes for people."""
+    """Return bytes as text with a unit."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
@@ -102,7 +103,7 @@ def size_text(count: float) -> str:
 
 
 def _free(cfg: RunCfg, *, pictures: bool) -> tuple[str, int | None]:
-    """Where the bulk of the replay lies, and the bytes that are free there."""
+    """Return where most of the buffer lives, and the free bytes there."""
     if cfg.device.startswith("cuda") and not torch.cuda.is_available():
         return "GPU", None
     device = pick_device(cfg.device)
@@ -114,18 +115,18 @@ def _free(cfg: RunCfg, *, pictures: bool) -> tuple[str, int | None]:
 
 
 def _free_ram() -> int:
-    """Bytes that programs on this machine can still take."""
+    """Return the bytes that programs on this machine can still take."""
     meminfo = _PROC / "meminfo"
     if meminfo.exists():
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         return int(fields["MemAvailable"].split()[0]) * 1024
-    # No Linux: pages that nobody uses, or all there are where that is not told
+    # Not Linux: free pages, or all pages where the system does not report those
     names = [n for n in ("SC_AVPHYS_PAGES", "SC_PHYS_PAGES") if n in os.sysconf_names]
     return os.sysconf(names[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _free_in_group() -> float:
-    """Bytes that this container or service may still take (cgroup v2); inf: no limit."""
+    """Return the bytes that this cgroup (v2) may still take; inf: no limit."""
     free = float("inf")
     with contextlib.suppress(OSError, ValueError):
         own = (_PROC / "self/cgroup").read_text().rpartition("::/")[2].strip()
@@ -141,7 +142,7 @@ def _free_in_group() -> float:
 
 
 def taken_gb(device: torch.device) -> dict[str, float]:
-    """The most RAM that this process had, and what all have of the GPU now; 1e9 bytes."""
+    """Return this process's peak RAM and the GPU memory in use by all; 1e9 bytes."""
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
     ram = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     gpu = 0
@@ -153,13 +154,15 @@ def taken_gb(device: torch.device) -> dict[str, float]:
 
 @contextmanager
 def announced(memory: Memory) -> Generator[None]:
-    """Tell this user's other runs what this process will take of the RAM."""
+    """Announce to this user's other runs how much RAM this process will take."""
     total = memory.replay if memory.where == "RAM" else 0
     try:
         _board().mkdir(parents=True, exist_ok=True)
         note = _board() / str(os.getpid())
         note.write_text(json.dumps(total))
-    except OSError:  # a full or foreign temporary folder is no reason not to train
+    except (
+        OSError
+    ):  # training must not fail because the temporary folder is full or foreign
         yield
         return
     try:
@@ -169,16 +172,16 @@ def announced(memory: Memory) -> Generator[None]:
 
 
 def _promised() -> int:
-    """Bytes that other living runs have announced and not taken yet."""
+    """Return the bytes that other living runs have announced and not yet taken."""
     notes = list(_board().glob("*")) if _board().is_dir() and _PROC.is_dir() else []
     for note in notes:
-        if not (_PROC / note.name).exists():  # killed: the number may be given anew
+        if not (_PROC / note.name).exists():  # killed: its process id may be reused
             note.unlink(missing_ok=True)
     return sum(_still_to_come(note) for note in notes if note.name != str(os.getpid()))
 
 
 def _still_to_come(note: Path) -> int:
-    """What the writer of a note has yet to take; 0 if it has ended."""
+    """Return the bytes that the writer of a note will still take; 0 if it has ended."""
     try:
         pages = int((_PROC / note.name / "statm").read_text().split()[1])
         return max(0, int(note.read_text()) - pages * os.sysconf("SC_PAGE_SIZE"))
@@ -187,5 +190,5 @@ def _still_to_come(note: Path) -> int:
 
 
 def _board() -> Path:
-    """Where this user's runs announce themselves."""
+    """Return the folder in which this user's runs announce themselves."""
     return Path(tempfile.gettempdir()) / f"puckrl-{os.getuid()}"

@@ -1,12 +1,12 @@
-"""Run folders: one configuration, one writer, and a name that says which.
+"""Create and find run folders: one configuration, one writer, a name that says which.
 
 runs/push-1a2b3c4d-s0/          preset - hash of the configuration - seed
 manifest.json                 status, versions, git revision, device, argv, result
 config.yaml
-metrics.jsonl · tb/           the numbers
-checkpoints/                  two snapshots (checkpoints-1, ...: of further processes)
+metrics.jsonl · tb/           the log, and the same for TensorBoard
+checkpoints/                  two snapshots (checkpoints-1, ...: those of other processes)
 curve.png · card.md · policy.mp4
-lock                          held by the living writer
+lock                          held by the writer while it lives
 """
 
 import fcntl
@@ -30,51 +30,51 @@ from puckrl.core.errors import UserError
 from puckrl.core.types import Spaces
 from puckrl.report.provenance import provenance
 
-# Pictures and notes do no harm in a run's folder, other people's numbers do
+# Images and notes do no harm in a run folder, logs of other runs do
 _LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
 _FOLDERS = re.compile(r"tb|checkpoints(-\d+)?|diverged")
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of one run, and what it says of itself."""
+    """Give access to the files of one run."""
 
     path: Path
-    """The folder."""
+    """Path of the folder."""
 
     @property
     def metrics(self) -> Path:
-        """The logged rows."""
+        """Path of the logged rows."""
         return self.path / "metrics.jsonl"
 
     @property
     def tensorboard(self) -> Path:
-        """The event files."""
+        """Folder of the TensorBoard event files."""
         return self.path / "tb"
 
     @property
     def checkpoints(self) -> Path:
-        """The snapshots; of processes that train together, those of the first."""
+        """Folder of the snapshots, those of the first process."""
         return self.path / "checkpoints"
 
     def checkpoints_of(self, rank: int) -> Path:
-        """The snapshots of one of the processes that train together."""
+        """Return the folder of the snapshots of one of the processes that train together."""
         return self.path / f"checkpoints-{rank}" if rank else self.checkpoints
 
     def config(self) -> RunCfg:
-        """The configuration that the folder holds.
+        """Return the configuration of the run.
 
         Raises:
-            UserError: if this is no run folder.
+            UserError: if this is not a run folder, or its configuration is not valid.
         """
         file = self.path / "config.yaml"
         if not file.is_file():
-            raise UserError(f"{self.path} is no run folder (it has no config.yaml)")
+            raise UserError(f"{self.path} is not a run folder: it has no config.yaml")
         try:
             return from_yaml(file.read_text())
         except (yaml.YAMLError, TypeError, ValueError) as error:
             raise UserError(
-                f"{file} is no configuration: {str(error).splitlines()[0]}; "
+                f"{file} is not a valid configuration: {str(error).splitlines()[0]}; "
                 "start a new run"
             ) from error
 
@@ -85,37 +85,41 @@ class RunFolder:
         temporary.replace(self.path / "config.yaml")
 
     def manifest(self) -> dict[str, Any]:
-        """What the run says of itself; empty if it has not said anything yet."""
+        """Return the manifest; empty before the run has written it.
+
+        Raises:
+            UserError: if the file is not JSON.
+        """
         file = self.path / "manifest.json"
         try:
             return json.loads(file.read_text()) if file.is_file() else {}
         except ValueError as error:
             raise UserError(
-                f"{file} is no JSON: {error}; put it back, or start a new run"
+                f"{file} is not JSON: {error}; restore it, or start a new run"
             ) from error
 
     def update_manifest(self, **fields: object) -> None:
-        """Replace top-level fields, atomically."""
+        """Replace top-level fields of the manifest, atomically."""
         temporary = self.path / "manifest.json.tmp"
         temporary.write_text(json.dumps(self.manifest() | fields, indent=2) + "\n")
         temporary.replace(self.path / "manifest.json")
 
 
 class Lock:
-    """The right to write into a run folder; the kernel takes it back when we die."""
+    """Hold the right to write into a run folder; the kernel releases it at our death."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "lock"
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        """Take it.
+        """Take the lock.
 
         Raises:
-            UserError: if another living process has it.
+            UserError: if another living process holds it.
         """
         file = self._open()
-        while not self._locked(file):  # its last owner took the name away meanwhile
+        while not self._locked(file):  # its last owner has deleted the file meanwhile
             file.close()
             file = self._open()
         file.truncate(0)
@@ -133,7 +137,7 @@ class Lock:
             ) from error
 
     def _locked(self, file: IO[str]) -> bool:
-        """Lock an open file; whether it is the one that still has the name."""
+        """Lock an open file; return whether its path still names this file."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -141,7 +145,7 @@ class Lock:
             owner = file.read().strip() or "another process"
             file.close()
             raise UserError(
-                f"{self._path.parent} is being written by {owner}; wait for it, or stop it"
+                f"{owner} is writing {self._path.parent}; wait until it ends, or stop it"
             ) from error
         try:
             return self._path.stat().st_ino == os.fstat(file.fileno()).st_ino
@@ -154,21 +158,24 @@ class Lock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give it back."""
+        """Release the lock."""
         assert self._file is not None
-        self._path.unlink(missing_ok=True)  # while it is ours: afterwards it may not be
+        self._path.unlink(
+            missing_ok=True
+        )  # before the release: afterwards it may be another's
         self._file.close()
 
 
 def create(root: Path, cfg: RunCfg) -> RunFolder:
-    """A new folder under ``root``, numbered if the run has been made before.
+    """Create a folder for a new run under ``root``; number it if the name exists.
 
     Raises:
         UserError: if it cannot be created.
     """
     if not re.fullmatch(r"[\w.+-]+", cfg.preset):
         raise UserError(
-            f"--preset {cfg.preset!r} names the run's folder: letters, digits and . + - _"
+            f"--preset {cfg.preset!r} names the run folder and may hold only letters, digits "
+            "and . + - _"
         )
     name = f"{cfg.preset}-{config_hash(cfg)}-s{cfg.seed}"
     try:
@@ -182,14 +189,16 @@ def create(root: Path, cfg: RunCfg) -> RunFolder:
             return _write_identity(RunFolder(path), cfg)
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
-    raise UserError(f"{root} holds ten thousand runs of {name}; choose another --root")
+    raise UserError(
+        f"{root} already holds 10,000 runs of {name}; choose another --root"
+    )
 
 
 def create_at(path: Path, cfg: RunCfg) -> RunFolder:
-    """A new run in a folder of the user's choice, which must be empty or absent.
+    """Create a new run in a folder of the user's choice, which must be empty or absent.
 
     Raises:
-        UserError: if the folder holds anything, with the reason why that is refused.
+        UserError: if the folder holds anything; says what, and what to do.
     """
     folder = RunFolder(path)
     if (path / "config.yaml").is_file():
@@ -200,15 +209,17 @@ def create_at(path: Path, cfg: RunCfg) -> RunFolder:
                 f"-s{theirs.seed}, not {ours.preset}-{config_hash(ours)}-s{ours.seed}); "
                 "choose another folder: one folder, one configuration"
             )
-        raise UserError(f"{path} holds this very run; go on with --resume {path}")
+        raise UserError(
+            f"{path} already holds this run; continue it with --resume {path}"
+        )
     if path.is_file():
         raise UserError(
-            f"{path} is a file; --out wants a folder that is empty or absent"
+            f"{path} is a file; --out needs a folder that is empty or absent"
         )
     if path.exists() and any(path.iterdir()):
         raise UserError(
-            f"{path} holds foreign files ({_names(path.iterdir())}); a run wants a folder of "
-            "its own: mixed logs cannot be told apart later"
+            f"{path} holds other files ({_names(path.iterdir())}); choose an empty folder, "
+            "since mixed logs cannot be separated later"
         )
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -218,7 +229,7 @@ def create_at(path: Path, cfg: RunCfg) -> RunFolder:
 
 
 def _write_identity(folder: RunFolder, cfg: RunCfg) -> RunFolder:
-    """Configuration and manifest: from here on the folder is this run's."""
+    """Write configuration and manifest; from now on the folder belongs to this run."""
     folder.write_config(cfg)
     folder.update_manifest(
         status="starting",
@@ -231,10 +242,10 @@ def _write_identity(folder: RunFolder, cfg: RunCfg) -> RunFolder:
 
 
 def find(name: str, root: Path) -> RunFolder:
-    """A run by path, or by its folder's name under ``root``.
+    """Return a run by its path, or by its folder's name under ``root``.
 
     Raises:
-        UserError: if there is none; lists the runs that there are.
+        UserError: if there is no such run; lists those under ``root``.
     """
     for path in (Path(name), root / name):
         if (path / "config.yaml").is_file():
@@ -245,7 +256,7 @@ def find(name: str, root: Path) -> RunFolder:
 
 
 def foreign_files(folder: RunFolder) -> list[Path]:
-    """Logs and folders in a run's folder that this run did not write."""
+    """Return the logs and folders in a run folder that this run did not write."""
     strange = [p for p in folder.path.iterdir() if p != folder.metrics and _alien(p)]
     if folder.tensorboard.is_dir():
         mine = folder.manifest().get("writers", [])
@@ -254,33 +265,33 @@ def foreign_files(folder: RunFolder) -> list[Path]:
 
 
 def _alien(path: Path) -> bool:
-    """Whether a name is that of a log, or of a folder that no run makes."""
+    """Return whether a path is a log by its name, or a folder that no run makes."""
     if path.is_dir():
         return _FOLDERS.fullmatch(path.name) is None
     return _LOG.fullmatch(path.name) is not None
 
 
 def refuse_foreign_files(folder: RunFolder) -> None:
-    """Check that nobody else wrote into the folder.
+    """Check that no other process wrote into the folder.
 
     Raises:
-        UserError: naming the files that are not this run's.
+        UserError: if one did; names its files.
     """
     strange = foreign_files(folder)
     if strange:
         raise UserError(
             f"{folder.path} holds files that this run did not write ({_names(strange)}); "
-            "move them away: mixed logs cannot be told apart later"
+            "move them away, since mixed logs cannot be separated later"
         )
 
 
 def _written_by(event_file: Path, writers: list[str]) -> bool:
-    """Whether an event file's name carries the host and process of one of ours."""
+    """Return whether an event file's name has the host and process of a writer."""
     return any(f".{writer}." in event_file.name for writer in writers)
 
 
 def sign_in(folder: RunFolder, device: torch.device, spaces: Spaces) -> None:
-    """Record this process as a writer, with everything that one needs to repeat it."""
+    """Record this process as a writer, with everything needed to repeat the run."""
     me = f"{platform.node()}.{os.getpid()}"
     writers = [*folder.manifest().get("writers", []), me]
     folder.update_manifest(
@@ -294,26 +305,26 @@ def sign_in(folder: RunFolder, device: torch.device, spaces: Spaces) -> None:
 
 
 def refuse_other_task(folder: RunFolder) -> None:
-    """Check that the file of a user's task is the one that the run began with.
+    """Check that the file of a user's task has not changed since the run began.
 
     Raises:
-        UserError: if it has changed since.
+        UserError: if it has changed.
     """
     task, known = folder.config().task, folder.manifest().get("task_sha256")
     if known is not None and task_sha256(task) != known:
         raise UserError(
-            f"{task} has changed since {folder.path} was begun; put it back, or start a "
+            f"{task} has changed since {folder.path} began; restore it, or start a "
             "new run: one folder, one task"
         )
 
 
 def task_sha256(task: str) -> str | None:
-    """Hash of the file that holds a task; None for one of ours."""
+    """Return the hash of the file that defines a task; None for a task of puckrl."""
     path = Path(task.rpartition(":")[0])
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _names(paths: Iterable[Path]) -> str:
-    """Up to three file names."""
+    """Return up to three file names as text."""
     names = sorted(p.name for p in paths)
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

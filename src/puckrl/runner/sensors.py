@@ -1,4 +1,4 @@
-"""The table of sensors: what networks may see of a task."""
+"""List the sensors that networks may get from a task: ``puck list --sensors``."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -14,32 +14,32 @@ from puckrl.tasks.catalog import make_task
 
 @dataclass(frozen=True)
 class SensorRow:
-    """One sensor."""
+    """Describe one sensor."""
 
     name: str
-    """As in ``--agent.actor-sensors``."""
+    """Name in ``--agent.actor-sensors``."""
     shape: tuple[int, ...]
-    """Of one observation."""
+    """Shape of one observation."""
     dtype: str
-    """As a network gets it."""
+    """Data type that a network gets."""
     unit: str
     """Units of its numbers."""
     source: str
-    """Where a robot would have it from."""
+    """Where a robot gets it from."""
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape in words."""
+    """Return a shape as text, ``3 x 64 x 64``."""
     return " x ".join(map(str, shape))
 
 
 def seen_text(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """Sensors with their shapes."""
+    """Return sensors and their shapes as text."""
     return ", ".join(f"{name} {shape_text(shapes[name])}" for name in names)
 
 
 def sensor_rows(spaces: Spaces) -> list[SensorRow]:
-    """Every sensor of a task with these spaces; ``pixels`` only where there is a camera."""
+    """Return every sensor of a task; ``pixels`` only if there is a camera."""
     parts, goal = spaces.sensors, (spaces.goal_dim,)
     units = dict.fromkeys(x for part in parts.values() for x in part.unit.split(", "))
     sources = dict.fromkeys(part.source for part in parts.values())
@@ -61,7 +61,7 @@ def sensor_rows(spaces: Spaces) -> list[SensorRow]:
 
 
 def render(task: str) -> Group:
-    """Sensors and modes for a terminal; a mode with a sensor that is not there is left out.
+    """Return the tables of sensors and modes; omit modes whose sensors the task lacks.
 
     Raises:
         UserError: for an unknown task.
@@ -80,7 +80,10 @@ def render(task: str) -> Group:
     for name, seen in MODES.items():
         if shapes.keys() >= set(seen):
             modes.add_row(name, seen_text(seen, shapes))
-    note = "pixels: of one camera; see --pixels.viewpoints, .height, .width, .stack"
+    note = (
+        "pixels: shape for one camera; change it with "
+        "--pixels.viewpoints, .height, .width, .stack"
+    )
     return Group(sensors, note, "", modes)
 
 

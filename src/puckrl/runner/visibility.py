@@ -1,8 +1,8 @@
-"""How much of a picture the object covers, and what each layer leaves of it.
+"""Measure how much of an image the object covers, and what each layer leaves of it.
 
-The object is found by drawing the scene twice: as it is, and with the object moved out
-of sight; the pixels that differ are the object's. A layer whose cells lie j pixels apart
-keeps about area / j^2 cells of it: below one, the object falls between cells.
+Render the scene twice: as it is, and with the object moved out of view. The pixels that
+differ belong to the object. A layer whose cells lie j pixels apart
+keeps about area / j^2 cells of it; below one cell, the layer may miss the object.
 """
 
 from dataclasses import dataclass
@@ -22,22 +22,22 @@ _DIFFERENCE = 8  # of 255
 
 @dataclass(frozen=True)
 class Footprint:
-    """What one viewpoint shows of the object; medians over worlds."""
+    """Say what one viewpoint shows of the object; medians over worlds."""
 
     viewpoint: str
     """Name of the viewpoint."""
     pixels: float
-    """Pixels that the object covers."""
+    """Pixels that the object covers in the input image."""
     seen_share: float
-    """Share of worlds in which it covers any."""
+    """Share of worlds in which it covers at least one pixel."""
     layers: tuple[tuple[str, str, float], ...]
-    """Layer, its map, and how many cells of it the object covers."""
+    """Layer, shape of its map, and cells of the map that the object covers."""
 
 
 def footprints(env: GoalEnv, cfg: PixelsCfg, encoder: EncoderCfg) -> list[Footprint]:
-    """What every viewpoint shows of the object in the worlds of ``env``, which is reset.
+    """Reset ``env`` and return what every viewpoint shows of the object in its worlds.
 
-    Empty for a task without a free body.
+    The list is empty for a task without a free body.
     """
     body = _free_body(env.sim.model)
     if body is None:
@@ -49,7 +49,7 @@ def footprints(env: GoalEnv, cfg: PixelsCfg, encoder: EncoderCfg) -> list[Footpr
 def _footprint(
     env: GoalEnv, cfg: PixelsCfg, name: str, encoder: EncoderCfg, body: int
 ) -> Footprint:
-    """Draw with and without the object; put it back."""
+    """Render with and without the object, then put it back."""
     from puckrl.sim.camera import Camera, CameraCfg  # mujoco_warp takes seconds
 
     view = viewpoint(name, env.task.viewpoints)
@@ -84,12 +84,12 @@ def _footprint(
 
 
 def _area(one: Tensor, other: Tensor) -> Tensor:
-    """Pixels of each picture that differ, (n,)."""
+    """Return the number of pixels that differ between two images, (n,)."""
     apart = (one.short() - other.short()).abs().amax(dim=-1) > _DIFFERENCE
     return apart.flatten(1).sum(dim=1).float()
 
 
 def _free_body(model: mujoco.MjModel) -> int | None:
-    """The first body that floats freely: the object."""
+    """Return the id of the first body with a free joint, the object; None: no such body."""
     free = model.jnt_type == mujoco.mjtJoint.mjJNT_FREE.value
     return int(model.jnt_bodyid[free][0]) if free.any() else None
