@@ -1,5 +1,6 @@
 """What is free for a replay."""
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -34,37 +35,58 @@ def _announce(board: Path, ready: object, done: object) -> None:
 
 
 def test_a_run_counts_what_another_living_one_has_still_to_take(board: Path) -> None:
-    assert memory._promised() == 0
+    assert memory._promised("RAM") == 0
     context = multiprocessing.get_context("spawn")
     ready, done = context.Event(), context.Event()
     other = context.Process(target=_announce, args=(board, ready, done))
     other.start()
     try:
         assert ready.wait(60)
-        to_come = memory._promised()
+        to_come = memory._promised("RAM")
         # less the pages that the other process holds already
         assert 5 * GB - 2 * GB < to_come < 5 * GB
     finally:
         done.set()
         other.join()
-    assert memory._promised() == 0
+    assert memory._promised("RAM") == 0
     assert list(board.iterdir()) == []
 
 
 def test_a_dead_runs_note_and_ones_own_count_nothing(board: Path) -> None:
     board.mkdir()
-    (board / "999999999").write_text(str(5 * GB))
+    (board / "999999999").write_text(json.dumps({"RAM": 5 * GB}))
     (board / "rubbish").write_text("x")
     with announced(RUN):
-        assert (board / str(os.getpid())).read_text() == str(5 * GB)
-        assert memory._promised() == 0
+        assert own_note(board) == {"RAM": 5 * GB}
+        assert memory._promised("RAM") == 0
         # a number is given anew some day: a dead run's note must not stand there then
         assert [note.name for note in board.iterdir()] == [str(os.getpid())]
 
 
-def test_memory_elsewhere_is_not_promised_here(board: Path) -> None:
+def own_note(board: Path) -> dict[str, int]:
+    return json.loads((board / str(os.getpid())).read_text())
+
+
+def test_a_buffer_on_the_gpu_is_promised_there_until_it_is_allocated(
+    board: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with announced(replace(RUN, where="GPU")):
-        assert (board / str(os.getpid())).read_text() == "0"
+        assert own_note(board) == {"GPU": 5 * GB}
+        as_seen_by_another = os.getppid()
+        monkeypatch.setattr(os, "getpid", lambda: as_seen_by_another)
+        (board / "rubbish").write_text("5")
+        assert memory._promised("GPU") == 5 * GB
+        assert memory._promised("RAM") == 0
+        monkeypatch.undo()
+        monkeypatch.setattr(memory, "_board", lambda: board)
+        memory.allocated()
+        assert own_note(board) == {"GPU": 0}
+    assert not (board / str(os.getpid())).exists()
+
+
+def test_what_nobody_was_told_of_need_not_be_withdrawn(board: Path) -> None:
+    memory.allocated()
+    assert not board.exists()
 
 
 def test_snapshots_hold_what_will_be_played_at_most_the_replay_or_nothing() -> None:
@@ -92,7 +114,7 @@ def test_a_disk_without_room_for_the_snapshots_is_told(
 def test_an_unwritable_board_stops_nobody(board: Path) -> None:
     board.write_text("a file")
     with announced(RUN):
-        assert memory._promised() == 0
+        assert memory._promised("RAM") == 0
 
 
 def test_a_containers_limit_counts(

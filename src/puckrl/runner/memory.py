@@ -7,6 +7,7 @@ subtracts what other living runs have announced.
 
 import contextlib
 import json
+import logging
 import math
 import os
 import resource
@@ -26,6 +27,8 @@ from puckrl.core.runtime import pick_device
 from puckrl.core.types import Spaces
 from puckrl.replay.frames import frames_folder
 from puckrl.replay.layout import bytes_per_transition
+
+log = logging.getLogger(__name__)
 
 _SAFETY = 0.9  # share of the free memory that a plan may use
 _CGROUP, _PROC = Path("/sys/fs/cgroup"), Path("/proc")
@@ -63,7 +66,7 @@ def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
     """
     each = bytes_per_transition(spaces)
     total = cfg.replay.bytes_total(spaces, cfg.sim.num_worlds)
-    where, free = _free(cfg, pictures=spaces.pixels is not None)
+    where, free = _free(cfg, images=spaces.pixels is not None)
     largest = None if free is None else int(_SAFETY * free / each)
     played = each * (cfg.budget.env_steps or math.inf)
     kept = int(min(total, played)) if cfg.save.replay else 0
@@ -102,16 +105,17 @@ def size_text(count: float) -> str:
     return f"{count:.0f} B"
 
 
-def _free(cfg: RunCfg, *, pictures: bool) -> tuple[str, int | None]:
+def _free(cfg: RunCfg, *, images: bool) -> tuple[str, int | None]:
     """Return where most of the buffer lives, and the free bytes there."""
     if cfg.device.startswith("cuda") and not torch.cuda.is_available():
         return "GPU", None
     device = pick_device(cfg.device)
-    if pictures and cfg.replay.frames_on == "disk":
+    if images and cfg.replay.frames_on == "disk":
         return "disk", shutil.disk_usage(frames_folder(cfg.replay.frames_folder)).free
-    if device.type == "cuda" and not (pictures and cfg.replay.frames_on == "cpu"):
-        return "GPU", torch.cuda.mem_get_info(device)[0]
-    return "RAM", max(0, int(min(_free_ram(), _free_in_group())) - _promised())
+    if device.type == "cuda" and not (images and cfg.replay.frames_on == "cpu"):
+        free = torch.cuda.mem_get_info(device)[0]
+        return "GPU", max(0, free - _promised("GPU"))
+    return "RAM", max(0, int(min(_free_ram(), _free_in_group())) - _promised("RAM"))
 
 
 def _free_ram() -> int:
@@ -154,39 +158,54 @@ def taken_gb(device: torch.device) -> dict[str, float]:
 
 @contextmanager
 def announced(memory: Memory) -> Generator[None]:
-    """Announce to this user's other runs how much RAM this process will take."""
-    total = memory.replay if memory.where == "RAM" else 0
+    """Announce to this user's other runs what this process will take, and where."""
     try:
         _board().mkdir(parents=True, exist_ok=True)
-        note = _board() / str(os.getpid())
-        note.write_text(json.dumps(total))
-    except (
-        OSError
-    ):  # training must not fail because the temporary folder is full or foreign
+        _own_note().write_text(json.dumps({memory.where: memory.replay}))
+    except OSError as error:  # no reason not to train
+        log.warning("other runs cannot know of this one's memory: %s", error)
         yield
         return
     try:
         yield
     finally:
-        note.unlink(missing_ok=True)
+        _own_note().unlink(missing_ok=True)
 
 
-def _promised() -> int:
+def allocated() -> None:
+    """Withdraw what this process announced for a GPU: from now on it counts as taken.
+
+    A buffer on the GPU is allocated at once, one in RAM page by page as it fills.
+    """
+    with contextlib.suppress(OSError):  # it was announced to nobody
+        promised = json.loads(_own_note().read_text())
+        _own_note().write_text(json.dumps({**promised, "GPU": 0}))
+
+
+def _promised(where: str) -> int:
     """Return the bytes that other living runs have announced and not yet taken."""
     notes = list(_board().glob("*")) if _board().is_dir() and _PROC.is_dir() else []
     for note in notes:
         if not (_PROC / note.name).exists():  # killed: its process id may be reused
             note.unlink(missing_ok=True)
-    return sum(_still_to_come(note) for note in notes if note.name != str(os.getpid()))
+    return sum(_still_to_come(note, where) for note in notes if note != _own_note())
 
 
-def _still_to_come(note: Path) -> int:
+def _still_to_come(note: Path, where: str) -> int:
     """Return the bytes that the writer of a note will still take; 0 if it has ended."""
     try:
+        promised = json.loads(note.read_text()).get(where, 0)
+        if where != "RAM":
+            return promised
         pages = int((_PROC / note.name / "statm").read_text().split()[1])
-        return max(0, int(note.read_text()) - pages * os.sysconf("SC_PAGE_SIZE"))
-    except (OSError, ValueError):
+        return max(0, promised - pages * os.sysconf("SC_PAGE_SIZE"))
+    except (OSError, ValueError, AttributeError):  # a note of another version, too
         return 0
+
+
+def _own_note() -> Path:
+    """Return where this process announces itself."""
+    return _board() / str(os.getpid())
 
 
 def _board() -> Path:

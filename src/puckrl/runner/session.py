@@ -23,7 +23,7 @@ from puckrl.report.figures import curve
 from puckrl.report.rows import read_rows
 from puckrl.runner import run_folder, snapshot
 from puckrl.runner.build import EVAL_SEED_OFFSET, Parts, build, make_eval_env
-from puckrl.runner.memory import announced, no_room_on_disk, taken_gb
+from puckrl.runner.memory import allocated, announced, no_room_on_disk, taken_gb
 from puckrl.runner.plan import admit
 from puckrl.runner.policies import film, filmed_worlds
 from puckrl.runner.run_folder import Lock, RunFolder
@@ -177,6 +177,7 @@ def _train_and_tell(
 ) -> None:
     keep_memory()
     parts = build(part)
+    allocated()
     run_folder.sign_in(folder, parts.device, parts.env.spaces)
     parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
@@ -235,6 +236,7 @@ def _train_along(
 ) -> None:
     """What a process does that is not the first of its team: it has nothing to tell."""
     parts = build(part)
+    allocated()
     parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     with _interruptible(lambda doing: None):  # the first process hears of it, too
