@@ -106,6 +106,17 @@ def test_a_gpu_draws_what_the_cpu_draws_of_the_same_physics(
     assert float((apart.abs() > 8).float().mean()) < 0.01
 
 
+def test_close_closes_every_camera() -> None:
+    env = _env()
+    env.reset()
+    env.close()
+    env.close()
+    for camera in env._cameras._cameras:  # pyright: ignore[reportAttributeAccessIssue]
+        with pytest.raises(RuntimeError, match="closed"):
+            camera.render()
+    make_env("push", SimCfg(num_worlds=1)).close()  # without cameras: nothing to do
+
+
 def test_a_task_says_where_its_cameras_may_stand() -> None:
     example = f"{ROOT / 'examples/planar_pusher.py'}:PlanarPusher"
     seen = PixelsCfg(viewpoints=("above",), height=32, width=32)
@@ -115,5 +126,5 @@ def test_a_task_says_where_its_cameras_may_stand() -> None:
     red = (frame[..., 0] - frame[..., 2]).clamp(min=0).sum(dim=1)  # (worlds, width)
     column = (red * torch.arange(32)).sum(dim=1) / red.sum(dim=1)
     assert torch.corrcoef(torch.stack([column.double(), puck]))[0, 1] > 0.99
-    with pytest.raises(UserError, match="unknown viewpoint 'side'; legal: above"):
+    with pytest.raises(UserError, match="unknown viewpoint 'side'; legal: above, free"):
         make_env(example, SimCfg(), pixels=PixelsCfg(viewpoints=("side",)))

@@ -126,6 +126,25 @@ def test_many_worlds_are_the_batched_environment_and_end_truly() -> None:
     assert obs in envs.observation_space  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
+def test_close_closes_the_cameras() -> None:
+    """A closed camera renders nothing: the next observation fails."""
+    env, envs = PixelEnv("reach", **SMALL), PixelVectorEnv(2, task="reach", **SMALL)
+    for made in (env, envs):
+        made.reset(seed=0)
+        made.close()
+        made.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            made.reset(seed=0)
+
+
+def test_cameras_stand_where_the_task_says_first() -> None:
+    def first(**options: Any) -> np.ndarray:
+        return PixelEnv("push", **SMALL, **options).reset(seed=0)[0]["pixels"]
+
+    np.testing.assert_array_equal(first(), first(viewpoints="side"))
+    assert (first() != first(viewpoints="free")).any()
+
+
 def test_mistakes_are_told_in_one_line() -> None:
     wrongs: list[dict[str, Any]] = [{"height": 0}, {"stack": 0}, {"viewpoints": ()}]
     for wrong in wrongs:

@@ -18,7 +18,6 @@ from puckrl.core.runtime import pick_device
 from puckrl.report.tables import Row
 from puckrl.runner.build import make_env
 from puckrl.sim.backend import Sim
-from puckrl.tasks.task import Contacts
 
 _CAPTURE_CALLS = 4  # after these many the graph is there
 _PAYS = 0.5  # steps/s that grow with less than this power of the worlds are dear
@@ -39,7 +38,7 @@ class SweepCfg:
     """PendingUpdates."""
     device: str = "auto"
     """Where Warp runs."""
-    contacts: tuple[Contacts, ...] = ("hand", "all")
+    contacts: tuple[str, ...] = ("hand", "all")
     """Scenes to measure; ``GoalEnv`` has the first, which is that of the presets."""
 
 

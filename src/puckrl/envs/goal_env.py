@@ -171,6 +171,10 @@ class GoalEnv:
             diverged=diverged,
         )
 
+    def close(self) -> None:
+        """Stop the threads of the cameras; safe to call twice."""
+        self._cameras.close()
+
     def snapshot(self) -> dict[str, Tensor]:
         """A copy of everything that decides the future, for a checkpoint."""
         own = {"begun": self._begun, "elapsed": self._elapsed, "goal": self._goal}

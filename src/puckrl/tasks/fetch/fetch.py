@@ -31,8 +31,9 @@ from puckrl.core.rng import Draws
 from puckrl.core.types import Sensor, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.scene import fetch_scene
-from puckrl.tasks.fetch.contacts import limit_contacts
-from puckrl.tasks.task import Contacts, RewardKind, Task
+from puckrl.tasks.fetch.contacts import FETCH_CONTACT_SETS, limit_contacts
+from puckrl.tasks.fetch.viewpoints import VIEWPOINTS
+from puckrl.tasks.task import RewardKind, Task
 
 _ACTION_SCALE_M = 0.05
 _MOCAP, _HAND, _GRIP, _OBJECT = (
@@ -88,6 +89,9 @@ class FetchTask(Task):
     """One of the Fetch tasks, described by its ``FetchCfg``."""
 
     cfg: FetchCfg
+    film_view = VIEWPOINTS["film"]
+    viewpoints = VIEWPOINTS
+    contact_sets = FETCH_CONTACT_SETS
 
     def __init__(self, reward: RewardKind = "sparse") -> None:
         super().__init__(reward)
@@ -111,9 +115,9 @@ class FetchTask(Task):
             geom.group = 5
         return spec
 
-    def limited_scene(self, contacts: Contacts) -> mujoco.MjSpec:
-        """See ``Task.limited_scene``; which pairs these are: ``contacts``."""
-        spec = self.scene()
+    def limited_scene(self, contacts: str) -> mujoco.MjSpec:
+        """Return the scene with the pairs of one set; see ``Task.limited_scene``."""
+        spec = super().limited_scene(contacts)
         limit_contacts(spec, contacts)
         return spec
 
