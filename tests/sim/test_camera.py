@@ -88,9 +88,9 @@ def test_depth_along_the_rays_finds_the_table_top(stage: Stage) -> None:
     spot = torch.tensor([1.45, 0.95, 0.4], dtype=torch.float64)
     row, column = pixel_of(spot, view)
     ray = torch.from_numpy(view.rays(SIZE, SIZE))[row, column]
-    seen = torch.tensor(view.pos_m) + stage.camera.depth_m[0, row, column] * ray
-    assert seen[2] == pytest.approx(0.4, abs=1e-4)  # float32 over 1.3 m
-    torch.testing.assert_close(seen, spot, atol=0.02, rtol=0.0)  # one pixel: 14 mm
+    point = torch.tensor(view.pos_m) + stage.camera.depth_m[0, row, column] * ray
+    assert point[2] == pytest.approx(0.4, abs=1e-4)  # float32 over 1.3 m
+    torch.testing.assert_close(point, spot, atol=0.02, rtol=0.0)  # one pixel: 14 mm
 
 
 def test_subsets_and_threads_draw_the_same_images(stage: Stage) -> None:

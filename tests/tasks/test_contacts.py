@@ -20,7 +20,7 @@ def _env(name: str, contacts: str) -> GoalEnv:
 
 
 def _action(kind: str, task: Task, obs: Obs, rng: torch.Generator) -> Tensor:
-    """Actions that look for contact in different places."""
+    """Draw actions that cause contact in different places."""
     chance = torch.rand(WORLDS, 4, generator=rng) * 2 - 1
     if kind == "expert":
         action = task.expert({key: value.float() for key, value in obs.items()})
@@ -60,7 +60,7 @@ def test_the_robot_touches_itself_where_the_arm_is_drawn_in() -> None:
 
 
 def test_fewer_pairs_may_collide() -> None:
-    """Pairs of geoms that MuJoCo would look at."""
+    """Count the pairs of geoms that MuJoCo tests for contact."""
     spec = make_task("push").limited_scene
     counts = []
     assert FETCH_CONTACT_SETS == ("all", "touching", "hand")
