@@ -25,16 +25,21 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
-from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.interop.arrays import (
+    Action,
+    Info,
+    final_info,
+    rewards_of,
+    to_actions,
+    worlds_of,
+)
 from puckrl.interop.view import Observation, View
 from puckrl.runner.build import make_env
 from puckrl.sim.viewpoints import default_name
@@ -43,9 +48,6 @@ from puckrl.tasks.task import RewardKind, Task
 
 if TYPE_CHECKING:
     from puckrl.sim.film import Film
-
-Action = NDArray[Any]
-Info = dict[str, Any]
 
 IDS = {
     "Reach": "reach",
@@ -107,7 +109,7 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
         """Take one control step; only failed physics truncates the episode."""
-        batch = _actions(np.asarray(action)[None], self._env)
+        batch = to_actions(np.asarray(action)[None], self._env)
         step = self._env.step(batch)
         return (
             self._view.observation(step.final_obs, 0),
@@ -121,7 +123,7 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         self, achieved_goal: ArrayLike, desired_goal: ArrayLike, info: object
     ) -> Any:
         """Return rewards of goals (..., goal_dim) as (...) float64; ``info`` is unused."""
-        return _reward(self.task, achieved_goal, desired_goal)
+        return rewards_of(self.task, achieved_goal, desired_goal)
 
     def render(self) -> NDArray[np.uint8] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Render the world with a green ball at the goal, (height, width, 3); no OpenGL."""
@@ -218,7 +220,7 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
                 f"reset(seed={seed!r}): one int decides all worlds; pass an int or None"
             )
         mask = (options or {}).get("reset_mask")
-        worlds = None if mask is None else _masked(mask, self.num_envs)
+        worlds = None if mask is None else worlds_of(mask, self.num_envs)
         super().reset(seed=None if seed is None else int(seed))
         if seed is not None or not self._seeded:
             self._env.reseed(_draw_seed(self.np_random))
@@ -229,13 +231,13 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         self, actions: Action
     ) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
         """Take one control step in every world, actions (num_envs, action_dim)."""
-        step = self._env.step(_actions(np.asarray(actions), self._env))
+        step = self._env.step(to_actions(np.asarray(actions), self._env))
         done, success = step.done.numpy(), step.success.numpy()
         info: Info = {}
         if not done.all():
             info |= {"is_success": success & ~done, "_is_success": ~done}
         if done.any():
-            info |= _final(self._view, step.final_obs, success, done)
+            info |= final_info(self._view, step.final_obs, success, done)
         return (
             self._view.observation(step.obs, ...),
             step.reward.numpy(),
@@ -248,27 +250,11 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         self, achieved_goal: ArrayLike, desired_goal: ArrayLike, info: object
     ) -> Any:
         """Return rewards of goals (..., goal_dim) as (...) float64; ``info`` is unused."""
-        return _reward(self.task, achieved_goal, desired_goal)
+        return rewards_of(self.task, achieved_goal, desired_goal)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Stop the threads of the cameras; Gymnasium's ``close`` calls it once."""
         self._env.close()
-
-
-def _final(
-    view: View, obs: Obs, success: NDArray[np.bool_], done: NDArray[np.bool_]
-) -> Info:
-    """Return last observations and infos of worlds that are done, in Gymnasium's form."""
-    final_obs = np.full(len(done), None, dtype=object)
-    for world in np.flatnonzero(done):
-        final_obs[world] = view.observation(obs, int(world))
-    inner = {"is_success": success & done, "_is_success": done.copy()}
-    return {
-        "final_obs": final_obs,
-        "_final_obs": done.copy(),
-        "final_info": inner,
-        "_final_info": done.copy(),
-    }
 
 
 def _goal_env(
@@ -286,26 +272,6 @@ def _fps(env: GoalEnv) -> float:
     return 1.0 / env.control_dt_s
 
 
-def _actions(actions: NDArray[Any], env: GoalEnv) -> Tensor:
-    """Convert actions to the environment's (num_worlds, action_dim) float32.
-
-    Raises:
-        UserError: for another shape.
-    """
-    wanted = (env.num_worlds, env.spaces.action_dim)
-    if actions.shape != wanted:
-        raise UserError(f"actions of shape {actions.shape}; wanted {wanted}")
-    return torch.from_numpy(np.ascontiguousarray(actions, dtype=np.float32))
-
-
-def _reward(task: Task, achieved: ArrayLike, desired: ArrayLike) -> Any:
-    """Return rewards of numpy goals; a plain number for a single pair."""
-    pair = (
-        torch.from_numpy(np.asarray(goal, np.float64)) for goal in (achieved, desired)
-    )
-    return task.reward(*pair).numpy()[()]
-
-
 def _horizon(max_episode_steps: int) -> int:
     """Return the steps of an episode; Gymnasium's -1 is no limit.
 
@@ -319,21 +285,6 @@ def _horizon(max_episode_steps: int) -> int:
             f"max_episode_steps={max_episode_steps}: at least 1, or -1 for no limit"
         )
     return max_episode_steps
-
-
-def _masked(mask: ArrayLike, worlds: int) -> Tensor:
-    """Return the indices of the worlds in a mask.
-
-    Raises:
-        UserError: for another shape or type, or an empty mask.
-    """
-    chosen = np.asarray(mask)
-    if chosen.shape != (worlds,) or chosen.dtype != np.bool_ or not chosen.any():
-        raise UserError(
-            f"reset_mask of shape {chosen.shape} and type {chosen.dtype}; wanted "
-            f"({worlds},) bool with at least one world to reset"
-        )
-    return torch.from_numpy(np.flatnonzero(chosen))
 
 
 def _draw_seed(rng: np.random.Generator) -> int:

@@ -31,6 +31,7 @@ from puckrl.core.errors import UserError
 from puckrl.sim.appearance import MODEL_FIELDS, camera_pose, initial_appearance
 from puckrl.sim.backend import Sim
 from puckrl.sim.kernels import Streams, start_warp
+from puckrl.sim.poses import bind_poses
 from puckrl.sim.viewpoints import FREE, FreeViewpoint, Vec3, Viewpoint
 
 _NAME = "puckrl"
@@ -130,7 +131,7 @@ class Camera:
                 f"no geom in groups {', '.join(map(str, cfg.geom_groups))}; the scene's "
                 f"geoms are in {', '.join(map(str, np.unique(model.geom_group)))}"
             )
-        self._geoms, self._carrier = _bound(sim, view.body)
+        self._geoms, self._carrier = bind_poses(sim, view.body)
         threads = cfg.num_threads or torch.get_num_threads()
         count = min(threads, sim.num_worlds) if device.type == "cpu" else 1
         capacity = -(-sim.num_worlds // count)
@@ -337,34 +338,6 @@ def _fixed_poses(
         "light_xdir",
     )
     return {name: getattr(data, name) for name in names}
-
-
-def _bound(sim: Sim, body: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return live poses of all geoms, (W, ngeom, 3 or 9), and of a named body, (W, 3 or 9).
-
-    Only the next physics call fills a field that was bound after the last one: compute it
-    once, and restore everything else.
-    """
-    before = sim.snapshot()
-    geoms = {name: sim.field(name) for name in ("geom_xpos", "geom_xmat")}
-    carrier: dict[str, Tensor] = {}
-    if body:
-        row = _body_id(sim.model, body)
-        carrier = {name: sim.field(name)[:, row] for name in ("xpos", "xmat")}
-    sim.forward()
-    sim.restore(before)
-    return {k: x.reshape(*x.shape[:2], -1) for k, x in geoms.items()}, carrier
-
-
-def _body_id(model: mujoco.MjModel, name: str) -> int:
-    """Return the index of the body that carries the camera."""
-    names = [model.body(i).name for i in range(model.nbody)]
-    if name not in names:
-        raise UserError(
-            f"the viewpoint is on body {name!r}, which this scene does not have; choose "
-            f"a viewpoint in the world, or one on: {', '.join(sorted(filter(None, names)))}"
-        )
-    return names.index(name)
 
 
 def _as_warp(poses: Tensor) -> object:
