@@ -1,4 +1,4 @@
-"""A task of one's own: a fingertip pushes a puck to a goal; docs/tasks.md explains it.
+"""Define a task of your own: a fingertip pushes a puck to a goal; see docs/tasks.md.
 
 puck train examples/planar_pusher.py:PlanarPusher
 """
@@ -38,7 +38,7 @@ SPEED_M_S = 0.4
 
 
 class PlanarPusher(Task):
-    """State: finger (2), puck (2), puck - finger (2) in m, velocities (4) in m/s."""
+    """Push a puck. State: finger (2), puck (2), puck - finger (2), m; velocities (4), m/s."""
 
     spaces = Spaces(
         state_dim=10,
@@ -55,16 +55,16 @@ class PlanarPusher(Task):
     viewpoints = {"above": Viewpoint((0.0, -0.02, 0.6), (0.0, 0.0, 0.0), 42.0)}
 
     def scene(self) -> mujoco.MjSpec:
-        """The scene above."""
+        """Return the scene above."""
         return mujoco.MjSpec.from_string(SCENE)
 
     def bind(self, sim: Sim) -> None:
-        """Columns of qpos and qvel: finger 0:2, puck 2:4."""
+        """Keep views of qpos and qvel, columns: finger 0:2, puck 2:4."""
         self.sim, self.ctrl = sim, sim.field("ctrl")
         self.qpos, self.qvel = sim.field("qpos"), sim.field("qvel")
 
     def reset(self, worlds: Tensor, draws: Draws) -> Tensor:
-        """Puck anywhere, finger beside it, goal anywhere."""
+        """Place the puck anywhere, the finger beside it, the goal anywhere."""
         puck = draws.uniform(-0.1, 0.1, 2)
         angle = draws.uniform(0.0, 2 * torch.pi, 1)
         beside = 0.08 * torch.cat([angle.cos(), angle.sin()], dim=1)
@@ -74,20 +74,20 @@ class PlanarPusher(Task):
         return draws.uniform(-0.13, 0.13, 2)
 
     def apply(self, action: Tensor) -> None:
-        """Two numbers in [-1, 1] are the velocity that the finger should have."""
+        """Set the velocity of the finger from two numbers in [-1, 1]."""
         self.ctrl[:] = SPEED_M_S * action
 
     def state(self) -> Tensor:
-        """See the class."""
+        """Return the state; columns as in the class's docstring."""
         apart = self.qpos[:, 2:] - self.qpos[:, :2]
         return torch.cat([self.qpos, apart, self.qvel], dim=1)
 
     def achieved_goal(self) -> Tensor:
-        """Where the puck is."""
+        """Return the position of the puck."""
         return self.qpos[:, 2:].clone()
 
     def expert(self, obs: Obs) -> Tensor:
-        """Walk round the puck to its far side, then push through it to the goal."""
+        """Move around the puck to its far side, then push through it to the goal."""
         way, rel = obs["desired_goal"] - obs["achieved_goal"], -obs["state"][:, 4:6]
         push = normalize(way)
         along = (rel * push).sum(dim=1, keepdim=True)

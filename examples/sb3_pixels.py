@@ -1,9 +1,9 @@
-"""Stable-Baselines3's SAC learns from a camera, with our replay, encoder and policy.
+"""Train Stable-Baselines3's SAC from cameras, with our replay, encoder and policy.
 
 python examples/sb3_pixels.py            FetchReach
-python examples/sb3_pixels.py Push       much longer: the object must be found, too
+python examples/sb3_pixels.py Push       much longer: it must also find the object
 
-The policy sees the pictures and is told where it is to go; not where its hand is.
+The policy observes the images and the desired goal, but not the position of its hand.
 """
 
 import logging
@@ -19,7 +19,7 @@ gymnasium.register_envs(puckrl.interop.gym)
 
 
 def learner(task: str, seed: int = 0) -> SAC:
-    """SAC with hindsight, from two cameras."""
+    """Make SAC with hindsight, from two cameras."""
     env = gymnasium.make(
         f"puck/Fetch{task}Pixels-v4",
         height=32,

@@ -1,4 +1,4 @@
-"""Cameras in the environment: pictures of the right worlds at the right time."""
+"""Cameras in the environment: images of the right worlds at the right time."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -95,25 +95,40 @@ def test_a_gpu_draws_what_the_cpu_draws_of_the_same_physics(
         make_env("push", SimCfg(num_worlds=3), pixels=TWO, seed=5, device=place)
         for place in (torch.device("cpu"), device)
     ]
-    seen = [env.reset() for env in envs]
+    observed = [env.reset() for env in envs]
     for _ in range(50):  # and into the next episode
         action = torch.tensor([[0.5, -0.3, -0.2, 0.0]]).expand(3, 4)
-        seen = [env.step(action).obs for env in envs]
-    assert seen[1]["pixels"].device.type == seen[1]["frame"].device.type == device.type
-    assert seen[1]["state"].device.type == "cpu"
-    apart = seen[0]["pixels"].int() - seen[1]["pixels"].cpu().int()
+        observed = [env.step(action).obs for env in envs]
+    assert (
+        observed[1]["pixels"].device.type
+        == observed[1]["frame"].device.type
+        == device.type
+    )
+    assert observed[1]["state"].device.type == "cpu"
+    apart = observed[0]["pixels"].int() - observed[1]["pixels"].cpu().int()
     # Edges may fall on the pixel beside: not on more than one in a hundred.
     assert float((apart.abs() > 8).float().mean()) < 0.01
 
 
+def test_close_closes_every_camera() -> None:
+    env = _env()
+    env.reset()
+    env.close()
+    env.close()
+    for camera in env._cameras._cameras:  # pyright: ignore[reportAttributeAccessIssue]
+        with pytest.raises(RuntimeError, match="closed"):
+            camera.render()
+    make_env("push", SimCfg(num_worlds=1)).close()  # without cameras: nothing to do
+
+
 def test_a_task_says_where_its_cameras_may_stand() -> None:
     example = f"{ROOT / 'examples/planar_pusher.py'}:PlanarPusher"
-    seen = PixelsCfg(viewpoints=("above",), height=32, width=32)
-    env = make_env(example, SimCfg(num_worlds=16), pixels=seen)
+    pixels = PixelsCfg(viewpoints=("above",), height=32, width=32)
+    env = make_env(example, SimCfg(num_worlds=16), pixels=pixels)
     frame = env.reset()["frame"].float()
-    puck = env.sim.field("qpos")[:, 2]  # its x, which is the picture's right
+    puck = env.sim.field("qpos")[:, 2]  # its x, which is the image's right
     red = (frame[..., 0] - frame[..., 2]).clamp(min=0).sum(dim=1)  # (worlds, width)
     column = (red * torch.arange(32)).sum(dim=1) / red.sum(dim=1)
     assert torch.corrcoef(torch.stack([column.double(), puck]))[0, 1] > 0.99
-    with pytest.raises(UserError, match="unknown viewpoint 'side'; legal: above"):
+    with pytest.raises(UserError, match="unknown viewpoint 'side'; legal: above, free"):
         make_env(example, SimCfg(), pixels=PixelsCfg(viewpoints=("side",)))

@@ -9,13 +9,13 @@ CPU = torch.device("cpu")
 
 def test_the_drawing_of_the_module() -> None:
     stack = FrameStack(1, (1,), 3, torch.uint8, CPU)
-    seen = []
+    stacks = []
     stack.reset(torch.tensor([0]), torch.tensor([[1]], dtype=torch.uint8))
-    seen.append(stack.stacked[0].tolist())
+    stacks.append(stack.stacked[0].tolist())
     for frame in (2, 3, 4):
         stack.push(torch.tensor([[frame]], dtype=torch.uint8))
-        seen.append(stack.stacked[0].tolist())
-    assert seen == [[1, 1, 1], [1, 1, 2], [1, 2, 3], [2, 3, 4]]
+        stacks.append(stack.stacked[0].tolist())
+    assert stacks == [[1, 1, 1], [1, 1, 2], [1, 2, 3], [2, 3, 4]]
     assert stack.newest.tolist() == [[4]]
 
 

@@ -2,7 +2,7 @@
 
 The counter c rises by one a step and by one more at a reset, world w begins at 1000 w.
 proprio is (c,), where is (w, e): the world and the number of its episode. The goals are
-(c,) and (-1 - e,), the reward minus their distance. A picture shows c, w and e in its
+(c,) and (-1 - e,), the reward minus their distance. An image shows c, w and e in its
 three channels. Episodes have random lengths; some terminate, the others are truncated.
 """
 
@@ -26,11 +26,11 @@ class CountingEnv(gymnasium.Env[Any, Any]):
         def vector(size: int) -> spaces.Box:
             return spaces.Box(-np.inf, np.inf, (size,), np.float64)
 
-        picture = spaces.Box(0, 255, (3 * STACK, SIDE, SIDE), np.uint8)
+        image = spaces.Box(0, 255, (3 * STACK, SIDE, SIDE), np.uint8)
         self.observation_space: spaces.Dict = spaces.Dict(  # pyright: ignore[reportIncompatibleVariableOverride]
             {
                 "where": vector(2),
-                "pixels": picture,
+                "pixels": image,
                 "desired_goal": vector(1),
                 "proprio": vector(1),
                 "achieved_goal": vector(1),

@@ -194,7 +194,7 @@ def test_mistakes_are_told_in_one_line() -> None:
             _vector().reset(options={"reset_mask": mask})
     with pytest.raises(UserError, match="at least 1, or -1"):
         PuckVectorEnv(2, "reach", max_episode_steps=0)
-    with pytest.raises(UserError, match="many worlds draw nothing"):
+    with pytest.raises(UserError, match="a vector environment renders nothing"):
         PuckVectorEnv(2, "reach", render_mode="rgb_array")
     _vector().reset(seed=np.int64(3))  # pyright: ignore[reportArgumentType]
 
@@ -212,8 +212,7 @@ def test_render_gives_an_image_that_is_not_blank() -> None:
 
 
 def test_render_looks_from_where_the_task_is_filmed() -> None:
-    name = f"{ROOT}/examples/planar_pusher.py:PlanarPusher"
-    env = PuckEnv(name, render_mode="rgb_array", width=64, height=48)
+    env = PuckEnv(PLANAR, render_mode="rgb_array", width=64, height=48)
     env.reset(seed=0)
     image, core = env.render(), env._env  # pyright: ignore[reportPrivateUsage]
     task = env.task
@@ -221,6 +220,53 @@ def test_render_looks_from_where_the_task_is_filmed() -> None:
     wanted = film.render(task.marker_pos_m(core.goal))[0].numpy()
     assert image is not None
     assert np.array_equal(image, wanted)
+
+
+PLANAR = f"{ROOT}/examples/planar_pusher.py:PlanarPusher"
+
+
+def test_horizon_and_frame_rate_are_the_task_s() -> None:
+    """Planar Pusher: 30 steps an episode, ten decisions a second; Fetch: 50 and 25."""
+    envs = PuckVectorEnv(2, PLANAR)
+    envs.reset(seed=0)
+    ends = [envs.step(np.zeros((2, 2), np.float32))[3].all() for _ in range(30)]
+    assert ends == [False] * 29 + [True]
+    assert envs.metadata["render_fps"] == PuckEnv(PLANAR).metadata["render_fps"] == 10
+    assert PuckVectorEnv(1).metadata["render_fps"] == 25
+    for id_ in ALL_IDS:
+        spec = gymnasium.spec(id_)
+        assert spec.max_episode_steps == make_task(spec.kwargs["task"]).spaces.horizon
+
+
+def test_failed_physics_truncates_the_episode_and_does_not_terminate_it() -> None:
+    env = PuckEnv("reach")
+    env.reset(seed=0)
+    action = np.zeros(4, np.float32)
+    assert env.step(action)[2:4] == (False, False)
+    env._env.sim.field("qvel")[0] = torch.nan  # pyright: ignore[reportPrivateUsage]
+    assert env.step(action)[2:4] == (False, True)
+
+
+def test_failed_physics_truncates_only_its_own_world() -> None:
+    envs = PuckVectorEnv(3, "reach")
+    envs.reset(seed=0)
+    actions = np.zeros((3, 4), np.float32)
+    envs.step(actions)
+    envs._env.sim.field("qvel")[1] = torch.nan  # pyright: ignore[reportPrivateUsage]
+    _, _, terminated, truncated, info = envs.step(actions)
+    assert terminated.tolist() == [False, False, False]
+    assert truncated.tolist() == [False, True, False]
+    assert info["_final_obs"].tolist() == [False, True, False]
+
+
+def test_close_ends_the_threads_of_the_film_and_may_be_called_twice() -> None:
+    env = PuckEnv("reach", render_mode="rgb_array", width=16, height=16)
+    env.reset(seed=0)
+    env.render()
+    env.close()
+    env.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        env.render()
 
 
 def test_no_limit_of_steps_is_minus_one() -> None:

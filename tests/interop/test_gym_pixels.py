@@ -1,4 +1,4 @@
-"""The ids with cameras: Gymnasium's and SB3's checkers, and what the pictures show."""
+"""The ids with cameras: Gymnasium's and SB3's checkers, and what the images show."""
 
 import warnings
 from itertools import pairwise
@@ -75,11 +75,11 @@ def test_shapes_follow_the_options() -> None:
 
 def test_pictures_move_through_the_stack_from_newest_to_oldest() -> None:
     env = PixelEnv("push", **SMALL)
-    seen = [env.reset(seed=0)[0]["pixels"]]
+    frames = [env.reset(seed=0)[0]["pixels"]]
     for _ in range(3):
-        seen.append(env.step(np.array([0, 0, 1, 0], np.float32))[0]["pixels"])
-    np.testing.assert_array_equal(seen[0], np.tile(seen[0][-3:], (3, 1, 1)))
-    for before, after in pairwise(seen):
+        frames.append(env.step(np.array([0, 0, 1, 0], np.float32))[0]["pixels"])
+    np.testing.assert_array_equal(frames[0], np.tile(frames[0][-3:], (3, 1, 1)))
+    for before, after in pairwise(frames):
         np.testing.assert_array_equal(after[:-3], before[3:])
         assert (after[-3:] != before[-3:]).any()
 
@@ -116,14 +116,33 @@ def test_many_worlds_are_the_batched_environment_and_end_truly() -> None:
     action = np.full((2, 4), 0.5, np.float32)
     for _ in range(3):
         obs, _, _, truncated, info = envs.step(action)
-        seen = obs["pixels"]
+        frames = obs["pixels"]
         if truncated.any():
-            seen = np.stack([final["pixels"] for final in info["final_obs"]])
+            frames = np.stack([final["pixels"] for final in info["final_obs"]])
         wanted = ours.step(torch.from_numpy(action)).final_obs["pixels"]
-        np.testing.assert_array_equal(seen, wanted.numpy())
+        np.testing.assert_array_equal(frames, wanted.numpy())
     assert truncated.all()  # pyright: ignore[reportPossiblyUnboundVariable]
     assert info["final_obs"][0] in envs.single_observation_space  # pyright: ignore[reportPossiblyUnboundVariable]
     assert obs in envs.observation_space  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def test_close_closes_the_cameras() -> None:
+    """A closed camera renders nothing: the next observation fails."""
+    env, envs = PixelEnv("reach", **SMALL), PixelVectorEnv(2, task="reach", **SMALL)
+    for made in (env, envs):
+        made.reset(seed=0)
+        made.close()
+        made.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            made.reset(seed=0)
+
+
+def test_cameras_stand_where_the_task_says_first() -> None:
+    def first(**options: Any) -> np.ndarray:
+        return PixelEnv("push", **SMALL, **options).reset(seed=0)[0]["pixels"]
+
+    np.testing.assert_array_equal(first(), first(viewpoints="side"))
+    assert (first() != first(viewpoints="free")).any()
 
 
 def test_mistakes_are_told_in_one_line() -> None:

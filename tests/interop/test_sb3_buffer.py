@@ -277,21 +277,21 @@ class Changed(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [
         ("reward", "wrappers must not change the reward"),
         ("goal", "desired_goal changed"),
         ("zeros", "do not pad with zeros"),
     ],
 )
-def test_what_would_not_be_found_again_is_refused(what: str, said: str) -> None:
+def test_what_would_not_be_found_again_is_refused(what: str, message: str) -> None:
     learner = model(FrameReplayBuffer, DummyVecEnv([lambda: Changed(what)]))
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         learner.learn(20)
 
 
 def test_wrong_sizes_are_told_in_one_line() -> None:
-    with pytest.raises(UserError, match="does not tell its horizon"):
+    with pytest.raises(UserError, match="has no horizon; set it"):
         model(FrameReplayBuffer, horizon=None)
     with pytest.raises(UserError, match="9 channels are no stack of 2"):
         model(FrameReplayBuffer, stack=2)
@@ -314,13 +314,13 @@ def test_observations_of_another_form_are_refused() -> None:
     box = spaces.Box(-1, 1, (2, 2))
     wrongs = [
         ({"extra": box}, "'extra' is Box"),
-        ({"more": parts["pixels"]}, "are pictures"),
+        ({"more": parts["pixels"]}, "are images"),
         ({"achieved_goal": None}, "without achieved_goal"),
     ]
-    for change, said in wrongs:
+    for change, message in wrongs:
         merged = {n: p for n, p in {**parts, **change}.items() if p is not None}
         space = spaces.Dict(merged)
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             FrameReplayBuffer(60, space, env.action_space, env, horizon=6)
 
 

@@ -62,10 +62,10 @@ def batch(learner: SAC, count: int = 16) -> Any:
 @pytest.mark.parametrize("kind", ["nature", "drqv2", "manipulation", "impala"])
 @pytest.mark.parametrize("head", ["flatten", "flatten-norm", "spatial-softmax"])
 def test_features_are_the_encoder_s_and_the_vectors(kind: Any, head: Any) -> None:
-    picture = spaces.Box(0, 255, (9, 40, 44), np.uint8)
+    image = spaces.Box(0, 255, (9, 40, 44), np.uint8)
     parts = {
         "b": spaces.Box(-1, 1, (2,)),
-        "pixels": picture,
+        "pixels": image,
         "a": spaces.Box(-1, 1, (3,)),
     }
     space = spaces.Dict(parts)
@@ -100,7 +100,7 @@ def test_mistakes_are_told_in_one_line() -> None:
     with pytest.raises(UserError, match="too small for the nature encoder"):
         PixelExtractor(SPACE, kind="nature")
     blind = spaces.Dict({n: s for n, s in SPACE.items() if n != "pixels"})
-    with pytest.raises(UserError, match="no picture among"):
+    with pytest.raises(UserError, match="no image among"):
         PixelExtractor(blind)
     with pytest.raises(UserError, match="wanted a Dict"):
         PixelExtractor(SPACE["pixels"])  # pyright: ignore[reportArgumentType]

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 from io import StringIO
+from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -22,6 +24,7 @@ from puckrl.sim.randomize import RandomizeCfg
 
 SMALL = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=2)
 CPU = torch.device("cpu")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def _small_pixels(capacity: int = 500) -> RunCfg:
@@ -98,7 +101,21 @@ def test_a_gpus_preset_is_planned_without_one() -> None:
     assert "not probed" in told
 
 
-def test_looks_out_of_range_are_refused_before_the_run() -> None:
+@pytest.mark.parametrize("backend", ["cpu", "warp"])
+def test_a_contact_set_of_another_task_is_refused_before_the_run(
+    backend: Literal["cpu", "warp"],
+) -> None:
+    push, planar = preset("push"), f"{EXAMPLES / 'planar_pusher.py'}:PlanarPusher"
+    cfg = replace(push, sim=SimCfg(backend=backend, contacts="hand", num_worlds=2))
+    admit(cfg)
+    for refuse in (admit, plan):
+        with pytest.raises(
+            UserError, match=r"'hand'; legal: all, touching; .*contacts"
+        ):
+            refuse(replace(cfg, task=planar))
+
+
+def test_an_appearance_out_of_range_is_refused_before_the_run() -> None:
     cfg = _small_pixels()
     pixels = replace(SMALL, randomize=RandomizeCfg(brightness=2.0))
     with pytest.raises(UserError, match=r"randomize\.brightness 2 .* 0 to 1"):

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from puckrl.core.rng import Draws
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
-from puckrl.sim.viewpoints import VIEWPOINTS, viewpoint
 from puckrl.tasks.fetch.push import FetchPush
+from puckrl.tasks.fetch.viewpoints import VIEWPOINTS
 
 PATH = Path(__file__).parent.parent / "golden" / "viewpoints.npz"
 _SIZE = 32
@@ -27,7 +27,7 @@ def image(name: str) -> NDArray[np.uint8]:
     sim = CpuSim(task.scene().compile(), 1, num_threads=1)
     task.bind(sim)
     task.reset(world, Draws(0, world, torch.zeros_like(world)))
-    cfg = CameraCfg(width=_SIZE, height=_SIZE, viewpoint=viewpoint(name))
+    cfg = CameraCfg(width=_SIZE, height=_SIZE, viewpoint=VIEWPOINTS[name])
     return Camera(sim, task.scene(), cfg).render()[0].numpy()
 
 

@@ -1,4 +1,5 @@
 import copy
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,13 +15,15 @@ from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.backend import Sim
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
-from puckrl.sim.viewpoints import VIEWPOINTS, Viewpoint, viewpoint
+from puckrl.sim.viewpoints import FREE, Viewpoint, default_name, viewpoint
 from puckrl.sim.warp import WarpSim
 from puckrl.tasks.fetch.push import FetchPush
+from puckrl.tasks.fetch.viewpoints import VIEWPOINTS
 from tests.sim import golden
 
 WORLDS, SIZE = 3, 64
-CFG = CameraCfg(width=SIZE, height=SIZE, depth=True, num_threads=2)
+SIDE = VIEWPOINTS["side"]
+CFG = CameraCfg(width=SIZE, height=SIZE, viewpoint=SIDE, depth=True, num_threads=2)
 
 
 class Stage:
@@ -64,7 +67,7 @@ def test_the_object_is_dark_where_it_is_and_the_table_light_where_it_was(
     stage.put_objects(here, here, there)
     first, _, last = stage.camera.render().clone().float().mean(dim=-1)
     pixels = [
-        pixel_of(torch.tensor([*xy, 0.425], dtype=torch.float64), CFG.viewpoint)
+        pixel_of(torch.tensor([*xy, 0.425], dtype=torch.float64), SIDE)
         for xy in (here, there)
     ]
     assert first[pixels[0]] < 100 < 180 < last[pixels[0]]
@@ -81,13 +84,13 @@ def test_channels_are_red_green_blue(stage: Stage) -> None:
 def test_depth_along_the_rays_finds_the_table_top(stage: Stage) -> None:
     stage.put_objects(*[(1.25, 0.60)] * WORLDS)
     stage.camera.render()
-    view = CFG.viewpoint
+    view = SIDE
     spot = torch.tensor([1.45, 0.95, 0.4], dtype=torch.float64)
     row, column = pixel_of(spot, view)
     ray = torch.from_numpy(view.rays(SIZE, SIZE))[row, column]
-    seen = torch.tensor(view.pos_m) + stage.camera.depth_m[0, row, column] * ray
-    assert seen[2] == pytest.approx(0.4, abs=1e-4)  # float32 over 1.3 m
-    torch.testing.assert_close(seen, spot, atol=0.02, rtol=0.0)  # one pixel: 14 mm
+    point = torch.tensor(view.pos_m) + stage.camera.depth_m[0, row, column] * ray
+    assert point[2] == pytest.approx(0.4, abs=1e-4)  # float32 over 1.3 m
+    torch.testing.assert_close(point, spot, atol=0.02, rtol=0.0)  # one pixel: 14 mm
 
 
 def test_subsets_and_threads_draw_the_same_images(stage: Stage) -> None:
@@ -149,29 +152,88 @@ def test_nothing_visible_is_refused(stage: Stage) -> None:
 
 
 def test_viewpoints_by_name() -> None:
-    assert viewpoint("front") is VIEWPOINTS["front"]
+    assert viewpoint("front", VIEWPOINTS) is VIEWPOINTS["front"]
     with pytest.raises(
-        UserError, match="legal: corner, film, front, reference, side, wrist"
+        UserError, match="legal: corner, film, free, front, reference, side, wrist"
     ):
-        viewpoint("below")
+        viewpoint("below", VIEWPOINTS)
 
 
-def test_the_reference_view_is_mujocos_free_camera() -> None:
-    model = FetchPush().scene().compile()
-    scene, camera = mujoco.MjvScene(model, 100), mujoco.MjvCamera()
-    camera.distance, camera.azimuth, camera.elevation = 2.5, 132.0, -14.0
-    camera.lookat[:] = [1.3, 0.75, 0.55]
+def test_the_free_viewpoint_is_always_legal_and_a_task_may_have_its_own() -> None:
+    assert viewpoint("free", {}) is viewpoint("free", VIEWPOINTS) is FREE
+    assert viewpoint("free", {"free": SIDE}) is SIDE
+    assert (default_name(VIEWPOINTS), default_name({})) == ("side", "free")
+
+
+def assert_shows_what_mujoco_shows(
+    view: Viewpoint, model: mujoco.MjModel, camera: mujoco.MjvCamera
+) -> None:
+    """Compare a viewpoint with a camera of MuJoCo's visualizer."""
+    scene = mujoco.MjvScene(model, 100)
     option, data = mujoco.MjvOption(), mujoco.MjData(model)
     mujoco.mjv_updateScene(
         model, data, option, None, camera, mujoco.mjtCatBit.mjCAT_ALL, scene
     )
     eyes = scene.camera  # two, for stereo; their mean is the camera
     position = (eyes[0].pos + eyes[1].pos) / 2
-    view = VIEWPOINTS["reference"]
     np.testing.assert_allclose(view.pos_m, position, atol=1e-6)  # MuJoCo: float32
     np.testing.assert_allclose(-view.rotation()[:, 2], eyes[0].forward, atol=1e-6)
     np.testing.assert_allclose(view.rotation()[:, 1], eyes[0].up, atol=1e-6)
     assert view.fovy_deg == model.vis.global_.fovy
+
+
+def test_the_reference_view_is_gymnasium_roboticss_camera() -> None:
+    camera = mujoco.MjvCamera()
+    camera.distance, camera.azimuth, camera.elevation = 2.5, 132.0, -14.0
+    camera.lookat[:] = [1.3, 0.75, 0.55]
+    model = FetchPush().scene().compile()
+    assert_shows_what_mujoco_shows(VIEWPOINTS["reference"], model, camera)
+
+
+@pytest.mark.parametrize(
+    "visual", ["", '<visual><global azimuth="30" elevation="-20" fovy="60"/></visual>']
+)
+def test_the_free_viewpoint_is_where_mujocos_viewer_starts(visual: str) -> None:
+    model = mujoco.MjModel.from_xml_string(
+        f"<mujoco>{visual}<worldbody>"
+        '<geom size="0.1" pos="1 2 3"/><geom size="0.2" pos="-1 0 1"/>'
+        "</worldbody></mujoco>"
+    )
+    camera = mujoco.MjvCamera()
+    mujoco.mjv_defaultFreeCamera(model, camera)
+    assert_shows_what_mujoco_shows(FREE.resolve(model), model, camera)
+
+
+def test_the_free_viewpoint_is_upright_even_straight_above_the_scene() -> None:
+    model = mujoco.MjModel.from_xml_string(
+        '<mujoco><visual><global orthographic="true" elevation="-90" fovy="2"/></visual>'
+        '<worldbody><geom size="0.1" pos="1 2 3"/></worldbody></mujoco>'
+    )
+    view = FREE.resolve(model)
+    np.testing.assert_allclose(view.rotation()[:, 2], [0, 0, 1], atol=0.01)
+    np.testing.assert_allclose(
+        view.rotation().T @ view.rotation(), np.eye(3), atol=1e-9
+    )
+    assert view.fovy_deg == 45.0  # an orthographic fovy is a length
+
+
+def test_a_closed_camera_has_no_threads_and_renders_nothing(stage: Stage) -> None:
+    def threads() -> int:
+        return sum(t.name.startswith("ThreadPool") for t in threading.enumerate())
+
+    before = threads()
+    camera = Camera(stage.sim, stage.task.scene(), CFG)
+    camera.render()
+    assert threads() > before
+    camera.close()
+    camera.close()
+    assert threads() == before
+    single = replace(CFG, num_threads=1)
+    with Camera(stage.sim, stage.task.scene(), single) as alone:
+        alone.render()
+    for closed in (camera, alone):
+        with pytest.raises(RuntimeError, match="closed"):
+            closed.render()
 
 
 def in_mujoco(view: Viewpoint) -> mujoco.MjModel:
@@ -195,7 +257,7 @@ def opengl() -> None:
 @pytest.mark.usefixtures("opengl")
 @pytest.mark.parametrize("name", VIEWPOINTS)
 def test_structure_is_that_of_mujocos_own_renderer(stage: Stage, name: str) -> None:
-    model = in_mujoco(viewpoint(name))
+    model = in_mujoco(VIEWPOINTS[name])
     renderer = mujoco.Renderer(model, SIZE, SIZE)
     stage.put_objects(*[(1.25, 0.60)] * WORLDS)
     data = mujoco.MjData(model)
@@ -204,7 +266,7 @@ def test_structure_is_that_of_mujocos_own_renderer(stage: Stage, name: str) -> N
     renderer.update_scene(data, "check")
     theirs = renderer.render().astype(float).mean(axis=-1)
     renderer.close()
-    cfg = replace(CFG, viewpoint=viewpoint(name))
+    cfg = replace(CFG, viewpoint=VIEWPOINTS[name])
     camera = Camera(stage.sim, stage.task.scene(), cfg)
     ours = camera.render()[0].float().mean(dim=-1).numpy()
     solid = camera.depth_m[0].numpy() > 0  # only theirs has a sky
@@ -237,7 +299,7 @@ def _warp(model: mujoco.MjModel) -> Sim:
 def test_the_wrist_camera_is_where_mujoco_puts_it_and_moves_with_the_gripper(
     make_sim: Callable[[mujoco.MjModel], Sim],
 ) -> None:
-    view = viewpoint("wrist")
+    view = VIEWPOINTS["wrist"]
     task = FetchPush()
     env = GoalEnv(task, make_sim(task.scene().compile()), auto_reset=False)
     camera = Camera(env.sim, task.scene(), replace(CFG, viewpoint=view))
@@ -246,7 +308,7 @@ def test_the_wrist_camera_is_where_mujoco_puts_it_and_moves_with_the_gripper(
     for _ in range(4):  # world 1 rises
         env.step(torch.tensor([[0.0] * 4, [0.0, 0.0, 1.0, 0.0]]))
     after = camera.render().clone()
-    poses = camera._shown(slice(None))
+    poses = camera._inputs(slice(None))
     model = in_mujoco(view)
     for world, qpos in enumerate(env.sim.field("qpos").numpy()):
         data = mujoco.MjData(model)
@@ -264,7 +326,7 @@ def test_the_wrist_camera_is_where_mujoco_puts_it_and_moves_with_the_gripper(
 
 
 def test_a_camera_on_a_body_that_is_not_there_is_refused(stage: Stage) -> None:
-    view = replace(viewpoint("wrist"), body="hand")
+    view = replace(VIEWPOINTS["wrist"], body="hand")
     with pytest.raises(UserError, match=r"body 'hand', .* robot0:gripper_link"):
         Camera(stage.sim, stage.task.scene(), replace(CFG, viewpoint=view))
 

@@ -1,4 +1,4 @@
-"""What is kept of worlds whose physics failed."""
+"""What StateDump writes of worlds whose physics failed."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def test_the_state_of_failed_worlds_is_written_up_to_a_number(tmp_path: Path) ->
     sim = CpuSim(make_task("reach").scene().compile(), 3, 1)
     sim.field("qpos")[2, 0] = 7.0
     folder = tmp_path / "diverged" / "process-1"
-    dump = StateDump(folder, most=2)
+    dump = StateDump(folder, max_files=2)
     for _ in range(3):
         dump(sim, torch.tensor([2]))
     assert sorted(p.name for p in folder.iterdir()) == [

@@ -10,9 +10,10 @@ from puckrl.core.rng import Draws
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.film import Film, _sphere, film_scene
-from puckrl.sim.viewpoints import VIEWPOINTS
+from puckrl.sim.viewpoints import Viewpoint
 from puckrl.tasks.fetch.pick_place import FetchPickAndPlace
 from puckrl.tasks.fetch.push import FetchPush
+from puckrl.tasks.fetch.viewpoints import VIEWPOINTS
 from puckrl.tasks.task import Task
 
 SIZE = (96, 72)
@@ -74,7 +75,7 @@ def test_sensors_never_see_the_marker(sim: CpuSim, film: Film) -> None:
     assert greenness(before).max() < 15
 
 
-def test_the_studio_changes_looks_and_nothing_else() -> None:
+def test_the_studio_changes_the_appearance_and_nothing_else() -> None:
     plain = FetchPush().scene().compile()
     studio = film_scene(FetchPush().scene()).compile()
     for name in ("geom_bodyid", "geom_type", "body_mass", "jnt_qposadr", "mesh_pos"):
@@ -83,20 +84,21 @@ def test_the_studio_changes_looks_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("task", "least", "most"),
+    ("task", "low", "high"),
     [
         (FetchPush, (1.21, 0.60, 0.42), (1.51, 0.90, 0.42)),
         (FetchPickAndPlace, (1.19, 0.60, 0.42), (1.49, 0.90, 0.42 + 0.45)),
     ],
 )
 def test_films_show_every_goal(
-    task: type[Task], least: tuple[float, ...], most: tuple[float, ...]
+    task: type[Task], low: tuple[float, ...], high: tuple[float, ...]
 ) -> None:
     view = task.film_view
-    corners = np.array(list(itertools.product(*zip(least, most, strict=True))))
+    assert isinstance(view, Viewpoint)
+    corners = np.array(list(itertools.product(*zip(low, high, strict=True))))
     right, up, back = ((corners - view.pos_m) @ view.rotation()).T
     half = np.tan(np.radians(view.fovy_deg) / 2)
-    # with the width of a gripper to spare; pictures are 4 : 3
+    # with the width of a gripper to spare; images are 4 : 3
     assert (np.abs(up) + 0.08 < -back * half).all()
     assert (np.abs(right) + 0.08 < -back * half * 4 / 3).all()
 

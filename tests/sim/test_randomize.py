@@ -26,23 +26,23 @@ def stage(randomize: RandomizeCfg, seed: int = 0, worlds: int = WORLDS) -> GoalE
     return make_env("push", SimCfg(num_worlds=worlds), pixels=pixels, seed=seed)
 
 
-def looks(env: GoalEnv) -> dict[str, Tensor]:
-    found = env.snapshot()
+def appearance(env: GoalEnv) -> dict[str, Tensor]:
+    found, prefix = env.snapshot(), "appearance.0."
     return {
-        name.removeprefix("looks.0."): rows
+        name.removeprefix(prefix): rows
         for name, rows in found.items()
-        if name.startswith("looks.0.")
+        if name.startswith(prefix)
     }
 
 
-def test_off_there_are_no_looks_and_pictures_are_what_they_were() -> None:
+def test_off_nothing_varies_and_images_are_what_they_were() -> None:
     env = stage(RandomizeCfg())
-    assert not looks(env)
+    assert not appearance(env)
     first = env.reset()["frame"][0].numpy().astype(int)
     assert abs(first - golden.image("side")).max() == 0
 
 
-def test_varied_looks_that_nobody_changes_are_the_plain_ones() -> None:
+def test_a_varied_appearance_that_nobody_changes_is_the_plain_one() -> None:
     # brightness alone, by nothing that a number of 8 bits could show
     env = stage(RandomizeCfg(brightness=1e-9))
     assert torch.equal(env.reset()["frame"], stage(RandomizeCfg()).reset()["frame"])
@@ -61,15 +61,15 @@ def test_varied_looks_that_nobody_changes_are_the_plain_ones() -> None:
         (RandomizeCfg(camera_deg=5.0), {"cam_mat"}),
     ],
 )
-def test_each_setting_changes_its_looks_and_the_pictures(
+def test_each_setting_changes_its_fields_and_the_images(
     cfg: RandomizeCfg, changed: set[str]
 ) -> None:
     plain, env = stage(RandomizeCfg()), stage(cfg)
-    before = looks(env)
+    before = appearance(env)
     apart = plain.reset()["frame"].int() - env.reset()["frame"].int()
     # the table is white whatever the light; the arm is not
     assert (apart.abs().flatten(1).amax(dim=1) > 8).all()
-    after = looks(env)
+    after = appearance(env)
     moved = {
         name
         for name, rows in after.items()
@@ -78,13 +78,13 @@ def test_each_setting_changes_its_looks_and_the_pictures(
     assert moved == changed
 
 
-def test_looks_stay_in_their_bounds_and_differ_between_worlds_and_episodes() -> None:
+def test_the_appearance_stays_in_bounds_and_differs_by_world_and_episode() -> None:
     env = stage(ALL, worlds=16)
-    plain = looks(env)
+    plain = appearance(env)
     env.reset()
-    first = looks(env)
+    first = appearance(env)
     env.reset()
-    for now in (first, looks(env)):
+    for now in (first, appearance(env)):
         rgb, base = now["geom_rgba"][..., :3], plain["geom_rgba"][..., :3]
         # towards a color in [0, 1], by a share of 0.4 at most
         assert (rgb >= 0.6 * base - 1e-6).all()
@@ -97,20 +97,20 @@ def test_looks_stay_in_their_bounds_and_differ_between_worlds_and_episodes() -> 
         assert 0.02 < apart.max() <= 0.03 + 1e-6
         for name, rows in now.items():
             assert len(rows.flatten(1).unique(dim=0)) == 16, name
-    assert not any(torch.equal(first[name], looks(env)[name]) for name in first)
+    assert not any(torch.equal(first[name], appearance(env)[name]) for name in first)
 
 
 def test_only_the_worlds_that_begin_an_episode_change() -> None:
     env = stage(ALL)
     env.reset()
-    before = looks(env)
+    before = appearance(env)
     env.reset(torch.tensor([1]))
-    for name, rows in looks(env).items():
+    for name, rows in appearance(env).items():
         same = (rows == before[name]).flatten(1).all(dim=1)
         assert same.tolist() == [True, False, True], name
 
 
-def test_looks_follow_from_seed_world_and_episode_alone() -> None:
+def test_the_appearance_follows_from_seed_world_and_episode_alone() -> None:
     few, many, other = stage(ALL), stage(ALL, worlds=5), stage(ALL, seed=1)
     frames = [env.reset()["frame"][:WORLDS] for env in (few, many, other)]
     assert torch.equal(frames[0], frames[1])

@@ -47,7 +47,7 @@ def _equal(a: Obs, b: Obs, worlds: list[int]) -> bool:
 
 
 def _small(num_worlds: int, varied: tuple[str, ...] = ()) -> WarpSim:
-    """The scene of Reach: the least there is to compile."""
+    """Compile the scene of Reach, the smallest one."""
     model = make_task("reach").limited_scene("hand").compile()
     return WarpSim(model, num_worlds, CPU, varied=varied)
 
@@ -95,7 +95,7 @@ def test_a_touched_cube_goes_where_the_c_engine_pushes_it() -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", TASKS)
 def test_ten_control_steps_agree_on_a_gpu(name: str, device: torch.device) -> None:
-    # Of so many worlds some touch something, and contact is chaotic.
+    # Some of the worlds touch something, and contact is chaotic.
     _compare(name, 64, device, rising=True)
 
 

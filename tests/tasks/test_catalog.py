@@ -70,7 +70,7 @@ def test_a_file_without_tasks_says_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("x = 1\nimport nowhere\n", "mine.py, line 2: ModuleNotFoundError: No module"),
         ("def f():\n    return 1 / 0\n\nf()\n", "mine.py, line 2: ZeroDivisionError"),
@@ -78,8 +78,8 @@ def test_a_file_without_tasks_says_none(tmp_path: Path) -> None:
         ("import json\njson.loads('no')\n", "mine.py, line 2: JSONDecodeError"),
     ],
 )
-def test_a_file_that_fails_says_where(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_a_file_that_fails_says_where(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         make_task(f"{_write(tmp_path, text)}:Mine")
     assert "puckrl_task_mine" not in sys.modules
 

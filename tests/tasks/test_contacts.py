@@ -8,18 +8,19 @@ from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import TASKS, make_task
-from puckrl.tasks.task import Contacts, Task
+from puckrl.tasks.fetch.contacts import FETCH_CONTACT_SETS
+from puckrl.tasks.task import Task
 
 WORLDS = 8
 
 
-def _env(name: str, contacts: Contacts) -> GoalEnv:
+def _env(name: str, contacts: str) -> GoalEnv:
     task = make_task(name)
     return GoalEnv(task, CpuSim(task.limited_scene(contacts).compile(), WORLDS), 3)
 
 
 def _action(kind: str, task: Task, obs: Obs, rng: torch.Generator) -> Tensor:
-    """Actions that look for contact in different places."""
+    """Draw actions that cause contact in different places."""
     chance = torch.rand(WORLDS, 4, generator=rng) * 2 - 1
     if kind == "expert":
         action = task.expert({key: value.float() for key, value in obs.items()})
@@ -30,7 +31,7 @@ def _action(kind: str, task: Task, obs: Obs, rng: torch.Generator) -> Tensor:
     return chance if kind == "random" else (bias + 0.5 * chance).clamp(-1, 1)
 
 
-def _differing_worlds(name: str, contacts: Contacts, kind: str, steps: int) -> int:
+def _differing_worlds(name: str, contacts: str, kind: str, steps: int) -> int:
     """Worlds whose trajectory is another one than in the whole scene."""
     whole, limited = _env(name, "all"), _env(name, contacts)
     rng = torch.Generator().manual_seed(0)
@@ -59,11 +60,11 @@ def test_the_robot_touches_itself_where_the_arm_is_drawn_in() -> None:
 
 
 def test_fewer_pairs_may_collide() -> None:
-    """Pairs of geoms that MuJoCo would look at."""
+    """Count the pairs of geoms that MuJoCo tests for contact."""
     spec = make_task("push").limited_scene
     counts = []
-    kinds: tuple[Contacts, ...] = ("all", "touching", "hand")
-    for kind in kinds:
+    assert FETCH_CONTACT_SETS == ("all", "touching", "hand")
+    for kind in FETCH_CONTACT_SETS:
         model = spec(kind).compile()
         types = torch.from_numpy(model.geom_contype)
         affinities = torch.from_numpy(model.geom_conaffinity)

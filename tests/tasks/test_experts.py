@@ -1,4 +1,4 @@
-"""The scripted experts solve their tasks, and only look at observations."""
+"""The scripted experts solve their tasks from observations alone."""
 
 import pytest
 import torch
@@ -60,12 +60,12 @@ def test_read_takes_the_columns_of_the_state() -> None:
         "state": torch.arange(25.0)[None],
         "desired_goal": torch.tensor([[7.0, 8.0, 9.0]]),
     }
-    seen = read(obs)
-    assert seen.hand.tolist() == [[0, 1, 2]]
-    assert seen.object.tolist() == [[3, 4, 5]]
-    assert seen.fingers.tolist() == [9.5]
-    assert seen.object_step.tolist() == [[14 + 20, 15 + 21, 16 + 22]]
-    assert seen.goal.tolist() == [[7, 8, 9]]
+    layout = read(obs)
+    assert layout.hand.tolist() == [[0, 1, 2]]
+    assert layout.object.tolist() == [[3, 4, 5]]
+    assert layout.fingers.tolist() == [9.5]
+    assert layout.object_step.tolist() == [[14 + 20, 15 + 21, 16 + 22]]
+    assert layout.goal.tolist() == [[7, 8, 9]]
 
 
 def test_read_gives_the_velocity_of_the_object() -> None:
@@ -75,11 +75,11 @@ def test_read_gives_the_velocity_of_the_object() -> None:
     at = int(env.sim.model.joint("object0:joint").dofadr[0])
     velocity[:, at : at + 2] = torch.tensor([0.3, -0.2], dtype=torch.float64)
     env.sim.forward()
-    seen = read(env.observe())
+    layout = read(env.observe())
     per_step = torch.tensor([0.3, -0.2], dtype=torch.float64) * env.control_dt_s
     # The site sits in the middle of a puck that does not spin.
     torch.testing.assert_close(
-        seen.object_step[:, :2], per_step.expand(WORLDS, 2), rtol=0, atol=1e-6
+        layout.object_step[:, :2], per_step.expand(WORLDS, 2), rtol=0, atol=1e-6
     )
 
 

@@ -26,7 +26,7 @@ def test_the_programs_in_the_text_run(
     names: dict[str, Any] = {}
     for block in BLOCKS[1:]:
         exec(block, names)  # one after the other, as a reader would
-    picture = iio.imread(tmp_path / "scene.png")
-    assert picture.shape == (320, 320, 3)
-    assert picture.std() > 10, "a blank picture"
+    image = iio.imread(tmp_path / "scene.png")
+    assert image.shape == (320, 320, 3)
+    assert image.std() > 10, "a blank image"
     assert "tensor(" in capsys.readouterr().out

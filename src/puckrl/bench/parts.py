@@ -10,7 +10,7 @@ from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.report.tables import Row
 from puckrl.runner.build import Parts, build, make_sim
 from puckrl.sim.camera import Camera, CameraCfg
-from puckrl.sim.viewpoints import viewpoint
+from puckrl.sim.viewpoints import default_name, viewpoint
 from puckrl.tasks.catalog import make_task
 
 _FRAMES = 2_000  # of each size and repeat
@@ -37,8 +37,9 @@ def bench_render(cfg: RenderBenchCfg) -> list[Row]:
     task = make_task(cfg.task)
     sim = make_sim(task, cfg.sim, pick_device(cfg.device))
     contenders: list[Contender] = []
+    viewpoint_name = default_name(task.viewpoints)
     for size in cfg.sizes:
-        view = CameraCfg(size, size, viewpoint("side"))
+        view = CameraCfg(size, size, viewpoint(viewpoint_name, task.viewpoints))
         camera = Camera(sim, task.scene(), view)
         name = f"{size} x {size}, {sim.num_worlds} worlds"
         contenders.append(Contender(name, lambda: None, partial(_shoot, camera)))

@@ -18,7 +18,6 @@ from puckrl.core.runtime import pick_device
 from puckrl.report.tables import Row
 from puckrl.runner.build import make_env
 from puckrl.sim.backend import Sim
-from puckrl.tasks.task import Contacts
 
 _CAPTURE_CALLS = 4  # after this number of calls the graph is captured
 _PAYS = 0.5  # growth with a smaller power of the worlds does not pay
@@ -39,7 +38,7 @@ class SweepCfg:
     """How often the race is repeated."""
     device: str = "auto"
     """Device of the warp backend."""
-    contacts: tuple[Contacts, ...] = ("hand", "all")
+    contacts: tuple[str, ...] = ("hand", "all")
     """Contact sets to measure; ``GoalEnv`` has the first, which is the presets'."""
 
 

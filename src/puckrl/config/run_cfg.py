@@ -19,7 +19,7 @@ from puckrl.core.errors import UserError
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.episodes import ReplayCfg
 from puckrl.sim.randomize import RandomizeCfg
-from puckrl.tasks.task import Contacts, RewardKind
+from puckrl.tasks.task import RewardKind
 
 AGENTS: dict[str, type[Td3Cfg] | type[SacCfg] | type[DistillCfg]] = {
     "td3": Td3Cfg,
@@ -34,9 +34,10 @@ class SimCfg:
 
     backend: Literal["cpu", "warp"] = "cpu"
     """MuJoCo's C threads, or mujoco_warp on the run's device."""
-    contacts: Contacts = "touching"
-    """Pairs that may collide (warp only): all; touching: the same trajectories, faster;
-    hand: without the robot's contacts with itself, faster still."""
+    contacts: str = "touching"
+    """Pairs that may collide (warp only). Every task has all, and touching: the same
+    trajectories, faster. A task may have more: Fetch has hand, without the robot's contacts
+    with itself, faster still."""
     num_worlds: int = 32
     """Worlds that collect at the same time."""
     num_threads: int = 0
@@ -48,8 +49,9 @@ class PixelsCfg:
     """Cameras; a network sees them if "pixels" is among its sensors."""
 
     viewpoints: tuple[str, ...] = ()
-    """Where cameras stand: side, corner, front, reference, film, or wrist, which moves
-    with the gripper; none: no camera."""
+    """Where cameras stand: viewpoints of the task, or free: MuJoCo's free camera. Fetch has
+    side, corner, front, reference, film, and wrist, which moves with the gripper. None: no
+    camera."""
     height: int = 64
     """Rows of a picture."""
     width: int = 64

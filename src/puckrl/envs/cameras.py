@@ -1,11 +1,11 @@
-"""What cameras add to an observation.
+"""Add camera images to an observation.
 
-    frame    newest pictures only, (W, height, width, channels) uint8   for the replay
+    frame    newest images only, (W, height, width, channels) uint8     for the replay
     pixels   the stack, (W, stack channels, height, width) uint8        for the policy
 
-Several cameras lie side by side in the channels. Pictures show the poses that the
-rest of the observation describes: those of the last ``forward`` or, in tasks that do
-not call it after a step, of the last substep but one, like every site position.
+Several cameras lie side by side in the channels. Images show the poses that the rest of
+the observation describes: those of the last ``forward`` or, in tasks that do not call it
+after a step, of the last substep but one, like every site position.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from torch import Tensor
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, PixelSpace
 from puckrl.envs.stack import FrameStack
-from puckrl.sim.randomize import Randomiser, RandomizeCfg
+from puckrl.sim.randomize import RandomizeCfg, Randomizer
 
 if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
     from puckrl.sim.camera import Camera
@@ -26,12 +26,12 @@ PLAIN = RandomizeCfg()
 
 
 class Cameras:
-    """Cameras of equal size and the memory of their last frames.
+    """Render with cameras of equal size, and keep their last frames.
 
     Args:
         cameras: at least one.
-        stack: frames that are seen together.
-        randomize: how looks change from episode to episode.
+        stack: frames of a stack.
+        randomize: how the appearance changes from episode to episode.
     """
 
     def __init__(
@@ -41,75 +41,88 @@ class Cameras:
         randomize: RandomizeCfg = PLAIN,
     ) -> None:
         self._cameras = cameras
-        self._randomize = Randomiser(randomize, cameras)
+        self._randomize = Randomizer(randomize, cameras)
         first, cfg = cameras[0], cameras[0].cfg
         self.space: PixelSpace | None = PixelSpace(
             cfg.height, cfg.width, 3 * len(cameras), stack
         )
-        """What is seen."""
+        """Size of the images."""
         shape = (cfg.height, cfg.width, 3 * len(cameras))
         self._stack = FrameStack(
             first.num_worlds, shape, stack, torch.uint8, first.device
         )
 
     def begin(self, worlds: Tensor, draws: Draws) -> None:
-        """New looks and first pictures of episodes that begin in ``worlds``, (n,)."""
+        """Draw the appearance and render the first frame of new episodes in ``worlds``.
+
+        Args:
+            worlds: indices of the worlds that begin an episode, (n,) int64.
+            draws: their random numbers.
+        """
         self._randomize(worlds, draws)
-        self._stack.reset(worlds, self._shoot(worlds))
+        self._stack.reset(worlds, self._render(worlds))
 
     def advance(self) -> None:
-        """The next picture of every world."""
-        self._stack.push(self._shoot(None))
+        """Render the next frame of every world."""
+        self._stack.push(self._render(None))
 
-    def _shoot(self, worlds: Tensor | None) -> Tensor:
-        """Pictures of some worlds, (n, height, width, channels)."""
+    def close(self) -> None:
+        """Close every camera; safe to call twice."""
+        for camera in self._cameras:
+            camera.close()
+
+    def _render(self, worlds: Tensor | None) -> Tensor:
+        """Render some worlds (all: None), (n, height, width, channels)."""
         return torch.cat([camera.render(worlds) for camera in self._cameras], dim=-1)
 
     def observe(self) -> Obs:
-        """Newest frames and stacks; copies."""
+        """Return copies of the newest frames and of the stacks."""
         return {
             "frame": self._stack.newest,
             "pixels": self._stack.stacked.permute(0, 3, 1, 2),
         }
 
     def snapshot(self) -> dict[str, Tensor]:
-        """The remembered frames and present looks, for a checkpoint."""
-        looks = {name: rows.clone() for name, rows in self._looks().items()}
-        return {"frames": self._stack.frames.clone(), **looks}
+        """Return copies of the stacked frames and of the appearance, for a checkpoint."""
+        appearance = {name: rows.clone() for name, rows in self._appearance().items()}
+        return {"frames": self._stack.frames.clone(), **appearance}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Put back what ``snapshot`` returned."""
+        """Go back to a snapshot."""
         self._stack.frames.copy_(snapshot["frames"])
-        for name, rows in self._looks().items():
+        for name, rows in self._appearance().items():
             rows.copy_(snapshot[name])
 
-    def _looks(self) -> Obs:
-        """What changes from world to world, live, by names of a checkpoint."""
+    def _appearance(self) -> dict[str, Tensor]:
+        """Return the live appearance of every camera by its name in a checkpoint."""
         return {
-            f"looks.{index}.{name}": rows
+            f"appearance.{index}.{name}": rows
             for index, camera in enumerate(self._cameras)
-            for name, rows in camera.looks.items()
+            for name, rows in camera.appearance.items()
         }
 
 
 class NoCameras:
-    """A robot without cameras."""
+    """Stand in for the cameras of a robot that has none."""
 
     space: PixelSpace | None = None
 
     def begin(self, worlds: Tensor, draws: Draws) -> None:
-        """Nothing to see."""
+        """Do nothing."""
 
     def advance(self) -> None:
-        """Nothing to see."""
+        """Do nothing."""
 
     def observe(self) -> Obs:
-        """Nothing."""
+        """Return nothing."""
         return {}
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Nothing."""
+        """Return nothing."""
         return {}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Nothing."""
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""

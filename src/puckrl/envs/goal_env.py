@@ -165,6 +165,10 @@ class GoalEnv:
             diverged=diverged,
         )
 
+    def close(self) -> None:
+        """Stop the threads of the cameras; safe to call twice."""
+        self._cameras.close()
+
     def snapshot(self) -> dict[str, Tensor]:
         """Return a copy of everything that decides the future, for a checkpoint."""
         own = {"begun": self._begun, "elapsed": self._elapsed, "goal": self._goal}
@@ -181,7 +185,3 @@ class GoalEnv:
         self._goal.copy_(snapshot["goal"])
         self._cameras.restore(snapshot)
         self.sim.restore(section("sim", snapshot))
-
-    def close(self) -> None:
-        """Release the threads of the cameras."""
-        self._cameras.close()

@@ -1,4 +1,4 @@
-"""The last few frames of every world, the oldest first.
+"""Keep the last few frames of every world, the oldest first.
 
 k = 3        oldest          newest
 reset    a      a       a       a       a fresh episode repeats its first frame
@@ -12,14 +12,14 @@ from torch import Tensor
 
 
 class FrameStack:
-    """Stacks along the last axis: (W, ..., C) frames give (W, ..., k C).
+    """Stack frames along the last axis: (W, ..., C) frames give (W, ..., k C).
 
     Args:
         num_worlds: W.
         shape: (..., C) of a frame; a vector is (C,).
         count: k.
-        dtype: of the frames.
-        device: where they are.
+        dtype: data type of the frames.
+        device: device of the frames.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class FrameStack:
 
     @property
     def newest(self) -> Tensor:
-        """The newest frame of every world, (W, ..., C); a copy."""
+        """Return a copy of the newest frame of every world, (W, ..., C)."""
         return self.frames[..., -1, :].clone()
 
     @property
     def stacked(self) -> Tensor:
-        """All frames of every world, (W, ..., k C); a copy."""
+        """Return a copy of all frames of every world, (W, ..., k C)."""
         return self.frames.flatten(-2).clone()

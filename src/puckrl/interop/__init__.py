@@ -1,1 +1,1 @@
-"""Doors to other libraries: each module needs only the library it is named after."""
+"""Connect puckrl to other libraries: each module needs only the library it is named after."""

@@ -1,4 +1,4 @@
-"""The tasks as Gymnasium environments, one world or many.
+"""Offer the tasks as Gymnasium environments, one world or many.
 
     import gymnasium
     import puckrl.interop.gym
@@ -10,40 +10,44 @@
     )
 
 Importing this module registers ``puck/Fetch{Reach,Push,Slide,PickAndPlace}[Dense]-v4``.
-They take gymnasium-robotics' place number for number: the same spaces, observations,
-rewards and ``info["is_success"]``. ``puck/FetchPushPixels[Dense]-v4`` and siblings show
-pictures in place of the object: `gym_pixels`.
+They replace gymnasium-robotics' environments number for number: the same spaces,
+observations, rewards and ``info["is_success"]``. ``puck/FetchPushPixels[Dense]-v4`` and
+its siblings show images in place of the object: `gym_pixels`.
 
-The time limit of one world is Gymnasium's ``TimeLimit`` wrapper, so that
-``gymnasium.make(..., max_episode_steps=100)`` works; many worlds count for themselves.
+Gymnasium's ``TimeLimit`` wrapper limits the episodes of one world, so that
+``gymnasium.make(..., max_episode_steps=100)`` works; a vector environment counts its own
+steps.
 """
 
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
+from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
-from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.interop.arrays import (
+    Action,
+    Info,
+    final_info,
+    rewards_of,
+    to_actions,
+    worlds_of,
+)
 from puckrl.interop.view import Observation, View
-from puckrl.sim.cpu import CpuSim
+from puckrl.runner.build import make_env
+from puckrl.sim.viewpoints import default_name
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task
 
 if TYPE_CHECKING:
-    from puckrl.config.run_cfg import PixelsCfg
     from puckrl.sim.film import Film
-
-Action = NDArray[Any]
-Info = dict[str, Any]
 
 IDS = {
     "Reach": "reach",
@@ -51,31 +55,28 @@ IDS = {
     "Slide": "slide",
     "PickAndPlace": "pick-place",
 }
-"""Our names of the Fetch tasks by the reference's."""
+"""Our names of the Fetch tasks, by gymnasium-robotics' names."""
 
-_HORIZON = 50
 _NO_LIMIT = 2**62
 
 
 class PuckEnv(gymnasium.Env[Observation, Action]):
-    """One world of a task.
+    """Step one world of a task.
 
-    It never ends by time itself; that is ``TimeLimit``'s part. ``reset(seed=s)``
-    begins the same sequence of episodes each time.
+    It has no time limit: ``TimeLimit`` adds one. ``reset(seed=s)`` begins the same sequence
+    of episodes each time.
 
     Args:
         task: name of the task, or ``path/to/file.py:ClassName``.
         reward: sparse or dense.
         render_mode: ``"rgb_array"`` or None.
-        width: of rendered images, in pixels.
-        height: of rendered images, in pixels.
-        pixels: cameras that show what ``observation`` would tell; None: none.
+        width: width of rendered images, in pixels.
+        height: height of rendered images, in pixels.
+        pixels: cameras whose images replace ``observation``; without viewpoints, the task's
+            first one. None: no camera.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
-        "render_modes": ["rgb_array"],
-        "render_fps": 25,
-    }
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012
 
     def __init__(
         self,
@@ -84,10 +85,11 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         render_mode: str | None = None,
         width: int = 480,
         height: int = 480,
-        pixels: "PixelsCfg | None" = None,
+        pixels: PixelsCfg | None = None,
     ) -> None:
         self.task, self.reward_type = make_task(task, reward), reward
-        self._env = _goal_env(self.task, 1, pixels, auto_reset=False)
+        self._env = _goal_env(self.task, SimCfg(num_worlds=1), pixels, auto_reset=False)
+        self.metadata = {**self.metadata, "render_fps": _fps(self._env)}
         self._view = View(self._env.spaces)
         self.observation_space, self.action_space = self._view.spaces()
         self.render_mode = render_mode
@@ -106,8 +108,8 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         return self._view.observation(self._env.reset(), 0), {}
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
-        """One control step; truncated only if the physics failed."""
-        batch = _actions(np.asarray(action)[None], self._env)
+        """Take one control step; only failed physics truncates the episode."""
+        batch = to_actions(np.asarray(action)[None], self._env)
         step = self._env.step(batch)
         return (
             self._view.observation(step.final_obs, 0),
@@ -120,15 +122,15 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
     def compute_reward(
         self, achieved_goal: ArrayLike, desired_goal: ArrayLike, info: object
     ) -> Any:
-        """Reward of goals (..., goal_dim), as (...) float64; ``info`` is not needed."""
-        return _reward(self.task, achieved_goal, desired_goal)
+        """Return rewards of goals (..., goal_dim) as (...) float64; ``info`` is unused."""
+        return rewards_of(self.task, achieved_goal, desired_goal)
 
     def render(self) -> NDArray[np.uint8] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The world as (height, width, 3), a green ball at the goal; no OpenGL."""
+        """Render the world with a green ball at the goal, (height, width, 3); no OpenGL."""
         if self.render_mode is None:
             return None
         if self._film is None:
-            # half of this module's import time, for those who never look
+            # mujoco_warp takes seconds to import: only for those who render
             from puckrl.sim.film import Film
 
             sim, task = self._env.sim, self.task
@@ -137,26 +139,34 @@ class PuckEnv(gymnasium.Env[Observation, Action]):
         marker = self.task.marker_pos_m(self._env.goal)
         return self._film.render(marker)[0].numpy()
 
+    def close(self) -> None:
+        """Stop the threads of the cameras; safe to call twice."""
+        if self._film is not None:
+            self._film.close()
+        self._env.close()
+        super().close()
+
 
 class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
-    """Many worlds of a task, stepped together by C threads.
+    """Step many worlds of a task together, on C threads.
 
     A world whose episode ends is reset within the same step
-    (``AutoresetMode.SAME_STEP``): the observation is the new episode's first, and
-    ``info["final_obs"]`` and ``info["final_info"]`` hold where the step truly led.
+    (``AutoresetMode.SAME_STEP``): the observation is the first one of the new episode, and
+    ``info["final_obs"]`` and ``info["final_info"]`` hold the last ones of the old episode.
     One seed decides all worlds; they differ by their index.
 
     Args:
         num_envs: worlds.
         task: name of the task, or ``path/to/file.py:ClassName``.
         reward: sparse or dense.
-        max_episode_steps: steps of an episode; None: as the task says; -1: no limit.
+        max_episode_steps: steps of an episode; None: the task's horizon; -1: no limit.
         num_threads: C threads; 0: every core.
-        pixels: cameras that show what ``observation`` would tell; None: none.
-        render_mode: None; many worlds are filmed by ``puck record``.
+        pixels: cameras whose images replace ``observation``; without viewpoints, the task's
+            first one. None: no camera.
+        render_mode: None; ``puck record`` makes videos of many worlds.
 
     Raises:
-        UserError: for an unknown task, or a number of steps or a render mode that is not legal.
+        UserError: for an unknown task, or an illegal number of steps or render mode.
     """
 
     def __init__(
@@ -166,25 +176,26 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
         reward: RewardKind = "sparse",
         max_episode_steps: int | None = None,
         num_threads: int = 0,
-        pixels: "PixelsCfg | None" = None,
+        pixels: PixelsCfg | None = None,
         render_mode: str | None = None,
     ) -> None:
         if render_mode is not None:
             raise UserError(
-                f"render_mode={render_mode!r}: many worlds draw nothing; leave it out, or "
-                "render one with gymnasium.make"
+                f"render_mode={render_mode!r}: a vector environment renders nothing; leave "
+                "it out, or render one world with gymnasium.make"
             )
-        self.metadata = {
-            "render_modes": [],
-            "render_fps": 25,
-            "autoreset_mode": AutoresetMode.SAME_STEP,
-        }
         self.num_envs = num_envs
         self.task, self.reward_type = make_task(task, reward), reward
         if max_episode_steps is not None:
             horizon = _horizon(max_episode_steps)
             self.task.spaces = replace(self.task.spaces, horizon=horizon)
-        self._env = _goal_env(self.task, num_envs, pixels, num_threads=num_threads)
+        sim = SimCfg(num_worlds=num_envs, num_threads=num_threads)
+        self._env = _goal_env(self.task, sim, pixels, auto_reset=True)
+        self.metadata = {
+            "render_modes": [],
+            "render_fps": _fps(self._env),
+            "autoreset_mode": AutoresetMode.SAME_STEP,
+        }
         self._view = View(self._env.spaces)
         single = self._view.spaces()
         self.single_observation_space, self.single_action_space = single
@@ -202,14 +213,14 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
             options: ``{"reset_mask": (num_envs,) bool}`` resets only some worlds.
 
         Raises:
-            UserError: for a list of seeds, or a mask that is none of the worlds.
+            UserError: for a list of seeds, or a mask of another shape or type.
         """
         if seed is not None and not isinstance(seed, int | np.integer):
             raise UserError(
                 f"reset(seed={seed!r}): one int decides all worlds; pass an int or None"
             )
         mask = (options or {}).get("reset_mask")
-        worlds = None if mask is None else _masked(mask, self.num_envs)
+        worlds = None if mask is None else worlds_of(mask, self.num_envs)
         super().reset(seed=None if seed is None else int(seed))
         if seed is not None or not self._seeded:
             self._env.reseed(_draw_seed(self.np_random))
@@ -219,14 +230,14 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
     def step(
         self, actions: Action
     ) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], Info]:
-        """One control step of every world, actions (num_envs, action_dim)."""
-        step = self._env.step(_actions(np.asarray(actions), self._env))
+        """Take one control step in every world, actions (num_envs, action_dim)."""
+        step = self._env.step(to_actions(np.asarray(actions), self._env))
         done, success = step.done.numpy(), step.success.numpy()
         info: Info = {}
         if not done.all():
             info |= {"is_success": success & ~done, "_is_success": ~done}
         if done.any():
-            info |= _final(self._view, step.final_obs, success, done)
+            info |= final_info(self._view, step.final_obs, success, done)
         return (
             self._view.observation(step.obs, ...),
             step.reward.numpy(),
@@ -238,67 +249,35 @@ class PuckVectorEnv(VectorEnv[Observation, Action, NDArray[Any]]):
     def compute_reward(
         self, achieved_goal: ArrayLike, desired_goal: ArrayLike, info: object
     ) -> Any:
-        """Reward of goals (..., goal_dim), as (...) float64; ``info`` is not needed."""
-        return _reward(self.task, achieved_goal, desired_goal)
+        """Return rewards of goals (..., goal_dim) as (...) float64; ``info`` is unused."""
+        return rewards_of(self.task, achieved_goal, desired_goal)
 
-
-def _final(
-    view: View, obs: Obs, success: NDArray[np.bool_], done: NDArray[np.bool_]
-) -> Info:
-    """Where the worlds that are done truly ended, as Gymnasium's own vectors say it."""
-    final_obs = np.full(len(done), None, dtype=object)
-    for world in np.flatnonzero(done):
-        final_obs[world] = view.observation(obs, int(world))
-    inner = {"is_success": success & done, "_is_success": done.copy()}
-    return {
-        "final_obs": final_obs,
-        "_final_obs": done.copy(),
-        "final_info": inner,
-        "_final_info": done.copy(),
-    }
+    def close_extras(self, **kwargs: Any) -> None:
+        """Stop the threads of the cameras; Gymnasium's ``close`` calls it once."""
+        self._env.close()
 
 
 def _goal_env(
-    task: Task,
-    num_worlds: int,
-    pixels: "PixelsCfg | None",
-    *,
-    auto_reset: bool = True,
-    num_threads: int = 0,
+    task: Task, sim: SimCfg, pixels: PixelsCfg | None, *, auto_reset: bool
 ) -> GoalEnv:
-    """The batched environment on the CPU."""
-    sim = CpuSim(task.scene().compile(), num_worlds, num_threads)
-    if pixels is None:
-        return GoalEnv(task, sim, auto_reset=auto_reset)
-    # longer to import than all the rest
-    from puckrl.runner.build import make_cameras
-
-    cameras = make_cameras(task, sim, pixels)
-    return GoalEnv(task, sim, auto_reset=auto_reset, cameras=cameras)
+    """Make the batched environment on the CPU."""
+    cameras = pixels or PixelsCfg()
+    if pixels is not None and not pixels.viewpoints:
+        cameras = replace(pixels, viewpoints=(default_name(task.viewpoints),))
+    return make_env(task, sim, auto_reset=auto_reset, pixels=cameras)
 
 
-def _actions(actions: NDArray[Any], env: GoalEnv) -> Tensor:
-    """Actions as the environment takes them.
-
-    Raises:
-        UserError: for another shape.
-    """
-    wanted = (env.num_worlds, env.spaces.action_dim)
-    if actions.shape != wanted:
-        raise UserError(f"actions of shape {actions.shape}; wanted {wanted}")
-    return torch.from_numpy(np.ascontiguousarray(actions, dtype=np.float32))
-
-
-def _reward(task: Task, achieved: ArrayLike, desired: ArrayLike) -> Any:
-    """Rewards of numpy goals; a plain number for a single pair."""
-    pair = (
-        torch.from_numpy(np.asarray(goal, np.float64)) for goal in (achieved, desired)
-    )
-    return task.reward(*pair).numpy()[()]
+def _fps(env: GoalEnv) -> float:
+    """Return the control steps per second: at this rate a video runs in real time."""
+    return 1.0 / env.control_dt_s
 
 
 def _horizon(max_episode_steps: int) -> int:
-    """Steps of an episode; Gymnasium's -1 is no limit."""
+    """Return the steps of an episode; Gymnasium's -1 is no limit.
+
+    Raises:
+        UserError: for another number below 1.
+    """
     if max_episode_steps == -1:
         return _NO_LIMIT
     if max_episode_steps < 1:
@@ -308,37 +287,26 @@ def _horizon(max_episode_steps: int) -> int:
     return max_episode_steps
 
 
-def _masked(mask: ArrayLike, worlds: int) -> Tensor:
-    """Indices of the worlds that a mask names."""
-    chosen = np.asarray(mask)
-    if chosen.shape != (worlds,) or chosen.dtype != np.bool_ or not chosen.any():
-        raise UserError(
-            f"reset_mask of shape {chosen.shape} and type {chosen.dtype}: wanted "
-            f"({worlds},) bool with at least one world to reset"
-        )
-    return torch.from_numpy(np.flatnonzero(chosen))
-
-
 def _draw_seed(rng: np.random.Generator) -> int:
-    """A seed for the resets from Gymnasium's own generator."""
+    """Draw a seed for the resets from Gymnasium's own generator."""
     return int(rng.integers(2**63))
 
 
 def _register() -> None:
-    """Tell Gymnasium the ids; importing this module does it."""
+    """Register the ids with Gymnasium; importing this module does it."""
     rewards = (("", "sparse"), ("Dense", "dense"))
-    doors = (
+    classes = (
         ("", f"{__name__}:PuckEnv", f"{__name__}:PuckVectorEnv"),
         ("Pixels", f"{__name__}_pixels:PixelEnv", f"{__name__}_pixels:PixelVectorEnv"),
     )
-    for (reference, task), (seen, one, many), (suffix, reward) in product(
-        IDS.items(), doors, rewards
+    for (name, task), (modality, one, many), (suffix, reward) in product(
+        IDS.items(), classes, rewards
     ):
         gymnasium.register(
-            id=f"puck/Fetch{reference}{seen}{suffix}-v4",
+            id=f"puck/Fetch{name}{modality}{suffix}-v4",
             entry_point=one,
             vector_entry_point=many,
-            max_episode_steps=_HORIZON,
+            max_episode_steps=make_task(task).spaces.horizon,
             kwargs={"task": task, "reward": reward},
         )
 

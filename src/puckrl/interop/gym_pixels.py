@@ -1,24 +1,24 @@
-"""The tasks as Gymnasium environments that are seen through cameras.
+"""Offer the tasks as Gymnasium environments with camera images.
 
     import gymnasium
     import puckrl.interop.gym  # registers these ids, too
 
     env = gymnasium.make("puck/FetchPushPixels-v4", height=64, width=64, stack=3)
 
-An observation, of one world:
+The observation of one world:
 
     pixels          stack * 3 * cameras, height, width    uint8, channels first
     proprio         10                                    float64, the robot's own joints
     achieved_goal   3                                     float64, m
     desired_goal    3                                     float64, m
 
-Frames of a stack lie one behind the other in the channels, the oldest first, and within a
-frame the cameras, red, green and blue each; a fresh episode repeats its first frame.
-Nothing but pixels and achieved_goal tells where the object is, and no robot is told the
-second: hindsight needs it, a policy that is to leave the simulator must not see it.
+The channels hold the frames of a stack, the oldest first; within a frame the cameras; of
+each camera red, green and blue. A fresh episode repeats its first frame. Only pixels and
+achieved_goal show where the object is. Hindsight needs achieved_goal; no real robot
+measures it, so a policy that is to leave the simulator must not observe it.
 
-Stable-Baselines3 takes the smallest side of an image for its channels and turns the
-others round: keep stack * 3 * cameras at most as large as height and width.
+Stable-Baselines3 takes the smallest side of an image for its channels and transposes the
+image accordingly: keep stack * 3 * cameras no larger than height and width.
 """
 
 from collections.abc import Sequence
@@ -31,16 +31,17 @@ from puckrl.tasks.task import RewardKind
 
 
 class PixelEnv(PuckEnv):
-    """One world of a task, seen through cameras.
+    """Step one world of a task and observe it through cameras.
 
     Args:
         task: name of the task, or ``path/to/file.py:ClassName``.
         reward: sparse or dense.
-        render_mode: ``"rgb_array"`` or None; ``render`` draws for people, 480 x 480.
-        height: rows of a picture.
+        render_mode: ``"rgb_array"`` or None; ``render`` returns 480 x 480 for people.
+        height: rows of an image.
         width: pixels per row.
-        viewpoints: where the cameras stand, one name or several.
-        stack: frames that are seen together.
+        viewpoints: where the cameras stand, one name or several; None: the task's first
+            viewpoint, or ``free`` if it has none.
+        stack: frames of a stack.
 
     Raises:
         UserError: for an unknown viewpoint, or sizes below 1.
@@ -53,7 +54,7 @@ class PixelEnv(PuckEnv):
         render_mode: str | None = None,
         height: int = 84,
         width: int = 84,
-        viewpoints: str | Sequence[str] = "side",
+        viewpoints: str | Sequence[str] | None = None,
         stack: int = 3,
     ) -> None:
         pixels = _pixels(height, width, viewpoints, stack)
@@ -62,15 +63,16 @@ class PixelEnv(PuckEnv):
 
 
 class PixelVectorEnv(PuckVectorEnv):
-    """Many worlds of a task, seen through cameras and stepped together.
+    """Step many worlds of a task together and observe them through cameras.
 
     Args:
         num_envs: worlds.
-        height: rows of a picture.
+        height: rows of an image.
         width: pixels per row.
-        viewpoints: where the cameras stand, one name or several.
-        stack: frames that are seen together.
-        options: of ``PuckVectorEnv``.
+        viewpoints: where the cameras stand, one name or several; None: the task's first
+            viewpoint, or ``free`` if it has none.
+        stack: frames of a stack.
+        options: options of ``PuckVectorEnv``.
 
     Raises:
         UserError: for an unknown viewpoint, or sizes below 1.
@@ -81,7 +83,7 @@ class PixelVectorEnv(PuckVectorEnv):
         num_envs: int = 1,
         height: int = 84,
         width: int = 84,
-        viewpoints: str | Sequence[str] = "side",
+        viewpoints: str | Sequence[str] | None = None,
         stack: int = 3,
         **options: Any,
     ) -> None:
@@ -90,13 +92,18 @@ class PixelVectorEnv(PuckVectorEnv):
 
 
 def _pixels(
-    height: int, width: int, viewpoints: str | Sequence[str], stack: int
+    height: int, width: int, viewpoints: str | Sequence[str] | None, stack: int
 ) -> PixelsCfg:
-    """The cameras asked for."""
-    names = (viewpoints,) if isinstance(viewpoints, str) else tuple(viewpoints)
-    if min(height, width, stack, len(names)) < 1:
+    """Return the configuration of the cameras; without viewpoints, the task's first.
+
+    Raises:
+        UserError: for a size below 1, or an empty sequence of viewpoints.
+    """
+    names = (viewpoints,) if isinstance(viewpoints, str) else tuple(viewpoints or ())
+    count = 1 if viewpoints is None else len(names)
+    if min(height, width, stack, count) < 1:
         raise UserError(
-            f"height={height}, width={width}, stack={stack}, {len(names)} viewpoints: "
+            f"height={height}, width={width}, stack={stack}, {count} viewpoints: "
             "each must be 1 or more"
         )
     return PixelsCfg(viewpoints=names, height=height, width=width, stack=stack)

@@ -1,4 +1,4 @@
-"""What Gymnasium is shown of our worlds, under its names.
+"""Name our observations as Gymnasium does.
 
 without cameras   observation (the state), achieved_goal, desired_goal
 with cameras      pixels, proprio (part of the state), achieved_goal, desired_goal
@@ -17,27 +17,30 @@ Observation = dict[str, Any]
 
 
 class View:
-    """Spaces and observations of worlds of these sizes.
+    """Translate spaces and observations of worlds to Gymnasium's.
+
+    Args:
+        of: the spaces of our environment.
 
     Raises:
-        UserError: for pictures of a robot that does not feel itself.
+        UserError: with cameras, if the task has no sensor ``proprio``.
     """
 
     def __init__(self, of: Spaces) -> None:
         self._of = of
-        self._felt, columns = "observation", tuple(range(of.state_dim))
+        self._vector, columns = "observation", tuple(range(of.state_dim))
         if of.pixels:
-            self._felt = "proprio"
+            self._vector = "proprio"
             if "proprio" not in of.sensors:
                 raise unknown("sensor", "proprio", of.sensors)
             columns = of.sensors["proprio"].columns
         self._columns = list(columns)
 
     def spaces(self) -> tuple[spaces.Dict, spaces.Box]:
-        """Observation and action space of one world."""
+        """Return observation and action space of one world."""
         of = self._of
         sizes = {
-            self._felt: len(self._columns),
+            self._vector: len(self._columns),
             "achieved_goal": of.goal_dim,
             "desired_goal": of.goal_dim,
         }
@@ -51,8 +54,8 @@ class View:
         return spaces.Dict(shown), spaces.Box(-1.0, 1.0, (of.action_dim,), np.float32)
 
     def observation(self, obs: Obs, world: Any) -> Observation:
-        """Observations of one world, or of all (``...``)."""
+        """Return the observation of one world, or of all (``...``)."""
         names = ["achieved_goal", "desired_goal", *(["pixels"] * bool(self._of.pixels))]
         shown = {name: obs[name] for name in names}
-        shown[self._felt] = obs["state"][:, self._columns]
+        shown[self._vector] = obs["state"][:, self._columns]
         return {name: value[world].numpy() for name, value in shown.items()}

@@ -79,7 +79,7 @@ class Parts:
 
 
 def make_env(
-    task: str,
+    task: str | Task,
     sim: SimCfg,
     *,
     reward: RewardKind = "sparse",
@@ -89,13 +89,13 @@ def make_env(
     device: torch.device = _CPU,
     first_world: int = 0,
 ) -> GoalEnv:
-    """A goal environment from names and numbers.
+    """A goal environment from names and numbers, or from a task that is not bound yet.
 
     Cameras draw on ``device``, and ``warp`` computes there; MuJoCo stays on the CPU.
     """
     if sim.num_worlds < 1:
         raise UserError(f"{sim.num_worlds} worlds; at least one")
-    made = make_task(task, reward)
+    made = task if isinstance(task, Task) else make_task(task, reward)
     worlds = make_sim(made, sim, device)
     cameras = make_cameras(made, worlds, pixels, device)
     return GoalEnv(

@@ -104,6 +104,7 @@ def plan(cfg: RunCfg) -> Plan:
     check_limits(cfg)
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
     env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
+    env.task.check_contacts(cfg.sim.contacts)
     check_sensors(cfg.agent, env.spaces)
     memory = memory_of(cfg, env.spaces)
     shown = footprints(env, cfg.pixels, cfg.agent.vision.encoder)
@@ -137,7 +138,9 @@ def admit(cfg: RunCfg) -> Memory:
     check_limits(cfg)
     size, views = cfg.pixels, len(cfg.pixels.viewpoints)
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
-    spaces = make_task(cfg.task, cfg.reward).spaces
+    task = make_task(cfg.task, cfg.reward)
+    task.check_contacts(cfg.sim.contacts)
+    spaces = task.spaces
     spaces = replace(spaces, pixels=pixels if views else None)
     check_sensors(cfg.agent, spaces)
     memory = memory_of(cfg, spaces)

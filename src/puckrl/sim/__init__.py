@@ -1,1 +1,1 @@
-"""The home of mujoco and warp: scenes, physics backends, the camera."""
+"""Wrap mujoco and warp: scenes, physics backends, the camera."""

@@ -1,4 +1,4 @@
-"""What a physics backend answers, whether threads or a GPU run it."""
+"""Define the protocol of a physics backend, on CPU threads or on a GPU."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 class Sim(Protocol):
-    """``num_worlds`` copies of one model, stepped together."""
+    """Step ``num_worlds`` copies of one model together."""
 
     model: mujoco.MjModel
     num_worlds: int
     device: torch.device
 
     def field(self, name: str) -> Tensor:
-        """A live view of an MjData field, (num_worlds, ...), without a copy.
+        """Return a live view of an MjData field, (num_worlds, ...), without a copy.
 
         State fields (qpos, qvel, ctrl, mocap_pos, ...) may be written; derived
         fields (xpos, site_xpos, ...) describe the last step() or forward().
@@ -34,11 +34,11 @@ class Sim(Protocol):
         ...
 
     def failure(self, worlds: Tensor) -> str:
-        """Why worlds failed in the last step, in words; ``worlds``: (n,) int64."""
+        """Say why worlds failed in the last step; ``worlds``: (n,) int64."""
         ...
 
     def forward(self, worlds: Tensor | None = None) -> None:
-        """Recompute the derived fields at the present state (all worlds: None)."""
+        """Recompute the derived fields at the current state (all worlds: None)."""
         ...
 
     def reset(self, worlds: Tensor) -> None:
@@ -50,12 +50,12 @@ class Sim(Protocol):
         ...
 
     def captured(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The fastest way to call ``function``, for which it may be recorded once.
+        """Return the fastest way to call ``function``; it may record one call.
 
         Args:
-            function: of tensors, to nested containers of tensors; it may step this
-                simulation and change tensors in place, but must never look at a value
-                on the host: what Python decides is decided once.
+            function: maps tensors to nested containers of tensors. It may step this
+                simulation and change tensors in place, but must never read a value on
+                the host: a recording repeats Python's first decision for ever.
 
         Returns:
             The same function; its results belong to the caller.
@@ -63,7 +63,7 @@ class Sim(Protocol):
         ...
 
     def snapshot(self) -> dict[str, Tensor]:
-        """A copy of everything that decides the future, for a checkpoint."""
+        """Copy everything that decides the future, for a checkpoint."""
         ...
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:

@@ -1,22 +1,23 @@
-"""One camera for every device: mujoco_warp's ray tracer, many worlds at a time.
+"""Render many worlds at a time, on every device, with mujoco_warp's ray tracer.
 
-It needs no OpenGL, EGL or display and draws the same image on a laptop and on a GPU.
+It needs no OpenGL, EGL or display and renders the same image on a laptop and on a GPU.
 
     Sim.field("geom_xpos"), ("geom_xmat")     poses of the geoms, (num_worlds, ngeom, ...)
     Sim.field("xpos"), ("xmat")               of the body that carries the camera, if any
-        -> rows of the worlds asked for, float32, split over threads
+        -> rows of the requested worlds, float32, split over threads
         -> refit the bounding boxes, trace one ray per pixel and sample
         -> (n, height, width, 3) uint8
 
-Nothing but these poses is taken from the simulation; geometry, colors and lights come
-from a model of the camera's own, which may look different from the physics model as
-long as it has the same geoms in the same order. What may look different from world to
-world is a row per world of ``Camera.looks``.
+The camera takes only these poses from the simulation. Geometry, colors and lights come
+from a model of the camera's own, which may look different from the physics model but must
+have the same geoms in the same order. ``Camera.appearance`` holds what may differ between
+worlds, a row per world.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import SimpleNamespace, TracebackType
+from typing import Self
 
 import mujoco
 import mujoco_warp
@@ -27,10 +28,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from puckrl.core.errors import UserError
-from puckrl.sim.appearance import MODEL_FIELDS, first_looks, stand
+from puckrl.sim.appearance import MODEL_FIELDS, camera_pose, initial_appearance
 from puckrl.sim.backend import Sim
 from puckrl.sim.kernels import Streams, start_warp
-from puckrl.sim.viewpoints import VIEWPOINTS, Vec3, Viewpoint
+from puckrl.sim.poses import bind_poses
+from puckrl.sim.viewpoints import FREE, FreeViewpoint, Vec3, Viewpoint
 
 _NAME = "puckrl"
 # The ray tracer compiles the far plane into its kernel. MuJoCo derives it from each
@@ -40,22 +42,22 @@ _FAR_M = 100.0
 
 @dataclass(frozen=True)
 class CameraCfg:
-    """What is decided when a camera is built."""
+    """Configure a camera; nothing of it can change later."""
 
     width: int = 84
     """Pixels per row."""
     height: int = 84
     """Rows."""
-    viewpoint: Viewpoint = VIEWPOINTS["side"]
+    viewpoint: Viewpoint | FreeViewpoint = FREE
     """Where it stands."""
     geom_groups: tuple[int, ...] = (0, 1, 2)
     """Groups of geoms that are visible."""
     shadows: bool = False
-    """Lights that cast shadows do so."""
+    """Render the shadows of lights that cast them."""
     samples_per_axis: int = 1
     """Antialiasing: n x n rays per pixel, averaged; costs n x n."""
     textures: bool = False
-    """Draw textures; without, materials keep their plain color."""
+    """Render textures; without them, materials keep their plain color."""
     depth: bool = False
     """Also fill ``Camera.depth_m``."""
     background: Vec3 = (0.0, 0.0, 0.0)
@@ -63,31 +65,34 @@ class CameraCfg:
     num_threads: int = 0
     """CPU threads; 0: as many as torch uses."""
     varied: bool = False
-    """Every world has looks of its own: ``Camera.looks``."""
+    """Give every world an appearance of its own: ``Camera.appearance``."""
 
 
 class Camera:
-    """Images of the worlds of a simulation.
+    """Render images of the worlds of a simulation.
 
-    It may be built at any time: the simulation is left as it was found. Poses are
+    A camera may be built at any time: it leaves the simulation unchanged. Poses are
     those of the simulation's last ``step`` or ``forward``. Lights stand still; so does
     the camera, unless a body carries it.
 
+    On the CPU a camera holds threads until ``close``, until the end of a ``with`` block,
+    or until it is garbage-collected.
+
     Args:
-        sim: whose worlds are drawn.
-        spec: the scene to draw; the camera is added to it. Its geoms must be those
-            of ``sim.model``, in the same order.
+        sim: the simulation whose worlds are rendered.
+        spec: the scene to render; the camera is added to it. It must have the geoms of
+            ``sim.model``, in the same order.
         cfg: resolution, viewpoint and so on.
-        device: where images are drawn and stay; the simulation's if None.
+        device: where images are rendered and stay; the simulation's if None.
 
     Raises:
         ValueError: if the scene has other geoms than the simulation.
-        UserError: if no geom is in a visible group, or no body is called as the one
-            that carries the camera.
+        UserError: if no geom is in a visible group, or the scene lacks the body that
+            should carry the camera.
     """
 
-    looks: dict[str, Tensor]
-    """What may be changed from world to world, a row each; empty unless ``cfg.varied``.
+    appearance: dict[str, Tensor]
+    """What may differ between worlds, a row per world; empty unless ``cfg.varied``.
 
     ============== ==================================================== ==============
     field          meaning                                              shape
@@ -96,14 +101,14 @@ class Camera:
     light_ambient  colors of lights, from everywhere                   (W, nlight, 3)
     light_diffuse  from their direction                                 (W, nlight, 3)
     light_specular reflected by shiny geoms                             (W, nlight, 3)
-    light_xdir     where lights shine, unit vectors                     (W, nlight, 3)
-    cam_pos        place of the camera in its viewpoint's frame         (W, 3)
+    light_xdir     directions of lights, unit vectors                   (W, nlight, 3)
+    cam_pos        position of the camera in its viewpoint's frame      (W, 3)
     cam_mat        its right, up and backward axes, as columns          (W, 3, 3)
     ============== ==================================================== ==============
     """
     depth_m: Tensor
-    """Distance along the optical axis of the images last rendered, (n, height, width)
-    float32; 0 where nothing was hit. A live buffer; empty unless ``cfg.depth``."""
+    """Distance along the optical axis in the last images, (n, height, width) float32;
+    0 where a ray hit nothing. A live buffer; empty unless ``cfg.depth``."""
 
     def __init__(
         self,
@@ -114,10 +119,11 @@ class Camera:
     ) -> None:
         device = device or sim.device
         self.cfg, self.num_worlds, self.device = cfg, sim.num_worlds, device
-        model = _drawn_model(spec, cfg.viewpoint)
+        view = cfg.viewpoint.resolve(sim.model)
+        model = _rendered_model(spec, view)
         if not np.array_equal(model.geom_bodyid, sim.model.geom_bodyid):
             raise ValueError(
-                f"the scene to draw has {model.ngeom} geoms, the simulation "
+                f"the scene to render has {model.ngeom} geoms, the simulation "
                 f"{sim.model.ngeom}; they must be the same, on the same bodies"
             )
         if not np.isin(model.geom_group, cfg.geom_groups).any():
@@ -125,7 +131,7 @@ class Camera:
                 f"no geom in groups {', '.join(map(str, cfg.geom_groups))}; the scene's "
                 f"geoms are in {', '.join(map(str, np.unique(model.geom_group)))}"
             )
-        self._geoms, self._carrier = _bound(sim, cfg.viewpoint.body)
+        self._geoms, self._carrier = bind_poses(sim, view.body)
         threads = cfg.num_threads or torch.get_num_threads()
         count = min(threads, sim.num_worlds) if device.type == "cpu" else 1
         capacity = -(-sim.num_worlds // count)
@@ -140,6 +146,7 @@ class Camera:
                     mujoco_warp.put_model(model, sizes) if cfg.varied else shared,
                     capacity,
                     cfg,
+                    view,
                     device,
                 )
                 for _ in range(count)
@@ -147,24 +154,51 @@ class Camera:
             # One after the other: the first compiles what the others find cached.
             for tracer in self._tracers:
                 tracer.trace()
-        # Alone, a tracer stays on this thread: on CUDA that is where torch's stream is
-        self._map = ThreadPoolExecutor(count).map if count > 1 else map
+        # A single tracer stays on this thread: on CUDA torch's stream belongs to it
+        self._pool = ThreadPoolExecutor(count) if count > 1 else None
+        self._closed = False
         pixels = (sim.num_worlds, cfg.height, cfg.width)
         self._rgb = torch.zeros(*pixels, 3, dtype=torch.uint8, device=device)
         self._depth = torch.zeros(pixels if cfg.depth else (0,), device=device)
         self.depth_m = self._depth
-        self._stand = stand(cfg.viewpoint, sim)
-        self.looks = {**first_looks(model, sim), **self._stand} if cfg.varied else {}
+        self._pose = camera_pose(view, sim)
+        self.appearance = (
+            {**initial_appearance(model, sim), **self._pose} if cfg.varied else {}
+        )
+
+    def close(self) -> None:
+        """Stop the threads; a closed camera renders nothing more. Safe to call twice."""
+        self._closed = True
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def __enter__(self) -> Self:
+        """Return the camera; the end of the block closes it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the camera."""
+        self.close()
 
     def render(self, worlds: Tensor | None = None) -> Tensor:
-        """Draw worlds.
+        """Render worlds.
 
         Args:
-            worlds: indices of the worlds to draw, (n,) int64; all worlds if None.
+            worlds: indices of the worlds to render, (n,) int64; all worlds if None.
 
         Returns:
             (n, height, width, 3) uint8, a live buffer: the next call overwrites it.
+
+        Raises:
+            RuntimeError: if the camera is closed.
         """
+        if self._closed:
+            raise RuntimeError("the camera is closed; build another one")
         count = self.num_worlds if worlds is None else len(worlds)
         share = -(-count // len(self._tracers))
         parts = [
@@ -174,10 +208,11 @@ class Camera:
             )
         ]
         for tracer, rows in parts:
-            tracer.take(self._shown(rows if worlds is None else worlds[rows]))
+            tracer.take(self._inputs(rows if worlds is None else worlds[rows]))
+        run = map if self._pool is None else self._pool.map
         with self._streams.shared():
-            # The pool runs nothing but the tracer: torch's own threads stay out of it.
-            list(self._map(_Tracer.trace, [tracer for tracer, _ in parts]))
+            # The pool runs only the tracer: torch's own threads stay out of it.
+            list(run(_Tracer.trace, [tracer for tracer, _ in parts]))
         for tracer, rows in parts:
             tracer.copy_rgb(self._rgb[rows])
             if self.cfg.depth:
@@ -185,27 +220,27 @@ class Camera:
         self.depth_m = self._depth[:count]
         return self._rgb[:count]
 
-    def _shown(self, worlds: Tensor | slice) -> dict[str, Tensor]:
-        """Everything that is not the same in every world and at all times, (n, ...)."""
-        looks = {k: rows for k, rows in self.looks.items() if k not in self._stand}
-        shown = {name: rows[worlds] for name, rows in (self._geoms | looks).items()}
-        if self.looks or self._carrier:
-            pos, mat = (rows[worlds] for rows in self._stand.values())
+    def _inputs(self, worlds: Tensor | slice) -> dict[str, Tensor]:
+        """Return everything that differs between worlds or changes with time, (n, ...)."""
+        own = {k: rows for k, rows in self.appearance.items() if k not in self._pose}
+        inputs = {name: rows[worlds] for name, rows in (self._geoms | own).items()}
+        if self.appearance or self._carrier:
+            pos, mat = (rows[worlds] for rows in self._pose.values())
             if self._carrier:
                 base, turn = (rows[worlds].float() for rows in self._carrier.values())
                 turn = turn.view(-1, 3, 3)
                 # Sums, not matrix products: on a GPU those may be rounded to TF32.
                 pos = base + (turn * pos[:, None]).sum(-1)
                 mat = (turn[..., None] * mat[:, None]).sum(-2)
-            shown |= {"cam_xpos": pos, "cam_xmat": mat.flatten(1)}
-        return shown
+            inputs |= {"cam_xpos": pos, "cam_xmat": mat.flatten(1)}
+        return inputs
 
 
 class _Tracer:
-    """The ray tracer of one thread: fixed buffers for up to ``capacity`` worlds.
+    """Run the ray tracer on one thread, in fixed buffers for up to ``capacity`` worlds.
 
-    The ray tracer asks for a whole mujoco_warp.Data but reads only poses; it is
-    given just those.
+    The ray tracer takes a whole mujoco_warp.Data but reads only poses, so it gets only
+    these.
     """
 
     def __init__(
@@ -214,6 +249,7 @@ class _Tracer:
         renderer: object,
         capacity: int,
         cfg: CameraCfg,
+        view: Viewpoint,
         device: torch.device,
     ) -> None:
         self._shape = (cfg.height, cfg.width)
@@ -232,7 +268,7 @@ class _Tracer:
             samples_per_pixel=cfg.samples_per_axis,
             background_color=(*cfg.background, 1.0),
         )
-        fixed = _fixed_poses(model, cfg.viewpoint)
+        fixed = _fixed_poses(model, view)
         poses = {
             name: torch.from_numpy(value).float().to(device).repeat(capacity, 1, 1)
             for name, value in fixed.items()
@@ -253,14 +289,14 @@ class _Tracer:
         self._rgb = warp.to_torch(self._context.rgb_data).view(torch.uint8)
         self._depth = warp.to_torch(self._context.depth_data)
 
-    def take(self, shown: dict[str, Tensor]) -> None:
-        """Take over poses and looks of n worlds, (n, ...) each."""
-        for name, rows in shown.items():
+    def take(self, inputs: dict[str, Tensor]) -> None:
+        """Copy poses and appearance of n worlds into the buffers, (n, ...) each."""
+        for name, rows in inputs.items():
             self._live[name][: len(rows)].copy_(rows)
-        self._data.nworld = len(shown["geom_xpos"])
+        self._data.nworld = len(inputs["geom_xpos"])
 
     def trace(self) -> None:
-        """Draw the worlds last taken."""
+        """Trace the worlds of the last ``take``."""
         mujoco_warp.refit_bvh(self._model, self._data, self._context)
         mujoco_warp.render(self._model, self._data, self._context)
 
@@ -276,8 +312,8 @@ class _Tracer:
         out.copy_(self._depth[: len(out)].view(len(out), *self._shape))
 
 
-def _drawn_model(spec: mujoco.MjSpec, view: Viewpoint) -> mujoco.MjModel:
-    """The model that is drawn: the scene with our camera."""
+def _rendered_model(spec: mujoco.MjSpec, view: Viewpoint) -> mujoco.MjModel:
+    """Return the model to render: the scene with our camera."""
     spec.worldbody.add_camera(name=_NAME, fovy=view.fovy_deg)
     model = spec.compile()
     model.stat.extent, model.vis.map.zfar = 1.0, _FAR_M
@@ -287,7 +323,7 @@ def _drawn_model(spec: mujoco.MjSpec, view: Viewpoint) -> mujoco.MjModel:
 def _fixed_poses(
     model: mujoco.MjModel, view: Viewpoint
 ) -> dict[str, NDArray[np.float64]]:
-    """Poses of the model's default state, the camera at its viewpoint; (count, 3 or 9)."""
+    """Return the poses of the default state and of the camera, (count, 3 or 9) each."""
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     camera = data.camera(_NAME)
@@ -304,36 +340,8 @@ def _fixed_poses(
     return {name: getattr(data, name) for name in names}
 
 
-def _bound(sim: Sim, body: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Live poses of all geoms, (W, ngeom, 3 or 9), and of a body if named, (W, 3 or 9).
-
-    A field bound between two calls is filled by the next one only: so compute it
-    once, and put everything else back.
-    """
-    before = sim.snapshot()
-    geoms = {name: sim.field(name) for name in ("geom_xpos", "geom_xmat")}
-    carrier: dict[str, Tensor] = {}
-    if body:
-        row = _body_id(sim.model, body)
-        carrier = {name: sim.field(name)[:, row] for name in ("xpos", "xmat")}
-    sim.forward()
-    sim.restore(before)
-    return {k: x.reshape(*x.shape[:2], -1) for k, x in geoms.items()}, carrier
-
-
-def _body_id(model: mujoco.MjModel, name: str) -> int:
-    """Index of the body that carries a camera."""
-    names = [model.body(i).name for i in range(model.nbody)]
-    if name not in names:
-        raise UserError(
-            f"the camera sits on the body {name!r}, which this scene does not have; choose "
-            f"a viewpoint in the world, or one on: {', '.join(sorted(filter(None, names)))}"
-        )
-    return names.index(name)
-
-
 def _as_warp(poses: Tensor) -> object:
-    """A Warp view of (capacity, count, 3 or 9) as vectors or matrices."""
+    """View (capacity, count, 3 or 9) as Warp's vectors or matrices."""
     capacity, count, size = poses.shape
     if size == 3:
         return warp.from_torch(poses, dtype=warp.vec3)

@@ -1,4 +1,4 @@
-"""Physics on the CPU: MuJoCo's own batch of worlds on a pool of C threads."""
+"""Simulate on the CPU: MuJoCo's own batch of worlds on a pool of C threads."""
 
 import copy
 import logging
@@ -12,7 +12,7 @@ from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 from torch import Tensor
 
-# mjWARN_BADQPOS, _BADQVEL, _BADQACC: neighbors, so that a slice (a view) selects them
+# mjWARN_BADQPOS, _BADQVEL, _BADQACC are neighbors: a slice (a view) selects them
 _DIVERGED = slice(
     mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value + 1
 )
@@ -21,9 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class CpuSim:
-    """``mujoco.batch.Batch`` seen through torch, without copies.
+    """Wrap ``mujoco.batch.Batch`` in torch tensors without copies.
 
-    Bit-identical to a loop over MjData at any number of threads.
+    Bit-identical to a loop over MjData at any number of threads. MuJoCo ends the threads
+    when the simulation and every view of its fields are garbage-collected; it offers no
+    other way.
 
     Args:
         model: the compiled model; the batch keeps its own copy.
@@ -35,19 +37,19 @@ class CpuSim:
         self, model: mujoco.MjModel, num_worlds: int, num_threads: int = 0
     ) -> None:
         model = copy.copy(model)
-        # A world that diverges must be seen, not silently put back to its default.
+        # MuJoCo must report a world that diverges, not silently reset it.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.batch = Batch(model, num_worlds, num_threads)
         self.model = self.batch.model
         self.num_worlds = num_worlds
         self.device = torch.device("cpu")
         self._state = torch.from_numpy(self.batch.state)
-        # how often each world's qpos, qvel, qacc was NaN or huge; live
+        # live counts of how often each world's qpos, qvel, qacc was NaN or huge
         self._divergences: NDArray[np.int32] = self.batch.warning[:, _DIVERGED, 1]
         self._derived: dict[str, Tensor] = {}
 
     def field(self, name: str) -> Tensor:
-        """A live view of an MjData field, (num_worlds, ...).
+        """Return a live view of an MjData field, (num_worlds, ...).
 
         Raises:
             ValueError: if MuJoCo has no such field.
@@ -58,7 +60,7 @@ class CpuSim:
         if array.flags.writeable:  # a state field: already a view of the rows
             return torch.from_numpy(array)
         # Derived fields are read-only for numpy, since the next call overwrites
-        # them. restore() must be able to put them back, so view their buffer.
+        # them. restore() must write them, so view their buffer.
         buffer = array.base
         assert buffer is not None, name
         view = torch.from_numpy(buffer.view(array.dtype).reshape(array.shape))
@@ -80,7 +82,7 @@ class CpuSim:
         return torch.from_numpy(failed)
 
     def failure(self, worlds: Tensor) -> str:
-        """MuJoCo's only reason; see ``Sim.failure``."""
+        """Return MuJoCo's only reason; see ``Sim.failure``."""
         return "NaN or huge"
 
     def forward(self, worlds: Tensor | None = None) -> None:
@@ -92,16 +94,16 @@ class CpuSim:
         self.batch.reset(worlds.numpy(), stage=mujoco.mjtStage.mjSTAGE_NONE.value)
 
     def captured(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function itself; see ``Sim.captured``."""
+        """Return the function itself; see ``Sim.captured``."""
         return function
 
     def snapshot(self) -> dict[str, Tensor]:
-        """State rows and derived fields: some of these lag a step and feed actions."""
+        """Copy state and derived fields: some of these lag a step and feed actions."""
         derived = {f"derived.{name}": x.clone() for name, x in self._derived.items()}
         return {"state": self._state.clone(), **derived}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Put back what ``snapshot`` returned."""
+        """Go back to a snapshot; see ``Sim.restore``."""
         self._state.copy_(snapshot["state"])
         for name, value in snapshot.items():
             if name.startswith("derived."):

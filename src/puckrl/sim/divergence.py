@@ -1,4 +1,4 @@
-"""What happens to a world whose physics failed, before it is reset."""
+"""Handle worlds whose physics failed, before they are reset."""
 
 import logging
 from pathlib import Path
@@ -15,39 +15,39 @@ _FIELDS = ("qpos", "qvel", "ctrl", "mocap_pos", "mocap_quat")
 
 
 class Guard(Protocol):
-    """Told of worlds that failed."""
+    """Handle worlds that failed; the environment calls it before it resets them."""
 
     def __call__(self, sim: Sim, worlds: Tensor) -> None:
-        """``worlds``: indices of the failed worlds, (n,) int64."""
+        """Handle ``worlds``, the indices of the failed worlds, (n,) int64."""
         ...
 
 
 def ignore(sim: Sim, worlds: Tensor) -> None:
-    """Leave no trace; the environment resets and counts the worlds all the same."""
+    """Do nothing; the environment still resets and counts the worlds."""
 
 
 class StateDump:
-    """Writes the state of failed worlds to files, so that the failure can be studied.
+    """Write the state of failed worlds to files, so that the failure can be studied.
 
     Args:
         folder: for the files; made when the first world fails.
-        most: files written at most; a broken task must not fill the disk.
+        max_files: maximum number of files; a broken task must not fill the disk.
     """
 
-    def __init__(self, folder: Path, most: int = 20) -> None:
-        self.folder, self.most = folder, most
+    def __init__(self, folder: Path, max_files: int = 20) -> None:
+        self.folder, self.max_files = folder, max_files
 
     def __call__(self, sim: Sim, worlds: Tensor) -> None:
-        """One safetensors file with the state of these worlds."""
+        """Write one safetensors file with the state of these worlds."""
         self.folder.mkdir(parents=True, exist_ok=True)
         number = len(list(self.folder.iterdir())) + 1
-        if number > self.most:
+        if number > self.max_files:
             return
         state = {name: sim.field(name)[worlds].contiguous() for name in _FIELDS}
         path = self.folder / f"{number:03d}.safetensors"
         save_file({**state, "worlds": worlds.contiguous()}, str(path))
         log.warning(
-            "worlds whose physics failed and that begin anew: %d (%s); see %s",
+            "physics failed in %d worlds (%s), which are reset; their state is in %s",
             len(worlds),
             sim.failure(worlds),
             path,

@@ -1,9 +1,9 @@
-"""Pictures for people: the camera in a studio, with a marker at the goal.
+"""Render images for people: the camera in a studio, with a marker at the goal.
 
-Nothing here touches the physics: the scene that is drawn is a copy with other
-colors, lights and floor. The ray tracer knows no translucency, so the marker is no
-geom either: it is painted over the traced image, behind whatever the depth image
-says is nearer. No sensor can ever see it.
+Nothing here touches the physics: the rendered scene is a copy with other colors, lights
+and floor. The ray tracer has no translucency, so the marker is no geom: we paint it over
+the traced image, behind everything that is nearer in the depth image. A policy's cameras
+never show it.
 """
 
 import mujoco
@@ -14,7 +14,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from puckrl.core.errors import UserError
 from puckrl.sim.backend import Sim
-from puckrl.sim.viewpoints import Vec3, Viewpoint
+from puckrl.sim.viewpoints import FreeViewpoint, Vec3, Viewpoint
 
 BACKDROP: Vec3 = (0.075, 0.09, 0.125)
 """Color of the studio's walls."""
@@ -22,7 +22,7 @@ GREEN: Vec3 = (0.10, 0.95, 0.45)
 """Color of goals, and of success."""
 
 _FLOOR: Vec3 = (0.16, 0.185, 0.235)
-# The reference's scenes are white and black; these materials get a color.
+# The Fetch scenes are white and black; these materials get a color.
 _COLORS: dict[str, Vec3] = {
     "floor_mat": _FLOOR,
     "table_mat": (0.86, 0.84, 0.80),
@@ -38,10 +38,10 @@ _WINDOW_RADII = 6.0
 
 
 def film_scene(spec: mujoco.MjSpec) -> mujoco.MjSpec:
-    """The scene (changed in place) as videos show it; geoms keep their order.
+    """Change a scene in place to what videos show, and return it; geoms keep their order.
 
-    Floors become endless, lights are replaced by a key light that casts shadows and
-    a dim headlight. Colors change only for the materials of the Fetch scenes.
+    Floors become endless. A key light that casts shadows and a dim headlight replace the
+    lights. Only the materials of the Fetch scenes change their colors.
     """
     for light in list(spec.lights):
         spec.delete(light)
@@ -69,12 +69,12 @@ def film_scene(spec: mujoco.MjSpec) -> mujoco.MjSpec:
 
 
 class Film:
-    """Antialiased images of all worlds with a translucent sphere at each goal.
+    """Render antialiased images of all worlds with a translucent sphere at each goal.
 
     Args:
-        sim: whose worlds are drawn.
+        sim: the simulation whose worlds are rendered.
         spec: a fresh copy of its scene; it is changed.
-        view: where it is seen from.
+        viewpoint: where the camera stands.
         size: width and height of an image in pixels.
         marker_radius_m: radius of the sphere.
 
@@ -86,13 +86,14 @@ class Film:
         self,
         sim: Sim,
         spec: mujoco.MjSpec,
-        view: Viewpoint,
+        viewpoint: Viewpoint | FreeViewpoint,
         size: tuple[int, int],
         marker_radius_m: float,
     ) -> None:
+        view = viewpoint.resolve(sim.model)
         if view.body:
             raise UserError(
-                f"a film needs a camera that stands still; this one sits on {view.body!r}"
+                f"film_view is on body {view.body!r}; a video needs a viewpoint in the world"
             )
         from puckrl.sim.camera import Camera, CameraCfg  # mujoco_warp takes seconds
 
@@ -121,15 +122,19 @@ class Film:
         self._from_stage = self._pos[:2] - constant(view.look_at_m[:2])
 
     def render(self, marker_pos_m: Tensor) -> Tensor:
-        """Draw every world, with its marker at (num_worlds, 3).
+        """Render every world, with its marker at (num_worlds, 3).
 
         Returns:
-            (num_worlds, height, width, 3) uint8, fresh.
+            A fresh (num_worlds, height, width, 3) uint8.
         """
         rgb, markers = self._camera.render(), marker_pos_m.to(self._pos)
         depth = self._camera.depth_m
         worlds = zip(rgb, depth, markers, strict=True)
         return torch.stack([self._develop(*world) for world in worlds])
+
+    def close(self) -> None:
+        """Close the camera; safe to call twice."""
+        self._camera.close()
 
     def _develop(self, rgb: Tensor, depth: Tensor, marker: Tensor) -> Tensor:
         """Fade, paint the marker, average the sub-pixels: (H, W, 3) uint8."""
@@ -140,7 +145,7 @@ class Film:
         return small.mul_(255.0).round_().clamp_(0, 255).byte().permute(1, 2, 0)
 
     def _fade(self, image: Tensor, depth: Tensor) -> None:
-        """Let the floor disappear into the backdrop with distance from the stage."""
+        """Fade the floor into the backdrop with distance from the scene."""
         near, far = self._fade_m
         east = self._rays[..., 0] * depth + self._from_stage[0]
         north = self._rays[..., 1] * depth + self._from_stage[1]
@@ -149,7 +154,7 @@ class Film:
         image.lerp_(self._backdrop, weight[..., None])
 
     def _paint_marker(self, image: Tensor, depth: Tensor, center: Tensor) -> None:
-        """A glass sphere and the pool of light below it, where nothing is nearer."""
+        """Paint a glass sphere and the pool of light below it, where nothing is nearer."""
         window = self._window(center)
         if window is None:
             return
@@ -159,17 +164,17 @@ class Film:
         image.lerp_(self._green, 0.55 * pool[..., None])
 
         near, inside = _sphere(origin, rays, self._radius_m)
-        seen = inside & ((near < depth) | (depth == 0.0))
+        visible = inside & ((near < depth) | (depth == 0.0))
         normal = (origin + near[..., None] * rays) / self._radius_m
         facing = -(normal * rays).sum(-1) / torch.linalg.vector_norm(rays, dim=-1)
-        # Glass: the rim, seen edgewise, is denser than the middle.
-        opacity = (0.40 + 0.55 * (1.0 - facing.clamp(0.0, 1.0)) ** 2) * seen
+        # Glass: the rim, viewed edgewise, is denser than the middle.
+        opacity = (0.40 + 0.55 * (1.0 - facing.clamp(0.0, 1.0)) ** 2) * visible
         glint = (normal @ self._to_light).clamp_min(0.0) ** 40
         color = self._green * (0.75 + 0.35 * normal[..., 2:]) + 0.8 * glint[..., None]
         image.lerp_(color.clamp_(0.0, 1.0), opacity[..., None])
 
     def _window(self, center: Tensor) -> slice | None:
-        """Columns that the marker and its pool may touch; None if it is out of sight."""
+        """Return the columns that marker and pool may touch; None if they are out of view."""
         right, _, back = (self._axes.T @ (center - self._pos)).tolist()
         if back >= -self._radius_m:
             return None
@@ -181,17 +186,17 @@ class Film:
 
 
 def _pool(points: Tensor, radius_m: float) -> Tensor:
-    """Gaussian around the z axis, on level surfaces below the origin.
+    """Return a Gaussian around the z axis, on level surfaces below the origin.
 
     Args:
-        points: what each pixel sees, relative to the marker, (H, W, 3).
-        radius_m: where the brightness has fallen to 1/e.
+        points: the point that each pixel shows, relative to the marker, (H, W, 3).
+        radius_m: radius at which the brightness has fallen to 1/e.
 
     Returns:
         (H, W) in [0, 1].
     """
     height = points[..., 2]
-    # Neighboring rows see the same height on a level surface; on an upright one
+    # Neighboring rows show the same height on a level surface; on an upright one
     # they are a pixel apart: millimeters.
     level = height.diff(dim=0, append=height[-1:]).abs() < 2e-4
     spread = points[..., 0] ** 2 + points[..., 1] ** 2
@@ -199,7 +204,7 @@ def _pool(points: Tensor, radius_m: float) -> Tensor:
 
 
 def _sphere(origin: Tensor, rays: Tensor, radius_m: float) -> tuple[Tensor, Tensor]:
-    """Where rays from ``origin`` enter a sphere around zero.
+    """Find where rays from ``origin`` enter a sphere around zero.
 
     Args:
         origin: start of all rays, (3,).
@@ -207,7 +212,7 @@ def _sphere(origin: Tensor, rays: Tensor, radius_m: float) -> tuple[Tensor, Tens
         radius_m: radius of the sphere.
 
     Returns:
-        Distance in units of the ray's length, and whether it is hit at all; (H, W).
+        Distance in units of the ray's length, and whether the ray hits at all; (H, W).
     """
     a, b = (rays * rays).sum(-1), rays @ origin
     discriminant = b * b - a * (origin @ origin - radius_m**2)

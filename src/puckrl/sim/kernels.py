@@ -1,4 +1,4 @@
-"""Starting Warp, and running its kernels where torch runs its own."""
+"""Start Warp, and run its kernels where torch runs its own."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ import warp
 
 
 def start_warp() -> None:
-    """Start Warp without its greeting, and without its regret that there is no GPU."""
+    """Start Warp without its greeting, and without its warning that there is no GPU."""
     warp.config.log_level = max(warp.config.log_level, warp.LOG_WARNING)
     silent = contextlib.nullcontext if torch.cuda.is_available() else _native_silence
     with silent():
@@ -20,7 +20,7 @@ def start_warp() -> None:
 
 @contextlib.contextmanager
 def _native_silence() -> Generator[None]:
-    """Drop what C code writes to stderr meanwhile; Python's own redirection cannot."""
+    """Drop what C code writes to stderr in the block; Python's redirection cannot."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
@@ -33,19 +33,19 @@ def _native_silence() -> Generator[None]:
 
 
 class Streams:
-    """Makes Warp launch on torch's present stream of a device.
+    """Make Warp launch on torch's current stream of a device.
 
-    One stream for both libraries: kernels run in the order in which the two launch
-    them, and neither waits for the other. On the CPU there are no streams.
+    Both libraries share one stream: kernels run in the order of their launches, and
+    neither library waits for the other. On the CPU there are no streams.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        # Warp knows a recording by the stream object: one object per stream, for ever
+        # Warp identifies a recording by the stream object: keep one object per stream
         self._known: dict[int, Any] = {}
 
     def current(self) -> Any:
-        """Torch's present stream as a Warp stream; only on CUDA."""
+        """Return torch's current stream as a Warp stream; only on CUDA."""
         stream = torch.cuda.current_stream(self._device)
         if stream.cuda_stream not in self._known:
             self._known[stream.cuda_stream] = warp.stream_from_torch(stream)
@@ -53,7 +53,7 @@ class Streams:
 
     @contextlib.contextmanager
     def shared(self) -> Generator[None]:
-        """Warp's default device is ours inside, and its stream is torch's."""
+        """Use our device and torch's stream as Warp's defaults in the block."""
         if self._device.type == "cpu":
             with warp.ScopedDevice("cpu"):
                 yield
@@ -63,7 +63,7 @@ class Streams:
 
 
 class WarpGraph:
-    """Records what Warp and torch launch as one CUDA graph; a ``core.capture.Graph``.
+    """Record what Warp and torch launch as one CUDA graph; a ``core.capture.Graph``.
 
     Warp begins the recording: the loops of its solver become conditional nodes, which
     it cannot add to a recording that torch began.
@@ -71,7 +71,7 @@ class WarpGraph:
 
     def __init__(self, device: torch.device, streams: Streams) -> None:
         self._device, self._streams = device, streams
-        # Tensors made while recording must keep their memory for all replays
+        # Tensors of the recording must keep their memory for all replays
         with torch.cuda.device(device):
             self._pool = torch.cuda.MemPool()
         self._stream = torch.cuda.Stream(device)
@@ -85,7 +85,7 @@ class WarpGraph:
             torch.cuda.stream(self._stream),
             torch.cuda.use_mem_pool(self._pool),
             self._streams.shared(),
-            # torch may have to allocate meanwhile
+            # relaxed: torch may have to allocate during the recording
             warp.ScopedCapture(
                 stream=self._streams.current(), capture_mode=warp.CaptureMode.RELAXED
             ) as capture,

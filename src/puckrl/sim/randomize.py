@@ -1,7 +1,7 @@
-"""Domain randomization: looks that change with every episode.
+"""Randomize the domain: every episode has an appearance of its own.
 
-Colors, lights and the places of cameras are drawn when a world is reset, from the
-world's own counter-based stream: world 7 looks the same beside 8 worlds or 8,000.
+A reset draws colors, lights and camera poses from the world's own counter-based stream:
+world 7 looks the same beside 8 worlds or 8,000.
 
 Source: Tobin et al. (2017), "Domain randomization for transferring deep neural networks
 from simulation to the real world", section III.A.
@@ -26,10 +26,10 @@ _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
 
 @dataclass(frozen=True)
 class RandomizeCfg:
-    """How far looks stray; everything is off by default."""
+    """Set the range of randomization; everything is off by default."""
 
     colors: float = 0.0
-    """Greatest share of a random color in that of every geom, 0 to 1."""
+    """Maximum share of a random color in the color of every geom, 0 to 1."""
     brightness: float = 0.0
     """Lights are stronger or weaker by up to this share, 0 to 1."""
     light_deg: float = 0.0
@@ -41,54 +41,55 @@ class RandomizeCfg:
 
     @property
     def on(self) -> bool:
-        """Whether anything changes."""
+        """Tell whether anything changes."""
         return any(value != 0 for value in asdict(self).values())
 
     def check(self) -> None:
-        """Refuse what has no meaning.
+        """Refuse numbers without a meaning.
 
         Raises:
             UserError: for a number outside its range.
         """
         for name, value in asdict(self).items():
-            most = 90.0 if name.endswith("_deg") else 1.0
-            if not 0.0 <= value <= most:
+            maximum = 90.0 if name.endswith("_deg") else 1.0
+            if not 0.0 <= value <= maximum:
                 raise UserError(
                     f"--pixels.randomize.{name.replace('_', '-')} {value:g} is out of "
-                    f"range; legal: 0 to {most:g}"
+                    f"range; legal: 0 to {maximum:g}"
                 )
 
 
-class Randomiser:
-    """Draws new looks for worlds that begin an episode.
+class Randomizer:
+    """Draw a new appearance for worlds that begin an episode.
 
-    All cameras of a world see the same colors and lights; each has a place of its own.
+    All cameras of a world show the same colors and lights; each has a pose of its own.
 
     Args:
-        cfg: how far looks stray.
-        cameras: theirs; with ``varied`` looks if anything is to change.
+        cfg: the range of randomization.
+        cameras: they must be ``varied`` if the configuration changes anything.
     """
 
     def __init__(self, cfg: RandomizeCfg, cameras: "Sequence[Camera]") -> None:
         self._cfg, self._cameras = cfg, cameras
         # every row is the same at first
         self._plain = [
-            {name: rows[:1].clone() for name, rows in camera.looks.items()}
+            {name: rows[:1].clone() for name, rows in camera.appearance.items()}
             for camera in cameras
         ]
 
     def __call__(self, worlds: Tensor, draws: Draws) -> None:
-        """Draw the looks of ``worlds``, (n,)."""
+        """Draw the appearance of ``worlds``, (n,)."""
         if not self._cfg.on:
             return
         shared = self._colors(draws) | self._lights(draws)
         for camera, plain in zip(self._cameras, self._plain, strict=True):
-            place = self._place(plain, draws)
-            for name, rows in (shared | place).items():
-                camera.looks[name][worlds] = rows.to(camera.looks[name])
+            pose = self._pose(plain, draws)
+            for name, rows in (shared | pose).items():
+                live = camera.appearance[name]
+                live[worlds] = rows.to(live)
 
     def _colors(self, draws: Draws) -> dict[str, Tensor]:
-        """Colors of geoms, mixed with random ones."""
+        """Mix the colors of geoms with random ones."""
         plain = self._plain[0]["geom_rgba"].double()
         fresh = draws.uniform(0.0, 1.0, plain.shape[1], 3)
         share = draws.uniform(0.0, self._cfg.colors, plain.shape[1], 1)
@@ -96,7 +97,7 @@ class Randomiser:
         return {"geom_rgba": torch.cat([rgb, plain[..., 3:].expand_as(share)], dim=-1)}
 
     def _lights(self, draws: Draws) -> dict[str, Tensor]:
-        """Strength and direction of lights."""
+        """Draw the strength and the direction of lights."""
         plain = self._plain[0]
         count = plain["light_xdir"].shape[1]
         spread = self._cfg.brightness
@@ -105,8 +106,8 @@ class Randomiser:
         towards = (turn * plain["light_xdir"].double()[:, :, None]).sum(-1)
         return {name: plain[name] * gain for name in _LIGHTS} | {"light_xdir": towards}
 
-    def _place(self, plain: dict[str, Tensor], draws: Draws) -> dict[str, Tensor]:
-        """Where a camera stands, and where it looks."""
+    def _pose(self, plain: dict[str, Tensor], draws: Draws) -> dict[str, Tensor]:
+        """Draw the position and the rotation of a camera."""
         far = self._cfg.camera_m
         turn = _rotations(draws, self._cfg.camera_deg, 1)[:, 0]
         return {
@@ -115,10 +116,10 @@ class Randomiser:
         }
 
 
-def _rotations(draws: Draws, most_deg: float, count: int) -> Tensor:
-    """Rotations whose vector lies in a cube of this half side, (n, count, 3, 3)."""
-    most = math.radians(most_deg)
-    x, y, z = draws.uniform(-most, most, count, 3).unbind(-1)
+def _rotations(draws: Draws, half_side_deg: float, count: int) -> Tensor:
+    """Draw rotations whose vector lies in a cube of this half side, (n, count, 3, 3)."""
+    half = math.radians(half_side_deg)
+    x, y, z = draws.uniform(-half, half, count, 3).unbind(-1)
     zero = torch.zeros_like(x)
     rows = ((zero, -z, y), (z, zero, -x), (-y, x, zero))
     skew = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)

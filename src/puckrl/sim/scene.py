@@ -1,4 +1,4 @@
-"""Finding and loading scenes."""
+"""Find and load scenes."""
 
 import importlib.util
 from pathlib import Path
@@ -9,10 +9,10 @@ from puckrl.core.errors import UserError
 
 
 def fetch_scene(name: str) -> mujoco.MjSpec:
-    """One of gymnasium-robotics' Fetch scenes: reach, push, slide, pick_and_place.
+    """Load a Fetch scene of gymnasium-robotics: reach, push, slide, pick_and_place.
 
-    The package is located, not imported: its import pulls in every other family
-    of environments and prints a warning.
+    We locate the package and do not import it: its import loads every other family of
+    environments and prints a warning.
 
     Raises:
         UserError: if gymnasium-robotics is not installed.

@@ -1,9 +1,10 @@
-"""Where cameras stand; light to import, since it draws nothing."""
+"""Place cameras; light to import, since nothing is drawn here."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,22 +12,30 @@ from puckrl.core.errors import unknown
 
 Vec3 = tuple[float, float, float]
 
+_FREE_DISTANCE = 1.5  # in extents of the scene
+_DEFAULT_FOVY_DEG = 45.0
+_STEEPEST_DEG = 89.9  # upright has no meaning for a camera that looks straight down
+
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """A camera's place in the world or on a body; it is held upright in that frame."""
+    """Place a camera in the world or on a body, upright in that frame."""
 
     pos_m: Vec3
     """Position of the camera."""
     look_at_m: Vec3
-    """The point in the middle of the image; not straight above or below."""
+    """Point in the middle of the image; not straight above or below the camera."""
     fovy_deg: float
     """Vertical field of view."""
     body: str = ""
-    """Body that carries the camera, in whose frame the points are; empty: the world."""
+    """Body that carries the camera and in whose frame the points are; empty: the world."""
+
+    def resolve(self, model: mujoco.MjModel) -> "Viewpoint":
+        """Return this viewpoint; it is the same for every model."""
+        return self
 
     def rotation(self) -> NDArray[np.float64]:
-        """Columns are the camera's right, up and backward axes, (3, 3)."""
+        """Return the camera's right, up and backward axes as columns, (3, 3)."""
         back = np.subtract(self.pos_m, self.look_at_m)
         back = back / np.linalg.norm(back)
         right = np.cross((0.0, 0.0, 1.0), back)
@@ -34,10 +43,10 @@ class Viewpoint:
         return np.stack([right, np.cross(back, right), back], axis=1)
 
     def rays(self, width: int, height: int) -> NDArray[np.float64]:
-        """Directions through the pixels' centers, (height, width, 3).
+        """Return the directions through the pixels' centers, (height, width, 3).
 
-        They are one meter long along the optical axis, so that the point seen by a
-        pixel is ``pos_m + depth_m * ray``.
+        They are one meter long along the optical axis: a pixel shows the point
+        ``pos_m + depth_m * ray``.
         """
         unit = 2.0 * math.tan(math.radians(self.fovy_deg) / 2.0) / height
         x = (np.arange(width) + 0.5 - width / 2.0) * unit
@@ -54,7 +63,7 @@ def orbit(
     elevation_deg: float,
     fovy_deg: float,
 ) -> Viewpoint:
-    """The viewpoint of MuJoCo's free camera (``mjvCamera``) with these settings."""
+    """Return the viewpoint of MuJoCo's free camera (``mjvCamera``) with these settings."""
     azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
     forward = (
         math.cos(elevation) * math.cos(azimuth),
@@ -67,33 +76,51 @@ def orbit(
     return Viewpoint((x, y, z), look_at_m, fovy_deg)
 
 
-VIEWPOINTS: dict[str, Viewpoint] = {
-    # The whole table, an object of about 6 pixels at 64 x 64, little occlusion.
-    "side": Viewpoint((1.34, -0.05, 1.05), (1.34, 0.75, 0.42), 38.0),
-    "corner": Viewpoint((1.95, 0.10, 1.05), (1.34, 0.75, 0.42), 34.0),
-    "front": Viewpoint((2.05, 0.75, 1.05), (1.33, 0.75, 0.42), 38.0),
-    # gymnasium-robotics' own view, from far away: the object is 3-4 pixels at 84 x 84.
-    "reference": orbit((1.3, 0.75, 0.55), 2.5, 132.0, -14.0, 45.0),
-    # On the side of the hand away from the robot; fingers point along its x. It shows
-    # what is near and in front of them, and nothing of what lies behind.
-    "wrist": Viewpoint(
-        (-0.10, 0.0, 0.12), (0.05, 0.0, 0.06), 90.0, "robot0:gripper_link"
-    ),
-    # Arm, table and goal, for people.
-    "film": Viewpoint((2.30, -0.32, 1.20), (1.26, 0.76, 0.53), 31.0),
-}
+@dataclass(frozen=True)
+class FreeViewpoint:
+    """Look at a scene as MuJoCo's viewer does before anyone has moved its camera.
+
+    The model decides: the camera looks at the scene's center from 1.5 times its extent
+    (``<statistic>``), at the angles and with the field of view of ``<visual><global>``.
+
+    Source: ``mjv_defaultFreeCamera`` of MuJoCo.
+    """
+
+    def resolve(self, model: mujoco.MjModel) -> Viewpoint:
+        """Return the place of the free camera in the scene of ``model``."""
+        stat, settings = model.stat, model.vis.global_
+        x, y, z = (float(value) for value in stat.center)
+        return orbit(
+            (x, y, z),
+            _FREE_DISTANCE * float(stat.extent),
+            float(settings.azimuth),
+            max(-_STEEPEST_DEG, min(float(settings.elevation), _STEEPEST_DEG)),
+            # an orthographic camera states a length in place of an angle
+            _DEFAULT_FOVY_DEG if settings.orthographic else float(settings.fovy),
+        )
 
 
-def viewpoint(name: str, known: Mapping[str, Viewpoint] = VIEWPOINTS) -> Viewpoint:
-    """A viewpoint by name.
+FREE_NAME = "free"
+FREE = FreeViewpoint()
+"""Legal for every task, under the name ``FREE_NAME``."""
+
+
+def default_name(offered: Mapping[str, Viewpoint]) -> str:
+    """Return the name of a task's first viewpoint, or ``free`` if it offers none."""
+    return next(iter(offered), FREE_NAME)
+
+
+def viewpoint(name: str, offered: Mapping[str, Viewpoint]) -> Viewpoint | FreeViewpoint:
+    """Return a viewpoint by name.
 
     Args:
-        name: what is wanted.
-        known: what a task offers.
+        name: one of the task's viewpoints, or ``free``.
+        offered: the viewpoints of the task; its own ``free`` comes first.
 
     Raises:
         UserError: if there is no such viewpoint; it lists the legal names.
     """
-    if name not in known:
-        raise unknown("viewpoint", name, known)
-    return known[name]
+    legal = {FREE_NAME: FREE, **offered}
+    if name not in legal:
+        raise unknown("viewpoint", name, legal)
+    return legal[name]

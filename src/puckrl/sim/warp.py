@@ -1,4 +1,4 @@
-"""Physics on a GPU: thousands of worlds stepped together by mujoco_warp, in float32.
+"""Simulate on a GPU: mujoco_warp steps thousands of worlds together, in float32.
 
 It also runs on the CPU, one world after the other, so that tests need no GPU.
 
@@ -23,11 +23,11 @@ from torch.utils import _pytree as pytree
 from puckrl.core.capture import Captured
 from puckrl.sim.kernels import Streams, WarpGraph, start_warp
 
-# What a step advances, and what only its caller writes
+# Fields that a step advances, and fields that only the caller writes
 _ADVANCED = ("time", "qpos", "qvel", "act", "qacc_warmstart")
 _GIVEN = ("ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat")
 _STATE = (*_ADVANCED, *_GIVEN)
-# What mujoco_warp.kinematics, com_pos and com_vel compute
+# Fields that mujoco_warp.kinematics, com_pos and com_vel compute
 _DERIVED = (
     "xpos",
     "xquat",
@@ -46,11 +46,11 @@ _DERIVED = (
     "cvel",
     "cdof_dot",
 )
-# A step's constraints read these before it computes them anew: they belong to the state
+# A step's constraints read these before the step recomputes them: they are state
 _CARRIED = ("cvel", "cdof_dot")
-_HUGE = 1e10  # mjMAXVAL: beyond, MuJoCo itself takes a state for diverged
-# Overflows after which contacts or constraints are missing. Running out of solver
-# iterations is none: MuJoCo goes on with what it has, too.
+_HUGE = 1e10  # mjMAXVAL: above it MuJoCo, too, considers a state diverged
+# Overflows that drop contacts or constraints. Running out of solver iterations is none:
+# MuJoCo, too, goes on with what it has.
 _LOST = int(
     mjw.OverflowType.NEFC
     | mjw.OverflowType.NJMAX_NNZ
@@ -61,12 +61,12 @@ _LOST = int(
 
 
 class WarpSim:
-    """mujoco_warp seen through torch, without copies; answers ``Sim``.
+    """Wrap mujoco_warp in torch tensors without copies; implements ``Sim``.
 
     Args:
         model: the compiled model.
         num_worlds: simulation copies.
-        device: where they live; on the CPU a control step of Push takes a world 3 ms.
+        device: where they live; on the CPU a world of Push takes 3 ms per control step.
         max_contacts: contacts per world, on average over worlds: they share a buffer.
         max_constraints: constraint rows per world.
         varied: model fields with a row per world, e.g. ``geom_friction``; see
@@ -89,9 +89,9 @@ class WarpSim:
         with self._streams.shared():
             sizes = dict.fromkeys(varied, num_worlds)
             self._model = mjw.put_model(self.model, batch_sizes=sizes)
-            self._model.opt.warn_overflow = 0  # counted and told by ``failure``
-            # Box against box as in MuJoCo's C engine, by separating axes: nearer to it,
-            # and much quicker than the general algorithm.
+            self._model.opt.warn_overflow = 0  # ``failure`` reports overflows
+            # Box against box by separating axes, as in MuJoCo's C engine: closer to it
+            # and much faster than the general algorithm.
             self._model.opt.disableflags |= mjw.DisableBit.NATIVECCD
             self._data = mjw.make_data(
                 self.model, num_worlds, nconmax=max_contacts, njmax=max_constraints
@@ -103,10 +103,10 @@ class WarpSim:
             self.field(name)
         self._default = self._default_rows()
         self.compile_s = self._compile()
-        """Seconds that compiling kernels took, or loading them from Warp's cache."""
+        """Seconds spent compiling kernels or loading them from Warp's cache."""
 
     def _default_rows(self) -> dict[str, Tensor]:
-        """The state that mj_resetData gives, a row for each field."""
+        """Return the state that mj_resetData sets, a row for each field."""
         data = mujoco.MjData(self.model)
         rows = {}
         for name in _STATE:
@@ -116,7 +116,7 @@ class WarpSim:
         return rows
 
     def _compile(self) -> float:
-        """Touch every kernel once, so that they are compiled before anything is timed."""
+        """Launch every kernel once, to compile them before anything is timed."""
         begin = time.perf_counter()
         self._substep = lambda: mjw.step(self._model, self._data)
         self._set_default(slice(None))
@@ -130,19 +130,19 @@ class WarpSim:
         return time.perf_counter() - begin
 
     def _recorded(self, function: Callable[[], object]) -> Callable[[], object]:
-        """What Warp launches in ``function``, repeated without Python: 30 times faster.
+        """Record Warp's launches and replay them without Python: 30 times faster.
 
-        Only on the CPU: on CUDA that is a graph, and no graph can be part of another.
+        Only on the CPU: on CUDA a recording is a graph, and a graph cannot contain another.
         """
         with self._streams.shared(), warp.ScopedCapture() as recording:
             function()
         return lambda: warp.capture_launch(recording.graph)
 
     def field(self, name: str) -> Tensor:
-        """A live view of an MjData field, (num_worlds, ...) float32.
+        """Return a live view of an MjData field, (num_worlds, ...) float32.
 
         Raises:
-            ValueError: if it is no field that ``step`` and ``forward`` keep up to date.
+            ValueError: if ``step`` and ``forward`` do not keep the field up to date.
         """
         if name not in (*_STATE, *_DERIVED):
             raise ValueError(
@@ -155,10 +155,10 @@ class WarpSim:
         return self._views[name]
 
     def model_field(self, name: str) -> Tensor:
-        """A live view of a model field that varies from world to world, (num_worlds, ...).
+        """Return a live view of a ``varied`` model field, (num_worlds, ...).
 
         Raises:
-            ValueError: if the field was not named as ``varied``.
+            ValueError: if the field is not among ``varied``.
         """
         if name not in self._varied:
             legal = ", ".join(self._varied) or "none"
@@ -178,25 +178,25 @@ class WarpSim:
         return failed
 
     def _derived(self) -> list[Tensor]:
-        """The derived fields that somebody looks at."""
+        """Return the derived fields of which a view exists."""
         return [view for name, view in self._views.items() if name in _DERIVED]
 
     def _diverged(self) -> Tensor:
-        """Worlds with a state that is NaN or huge, (num_worlds,) bool."""
+        """Find worlds with a state that is NaN or huge, (num_worlds,) bool."""
         names = ("qpos", "qvel", "qacc_warmstart")  # the last is the acceleration
         sizes = [self.field(name).abs().amax(dim=1) for name in names]
-        return ~(torch.stack(sizes) < _HUGE).all(dim=0)  # NaN is not less either
+        return ~(torch.stack(sizes) < _HUGE).all(dim=0)  # a NaN is not smaller either
 
     def _overflowed(self) -> Tensor:
-        """Worlds that had too little room for contacts or constraints, (num_worlds,) bool.
+        """Find worlds that lacked room for contacts or constraints, (num_worlds,) bool.
 
-        Contacts share one buffer: when it is full nobody knows whose are missing, and
-        all worlds count as failed.
+        Worlds share one buffer of contacts: when it is full we cannot tell which world
+        lacks a contact, and every world has failed.
         """
         return (self._overflow & _LOST) != 0
 
     def failure(self, worlds: Tensor) -> str:
-        """Why worlds failed in the last step; see ``Sim.failure``."""
+        """Say why worlds failed in the last step; see ``Sim.failure``."""
         bits = (int(x) for x in self._overflow[worlds].unique() if int(x) & _LOST)
         names = {mjw.OverflowType(x & _LOST).name or "" for x in bits}
         return f"overflow: {', '.join(sorted(names))}" if names else "NaN or huge"
@@ -204,8 +204,8 @@ class WarpSim:
     def forward(self, worlds: Tensor | None = None) -> None:
         """Recompute the derived fields; see ``Sim.forward``.
 
-        Positions and velocities only: of a full forward pass the next step takes
-        nothing else, since its warm start is the acceleration of the last *step*.
+        Positions and velocities only: the next step reads nothing else of a forward pass,
+        since its warm start is the acceleration of the last *step*.
         """
         if worlds is None:
             self._kinematics()
@@ -232,25 +232,25 @@ class WarpSim:
             self.field(name)[worlds] = row
 
     def captured(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """On CUDA: the function as one graph, results copied out; see ``Sim.captured``."""
+        """Record one graph on CUDA and copy its results; see ``Sim.captured``."""
         if self.device.type == "cpu":
             return function
         replayed = Captured(function, WarpGraph(self.device, self._streams))
         return lambda *args: pytree.tree_map(torch.clone, replayed(*args))
 
     def snapshot(self) -> dict[str, Tensor]:
-        """State and derived fields: some of these lag a step and feed actions."""
+        """Copy state and derived fields: some of these lag a step and feed actions."""
         names = {*_STATE, *self._views}
         return {name: self.field(name).clone() for name in sorted(names)}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Put back what ``snapshot`` returned."""
+        """Go back to a snapshot; see ``Sim.restore``."""
         for name, value in snapshot.items():
             self.field(name).copy_(value)
 
 
 def _keep_rows(views: list[Tensor], before: list[Tensor], rows: Tensor) -> None:
-    """Put back the rows of some worlds, (num_worlds,) bool; without asking which."""
+    """Restore the rows of some worlds, (num_worlds,) bool, without a host transfer."""
     for view, old in zip(views, before, strict=True):
         mask = rows.reshape(-1, *[1] * (view.dim() - 1))
         view.copy_(torch.where(mask, old, view))

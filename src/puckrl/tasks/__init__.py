@@ -1,4 +1,4 @@
-"""What there is to learn: scenes, goals, rewards; no learning and no batching.
+"""Define tasks: scenes, goals, rewards; no learning and no batching.
 
 A task of your own needs nothing but these names, mujoco and torch:
 

@@ -1,4 +1,4 @@
-"""Finding a task by name, or in a file of the user's."""
+"""Find a task by name, or in a file of yours."""
 
 import importlib.util
 import inspect
@@ -24,11 +24,11 @@ TASKS: dict[str, type[Task]] = {
 
 
 def make_task(name: str, reward: RewardKind = "sparse") -> Task:
-    """A fresh task by name, or from a file: ``path/to/my_task.py:MyTask``.
+    """Make a task by name, or from a file: ``path/to/my_task.py:MyTask``.
 
     Raises:
-        UserError: unknown name, missing file or class, a class that is no Task or
-            lacks a part of one.
+        UserError: for an unknown name, a missing file or class, or a class that is no
+            Task or lacks a part of one.
     """
     if ":" in name:
         task = _from_file(name)(reward)
@@ -41,7 +41,7 @@ def make_task(name: str, reward: RewardKind = "sparse") -> Task:
 
 
 def _from_file(name: str) -> type[Task]:
-    """The task class behind ``file.py:Class``."""
+    """Return the task class behind ``file.py:Class``."""
     file, _, attribute = name.rpartition(":")
     path = Path(file)
     if not path.is_file():
@@ -63,26 +63,26 @@ def _load(path: Path) -> ModuleType:
     """Run a Python file as a module.
 
     Raises:
-        UserError: naming the file's own error, and its line.
+        UserError: if the file raises; it names the error and its line.
     """
     name = f"puckrl_task_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"{str(path)!r} is not a Python file")
     module = importlib.util.module_from_spec(spec)
-    # dataclasses look up the module of the class that they are given
+    # dataclasses look up the module of the class that they decorate
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        said = f"{type(error).__name__}: {error}"
-        raise UserError(f"{path}, line {_line(path, error)}: {said}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path}, line {_line(path, error)}: {reason}") from error
     return module
 
 
 def _line(path: Path, error: Exception) -> int:
-    """Where in a file an error came from; where that called what raised it."""
+    """Return the last line of the file on the way to an error."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno or 1
     frames = traceback.extract_tb(error.__traceback__)
@@ -90,5 +90,5 @@ def _line(path: Path, error: Exception) -> int:
 
 
 def _is_task(thing: object) -> TypeGuard[type[Task]]:
-    """Whether a module's value is a task class of its own."""
+    """Tell whether a value of a module is a task class, other than ``Task`` itself."""
     return inspect.isclass(thing) and issubclass(thing, Task) and thing is not Task

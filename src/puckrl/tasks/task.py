@@ -1,4 +1,4 @@
-"""The protocol that every task answers, ours and anybody's."""
+"""Define the protocol that every task follows, ours and yours."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -8,29 +8,29 @@ import mujoco
 import torch
 from torch import Tensor
 
+from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.sim.backend import Sim
-from puckrl.sim.viewpoints import VIEWPOINTS, Viewpoint
+from puckrl.sim.viewpoints import FREE, FreeViewpoint, Viewpoint
 from puckrl.tasks.sanity import Sanity
 
 RewardKind = Literal["sparse", "dense"]
-Contacts = Literal["all", "touching", "hand"]
-"""Which pairs of geoms may collide: every pair; those that do in the course of the task;
-of these only such as concern the hand, not the robot's own body."""
+CONTACT_SETS = ("all", "touching")
+"""Legal for every task: all pairs of geoms may collide; only the pairs that do collide in
+the course of the task. A task that does not know which pairs these are keeps all."""
 
 
 class Task(ABC):
-    """A goal-conditioned task on one scene.
+    """Describe a goal-conditioned task on one scene.
 
     An instance serves one simulation: the environment calls ``bind`` once, then,
     for all worlds together,
 
         reset -> [apply -> (physics, substeps times) -> settle -> state] * horizon
 
-    Worlds are the first axis of every tensor. Reward and success are pure
-    functions of goals, because hindsight recomputes them for goals that were
-    never asked for.
+    Worlds are the first axis of every tensor. Reward and success are pure functions of
+    goals, because hindsight recomputes them for goals that the task never set.
     """
 
     spaces: Spaces
@@ -38,34 +38,71 @@ class Task(ABC):
     substeps: int = 20
     """Physics steps per control step."""
     goal_tol_m: float = 0.05
-    """Distance below which a goal counts as reached."""
+    """Distance below which a goal is reached."""
     marker_radius_m: ClassVar[float] = 0.02
     """Radius of the goal marker in videos."""
     sanity: ClassVar[Sanity] = Sanity()
-    """What ``puck check`` holds the task to."""
-    film_view: ClassVar[Viewpoint] = VIEWPOINTS["film"]
-    """Where videos are seen from."""
-    viewpoints: ClassVar[Mapping[str, Viewpoint]] = VIEWPOINTS
-    """Where a policy's cameras may stand, by name; ours are made for the Fetch table."""
+    """Bounds that ``puck check`` tests the task against."""
+    film_view: ClassVar[Viewpoint | FreeViewpoint] = FREE
+    """Where the camera of videos stands; by default MuJoCo's free camera."""
+    viewpoints: ClassVar[Mapping[str, Viewpoint]] = {}
+    """Where a policy's cameras may stand, by name; the first is Gymnasium's default.
+    ``free``, MuJoCo's free camera, is legal besides."""
+    contact_sets: ClassVar[tuple[str, ...]] = CONTACT_SETS
+    """Names that ``limited_scene`` accepts."""
 
     def __init__(self, reward: RewardKind = "sparse") -> None:
         self.reward_kind: RewardKind = reward
 
+    @property
+    def reward_bounds(self) -> tuple[float, float] | None:
+        """Return the smallest and the largest reward; None if there are no bounds.
+
+        Critics clip their targets to the values that follow. Override this together
+        with ``reward``.
+        """
+        return (-1.0, 0.0) if self.reward_kind == "sparse" else None
+
+    @property
+    def success_reward(self) -> float | None:
+        """Return the reward at the goal: the largest one; None without bounds."""
+        return None if self.reward_bounds is None else self.reward_bounds[1]
+
     @abstractmethod
     def scene(self) -> mujoco.MjSpec:
-        """The scene, complete: everything that must be edited is edited here."""
+        """Return a fresh, complete scene: make every edit of it here."""
 
-    def limited_scene(self, contacts: Contacts) -> mujoco.MjSpec:
-        """The scene for engines that pay for every pair of geoms, touching or not.
+    def limited_scene(self, contacts: str) -> mujoco.MjSpec:
+        """Return the scene for engines that pay for every pair of geoms, touching or not.
 
         A task that knows which pairs can touch takes the others out; nothing else may
         differ from ``scene``.
+
+        Args:
+            contacts: one of ``contact_sets``.
+
+        Raises:
+            UserError: if the task has no contact set of this name.
         """
+        self.check_contacts(contacts)
         return self.scene()
+
+    def check_contacts(self, contacts: str) -> None:
+        """Refuse a contact set that the task does not have.
+
+        Raises:
+            UserError: if ``contacts`` is none of ``contact_sets``.
+        """
+        if contacts not in self.contact_sets:
+            legal = ", ".join(self.contact_sets)
+            raise UserError(
+                f"{type(self).__name__} has no contact set {contacts!r}; legal: {legal}; "
+                "choose one with --sim.contacts"
+            )
 
     @abstractmethod
     def bind(self, sim: Sim) -> None:
-        """Look up addresses and keep the simulation; called once, before any reset."""
+        """Keep the simulation and look up addresses; called once, before any reset."""
 
     @abstractmethod
     def reset(self, worlds: Tensor, draws: Draws) -> Tensor:
@@ -73,7 +110,7 @@ class Task(ABC):
 
         Args:
             worlds: indices of the worlds that begin an episode, (n,) int64.
-            draws: their random numbers; nothing else may be random.
+            draws: their random numbers, the only legal source of randomness.
 
         Returns:
             The desired goals, (n, goal_dim) float64.
@@ -89,44 +126,42 @@ class Task(ABC):
 
     @abstractmethod
     def state(self) -> Tensor:
-        """The full state vector, (num_worlds, state_dim); columns as in ``spaces``."""
+        """Return the full state, (num_worlds, state_dim), columns as in ``spaces``."""
 
     @abstractmethod
     def achieved_goal(self) -> Tensor:
-        """What has been achieved, (num_worlds, goal_dim)."""
+        """Return the achieved goal, (num_worlds, goal_dim)."""
 
     def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """How far goals are apart, (..., goal_dim) x 2 -> (...); meters."""
+        """Return the distance between goals in meters, (..., goal_dim) x 2 -> (...)."""
         return torch.linalg.vector_norm(achieved - desired, dim=-1)
 
-    @property
-    def reward_bounds(self) -> tuple[float, float] | None:
-        """Minimum and maximum reward of a step; None: unbounded."""
-        return (-1.0, 0.0) if self.reward_kind == "sparse" else None
-
     def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Sparse: 0 within ``goal_tol_m``, else -1. Dense: minus the distance."""
+        """Return the reward, (..., goal_dim) x 2 -> (...).
+
+        Sparse: 0 within ``goal_tol_m``, else -1. Dense: minus the distance.
+        """
         distance = self.distance(achieved, desired)
         if self.reward_kind == "dense":
             return -distance
         return (distance <= self.goal_tol_m).to(distance.dtype) - 1.0
 
     def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Whether the goal is reached, (...) bool."""
+        """Tell whether the goal is reached, (..., goal_dim) x 2 -> (...) bool."""
         return self.distance(achieved, desired) < self.goal_tol_m
 
     def terminated(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Whether the episode truly ends here (no bootstrap), (...) bool."""
+        """Tell whether the episode ends for good: no bootstrapping, (...) bool."""
         return torch.zeros_like(achieved[..., 0], dtype=torch.bool)
 
     def expert(self, obs: Obs) -> Tensor | None:
-        """A scripted action (n, action_dim) for observations, or None if there is none."""
+        """Return scripted actions, (n, action_dim) in [-1, 1]; None without a script."""
         return None
 
     def marker_pos_m(self, goal: Tensor) -> Tensor:
-        """Where a video shows the goal, (n, goal_dim) -> (n, 3).
+        """Return where a video shows the goal, (n, goal_dim) -> (n, 3).
 
-        Goals in the plane are shown just above the ground.
+        A planar goal lies just above the ground.
         """
         if goal.shape[-1] == 2:
             height = torch.full_like(goal[:, :1], self.marker_radius_m)

@@ -1,7 +1,7 @@
-"""Parts for Stable-Baselines3.
+"""Offer parts for Stable-Baselines3.
 
-DoctorCallback        judges a run while it goes on                   doctor
-FrameReplayBuffer     hindsight replay that keeps each picture once   buffer
+DoctorCallback        diagnoses a run while it trains                 doctor
+FrameReplayBuffer     hindsight replay that stores each image once    buffer
 PixelExtractor        our encoders, for any policy                    extractors
 CriticEncoderPolicy   SAC whose encoder learns from the critics       policy
 """

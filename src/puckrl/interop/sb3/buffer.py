@@ -1,4 +1,4 @@
-"""Hindsight replay for Stable-Baselines3 that keeps each picture once.
+"""Replay with hindsight for Stable-Baselines3, and store each image once.
 
     model = SAC(
         CriticEncoderPolicy,
@@ -7,9 +7,9 @@
         replay_buffer_kwargs={"n_sampled_goal": 4, "goal_selection_strategy": "future"},
     )
 
-SB3's own buffers keep a stack of k frames and the next stack for every transition: 2 k
-pictures where one is new. Here whole episodes lie in our ring, `puckrl.replay.episodes`;
-stacks and next observations are rebuilt when a batch is sampled.
+SB3's own buffers store a stack of k frames and the next stack for every transition: 2 k
+images of which one is new. Our `puckrl.replay.episodes` stores whole episodes and rebuilds
+stacks and next observations when it samples a batch.
 """
 
 from typing import Any
@@ -40,27 +40,27 @@ from puckrl.replay.her import relabel_probability
 
 
 class FrameReplayBuffer(HerReplayBuffer):
-    """A ``replay_buffer_class`` for SB3's off-policy algorithms and goal environments.
+    """Serve SB3's off-policy algorithms and goal environments as ``replay_buffer_class``.
 
-    It differs from ``HerReplayBuffer`` in this: each sampled goal is a hindsight goal
-    with probability n / (n + 1), where SB3 fixes their number in a batch; rewards are
-    computed anew for all goals; vectors are float32; an episode that is cut off by a
-    reset from outside is forgotten; ``copy_info_dict`` is not there.
+    It differs from ``HerReplayBuffer``: each sampled goal is a hindsight goal with
+    probability n / (n + 1), where SB3 fixes their number in a batch; it recomputes the
+    rewards of all goals; vectors are float32; it drops an episode that a reset from
+    outside cuts off; there is no ``copy_info_dict``.
 
     Args:
-        buffer_size: transitions kept, ``horizon`` for every episode.
-        observation_space: a Dict of vectors and at most one picture, a stack of frames.
-        action_space: of one environment.
-        env: whose ``compute_reward`` is asked; SB3 fills it in.
-        device: where batches are made.
-        n_envs: environments that record at the same time.
-        optimize_memory_usage: SB3's own way; must be off.
-        handle_timeout_termination: an episode cut by a time limit has not terminated.
-        n_sampled_goal: hindsight goals per original one.
+        buffer_size: number of transitions, ``horizon`` for every episode.
+        observation_space: a Dict of vectors and at most one image, a stack of frames.
+        action_space: action space of one environment.
+        env: environments whose ``compute_reward`` gives the rewards; SB3 fills it in.
+        device: device of the batches.
+        n_envs: number of environments that record at the same time.
+        optimize_memory_usage: an option of SB3's own buffers; must be off.
+        handle_timeout_termination: an episode that a time limit cuts has not terminated.
+        n_sampled_goal: hindsight goals per original goal.
         goal_selection_strategy: future, final, episode.
-        stack: frames in the picture; None: the environment's attribute ``stack``.
+        stack: frames in the image; None: the environment's attribute ``stack``.
         horizon: steps of the longest episode; None: as the environment was registered.
-        frames_on: where pictures are kept: device, cpu, disk.
+        frames_on: where images are stored: device, cpu, disk.
 
     Raises:
         UserError: for observations of another form, or if stack or horizon is unknown.
@@ -83,7 +83,9 @@ class FrameReplayBuffer(HerReplayBuffer):
         frames_on: Place = "cpu",
     ) -> None:
         if optimize_memory_usage:
-            raise UserError("optimize_memory_usage is SB3's own way; leave it off")
+            raise UserError(
+                "optimize_memory_usage is for SB3's own buffers; leave it off"
+            )
         # Not the parents' constructors, which allocate
         BaseBuffer.__init__(
             self, buffer_size, observation_space, action_space, device, n_envs
@@ -107,7 +109,7 @@ class FrameReplayBuffer(HerReplayBuffer):
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self.ring = EpisodeReplayBuffer(
             self._cfg,
             self._packing.spaces,
@@ -124,7 +126,7 @@ class FrameReplayBuffer(HerReplayBuffer):
         self._last: Obs = {}
 
     def size(self) -> int:
-        """Transitions that can be sampled."""
+        """Return the number of transitions that can be sampled."""
         return len(self.ring)
 
     # -- recording ------------------------------------------------------------
@@ -141,7 +143,7 @@ class FrameReplayBuffer(HerReplayBuffer):
         """Record one step of every environment, (n_envs, ...).
 
         Raises:
-            UserError: if what is not stored would not be found again.
+            UserError: if the buffer could not rebuild the step from what it stores.
         """
         done = np.asarray(done, bool)
         timeout = [info.get("TimeLimit.truncated", False) for info in infos]
@@ -156,24 +158,31 @@ class FrameReplayBuffer(HerReplayBuffer):
         self._elapsed[fresh] = 0
         if self._elapsed.max() >= self.ring.horizon:
             raise UserError(
-                f"an episode is longer than {self.ring.horizon} steps; say how long "
-                "they get: replay_buffer_kwargs={'horizon': ...}"
+                f"an episode is longer than {self.ring.horizon} steps; set the maximum: "
+                "replay_buffer_kwargs={'horizon': ...}"
             )
         if fresh.any():
             self.ring.begin(now, torch.from_numpy(fresh.nonzero()[0]))
         taken = torch.from_numpy(action.reshape(self.n_envs, self.action_dim))
         over = torch.from_numpy(done)
-        # Where the next episode starts is told by the next call
+        # The next call brings the first observation of the next episode
         self.ring.add(taken, Step.recorded(then, over))
         self._elapsed = np.where(done, 0, self._elapsed + 1)
         self._last = {name: then[name].clone() for name in ("state", *GOALS)}
 
     def _check_goals(self, then: Obs, obs: Arrays, reward: NDArray[Any]) -> None:
-        """Goals must stand still and decide the reward."""
+        """Refuse goals that change within an episode or do not decide the reward.
+
+        Raises:
+            UserError: for either.
+        """
         asked, achieved = then["desired_goal"], then["achieved_goal"]
-        # VecNormalize gives the last observation of an episode back but for rounding
+        # VecNormalize returns the last observation of an episode with rounding errors
         if not np.allclose(asked.numpy(), obs["desired_goal"], atol=1e-5):
-            raise UserError("desired_goal changed within an episode: no hindsight")
+            raise UserError(
+                "desired_goal changed within an episode; hindsight needs one goal an "
+                "episode: use SB3's ReplayBuffer"
+            )
         computed = self._reward(achieved, asked).numpy()
         if not np.allclose(computed, reward, atol=1e-5):
             raise UserError(
@@ -182,7 +191,7 @@ class FrameReplayBuffer(HerReplayBuffer):
             )
 
     def _reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """What ``compute_reward`` of the first environment says, (B,) float32."""
+        """Return the rewards of the first environment's ``compute_reward``, (B,) float32."""
         assert self.env is not None, "set_env() first"
         goals = (goal.cpu().numpy() for goal in (achieved, desired))
         [reward] = self.env.env_method(
@@ -195,7 +204,7 @@ class FrameReplayBuffer(HerReplayBuffer):
     def sample(
         self, batch_size: int, env: VecNormalize | None = None
     ) -> DictReplayBufferSamples:
-        """Transitions with relabelled goals, on ``device``.
+        """Sample transitions with relabelled goals, on ``device``.
 
         Raises:
             UserError: before the first episode is complete.
@@ -221,7 +230,7 @@ class FrameReplayBuffer(HerReplayBuffer):
         )
 
     def _shown(self, obs: Obs, env: VecNormalize | None) -> Obs:
-        """An observation as the policy is to get it."""
+        """Return an observation in the form of the policy's input."""
         if env is not None:
             arrays = {name: value.cpu().numpy() for name, value in obs.items()}
             normal = env.normalize_obs(arrays)
@@ -232,11 +241,11 @@ class FrameReplayBuffer(HerReplayBuffer):
     # -- saving ---------------------------------------------------------------
 
     def truncate_last_trajectory(self) -> None:
-        """Forget the episodes under way; SB3 calls it after loading."""
+        """Drop unfinished episodes; SB3 calls it after loading."""
         self._elapsed[:] = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """Episodes, complete or under way, instead of ring and environment."""
+        """Save all episodes, complete or not, instead of buffer and environment."""
         ring, state = self.ring, self.__dict__.copy()
         for name in ("env", "ring", "_rng"):
             del state[name]
@@ -245,7 +254,7 @@ class FrameReplayBuffer(HerReplayBuffer):
         return {**state, "stored": (stored, ring.oldest, ring.snapshot(), ring.added)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """A buffer that lacks its environment."""
+        """Restore a buffer; it lacks its environment."""
         elapsed, last = state["_elapsed"], state["_last"]
         rows, oldest, under_way, added = state.pop("stored")
         vars(self).update(state)
@@ -257,17 +266,21 @@ class FrameReplayBuffer(HerReplayBuffer):
 
 
 def _known(value: int | None, name: str) -> int:
-    """The value, if there is one."""
+    """Return the value.
+
+    Raises:
+        UserError: if it is None.
+    """
     if value is None:
         raise UserError(
-            f"the environment does not tell its {name}; say it: "
+            f"the environment has no {name}; set it: "
             f"replay_buffer_kwargs={{'{name}': ...}}"
         )
     return value
 
 
 def _strategy(chosen: GoalSelectionStrategy | str) -> Any:
-    """Our name of SB3's strategy: the same in small letters."""
+    """Return our name of SB3's strategy: the same in lower case."""
     name = chosen if isinstance(chosen, str) else chosen.name
     if name.lower() not in KEY_TO_GOAL_STRATEGY:
         raise unknown("goal_selection_strategy", name, KEY_TO_GOAL_STRATEGY)
@@ -275,5 +288,5 @@ def _strategy(chosen: GoalSelectionStrategy | str) -> Any:
 
 
 def _never(achieved: Tensor, desired: Tensor) -> Tensor:
-    """Goals do not say where an episode of SB3's ends; the state's last column does."""
+    """Return False everywhere: the state's last column says where SB3's episodes end."""
     return torch.zeros(len(achieved), dtype=torch.bool, device=achieved.device)

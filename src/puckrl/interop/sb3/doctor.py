@@ -1,13 +1,13 @@
-"""The doctor for Stable-Baselines3: a callback that judges the run while it goes on.
+"""Run the doctor in Stable-Baselines3: a callback diagnoses the run while it trains.
 
     from puckrl.interop.sb3 import DoctorCallback
 
     model = SAC("MultiInputPolicy", env, replay_buffer_class=HerReplayBuffer)
     model.learn(1_000_000, callback=DoctorCallback())
 
-It reads what SB3's logger is about to write, logs ``doctor/phase`` and
-``doctor/confidence`` beside it, and says a line when the verdict changes. It stops the
-run only where ``stop="auto"`` asks for it.
+It reads the values before SB3's logger writes them, adds ``doctor/phase`` and
+``doctor/confidence``, and prints a line when the verdict changes. It stops the run only
+with ``stop="auto"``.
 """
 
 import logging
@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 
 class DoctorCallback(BaseCallback):
-    """Judges a run at each dump of its logger.
+    """Diagnose a run at each dump of its logger.
 
     Args:
         stop: ``auto`` ends a run that is converged, dead or diverged; ``budget`` never.
-        facts: what is known of the run; None: as far as the model tells.
-        verbose: 0 is silent, 1 says each new verdict.
+        facts: facts of the run; None: those that the model states.
+        verbose: 0 is silent, 1 prints each new verdict.
     """
 
     def __init__(
@@ -51,24 +51,24 @@ class DoctorCallback(BaseCallback):
         self.stop: StopMode = stop
         self.facts = facts or RunFacts()
         self.rows: list[dict[str, float]] = []
-        """What the logger wrote, under our names."""
+        """Values of the logger, under our names."""
         self.verdict: Verdict | None = None
-        """The newest."""
+        """The newest verdict; None before the first."""
         self.rule: StopRule | None = None
-        """What ended the run, if the doctor did."""
+        """The rule that ended the run, if the doctor did."""
         self._known = facts is not None
-        self._said, self._judged_at = "", 0.0
+        self._printed, self._diagnosed_at = "", 0.0
 
     def _on_training_start(self) -> None:
         if not self._known:
             self.facts = facts_of(self.model)
         if self.rows and self.num_timesteps < self.rows[-1]["env_steps"]:  # another run
             self.rows, self.verdict, self.rule = [], None, None
-            self._said, self._judged_at = "", 0.0
-        # A training that failed was not ended: its taps are still there
+            self._printed, self._diagnosed_at = "", 0.0
+        # A training that raised never reached its end: its taps are still there
         now = self.locals
         self._take_out(lambda tap: tap.doctor is self or tap.doctor.locals is not now)
-        # First: what it adds reaches the others
+        # First: the other outputs write what it adds
         self.model.logger.output_formats.insert(0, _Tap(self))
 
     def _on_training_end(self) -> None:
@@ -83,27 +83,27 @@ class DoctorCallback(BaseCallback):
         return self.rule is None
 
     def hear(self, values: dict[str, Any], env_steps: int) -> Verdict:
-        """Take what SB3 logs; judge anew when the run has grown by a hundredth."""
+        """Take a row of SB3's logger; diagnose again when the run has grown by 1 %."""
         row = {"env_steps": float(env_steps)}
         for tag, value in values.items():
             name = ours(tag, {})
             if name is not None and isinstance(value, int | float | np.number):
                 row[name] = float(value)
         self.rows.append(row)
-        if self.verdict is not None and env_steps < 1.01 * self._judged_at:
+        if self.verdict is not None and env_steps < 1.01 * self._diagnosed_at:
             return self.verdict
-        self._judged_at = env_steps
+        self._diagnosed_at = env_steps
         self.verdict = diagnose(from_rows(self.rows), self.facts)
         self.rule = self.rule or stop_rule(self.verdict, self.facts, self.stop)
-        said = f"{self.verdict.label}; {self.verdict.advice}"
-        if self.verbose and said != self._said:
-            log.info("doctor: %s", said)
-        self._said = said
+        line = f"{self.verdict.label}; {self.verdict.advice}"
+        if self.verbose and line != self._printed:
+            log.info("doctor: %s", line)
+        self._printed = line
         return self.verdict
 
 
 class _Tap(KVWriter):
-    """Sits among the logger's outputs, before those that write."""
+    """Read the logger's values before its other outputs write them."""
 
     def __init__(self, doctor: DoctorCallback) -> None:
         self.doctor = doctor
@@ -114,7 +114,7 @@ class _Tap(KVWriter):
         key_excluded: dict[str, tuple[str, ...]],
         step: int = 0,
     ) -> None:
-        """Listen, and add the verdict to what the others will write."""
+        """Pass the values to the doctor and add its verdict for the other outputs."""
         verdict = self.doctor.hear(key_values, step)
         more = {
             "doctor/phase": float(PHASES.index(verdict.phase)),
@@ -124,11 +124,11 @@ class _Tap(KVWriter):
         key_excluded.update(dict.fromkeys(more, ()))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 def facts_of(model: BaseAlgorithm) -> RunFacts:
-    """What an SB3 model says of its run; the reward's kind only where the env tells it."""
+    """Return the facts that an SB3 model states; the kind of reward only if its env does."""
     space, env = model.observation_space, model.get_env()
     parts = space.spaces.values() if isinstance(space, spaces.Dict) else [space]
     pixels = any(is_image_space(part) for part in parts)
@@ -145,7 +145,7 @@ def facts_of(model: BaseAlgorithm) -> RunFacts:
 
 
 def _update_ratio(model: BaseAlgorithm) -> float | None:
-    """Updates per env step of an off-policy model that counts its turns in steps."""
+    """Return updates per env step of an off-policy model whose train_freq is in steps."""
     if not isinstance(model, OffPolicyAlgorithm):
         return None
     turn, updates = model.train_freq, model.gradient_steps
@@ -157,13 +157,13 @@ def _update_ratio(model: BaseAlgorithm) -> float | None:
 
 
 def horizon_of(env: VecEnv | None) -> int | None:
-    """Steps of an episode, as the environment was registered."""
+    """Return the steps of an episode, as the environment was registered."""
     spec = env.get_attr("spec", 0)[0] if env is not None else None
     return getattr(spec, "max_episode_steps", None)
 
 
 def _sparse(env: VecEnv | None) -> bool | None:
-    """Whether a robotics environment says that its reward is sparse."""
+    """Tell whether a robotics environment states that its reward is sparse."""
     if env is None or not env.has_attr("reward_type"):
         return None
     return env.get_attr("reward_type", 0)[0] == "sparse"

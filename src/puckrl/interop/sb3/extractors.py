@@ -1,4 +1,4 @@
-"""Our encoders as a features extractor of Stable-Baselines3."""
+"""Offer our encoders as a features extractor of Stable-Baselines3."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,22 @@ from puckrl.nets.encoders import Encoder, EncoderCfg, HeadKind, Kind
 
 
 class PixelExtractor(BaseFeaturesExtractor):
-    """Features of the picture, then the vectors as they are: (B, features_dim) float32.
+    """Concatenate features of the image and unchanged vectors, (B, features_dim) float32.
 
     It works in any policy for Dict observations, with ``normalize_images`` at its
-    default: a picture of floats is taken for one that was divided by 255.
+    default: it assumes that an image of floats was divided by 255.
 
     Args:
-        observation_space: a Dict with one picture, channels first.
-        kind: convolutions; what they are: `puckrl.nets.encoders`.
-        head: from the last map to numbers.
-        channels: of every layer; nature and impala have their own.
-        features: numbers that flatten-norm gives.
-        vectors: names of those to append; None: all, ``achieved_goal`` among them,
-            which tells a policy where the object is.
+        observation_space: a Dict with one image, channels first.
+        kind: kind of convolutions, see `puckrl.nets.encoders`.
+        head: head that reduces the last feature map to a vector.
+        channels: channels of every layer; nature and impala have their own.
+        features: size of the output of flatten-norm.
+        vectors: names of the vectors to append; None: all, including ``achieved_goal``,
+            which shows a policy where the object is.
 
     Raises:
-        UserError: without a picture, for a picture too small, for an unknown name.
+        UserError: without an image, for an image too small, for an unknown name.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class PixelExtractor(BaseFeaturesExtractor):
         image, sizes = image_and_vectors(observation_space)
         if not image:
             raise UserError(
-                f"no picture among {', '.join(sizes)}; wanted uint8 in 0 ... 255, "
+                f"no image among {', '.join(sizes)}; wanted uint8 in 0 ... 255, "
                 "three axes"
             )
         names = list(sizes) if vectors is None else list(vectors)
@@ -63,7 +63,7 @@ class PixelExtractor(BaseFeaturesExtractor):
         self._image, self._vectors = image, names
 
     def forward(self, observations: Obs) -> Tensor:
-        """Features of a batch, pictures as uint8 or, divided by 255, as float."""
+        """Return the features of a batch, images as uint8 or, divided by 255, as float."""
         pixels = observations[self._image]
         if pixels.dtype != torch.uint8:
             pixels = pixels * 255.0

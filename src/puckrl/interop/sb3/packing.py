@@ -1,8 +1,8 @@
-"""Observations of Stable-Baselines3 as our ring keeps them, and back.
+"""Translate observations of Stable-Baselines3 to those of our replay buffer, and back.
 
-Dict of arrays (n, ...)                  ring
+Dict of arrays (n, ...)                  replay buffer
 vectors, in the order of the space  ->   state, and a last column: the episode ended
-picture, a stack of frames          ->   frame, the newest one
+image, a stack of frames            ->   frame, the newest one
 achieved_goal, desired_goal         ->   the same
 """
 
@@ -23,10 +23,10 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def image_and_vectors(space: spaces.Space) -> tuple[str, dict[str, int]]:
-    """Name of the picture, empty if there is none; names and lengths of the vectors.
+    """Return the name of the image, empty if there is none, and the sizes of the vectors.
 
     Raises:
-        UserError: for anything but a Dict of vectors and at most one picture.
+        UserError: for anything but a Dict of vectors and at most one image.
     """
     if not isinstance(space, spaces.Dict):
         raise UserError(f"observations are {space}; wanted a Dict of Boxes")
@@ -37,29 +37,29 @@ def image_and_vectors(space: spaces.Space) -> tuple[str, dict[str, int]]:
             continue
         if not isinstance(part, spaces.Box) or len(part.shape) != 1:
             raise UserError(
-                f"observation {name!r} is {part}; wanted a Box with one axis, or a "
-                "picture: uint8 in 0 ... 255, three axes"
+                f"observation {name!r} is {part}; wanted a Box with one axis, or an "
+                "image: uint8 in 0 ... 255, three axes"
             )
         vectors[name] = part.shape[0]
     if len(images) > 1:
         raise UserError(
-            f"observations {', '.join(images)} are pictures; stack them along their "
+            f"observations {', '.join(images)} are images; stack them along their "
             "channels into one"
         )
     return (images[0] if images else ""), vectors
 
 
 class Packing:
-    """There and back.
+    """Pack and unpack observations.
 
     Args:
-        space: of one environment.
-        stack: frames in the picture.
+        space: observation space of one environment.
+        stack: frames in the image.
         action_dim: length of an action.
         horizon: steps of the longest episode.
 
     Raises:
-        UserError: without goals, or if the picture is no stack of so many frames.
+        UserError: without goals, or if the image is no stack of ``stack`` frames.
     """
 
     def __init__(
@@ -67,7 +67,10 @@ class Packing:
     ) -> None:
         self.image, sizes = image_and_vectors(space)
         if missing := [name for name in GOALS if name not in sizes]:
-            raise UserError(f"observations without {', '.join(missing)}: no hindsight")
+            raise UserError(
+                f"observations without {', '.join(missing)}: no hindsight; wanted a goal "
+                "environment, or use SB3's ReplayBuffer"
+            )
         self._sizes = {name: n for name, n in sizes.items() if name not in GOALS}
         pixels = None
         if self.image:
@@ -82,10 +85,15 @@ class Packing:
             horizon=horizon,
             pixels=pixels,
         )
-        """Sizes of what the ring keeps."""
+        """Sizes of what the replay buffer stores."""
 
     def pack(self, obs: Arrays, ended: NDArray[np.bool_]) -> Obs:
-        """What the ring keeps of an observation; ``ended`` (n,): truly, no time limit."""
+        """Return what the buffer stores of an observation.
+
+        Args:
+            obs: arrays, (n, ...) each.
+            ended: the episode terminated, not by a time limit, (n,).
+        """
         packed = {name: obs[name] for name in GOALS}
         vectors = [obs[name] for name in self._sizes]
         packed["state"] = np.concatenate([*vectors, ended[:, None]], axis=1)
@@ -95,7 +103,7 @@ class Packing:
         return {name: torch.from_numpy(value) for name, value in packed.items()}
 
     def unpack(self, obs: Obs) -> tuple[Obs, Tensor]:
-        """A sampled observation under its names, and where the episode ended, (B, 1)."""
+        """Return a sampled observation by name, and where the episode ended, (B, 1)."""
         *vectors, ended = obs["state"].split([*self._sizes.values(), 1], dim=1)
         named = dict(zip(self._sizes, vectors, strict=True))
         named |= {name: obs[name] for name in GOALS}
@@ -106,7 +114,7 @@ class Packing:
     def check_stacks(
         self, obs: Arrays, next_obs: Arrays, fresh: NDArray[np.bool_]
     ) -> None:
-        """Stacks must be what the newest frames make of them.
+        """Refuse stacks that the newest frames could not rebuild.
 
         Args:
             obs: before a step.
@@ -114,7 +122,7 @@ class Packing:
             fresh: where an episode begins, (n,).
 
         Raises:
-            UserError: if they are not.
+            UserError: if a stack has another form.
         """
         size = self.spaces.pixels
         if size is None:
@@ -127,6 +135,6 @@ class Packing:
             raise UserError(
                 f"{self.image!r} is no stack of {size.stack} frames of "
                 f"{size.channels} channels, oldest first, that begins an episode with "
-                "its first frame repeated; say replay_buffer_kwargs={'stack': ...}, "
+                "its first frame repeated; set replay_buffer_kwargs={'stack': ...}, "
                 "and do not pad with zeros"
             )

@@ -1,13 +1,13 @@
-"""A SAC policy with one encoder that learns from the critics' loss.
+"""Define a SAC policy with one encoder that learns from the critics' loss.
 
     pixels -> encoder -> features -> critics      the critics' loss trains encoder, critics
                             |
-                            +- as they are -> actor      the actor's loss trains the actor
+                            +- no gradient -> actor      the actor's loss trains the actor
 
 Stable-Baselines3's own policies give actor and critics an encoder each, or share one
 that learns from the actor's loss. Source of this routing: Yarats et al. (2021),
-"Mastering visual continuous control" (DrQ-v2), section 3.1; the target critics keep a
-slowly following encoder of their own, as in Yarats et al. (2021), "Improving sample
+"Mastering visual continuous control" (DrQ-v2), section 3.1. The target critics have an
+encoder of their own, updated by Polyak averaging, as in Yarats et al. (2021), "Improving sample
 efficiency in model-free reinforcement learning from images" (SAC-AE), section 4.
 """
 
@@ -24,11 +24,11 @@ from puckrl.interop.sb3.extractors import PixelExtractor
 
 
 class CriticEncoderPolicy(SACPolicy):
-    """SAC's actor and critics behind one ``PixelExtractor``.
+    """Share one ``PixelExtractor`` between SAC's actor and critics.
 
-    Takes what SB3's ``SACPolicy`` takes; ``features_extractor_kwargs`` are those of
-    ``PixelExtractor``. ``share_features_extractor`` and ``normalize_images`` have no
-    say: the encoder is shared, and gets the pictures as uint8.
+    The arguments are those of SB3's ``SACPolicy``; ``features_extractor_kwargs`` are those
+    of ``PixelExtractor``. ``share_features_extractor`` and ``normalize_images`` have no
+    effect: the encoder is always shared and always gets images as uint8.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CriticEncoderPolicy(SACPolicy):
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
-        """Networks and optimizers; no optimizer but the critics' holds the encoder."""
+        """Build networks and optimizers; only the critics' optimizer holds the encoder."""
         self.critic, self.critic_target = self.make_critic(), self.make_critic()
         self.critic_target.load_state_dict(self.critic.state_dict())
         self.critic_target.set_training_mode(False)
@@ -63,20 +63,20 @@ class CriticEncoderPolicy(SACPolicy):
     def make_actor(
         self, features_extractor: BaseFeaturesExtractor | None = None
     ) -> Actor:
-        """An actor that takes features as they are."""
+        """Make an actor whose loss does not train the encoder."""
         kwargs = self._update_features_extractor(self.actor_kwargs, features_extractor)
         return _Actor(**kwargs).to(self.device)
 
     def make_critic(
         self, features_extractor: BaseFeaturesExtractor | None = None
     ) -> ContinuousCritic:
-        """Critics that train their encoder."""
+        """Make critics whose loss trains their encoder."""
         kwargs = self._update_features_extractor(self.critic_kwargs, features_extractor)
         return _Critic(**kwargs).to(self.device)
 
 
 class _Actor(Actor):
-    """Its loss stops at the features."""
+    """Stop the actor's loss at the features."""
 
     def extract_features(
         self, obs: PyTorchObs, features_extractor: BaseFeaturesExtractor
@@ -86,11 +86,11 @@ class _Actor(Actor):
 
 
 class _Critic(ContinuousCritic):
-    """Its loss goes on into the encoder."""
+    """Train the encoder with the critics' loss."""
 
     def forward(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, ...]:
-        # Actions that carry a gradient are the actor's, in the actor's loss: it would
-        # pay for a pass back through the encoder of which nobody makes use
+        # Actions with a gradient come from the actor, in its loss: a backward pass
+        # through the encoder would cost time and nothing would use it
         learning = torch.is_grad_enabled() and not actions.requires_grad
         with torch.set_grad_enabled(learning):
             features = self.features_extractor(obs)

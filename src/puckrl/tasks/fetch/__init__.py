@@ -1,1 +1,1 @@
-"""The Fetch tasks of gymnasium-robotics v4, number for number."""
+"""Reproduce the Fetch tasks of gymnasium-robotics v4, number for number."""

@@ -1,19 +1,21 @@
-"""Which geoms of a Fetch scene may collide, for engines that pay for every pair.
+"""Limit which geoms of a Fetch scene may collide, for engines that pay for every pair.
 
 A *meeting* is two sets of geoms: everything in the one may touch everything in the
 other. MuJoCo lets two geoms collide if the ``contype`` of one and the ``conaffinity`` of
 the other share a bit, so meeting k is bit k: set in the type of the first and in the
 affinity of the second set.
 
-Which meetings happen was found by listing the contacts of random, biased, pressing and
-scripted play in all four tasks; a test holds that trajectories are the same bit for bit.
+We listed the contacts of random, biased, pressing and scripted play in all four tasks to
+find the meetings; a test verifies that trajectories are the same bit for bit.
 """
 
 import mujoco
 
-from puckrl.tasks.task import Contacts
+from puckrl.tasks.task import CONTACT_SETS
 
 Meeting = tuple[frozenset[str], frozenset[str]]
+FETCH_CONTACT_SETS = (*CONTACT_SETS, "hand")
+"""``hand``: without the contacts of the robot with itself, which meet meshes."""
 
 
 def _robot(*links: str) -> frozenset[str]:
@@ -53,14 +55,19 @@ _WITH_ITSELF: tuple[Meeting, ...] = (
         _robot("head_pan_link", "head_tilt_link"),
     ),
 )
-_MEETINGS: dict[Contacts, tuple[Meeting, ...]] = {
+_MEETINGS: dict[str, tuple[Meeting, ...]] = {
     "touching": _WITH_THE_WORLD + _WITH_ITSELF,
     "hand": _WITH_THE_WORLD,
 }
 
 
-def limit_contacts(spec: mujoco.MjSpec, contacts: Contacts) -> None:
-    """Let geoms of a Fetch scene collide in the meetings of ``contacts`` only."""
+def limit_contacts(spec: mujoco.MjSpec, contacts: str) -> None:
+    """Let geoms of a Fetch scene collide in the meetings of ``contacts`` only.
+
+    Args:
+        spec: the scene; it is changed.
+        contacts: one of ``FETCH_CONTACT_SETS``.
+    """
     if contacts == "all":
         return
     meetings = _MEETINGS[contacts]

@@ -1,7 +1,7 @@
-"""What the four Fetch tasks share: arm, action mapping, observation, resets.
+"""Implement what the four Fetch tasks share: arm, action mapping, observation, resets.
 
 Semantics follow gymnasium-robotics 1.4.2 (MIT), ``envs/fetch/fetch_env.py``,
-including its quirks; tests hold the two within 1e-9 over whole episodes. The
+including its quirks; tests compare the two to 1e-9 over whole episodes. The
 object's part of the state is absent in Reach.
 
 state vector, in the reference's order (velocities are per control step: m/s x 0.04 s)
@@ -31,8 +31,9 @@ from puckrl.core.rng import Draws
 from puckrl.core.types import Sensor, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.scene import fetch_scene
-from puckrl.tasks.fetch.contacts import limit_contacts
-from puckrl.tasks.task import Contacts, RewardKind, Task
+from puckrl.tasks.fetch.contacts import FETCH_CONTACT_SETS, limit_contacts
+from puckrl.tasks.fetch.viewpoints import VIEWPOINTS
+from puckrl.tasks.task import RewardKind, Task
 
 _ACTION_SCALE_M = 0.05
 _MOCAP, _HAND, _GRIP, _OBJECT = (
@@ -51,7 +52,7 @@ _CANDIDATES = 128
 
 @dataclass(frozen=True)
 class FetchCfg:
-    """What distinguishes one Fetch task from another; lengths in meters."""
+    """Configure one of the Fetch tasks; lengths in meters."""
 
     scene: str
     """Name of the scene file."""
@@ -60,7 +61,7 @@ class FetchCfg:
     extra_height: float
     """Height of the settled gripper above the common pose."""
     object_start: tuple[float, float, float] | None
-    """Where the object is before settling; None: there is no object."""
+    """Position of the object before settling; None: there is no object."""
     object_range: float
     """Half side of the square in which the object starts, around the gripper."""
     goal_range: float
@@ -68,14 +69,14 @@ class FetchCfg:
     goal_offset_x: float = 0.0
     """Offset of the goal square from the gripper."""
     goals_in_air: bool = False
-    """Half of the goals are lifted by up to 0.45 m."""
+    """Lift half of the goals by up to 0.45 m."""
     driven_fingers: bool = False
-    """The fourth action drives the fingers; else they are held closed."""
+    """The fourth action drives the fingers; otherwise they stay closed."""
 
 
 @dataclass(frozen=True)
 class _Settled:
-    """The pose that every episode starts from."""
+    """Hold the state from which every episode starts."""
 
     time_s: float
     qpos: np.ndarray
@@ -85,9 +86,12 @@ class _Settled:
 
 
 class FetchTask(Task):
-    """One of the Fetch tasks, described by its ``FetchCfg``."""
+    """Implement the Fetch task that a ``FetchCfg`` describes."""
 
     cfg: FetchCfg
+    film_view = VIEWPOINTS["film"]
+    viewpoints = VIEWPOINTS
+    contact_sets = FETCH_CONTACT_SETS
 
     def __init__(self, reward: RewardKind = "sparse") -> None:
         super().__init__(reward)
@@ -101,7 +105,7 @@ class FetchTask(Task):
         )
 
     def scene(self) -> mujoco.MjSpec:
-        """The reference scene with welds reset and the mocap's helper boxes hidden."""
+        """Return the reference scene with welds reset and the mocap's boxes hidden."""
         spec = fetch_scene(self.cfg.scene)
         for weld in spec.equalities:
             # anchor (3), relative position (3), relative orientation (4). The pose
@@ -111,9 +115,9 @@ class FetchTask(Task):
             geom.group = 5
         return spec
 
-    def limited_scene(self, contacts: Contacts) -> mujoco.MjSpec:
-        """See ``Task.limited_scene``; which pairs these are: ``contacts``."""
-        spec = self.scene()
+    def limited_scene(self, contacts: str) -> mujoco.MjSpec:
+        """Return the scene with the pairs of one set; see ``Task.limited_scene``."""
+        spec = super().limited_scene(contacts)
         limit_contacts(spec, contacts)
         return spec
 
@@ -123,7 +127,7 @@ class FetchTask(Task):
         self._sim = sim
         self._dt_s = model.opt.timestep * self.substeps
         self._hand = model.body(_HAND).id
-        # index tensors: a Python list would be converted at every use
+        # index tensors: torch would convert a Python list at every use
         fingers = [model.joint(name) for name in _FINGERS]
         self._finger_qpos = _index([joint.qposadr[0] for joint in fingers], sim)
         self._finger_qvel = _index([joint.dofadr[0] for joint in fingers], sim)
@@ -142,9 +146,9 @@ class FetchTask(Task):
 
     @cached_property
     def _settled(self) -> _Settled:
-        """Ten control steps from the keyed pose towards the start, as the reference."""
-        # In the full scene, whatever the simulation's: on its way to the start the arm
-        # brushes against the robot's body.
+        """Take ten control steps from the keyed pose to the start, as the reference does."""
+        # In the full scene, even if the simulation has a limited one: on its way to the
+        # start the arm brushes against the robot's body.
         model, cfg = self.scene().compile(), self.cfg
         data = mujoco.MjData(model)
         start = {
@@ -171,7 +175,7 @@ class FetchTask(Task):
         )
 
     def reset(self, worlds: Tensor, draws: Draws) -> Tensor:
-        """Settled arm, object somewhere around the gripper, a fresh goal."""
+        """Settle the arm, place the object around the gripper and draw a goal."""
         settled, device = self._settled, worlds.device
         grip = torch.as_tensor(settled.grip_pos_m, device=device)
         self._sim.reset(worlds)
@@ -191,7 +195,7 @@ class FetchTask(Task):
         return self._draw_goals(grip, draws)
 
     def _object_start(self, grip_xy: Tensor, draws: Draws) -> Tensor:
-        """The first of the candidates that is far enough from the gripper, (n, 2)."""
+        """Return the first candidate that is far enough from the gripper, (n, 2)."""
         half = self.cfg.object_range
         offset = draws.uniform(-half, half, _CANDIDATES, 2)
         far = torch.linalg.vector_norm(offset, dim=-1) >= _MIN_OBJECT_OFFSET_M
@@ -199,7 +203,7 @@ class FetchTask(Task):
         return grip_xy + offset[torch.arange(len(offset), device=offset.device), first]
 
     def _draw_goals(self, grip: Tensor, draws: Draws) -> Tensor:
-        """Goals around the settled gripper, (n, 3)."""
+        """Draw goals around the settled gripper, (n, 3)."""
         cfg = self.cfg
         goal = grip + draws.uniform(-cfg.goal_range, cfg.goal_range, 3)
         if self.has_object:
@@ -211,7 +215,7 @@ class FetchTask(Task):
         return goal
 
     def apply(self, action: Tensor) -> None:
-        """Three numbers move the mocap body the hand is welded to, one the fingers."""
+        """Move the mocap body, to which the hand is welded, and drive the fingers."""
         # float32, as the reference: in contact the difference to float64 grows from
         # 1e-9 to 6e-2 within an episode.
         step = (action[:, :3].float() * _ACTION_SCALE_M).to(self._mocap_pos.dtype)
@@ -228,7 +232,7 @@ class FetchTask(Task):
             self._sim.forward()
 
     def state(self) -> Tensor:
-        """The reference's observation; see the table on top of this module."""
+        """Return the reference's observation; see the table on top of this module."""
         pos = self._sites.pos_m()
         linear, angular = self._sites.velocity(pos)
         vel, spin = linear * self._dt_s, angular * self._dt_s
@@ -242,16 +246,15 @@ class FetchTask(Task):
         return torch.cat(parts, dim=1)
 
     def achieved_goal(self) -> Tensor:
-        """Position of the object, in Reach of the gripper, (num_worlds, 3); a copy."""
+        """Return a copy of the object's position, in Reach the gripper's, (num_worlds, 3)."""
         return self._sites.pos_m()[:, -1]
 
 
 class _Sites:
-    """Poses and velocities of S sites in every world, read together.
+    """Read poses and velocities of S sites in every world together.
 
-    The velocity is Jacobian times qvel, as mj_jacSite gives it: after mj_step the
-    Jacobian belongs to the last substep but one and qvel to the last, and parity
-    needs exactly that mixture.
+    The velocity is the Jacobian of mj_jacSite times qvel. After mj_step the Jacobian
+    belongs to the last substep but one and qvel to the last: parity needs this mixture.
     """
 
     def __init__(self, sim: Sim, names: tuple[str, ...]) -> None:
@@ -269,15 +272,15 @@ class _Sites:
             self._moves[row, _ancestor_dofs(model, body)] = 1.0
 
     def pos_m(self) -> Tensor:
-        """Positions, (num_worlds, S, 3); a copy."""
+        """Return a copy of the positions, (num_worlds, S, 3)."""
         return self._xpos.index_select(1, self._ids)
 
     def matrix(self, site: int) -> Tensor:
-        """Orientation of one of the sites, (num_worlds, 3, 3)."""
+        """Return the rotation matrices of one site, (num_worlds, 3, 3)."""
         return self._xmat.index_select(1, self._ids[site]).reshape(-1, 3, 3)
 
     def velocity(self, pos_m: Tensor) -> tuple[Tensor, Tensor]:
-        """Linear m/s and angular rad/s velocities at ``pos_m``, (num_worlds, S, 3) each."""
+        """Return velocities at ``pos_m`` in m/s and rad/s, (num_worlds, S, 3) each."""
         # A sum, not a matrix product: on a GPU that may be rounded to TF32.
         rates = (self._qvel[:, None] * self._moves)[..., None]
         spatial = (self._cdof[:, None] * rates).sum(dim=2)
@@ -287,12 +290,12 @@ class _Sites:
 
 
 def _index(values: Iterable[int], sim: Sim) -> Tensor:
-    """Indices as a tensor where the simulation lives, (n,) int64."""
+    """Return indices as a tensor on the simulation's device, (n,) int64."""
     return torch.tensor([int(value) for value in values], device=sim.device)
 
 
 def _ancestor_dofs(model: mujoco.MjModel, body: int) -> list[int]:
-    """Degrees of freedom that move a body: its own and its ancestors'."""
+    """Return the degrees of freedom that move a body: its own and its ancestors'."""
     dofs: list[int] = []
     while body > 0:
         first, count = int(model.body_dofadr[body]), int(model.body_dofnum[body])
@@ -302,7 +305,7 @@ def _ancestor_dofs(model: mujoco.MjModel, body: int) -> list[int]:
 
 
 def _sensors(has_object: bool) -> dict[str, Sensor]:
-    """Named columns of the state vector."""
+    """Name the columns of the state vector."""
     if not has_object:
         proprio = tuple(range(10))
         return {"proprio": Sensor(proprio, "joint encoders", "m, m/step")}

@@ -1,8 +1,7 @@
-"""Building blocks of the scripted experts: reading a state, moving the hand.
+"""Build scripted experts: read a state, move the hand.
 
-An expert is a function of the observation alone. Its stages are therefore told
-apart by geometry: which stage a world is in is read from where things are, so a
-disturbed world falls back to the right stage by itself.
+An expert is a function of the observation alone. It infers the stage of a world from the
+positions of hand, object and goal, so that a disturbed world returns to the right stage.
 """
 
 from typing import NamedTuple
@@ -18,7 +17,7 @@ OPEN, CLOSE = 1.0, -1.0
 
 
 class Layout(NamedTuple):
-    """The parts of a 25-column state that a script looks at.
+    """Hold the parts of a 25-column state that a script uses.
 
     ============ ========================================= ====== ========
     field        meaning                                   unit   shape
@@ -39,7 +38,7 @@ class Layout(NamedTuple):
 
 
 def read(obs: Obs) -> Layout:
-    """Columns as in the table on top of ``puckrl.tasks.fetch.fetch``."""
+    """Read the columns of the table on top of ``puckrl.tasks.fetch.fetch``."""
     state = obs["state"]
     return Layout(
         hand=state[:, :3],
@@ -51,13 +50,13 @@ def read(obs: Obs) -> Layout:
 
 
 def at_height(xy: Tensor, z: Tensor | float) -> Tensor:
-    """Points above or below ``xy``: (n, >=2), height in m -> (n, 3)."""
+    """Return points above or below ``xy``: (n, >=2), height in m -> (n, 3)."""
     height = torch.as_tensor(z, dtype=xy.dtype, device=xy.device)
     return torch.cat([xy[:, :2], height.expand(len(xy))[:, None]], dim=1)
 
 
 def move(offset: Tensor, fingers: Tensor | float = 0.0) -> Tensor:
-    """The action that moves the hand by ``offset`` (n, 3) m as fast as it can stop.
+    """Return the action that moves the hand by ``offset``, (n, 3) m, without overshoot.
 
     A full action moves the hand by 33 mm, and it stops within 3 mm once the
     action is zero (measured): proportional control does not overshoot.
@@ -72,11 +71,11 @@ def move(offset: Tensor, fingers: Tensor | float = 0.0) -> Tensor:
 
 
 def first(*stages: tuple[Tensor, Tensor], otherwise: Tensor) -> Tensor:
-    """The value of the first stage whose condition holds, world by world.
+    """Return the value of the first stage whose condition holds, world by world.
 
     Args:
         *stages: condition (n,) bool and value (n, k), the most advanced stage first.
-        otherwise: the value where no condition holds, (n, k).
+        otherwise: value where no condition holds, (n, k).
     """
     chosen = otherwise
     for condition, value in reversed(stages):
@@ -85,12 +84,12 @@ def first(*stages: tuple[Tensor, Tensor], otherwise: Tensor) -> Tensor:
 
 
 def horizontal(offset: Tensor) -> Tensor:
-    """Length of the horizontal part, (n, >=2) -> (n,)."""
+    """Return the length of the horizontal part, (n, >=2) -> (n,)."""
     return torch.linalg.vector_norm(offset[:, :2], dim=1)
 
 
 def interpolate(x: Tensor, xs: tuple[float, ...], ys: tuple[float, ...]) -> Tensor:
-    """Piecewise linear through (xs, ys), constant outside; xs ascend, (n,) -> (n,)."""
+    """Interpolate linearly through (xs, ys), constant outside; xs ascend, (n,) -> (n,)."""
     knots, values = x.new_tensor(xs), x.new_tensor(ys)
     right = torch.bucketize(x, knots).clamp(1, len(xs) - 1)
     left = right - 1

@@ -1,4 +1,4 @@
-"""FetchPickAndPlace: bring a cube to a point on or above the table."""
+"""Define FetchPickAndPlace: bring a cube to a point on or above the table."""
 
 from torch import Tensor
 
@@ -24,7 +24,7 @@ _HOLDING_M = 0.027
 
 
 class FetchPickAndPlace(FetchTask):
-    """Half of the goals are in the air; the fourth action drives the fingers."""
+    """Lift half of the goals into the air; the fourth action drives the fingers."""
 
     cfg = FetchCfg(
         scene="pick_and_place",
@@ -50,7 +50,7 @@ class FetchPickAndPlace(FetchTask):
     )
 
     def expert(self, obs: Obs) -> Tensor:
-        """Above the cube, down with open fingers, close, carry; all of 512 episodes."""
+        """Go above the cube, down with open fingers, close, carry: 512 of 512 episodes."""
         scene = read(obs)
         offset = scene.object - scene.hand
         aligned = horizontal(offset) < _ALIGNED_M

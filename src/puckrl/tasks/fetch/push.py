@@ -1,4 +1,4 @@
-"""FetchPush: push a cube over the table with closed fingers."""
+"""Define FetchPush: push a cube over the table with closed fingers."""
 
 from torch import Tensor
 
@@ -11,16 +11,16 @@ _PUSH_Z_M = 0.42
 _LOW_Z_M = 0.435
 _HOVER_Z_M = 0.50
 _BEHIND_M = 0.07
-"""From the cube's middle to where the hand comes down."""
+"""Distance from the cube's center to the point where the hand comes down."""
 _CONTACT_M = 0.04
-"""From the cube's middle to a hand that touches its face."""
+"""Distance from the cube's center to a hand that touches its face."""
 _TRACK_M = 0.025
-"""Farthest the hand may stray sideways from the line of the push."""
+"""Maximum sideways distance of the hand from the line of the push."""
 _ARRIVED_M = 0.02
 
 
 class FetchPush(FetchTask):
-    """Object and goal in a square of 0.3 m around the gripper, on the table."""
+    """Place object and goal on the table, in a square of 0.3 m around the gripper."""
 
     cfg = FetchCfg(
         scene="push",
@@ -41,7 +41,7 @@ class FetchPush(FetchTask):
     )
 
     def expert(self, obs: Obs) -> Tensor:
-        """Over the cube to its far side, down, push through it; 510 of 512 episodes."""
+        """Go over the cube to its far side, down, push through it: 510 of 512 episodes."""
         scene = read(obs)
         way = (scene.goal - scene.object)[:, :2]
         left = horizontal(way)

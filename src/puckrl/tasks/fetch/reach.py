@@ -1,4 +1,4 @@
-"""FetchReach: bring the gripper to a point in the air."""
+"""Define FetchReach: bring the gripper to a point in the air."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from puckrl.tasks.sanity import Sanity, around
 
 
 class FetchReach(FetchTask):
-    """Goals in a cube of 0.3 m around the settled gripper."""
+    """Place goals in a cube of 0.3 m around the settled gripper."""
 
     cfg = FetchCfg(
         scene="reach",
@@ -28,5 +28,5 @@ class FetchReach(FetchTask):
     )
 
     def expert(self, obs: Obs) -> Tensor:
-        """Straight to the goal; solves all of 512 episodes."""
+        """Move straight to the goal: 512 of 512 episodes."""
         return move(obs["desired_goal"] - obs["achieved_goal"])

@@ -1,4 +1,4 @@
-"""FetchSlide: hit a puck so that it stops at a goal out of reach."""
+"""Define FetchSlide: hit a puck so that it stops at a goal out of reach."""
 
 from typing import NamedTuple
 
@@ -22,18 +22,18 @@ _HOVER_Z_M = 0.48
 _LOW_Z_M, _TOUCH_Z_M = 0.436, 0.4555
 """A hand between these heights, and over the puck, presses it onto the table."""
 _PRESS_Z_M = 0.449
-"""Where a pressing hand aims. Deeper, the fingers sink into the puck and shoot it off."""
+"""Target height of a pressing hand. Deeper, the fingers sink into the puck and eject it."""
 _PRESS_GAIN_PER_M = 66.0
 _OVER_M = 0.026
 _ALIGNED_M = 0.014
 _CENTER_GAIN_PER_M = 1.5
 _CARRY_X_M = 1.2
-"""Nearer goals are dragged to; the arm tilts beyond."""
+"""The hand drags the puck all the way to nearer goals; beyond, the arm tilts."""
 _CARRY_GAIN_PER_M, _CARRY_SPEED = 10.0, 0.9
 _RELEASE_X_M = 1.16
 _FARTHEST_M = 0.39
 _GOOD_ENOUGH_M = 0.042
-"""A puck that lies this near its goal is left alone."""
+"""The hand leaves a puck that is nearer to its goal than this."""
 _OUT_OF_REACH_X_M = 1.25
 # How far a puck goes, dragged at full speed, when the hand lifts with the action given
 # below it: the slower the lift, the later in the control step the hand lets go, and the
@@ -45,7 +45,7 @@ _SHORT_M = (0.043, 0.133)
 
 
 class FetchSlide(FetchTask):
-    """The goal square of 0.6 m lies 0.4 m ahead of the gripper."""
+    """Place goals in a square of 0.6 m whose center is 0.4 m ahead of the gripper."""
 
     cfg = FetchCfg(
         scene="slide",
@@ -69,8 +69,8 @@ class FetchSlide(FetchTask):
     def expert(self, obs: Obs) -> Tensor:
         """Press on the puck, drag it, and lift so that it slides on to the goal.
 
-        55-60 % of 512 episodes (two seeds): nine of ten goals up to x = 1.3 m, three
-        of four up to 1.5 m, hardly any beyond 1.6 m, which is farther than a puck
+        It solves 55-60 % of 512 episodes (two seeds): nine of ten goals up to x = 1.3 m,
+        three of four up to 1.5 m, hardly any beyond 1.6 m, which is farther than a puck
         slides at the speed of the hand.
         """
         scene = read(obs)
@@ -103,13 +103,13 @@ class FetchSlide(FetchTask):
 
 
 class _Throw(NamedTuple):
-    """How to set the puck off.
+    """Describe how to launch the puck.
 
     ========== =================================================== ====== ======
     field      meaning                                             unit   shape
     ========== =================================================== ====== ======
-    direction  unit vector of the speed to leave the hand with            (n, 2)
-    distance_m the way along the axis on which it is farther       m      (n,)
+    direction  unit vector of the puck's velocity at the release          (n, 2)
+    distance_m distance along the axis on which it is farther      m      (n,)
     drive      share of the hand's full speed while dragging              (n,)
     ========== =================================================== ====== ======
     """
@@ -120,10 +120,10 @@ class _Throw(NamedTuple):
 
 
 def _throw(way: Tensor) -> _Throw:
-    """The throw that covers ``way``, (n, 2) m.
+    """Return the throw that covers ``way``, (n, 2) m.
 
-    The scene's friction cone is a pyramid: friction brakes the faster axis alone
-    until both are equally fast, then both at half the rate. With u >= v the puck
+    The scene's friction cone is a pyramid: friction brakes only the faster axis until
+    both are equally fast, then both at half the rate. With u >= v the puck
     stops after (u² + v²) / 2a and uv / a; solved for u and v,
     u ± v = sqrt(2a (x ± y)), and u² + v² depends on the longer way only.
     """
@@ -141,7 +141,7 @@ def _throw(way: Tensor) -> _Throw:
 
 
 def _handle(scene: Layout, throw: _Throw, near: Tensor, ready: Tensor) -> Tensor:
-    """What a pressing hand does: carry to a near goal, else drag and throw."""
+    """Return the action of a pressing hand: carry to a near goal, else drag and throw."""
     way = (scene.goal - scene.object)[:, :2]
     press = ((_PRESS_Z_M - scene.hand[:, 2]) * _PRESS_GAIN_PER_M).clamp(-0.6, 0.6)
     center = _CENTER_GAIN_PER_M * (scene.object - scene.hand)[:, :2]
@@ -157,13 +157,13 @@ def _handle(scene: Layout, throw: _Throw, near: Tensor, ready: Tensor) -> Tensor
 
 
 def _descend(offset: Tensor, height: Tensor) -> Tensor:
-    """Fast down to the puck, then gently onto it."""
+    """Move down to the puck fast, then gently onto it."""
     press = ((_PRESS_Z_M - height) * _PRESS_GAIN_PER_M).clamp(-0.6, 0.6)
     down = torch.where(height > 0.46, -1.0, press)
     return _action(25.0 * offset[:, :2], down)
 
 
 def _action(horizontal_part: Tensor, vertical: Tensor) -> Tensor:
-    """An action with closed fingers, (n, 2) and (n,) -> (n, 4) in [-1, 1]."""
+    """Return an action with closed fingers, (n, 2) and (n,) -> (n, 4) in [-1, 1]."""
     fingers = torch.zeros_like(vertical)[:, None]
     return torch.cat([horizontal_part, vertical[:, None], fingers], dim=1).clamp(-1, 1)
