@@ -10,7 +10,7 @@ from typing import get_args
 
 from puckrl.bench.sweep import SweepCfg, sweep
 from puckrl.core.runtime import pick_device
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.tasks.task import Contacts
 
 
@@ -36,9 +36,9 @@ def main() -> None:
         device=args.device,
         contacts=tuple(args.contacts),
     )
-    rows, about = list[Row](), manifest(pick_device(cfg.device), cfg=vars(cfg))
+    rows, about = list[TableRow](), manifest(pick_device(cfg.device), cfg=vars(cfg))
 
-    def note(row: Row) -> None:
+    def note(row: TableRow) -> None:
         rows.append({"task": cfg.task, **row})
         write_table(args.out, rows, about)  # after each: an interrupted sweep counts
         print(row)

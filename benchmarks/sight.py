@@ -26,7 +26,7 @@ from puckrl.envs.goal_env import GoalEnv
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.nets.flat import Flat
 from puckrl.nets.vision import Vision
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.runner.build import make_env
 
 TABLE = Path("results/sight.csv")
@@ -78,7 +78,7 @@ def learn(
     train: Pictures,
     test: Pictures,
     args: argparse.Namespace,
-) -> list[Row]:
+) -> list[TableRow]:
     """One encoder's errors on the way."""
     device = train.pixels.device
     torch.manual_seed(0)
@@ -96,7 +96,7 @@ def learn(
         adam.step(flat.vector, grad_and_value(loss)(flat.vector)[0])
 
     compiled = torch.compile(update)
-    rng, rows = generator(0, "sight", device), list[Row]()
+    rng, rows = generator(0, "sight", device), list[TableRow]()
     for number in range(1, args.updates + 1):
         at = torch.randint(
             len(train.pixels), (args.batch,), generator=rng, device=device

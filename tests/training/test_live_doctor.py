@@ -11,7 +11,7 @@ from puckrl.monitor.verdict import Verdict
 from puckrl.training.console import LiveDisplay, PlainDisplay
 from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.loop import Limits
-from puckrl.training.sinks import Row, TensorBoard
+from puckrl.training.sinks import LogRow, TensorBoard
 from tests.monitor.lives import PUSH
 
 LIMITS = Limits(env_steps=100_000, train_s=0, success=0)
@@ -25,11 +25,11 @@ class Ear:
         self.heard.append((env_steps, verdict.phase))
 
 
-def rows(levels: list[float]) -> list[Row]:
+def rows(levels: list[float]) -> list[LogRow]:
     """A training row and an evaluation at every 5000 env steps."""
-    found: list[Row] = []
+    found: list[LogRow] = []
     for i, level in enumerate(levels, start=1):
-        clock: Row = {"env_steps": 5000 * i, "updates": 1250 * i}
+        clock: LogRow = {"env_steps": 5000 * i, "updates": 1250 * i}
         found.append(clock | {"train/critic_loss": 0.1})
         found.append(clock | {"eval/success": level, "eval/episodes": 128})
     return found

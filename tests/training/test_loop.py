@@ -13,7 +13,7 @@ from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.training.loop import Limits, Progress, Stop, count, train
 from puckrl.training.rollout import Collected, Evaluation
 from puckrl.training.schedule import Say
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 CPU = torch.device("cpu")
 NO_LIMIT = Limits(env_steps=0, train_s=0.0, success=0.0)
@@ -47,7 +47,7 @@ class Run:
     progress: Progress = field(default_factory=lambda: Progress(Clock(), 0, []))
     journal: list[str] = field(default_factory=list[str])
     """What happened, with the env steps at which it did."""
-    rows: list[Row] = field(default_factory=list[Row])
+    rows: list[LogRow] = field(default_factory=list[LogRow])
     """What the sink was given."""
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ class Run:
         self.note("evaluate")
         return verdict(next(self._successes))
 
-    def diagnose(self) -> Row:
+    def diagnose(self) -> LogRow:
         self.note("diagnose")
         return {"probe/q_start": -7.0}
 
@@ -76,7 +76,7 @@ class Run:
         self.note("ask")
         return next(self._ask)
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         self.rows.append(row)
 
     def close(self) -> None:

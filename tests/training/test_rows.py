@@ -13,7 +13,7 @@ from puckrl.training import console as shown
 from puckrl.training.console import LiveDisplay, PlainDisplay
 from puckrl.training.loop import Limits, count, training_row
 from puckrl.training.rollout import Collected
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 LIMITS = Limits(env_steps=1000, train_s=0, success=0)
 
@@ -30,13 +30,13 @@ class Ring:
         return 0.25
 
 
-def row(clock: Clock, collected: Collected) -> Row:
+def row(clock: Clock, collected: Collected) -> LogRow:
     was = clock.copy()
     count(collected, clock)
     return training_row(clock, was, collected, {}, cast(EpisodeReplayBuffer, Ring()))
 
 
-def rows() -> list[Row]:
+def rows() -> list[LogRow]:
     """Three turns; episodes end in the second only."""
     clock = Clock()
     turns = [

@@ -13,23 +13,23 @@ from puckrl.monitor.table import from_rows
 from puckrl.report.figures import curve
 from puckrl.report.rows import column, read_rows
 from puckrl.training.live_doctor import LiveDoctor
-from puckrl.training.sinks import JsonLines, Row
+from puckrl.training.sinks import JsonLines, LogRow
 from tests.monitor.lives import PUSH
 
 
-def sick_rows() -> list[Row]:
+def sick_rows() -> list[LogRow]:
     """A critic that is lost half-way; time to success is undefined from the start."""
-    found: list[Row] = []
+    found: list[LogRow] = []
     for i in range(1, 31):
-        clock: Row = {"env_steps": 1000 * i, "updates": 250 * i}
+        clock: LogRow = {"env_steps": 1000 * i, "updates": 250 * i}
         found.append(clock | {"train/critic_loss": 0.125 if i < 15 else math.nan})
-        judged: Row = {"eval/success": 0.0625, "eval/time_to_success_s": math.nan}
+        judged: LogRow = {"eval/success": 0.0625, "eval/time_to_success_s": math.nan}
         found.append(clock | judged)
     found[-2]["train/critic_loss"] = math.inf
     return found
 
 
-def write(path: Path, rows: list[Row]) -> None:
+def write(path: Path, rows: list[LogRow]) -> None:
     sink = JsonLines(path)
     for row in rows:
         sink.write(row)

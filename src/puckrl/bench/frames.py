@@ -17,7 +17,7 @@ from puckrl.core.types import Obs, PixelSpace, Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.frames import Place
 from puckrl.replay.layout import bytes_per_transition
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import Task
 
@@ -40,7 +40,7 @@ class FramesBenchCfg:
     """PendingUpdates."""
 
 
-def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
+def bench_frames(cfg: FramesBenchCfg) -> list[TableRow]:
     """Batches per second and bytes per transition, ours and Stable-Baselines3's.
 
     Shapes of Push plus images. Stable-Baselines3's DictReplayBuffer keeps a stack and

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Contender:
     """Timed; returns how much work it did."""
 
 
-def race(contenders: list[Contender], repeats: int) -> list[Row]:
+def race(contenders: list[Contender], repeats: int) -> list[TableRow]:
     """Run everybody in turns; rates in work per second, ratios to the first."""
     rates: dict[str, list[float]] = {c.name: [] for c in contenders}
     for repeat in range(repeats + 1):

@@ -15,7 +15,7 @@ from puckrl.config.run_cfg import SimCfg
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import pick_device
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 from puckrl.runner.build import make_env
 from puckrl.sim.backend import Sim
 from puckrl.tasks.task import Contacts
@@ -43,7 +43,9 @@ class SweepCfg:
     """Scenes to measure; ``GoalEnv`` has the first, which is that of the presets."""
 
 
-def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> list[Row]:
+def sweep(
+    cfg: SweepCfg, tell: Callable[[TableRow], object] = lambda row: None
+) -> list[TableRow]:
     """Control steps per second at each number of worlds.
 
     - ``GoalEnv``: random actions in, observations, rewards and resets out.
@@ -53,7 +55,7 @@ def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> li
         cfg: what to measure.
         tell: told every row as soon as it is known.
     """
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for num_worlds in cfg.num_worlds:
         for row in _measure(cfg, num_worlds):
             rows.append(row)
@@ -61,7 +63,7 @@ def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> li
     return rows
 
 
-def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
+def _measure(cfg: SweepCfg, num_worlds: int) -> list[TableRow]:
     """The rows of one size."""
     device = pick_device(cfg.device)
     env = make_env(cfg.task, SimCfg("warp", cfg.contacts[0], num_worlds), device=device)
@@ -121,7 +123,7 @@ def _memory_gb(device: torch.device) -> float:
     return round((total - free) / 1e9, 2)
 
 
-def enough(rows: Sequence[Row]) -> int:
+def enough(rows: Sequence[TableRow]) -> int:
     """The number of worlds up to which steps/s grow faster than its square root.
 
     More worlds make steps a little cheaper and the policy that plays older: from there
@@ -134,7 +136,7 @@ def enough(rows: Sequence[Row]) -> int:
     return rates[-1][0]
 
 
-def advice(rows: Sequence[Row]) -> str:
+def advice(rows: Sequence[TableRow]) -> str:
     """How many worlds to take, and what fewer cost."""
     rates, chosen = dict(_rates(rows, "GoalEnv")), enough(rows)
     fewest = min(rates)
@@ -146,7 +148,7 @@ def advice(rows: Sequence[Row]) -> str:
     return f"{text}; {name} {rates[fewest]:,.0f}, {loss:,.0f} times fewer"
 
 
-def sweep_figure(rows: Sequence[Row], path: Path) -> None:
+def sweep_figure(rows: Sequence[TableRow], path: Path) -> None:
     """Steps per second over the number of worlds, the chosen one marked.
 
     Raises:
@@ -189,7 +191,7 @@ def sweep_figure(rows: Sequence[Row], path: Path) -> None:
         ) from error
 
 
-def _rates(rows: Sequence[Row], contender: str) -> list[tuple[int, float]]:
+def _rates(rows: Sequence[TableRow], contender: str) -> list[tuple[int, float]]:
     """Worlds and steps per second of one contender, fewest worlds first."""
     return sorted(
         (int(row["num_worlds"]), float(row["per_s"]))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table as RichTable
+from rich.table import Table
 from rich.text import Text
 
 from puckrl.config.run_cfg import APART
@@ -17,7 +17,7 @@ from puckrl.doctor.logs.names import parse_map
 from puckrl.doctor.logs.read import read_or_excuse
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
-from puckrl.monitor.table import Table
+from puckrl.monitor.table import RunTable
 from puckrl.monitor.verdict import Color, Span, Verdict
 
 SICK = 3
@@ -34,7 +34,7 @@ class Patient:
     """What was read."""
     facts: RunFacts
     """What is known besides."""
-    table: Table
+    table: RunTable
     """The numbers."""
     verdict: Verdict
     """What is said."""
@@ -126,7 +126,7 @@ def _examine(log: RunLog, items: Sequence[str]) -> Patient:
 _GOALS = ("eval/success", "train/success", "eval/return", "train/return")
 
 
-def _no_share(table: Table) -> str | None:
+def _no_share(table: RunTable) -> str | None:
     """What is wrong with a success rate that leaves [0, 1]: no phase can be told by it."""
     for name in ("eval/success", "train/success"):
         values = table.curve(name).y
@@ -176,7 +176,7 @@ def _story(patient: Patient) -> list[RenderableType]:
         f"  ({kinds})  ",
         (verdict.headline, f"bold {style}"),
     )
-    rows = RichTable.grid(padding=(0, 2))
+    rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", justify="right")
     rows.add_column()
     rows.add_row("life", Text(life(verdict.spans)))
@@ -216,8 +216,8 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def _side_by_side(consultation: Consultation) -> RichTable:
-    table = RichTable(title="side by side", title_justify="left", box=None)
+def _side_by_side(consultation: Consultation) -> Table:
+    table = Table(title="side by side", title_justify="left", box=None)
     for heading in (
         "run",
         "phase",

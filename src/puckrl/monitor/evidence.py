@@ -7,8 +7,8 @@ import numpy as np
 
 from puckrl.monitor.curves import noise, trend
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.phases import Progress
-from puckrl.monitor.table import Curve, Table
+from puckrl.monitor.phases import SuccessCurve
+from puckrl.monitor.table import Curve, RunTable
 from puckrl.monitor.verdict import Finding, Number, Phase, Span
 
 LEADING = (
@@ -27,14 +27,14 @@ PROBES = ("probe/position_r2",)
 
 
 @dataclass(frozen=True)
-class Reading:
+class Evidence:
     """Everything that a rule may look at."""
 
-    table: Table
+    table: RunTable
     """The numbers."""
     facts: RunFacts
     """What is known besides."""
-    progress: Progress
+    success: SuccessCurve
     """The success curve."""
     spans: tuple[Span, ...]
     """The phases so far."""
@@ -65,7 +65,7 @@ class Reading:
 
     def judged(self, success: float) -> float:
         """A success of noisy play, or what evaluations say if they say more."""
-        if self.progress.name != "train/success":
+        if self.success.name != "train/success":
             return success
         return float(np.fmax(success, self.level("eval/success")))
 
@@ -77,14 +77,14 @@ class Reading:
         return np.nan if horizon is None else self.table.end / horizon
 
 
-Rule = Callable[[Reading], Finding | None]
+Rule = Callable[[Evidence], Finding | None]
 
 
-def rising(reading: Reading) -> list[Number]:
+def rising(evidence: Evidence) -> list[Number]:
     """Leading signals that rose, beyond chance, over the later half of the flat phase."""
     found = list[Number]()
     for name in LEADING:
-        curve = reading.later(name)
+        curve = evidence.later(name)
         if len(curve) < 5:
             continue
         way, level = trend(curve), float(np.median(np.abs(curve.y)))
@@ -95,34 +95,34 @@ def rising(reading: Reading) -> list[Number]:
     return found
 
 
-def value_level(reading: Reading) -> Number | None:
+def value_level(evidence: Evidence) -> Number | None:
     """Where the critic's values sit, and what uniform failure would be.
 
     Best from the values of original goals at the start of episodes; else the mean over
     training batches; else minus the actor's loss, which for TD3 and a cool SAC is Q.
     """
-    failure = reading.facts.failure_value()
+    failure = evidence.facts.failure_value()
     note = "" if failure is None else f"failing always is {failure:.1f}"
     for name, sign in (
         ("probe/q_start", 1),
         ("train/q_mean", 1),
         ("train/actor_loss", -1),
     ):
-        level = sign * reading.level(name)
+        level = sign * evidence.level(name)
         if np.isfinite(level):
             label = name if sign > 0 else "Q = -actor loss"
             return Number(label, level, note)
     return None
 
 
-def at_failure(reading: Reading) -> bool:
+def at_failure(evidence: Evidence) -> bool:
     """Whether the critic's values sit where failing always would put them.
 
     A critic that bootstraps through the time limit sees beyond the horizon, down to
     -1 / (1 - γ); both count.
     """
-    value, failure = value_level(reading), reading.facts.failure_value()
-    bounds = reading.facts.value_bounds()
+    value, failure = value_level(evidence), evidence.facts.failure_value()
+    bounds = evidence.facts.value_bounds()
     if value is None or failure is None:
         return False
     worst = failure if bounds is None else bounds[0]

@@ -5,7 +5,7 @@ import numpy as np
 from puckrl.monitor.curves import noise, trend
 from puckrl.monitor.evidence import (
     PROBES,
-    Reading,
+    Evidence,
     Rule,
     at_failure,
     rising,
@@ -22,15 +22,15 @@ from puckrl.monitor.phases import plateau, updates_at
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.verdict import Finding, Number
 
-_EVIDENCE = 10  # points without any sign of life before a run may be called dead
-_LONG = 5  # points since a run has converged before more are a waste
+_MIN_POINTS = 10  # points without any sign of life before a run may be called dead
+_MIN_SETTLED = 5  # points since a run has converged before more are a waste
 
 
-def flat(reading: Reading) -> Finding | None:
+def flat(evidence: Evidence) -> Finding | None:
     """Healthy, memorizing failure, or dead."""
-    if reading.phase != "flat":
+    if evidence.phase != "flat":
         return None
-    signs = rising(reading)
+    signs = rising(evidence)
     if signs:
         names = ", ".join(n.name for n in signs[:3])
         return Finding(
@@ -40,21 +40,21 @@ def flat(reading: Reading) -> Finding | None:
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
-    return _lifeless(reading)
+    return _lifeless(evidence)
 
 
-def _lifeless(reading: Reading) -> Finding | None:
+def _lifeless(evidence: Evidence) -> Finding | None:
     """Nothing rises: dead if patience is over, else a warning if failure is memorized."""
-    table, facts = reading.table, reading.facts
+    table, facts = evidence.table, evidence.facts
     loss, value = (
-        trend(reading.later("train/critic_loss")),
-        value_level(reading),
+        trend(evidence.later("train/critic_loss")),
+        value_level(evidence),
     )
-    stuck = at_failure(reading)
+    stuck = at_failure(evidence)
     numbers = tuple(n for n in (value,) if n is not None)
     spent = updates_at(table, facts, table.end)
     patience = patience_updates(facts)
-    if spent >= patience and len(reading.progress.raw) >= _EVIDENCE:
+    if spent >= patience and len(evidence.success.raw) >= _MIN_POINTS:
         blind = facts.modality != "state" and not any(p in table for p in PROBES)
         why = "its features are not probed" if blind else "no leading signal rises"
         return Finding(
@@ -79,7 +79,7 @@ def _lifeless(reading: Reading) -> Finding | None:
             (
                 Number(
                     "critic loss",
-                    reading.level("train/critic_loss"),
+                    evidence.level("train/critic_loss"),
                     f"moved {loss.change:+.2g}",
                 ),
                 *numbers,
@@ -94,14 +94,15 @@ def _hindsight(facts: RunFacts) -> str:
     return "relabel goals in hindsight; " if lacks else ""
 
 
-def forgetting(reading: Reading) -> Finding | None:
+def forgetting(evidence: Evidence) -> Finding | None:
     """Success that was there and went."""
-    of = reading.progress
-    best, lost = float(of.smooth.y.max()), float(of.smooth.y.max()) - of.now
-    if lost < max(0.15, 5 * of.sigma_smooth) or best < of.left_level:
+    success = evidence.success
+    best = float(success.smooth.y.max())
+    lost = best - success.now
+    if lost < max(0.15, 5 * success.sigma_smooth) or best < success.left_level:
         return None
-    color = "red" if lost > 0.3 or reading.phase == "collapsed" else "yellow"
-    number = Number("success lost", lost, f"from {best:.2f} to {of.now:.2f}")
+    color = "red" if lost > 0.3 or evidence.phase == "collapsed" else "yellow"
+    number = Number("success lost", lost, f"from {best:.2f} to {success.now:.2f}")
     return Finding(
         "forgetting",
         color,
@@ -111,16 +112,16 @@ def forgetting(reading: Reading) -> Finding | None:
     )
 
 
-def stalled(reading: Reading) -> Finding | None:
+def stalled(evidence: Evidence) -> Finding | None:
     """A plateau far from solved."""
-    if reading.phase not in ("take-off", "converging"):
+    if evidence.phase not in ("take-off", "converging"):
         return None
-    of = reading.progress
-    level, settled = plateau(of.smooth, of)
+    success = evidence.success
+    level, settled = plateau(success.smooth, success)
     # A few steep points look like noise about their median; the last two tell
-    climbs = of.raw.y[-2:].mean() > level + max(0.1, 2 * of.sigma_smooth)
-    level = reading.judged(level)
-    if not settled or climbs or level >= 0.8 or not of.sure_scale:
+    climbs = success.raw.y[-2:].mean() > level + max(0.1, 2 * success.sigma_smooth)
+    level = evidence.judged(level)
+    if not settled or climbs or level >= 0.8 or not success.sure_scale:
         return None
     number = Number("success", level, "standing still")
     return Finding(
@@ -132,9 +133,9 @@ def stalled(reading: Reading) -> Finding | None:
     )
 
 
-def mismatch(reading: Reading) -> Finding | None:
+def mismatch(evidence: Evidence) -> Finding | None:
     """Training success that evaluation does not confirm."""
-    judged, trained = reading.tail("eval/success"), reading.tail("train/success")
+    judged, trained = evidence.tail("eval/success"), evidence.tail("train/success")
     if len(judged) < 3 or len(trained) < 3:
         return None
     gap = float(np.median(trained.y) - np.median(judged.y))
@@ -150,14 +151,14 @@ def mismatch(reading: Reading) -> Finding | None:
     )
 
 
-def wasting_time(reading: Reading) -> Finding | None:
+def wasting_time(evidence: Evidence) -> Finding | None:
     """Converged long ago."""
-    if reading.phase != "converged":
+    if evidence.phase != "converged":
         return None
-    begin, end = reading.spans[-1].env_steps
-    share, points = (end - begin) / end, len(reading.progress.raw.since(begin))
-    solved = reading.judged(reading.progress.now) >= reading.facts.success_asked
-    if not solved or share < 0.3 or points < _LONG:
+    begin, end = evidence.spans[-1].env_steps
+    share, points = (end - begin) / end, len(evidence.success.raw.since(begin))
+    solved = evidence.judged(evidence.success.now) >= evidence.facts.success_asked
+    if not solved or share < 0.3 or points < _MIN_SETTLED:
         return None
     return Finding(
         "wasting time",

@@ -26,7 +26,7 @@ from puckrl.monitor.curves import (
 )
 from puckrl.monitor.curves import trend as trend_of
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.table import Curve, Table
+from puckrl.monitor.table import Curve, RunTable
 from puckrl.monitor.verdict import Phase, Span
 
 _POINTS = 150
@@ -42,7 +42,7 @@ Starts = list[tuple[Phase, float]]
 
 
 @dataclass(frozen=True)
-class Progress:
+class SuccessCurve:
     """The curve that phases are read from."""
 
     name: str
@@ -76,7 +76,7 @@ class Progress:
         return self.floor + max(_LEFT * (1 - self.floor), 4 * self.sigma_smooth)
 
 
-def progress(table: Table, facts: RunFacts) -> Progress | None:
+def success_curve(table: RunTable, facts: RunFacts) -> SuccessCurve | None:
     """The success curve of a run, or what comes nearest; None if there is too little.
 
     In order: evaluated success, success while training, returns on the scale of the
@@ -90,9 +90,9 @@ def progress(table: Table, facts: RunFacts) -> Progress | None:
         and _judged_noise(judged, episodes) > 2 * noise(trained.y) + 0.02
     )
     if few and len(trained) >= _LEAST_POINTS:
-        return _progress("train/success", trained, 100.0)
+        return _curve("train/success", trained, 100.0)
     if len(judged) >= _LEAST_POINTS:
-        return _progress("eval/success", judged, episodes or 100.0)
+        return _curve("eval/success", judged, episodes or 100.0)
     for name in ("eval/return", "train/return"):
         curve = table.curve(name)
         if len(curve) >= _LEAST_POINTS:
@@ -113,20 +113,20 @@ def _counting(rate: float, episodes: float) -> float:
     return float(np.sqrt(rate * (1 - rate) / episodes))
 
 
-def _from_return(name: str, curve: Curve, facts: RunFacts) -> Progress:
+def _from_return(name: str, curve: Curve, facts: RunFacts) -> SuccessCurve:
     """Share of steps at the goal (sparse), or the place in the run's own range."""
     sparse = facts.sparse is True and facts.horizon
     if sparse and curve.y.max() <= 0:
         share = Curve(curve.x, 1.0 + curve.y / float(facts.horizon or 1))
-        return _progress(name, share, 100.0)
+        return _curve(name, share, 100.0)
     points = binned(curve, _POINTS)
     low, high = float(points.y.min()), float(np.quantile(points.y, 0.98))
     # A range of pure noise must not look like progress.
     span = max(high - low, 8 * noise(points.y), 1e-9)
-    return _progress(name, Curve(curve.x, (curve.y - low) / span), 100.0, sure=False)
+    return _curve(name, Curve(curve.x, (curve.y - low) / span), 100.0, sure=False)
 
 
-def _progress(name: str, curve: Curve, episodes: float, sure: bool = True) -> Progress:
+def _curve(name: str, curve: Curve, episodes: float, sure: bool = True) -> SuccessCurve:
     raw = binned(curve, _POINTS)
     smooth = smoothed(raw, _half_width(raw))
     first = max(3, len(raw) // 10)
@@ -137,7 +137,7 @@ def _progress(name: str, curve: Curve, episodes: float, sure: bool = True) -> Pr
     counting = _counting(chance, episodes)
     # A steep climb over few points looks like noise: not more than thrice the counting's.
     sigma = max(counting, min(noise(raw.y), 3 * counting) if sure else noise(raw.y))
-    return Progress(name, raw, smooth, floor, sigma, sure)
+    return SuccessCurve(name, raw, smooth, floor, sigma, sure)
 
 
 def _half_width(curve: Curve) -> float:
@@ -146,15 +146,15 @@ def _half_width(curve: Curve) -> float:
     return max(_HALF_WIDTH * float(curve.x[-1] - curve.x[0]), 1.5 * spacing)
 
 
-def spans(table: Table, of: Progress, facts: RunFacts) -> tuple[Span, ...]:
+def spans(table: RunTable, success: SuccessCurve, facts: RunFacts) -> tuple[Span, ...]:
     """The run's phases from its first row to its last."""
     starts: Starts = []
-    rest = of.smooth
+    rest = success.smooth
     while len(rest):
-        fall = _collapse(rest, of)
+        fall = _collapse(rest, success)
         healthy = rest if fall is None else rest.upto(fall[0])
         resumed = bool(starts)
-        starts += _climb(healthy, of, resumed=resumed)
+        starts += _climb(healthy, success, resumed=resumed)
         if fall is None:
             break
         starts.append(("collapsed", fall[0]))
@@ -164,40 +164,40 @@ def spans(table: Table, of: Progress, facts: RunFacts) -> tuple[Span, ...]:
     return _on_clocks(_with_warm_up(starts, table), table, facts)
 
 
-def _climb(curve: Curve, of: Progress, *, resumed: bool) -> Starts:
+def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
     """Flat, take-off, converging, converged: those that a curve went through."""
     begin = float(curve.x[0])
     starts: Starts = [("take-off" if resumed else "flat", begin)]
     hold = min(2, len(curve))
-    left = begin if resumed else first_above(curve, of.left_level, hold)
+    left = begin if resumed else first_above(curve, success.left_level, hold)
     if left is None:
         return starts
     if not resumed:
-        starts.append(("take-off", _onset(curve, of, left)))
-    level, settled = plateau(curve, of)
+        starts.append(("take-off", _onset(curve, success, left)))
+    level, settled = plateau(curve, success)
     slowed = first_above(curve.since(left), 0.95 * level, 1)
-    slowed = _slowed(curve.since(left), of) if slowed is None else slowed
+    slowed = _slowed(curve.since(left), success) if slowed is None else slowed
     if slowed is None:
         return starts
     starts.append(("converging", max(slowed, starts[-1][1])))
-    ends = [_at_the_top(curve, of)]
+    ends = [_at_the_top(curve, success)]
     if settled and level >= 0.8:
-        ends.append(_at_the_plateau(curve, of, level))
+        ends.append(_at_the_plateau(curve, success, level))
     arrived = [x for x in ends if x is not None]
     if arrived:
         starts.append(("converged", max(min(arrived), starts[-1][1])))
     return starts
 
 
-def _onset(curve: Curve, of: Progress, left: float) -> float:
+def _onset(curve: Curve, success: SuccessCurve, left: float) -> float:
     """Back from where success has certainly left the floor to where it began to.
 
     That is between two points, and nobody knows where: half-way.
     """
     before = curve.upto(left)
     early = before.y[: max(1, int(0.8 * len(before)))]
-    floor = min(float(np.median(early)), of.left_level)
-    level = floor + max(2 * of.sigma_smooth, 0.03 * (1 - floor))
+    floor = min(float(np.median(early)), success.left_level)
+    level = floor + max(2 * success.sigma_smooth, 0.03 * (1 - floor))
     found = last_below(before, level) if len(before) else None
     if found is None or found >= left:
         return left
@@ -205,35 +205,35 @@ def _onset(curve: Curve, of: Progress, left: float) -> float:
     return (found + float(after[0])) / 2
 
 
-def _at_the_top(curve: Curve, of: Progress) -> float | None:
+def _at_the_top(curve: Curve, success: SuccessCurve) -> float | None:
     """When two values in a row were as good as can be, and the last still is."""
-    raw = of.raw.upto(float(curve.x[-1])).since(float(curve.x[0]))
-    if not of.sure_scale or not len(raw) or raw.y[-1] < _TOP:
+    raw = success.raw.upto(float(curve.x[-1])).since(float(curve.x[0]))
+    if not success.sure_scale or not len(raw) or raw.y[-1] < _TOP:
         return None
     return first_above(raw, _TOP, 2)
 
 
-def _at_the_plateau(curve: Curve, of: Progress, level: float) -> float | None:
+def _at_the_plateau(curve: Curve, success: SuccessCurve, level: float) -> float | None:
     """When the curve came within twice its noise of its last level.
 
     Only if it was within once its noise long enough ago.
     """
     arrived, surely = (
-        first_above(curve, level - max(widths * of.sigma_smooth, 0.02), 1)
+        first_above(curve, level - max(widths * success.sigma_smooth, 0.02), 1)
         for widths in (2, 1)
     )
     long_ago = surely is not None and curve.x[-1] - surely >= 0.8 * _tail(curve)
     return arrived if long_ago else None
 
 
-def plateau(curve: Curve, of: Progress) -> tuple[float, bool]:
+def plateau(curve: Curve, success: SuccessCurve) -> tuple[float, bool]:
     """The level at the end and whether the curve stands still there; else 1."""
-    tail = of.raw.upto(float(curve.x[-1])).since(float(curve.x[-1]) - _tail(curve))
+    tail = success.raw.upto(float(curve.x[-1])).since(float(curve.x[-1]) - _tail(curve))
     if len(tail) < 3:
         return 1.0, False
     level, way = float(np.median(tail.y)), trend_of(tail)
-    moves = abs(way.change) > max(2 * of.sigma_smooth, 0.03) and abs(way.z) > _SURE
-    spread = float(np.std(tail.y)) > max(2 * of.sigma, 0.05)
+    moves = abs(way.change) > max(2 * success.sigma_smooth, 0.03) and abs(way.z) > _SURE
+    spread = float(np.std(tail.y)) > max(2 * success.sigma, 0.05)
     return (1.0, False) if moves or spread else (level, True)
 
 
@@ -243,34 +243,34 @@ def _tail(curve: Curve) -> float:
     return max(_TAIL * float(curve.x[-1]), 3.5 * spacing)
 
 
-def _slowed(curve: Curve, of: Progress) -> float | None:
+def _slowed(curve: Curve, success: SuccessCurve) -> float | None:
     """When the climb lost four fifths of its greatest speed, high up."""
     if len(curve) < 4:
         return None
     speed = np.gradient(curve.y, curve.x)
     fastest = int(np.argmax(speed))
-    high = curve.y >= of.floor + 0.6 * (1 - of.floor)
+    high = curve.y >= success.floor + 0.6 * (1 - success.floor)
     slow = high & (speed <= 0.2 * speed[fastest])
     slow[: fastest + 1] = False
     steady = np.flatnonzero(slow[:-1] & slow[1:])
     return float(curve.x[steady[0]]) if len(steady) else None
 
 
-def _collapse(curve: Curve, of: Progress) -> tuple[float, float | None] | None:
+def _collapse(curve: Curve, success: SuccessCurve) -> tuple[float, float | None] | None:
     """When success fell by half of what was gained, and when it came back."""
     peak = np.maximum.accumulate(curve.y)
-    gained = peak - of.floor
-    down = curve.y < of.floor + _FALL * gained
-    down &= gained >= max(0.25, 5 * of.sigma_smooth)
+    gained = peak - success.floor
+    down = curve.y < success.floor + _FALL * gained
+    down &= gained >= max(0.25, 5 * success.sigma_smooth)
     for i in range(len(down) - 1):
         if down[i : i + 3].all():
             back = curve.since(float(curve.x[i]))
-            again = first_above(back, of.floor + 0.75 * float(gained[i]), 2)
+            again = first_above(back, success.floor + 0.75 * float(gained[i]), 2)
             return float(curve.x[i]), again
     return None
 
 
-def warm_up_end(table: Table) -> float | None:
+def warm_up_end(table: RunTable) -> float | None:
     """Env steps of the first row after an update; None if that is not known."""
     updates = table.curve("updates")
     if len(updates):
@@ -280,7 +280,7 @@ def warm_up_end(table: Table) -> float | None:
     return float(losses.x[0]) if len(losses) else None
 
 
-def _with_warm_up(starts: Starts, table: Table) -> Starts:
+def _with_warm_up(starts: Starts, table: RunTable) -> Starts:
     """Random play before the first update is no phase of learning."""
     end, first = warm_up_end(table), float(table.columns["env_steps"][0])
     if end is None or end <= first:
@@ -292,7 +292,7 @@ def _with_warm_up(starts: Starts, table: Table) -> Starts:
     return [("warm-up", first), *begun, *((p, max(x, end)) for p, x in starts[1:])]
 
 
-def _on_clocks(starts: Starts, table: Table, facts: RunFacts) -> tuple[Span, ...]:
+def _on_clocks(starts: Starts, table: RunTable, facts: RunFacts) -> tuple[Span, ...]:
     """Spans on both clocks; empty ones are left out."""
     bounds: Starts = [*starts, ("unknown", table.end)]
     return tuple(
@@ -306,7 +306,7 @@ def _on_clocks(starts: Starts, table: Table, facts: RunFacts) -> tuple[Span, ...
     )
 
 
-def updates_at(table: Table, facts: RunFacts, env_steps: float) -> float:
+def updates_at(table: RunTable, facts: RunFacts, env_steps: float) -> float:
     """Updates at a moment: logged, or by the update ratio; NaN if neither is known."""
     if "updates" in table and len(table.curve("updates")):
         return table.at("updates", env_steps)

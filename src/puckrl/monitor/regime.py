@@ -14,12 +14,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from puckrl.monitor.curves import trend
-from puckrl.monitor.evidence import Reading, value_level
+from puckrl.monitor.evidence import Evidence, value_level
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import RULES
-from puckrl.monitor.phases import Progress, progress, spans, updates_at
+from puckrl.monitor.phases import spans, success_curve, updates_at
 from puckrl.monitor.stopping import patience_updates
-from puckrl.monitor.table import Table
+from puckrl.monitor.table import RunTable
 from puckrl.monitor.verdict import Color, Finding, Number, Phase, Span, Verdict
 
 _RANK: dict[Color, int] = {"red": 0, "yellow": 1, "green": 2}
@@ -36,7 +36,9 @@ _ADVICE: dict[Phase, str] = {
 }
 
 
-def diagnose(table: Table, facts: RunFacts, found: Sequence[Finding] = ()) -> Verdict:
+def diagnose(
+    table: RunTable, facts: RunFacts, found: Sequence[Finding] = ()
+) -> Verdict:
     """The verdict on a run, from its numbers only.
 
     Args:
@@ -48,29 +50,29 @@ def diagnose(table: Table, facts: RunFacts, found: Sequence[Finding] = ()) -> Ve
         return _undecided(table, found, "the log mixes several writers")
     if any(f.name == "unreadable log" for f in found):
         return _undecided(table, found, "the log cannot be read")
-    of = progress(table, facts)
-    if of is None:
+    success = success_curve(table, facts)
+    if success is None:
         return _undecided(table, found, "fewer than 2 values of success or return")
-    life = spans(table, of, facts)
+    life = spans(table, success, facts)
     if not life:
         return _undecided(table, found, "the log covers no env steps")
-    reading = Reading(table, facts, of, life)
-    made = [rule(reading) for rule in RULES]
+    evidence = Evidence(table, facts, success, life)
+    made = [rule(evidence) for rule in RULES]
     findings = [*found, *(f for f in made if f is not None)]
     findings.sort(key=lambda f: _RANK[f.color])  # stable: the gravest rule first
     return Verdict(
-        phase=reading.phase,
-        color=_color(reading.phase, findings),
-        confidence=_confidence(reading),
-        numbers=_numbers(reading),
-        mind=_mind(reading),
-        advice=findings[0].advice if findings else _ADVICE[reading.phase],
+        phase=evidence.phase,
+        color=_color(evidence.phase, findings),
+        confidence=_confidence(evidence),
+        numbers=_numbers(evidence),
+        mind=_mind(evidence),
+        advice=findings[0].advice if findings else _ADVICE[evidence.phase],
         findings=tuple(findings),
         spans=life,
     )
 
 
-def _undecided(table: Table, found: Sequence[Finding], why: str) -> Verdict:
+def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
     """No phase can be told."""
     return Verdict(
         phase="unknown",
@@ -84,7 +86,7 @@ def _undecided(table: Table, found: Sequence[Finding], why: str) -> Verdict:
     )
 
 
-def _patience(table: Table) -> str:
+def _patience(table: RunTable) -> str:
     """Whether to wait for numbers, or to log them."""
     begun = any(name in table for name in ("eval/success", "train/success"))
     return "wait: too few values yet" if begun else _ADVICE["unknown"]
@@ -105,53 +107,59 @@ def _color(phase: Phase, findings: Sequence[Finding]) -> Color:
     return "green" if phase in _GREEN else "yellow"
 
 
-def _confidence(reading: Reading) -> float:
+def _confidence(evidence: Evidence) -> float:
     """How far the deciding number is from its border, in noise, less what is unknown.
 
     1 - exp(-margin / 2) / 2, times 0.85 if the scale of success is the run's own, times
     0.9 without updates, times 1 - 1/n for n points.
     """
-    of = reading.progress
-    sigma = max(of.sigma_smooth, 1e-3)
-    border = of.left_level if reading.phase in ("flat", "take-off") else of.floor + 0.5
-    margin = 8.0 if reading.phase == "warm-up" else abs(of.now - border) / sigma
+    success = evidence.success
+    sigma = max(success.sigma_smooth, 1e-3)
+    border = (
+        success.left_level
+        if evidence.phase in ("flat", "take-off")
+        else success.floor + 0.5
+    )
+    margin = 8.0 if evidence.phase == "warm-up" else abs(success.now - border) / sigma
     sure = 1.0 - 0.5 * float(np.exp(-margin / 2.0))
-    sure *= 1.0 if of.sure_scale else 0.85
-    sure *= 1.0 if np.isfinite(_updates(reading)) else 0.9
-    return min(0.99, sure * (1.0 - 1.0 / len(of.raw)))
+    sure *= 1.0 if success.sure_scale else 0.85
+    sure *= 1.0 if np.isfinite(_updates(evidence)) else 0.9
+    return min(0.99, sure * (1.0 - 1.0 / len(success.raw)))
 
 
-def _updates(reading: Reading) -> float:
-    return updates_at(reading.table, reading.facts, reading.table.end)
+def _updates(evidence: Evidence) -> float:
+    return updates_at(evidence.table, evidence.facts, evidence.table.end)
 
 
-def _numbers(reading: Reading) -> tuple[Number, ...]:
+def _numbers(evidence: Evidence) -> tuple[Number, ...]:
     """Success against its floor, the critic's loss and its way, the values."""
-    of, judged = reading.progress, reading.level("eval/success")
-    name = _CALLED.get(of.name, of.name)
-    numbers = [Number(name, of.now, f"floor {of.floor:.2f}")]
-    if of.name == "train/success" and np.isfinite(judged):
+    success, judged = evidence.success, evidence.level("eval/success")
+    name = _CALLED.get(success.name, success.name)
+    numbers = [Number(name, success.now, f"floor {success.floor:.2f}")]
+    if success.name == "train/success" and np.isfinite(judged):
         numbers.append(Number("success", judged, "its newest evaluations"))
-    loss = reading.table.curve("train/critic_loss").since(reading.begin)
+    loss = evidence.table.curve("train/critic_loss").since(evidence.begin)
     if len(loss) >= 4:
         way = trend(loss)
         words = "rises" if way.rises else "falls" if way.falls else "stands"
-        numbers.append(Number("critic loss", reading.level("train/critic_loss"), words))
-    value = value_level(reading)
+        numbers.append(
+            Number("critic loss", evidence.level("train/critic_loss"), words)
+        )
+    value = value_level(evidence)
     return tuple([*numbers, value] if value is not None else numbers)
 
 
-def _mind(reading: Reading) -> str:
+def _mind(evidence: Evidence) -> str:
     """What would have to happen for another verdict."""
-    of: Progress = reading.progress
-    success = _CALLED.get(of.name, "success")
-    match reading.phase:
+    curve = evidence.success
+    name = _CALLED.get(curve.name, "success")
+    match evidence.phase:
         case "warm-up":
             return "the first update"
         case "flat":
-            patience = patience_updates(reading.facts)
+            patience = patience_updates(evidence.facts)
             return (
-                f"{success} above {of.left_level:.2f} twice in a row (take-off), or "
+                f"{name} above {curve.left_level:.2f} twice in a row (take-off), or "
                 f"{patience:,.0f} updates without any leading signal rising (dead)"
             )
         case "take-off":
@@ -162,8 +170,8 @@ def _mind(reading: Reading) -> str:
         case "converging":
             return "a tenth of the run without change (converged), or success lost"
         case "converged":
-            level = of.floor + 0.5 * (of.now - of.floor)
-            return f"{success} below {level:.2f} (collapsed)"
+            level = curve.floor + 0.5 * (curve.now - curve.floor)
+            return f"{name} below {level:.2f} (collapsed)"
         case "collapsed":
             return "three quarters of the lost success regained"
         case _:

@@ -35,7 +35,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Table:
+class RunTable:
     """Columns under our signal names, rows in the order of ``env_steps``."""
 
     columns: Mapping[str, Array]
@@ -69,13 +69,13 @@ class Table:
         steps = self.columns["env_steps"]
         return float(steps[-1]) if len(steps) else 0.0
 
-    def upto(self, env_steps: float) -> "Table":
+    def upto(self, env_steps: float) -> "RunTable":
         """The rows at or before a moment: what was known then."""
         keep = self.columns["env_steps"] <= env_steps
-        return Table({name: c[keep] for name, c in self.columns.items()})
+        return RunTable({name: c[keep] for name, c in self.columns.items()})
 
 
-def from_rows(rows: Iterable[Mapping[str, float]]) -> Table:
+def from_rows(rows: Iterable[Mapping[str, float]]) -> RunTable:
     """Rows that each carry some numbers, as one table.
 
     Args:
@@ -90,4 +90,4 @@ def from_rows(rows: Iterable[Mapping[str, float]]) -> Table:
     }
     bad = Counter(n for row in kept for n, v in row.items() if not np.isfinite(v))
     columns = {name: np.where(np.isfinite(c), c, np.nan) for name, c in columns.items()}
-    return Table(columns, dict(bad))
+    return RunTable(columns, dict(bad))

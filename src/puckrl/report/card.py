@@ -9,10 +9,10 @@ from puckrl.monitor.verdict import Verdict
 from puckrl.report.rows import first_reach
 from puckrl.training.console import duration
 from puckrl.training.rollout import Evaluation
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 
-def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row], stop: str) -> str:
+def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[LogRow], stop: str) -> str:
     """Whether the run kept its preset's bounds, success and time, in one line."""
     expect, took = cfg.expect, duration(rows[-1]["train_s"])
     got = f"success {final.success:.3f} after {took} of training"
@@ -43,7 +43,7 @@ def card(
     name: str,
     cfg: RunCfg,
     final: Evaluation,
-    rows: Sequence[Row],
+    rows: Sequence[LogRow],
     stop: str,
     said: Verdict,
 ) -> str:
@@ -98,7 +98,7 @@ def _story(said: Verdict) -> list[str]:
     ]
 
 
-def _reached(rows: Sequence[Row], level: float) -> str:
+def _reached(rows: Sequence[LogRow], level: float) -> str:
     """A table row: when a success rate was first evaluated."""
     row = first_reach(rows, level)
     if row is None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from puckrl.core.errors import UserError
 from puckrl.monitor.verdict import Phase, Span, Verdict
 from puckrl.report.rows import column
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 _INK, _MUTED = "#1f2a44", "#8a94a6"
 _SUCCESS, _MOVING, _LOSS, _Q = "#2a9d58", "#e0a526", "#c8443a", "#3b6fb6"
@@ -26,7 +26,7 @@ _SHADES: dict[Phase, str] = {
 
 
 def curve(
-    rows: Sequence[Row], title: str, path: Path, verdict: Verdict | None = None
+    rows: Sequence[LogRow], title: str, path: Path, verdict: Verdict | None = None
 ) -> None:
     """Success above, what explains it below, over env steps.
 
@@ -49,7 +49,9 @@ def curve(
     figure.savefig(path)
 
 
-def comparison(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> None:
+def comparison(
+    runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path
+) -> None:
     """One run as a curve; several with their success above and their phases below.
 
     Args:
@@ -70,7 +72,7 @@ def comparison(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> None:
+def _compare(runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path) -> None:
     if len(runs) == 1:
         name, rows, verdict = runs[0]
         curve(rows, name, path, verdict)
@@ -118,7 +120,7 @@ def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:
             axes.text(at, 1.0, span.phase, transform=axes.get_xaxis_transform(), **text)
 
 
-def _success(axes: Axes, rows: Sequence[Row]) -> None:
+def _success(axes: Axes, rows: Sequence[LogRow]) -> None:
     """Evaluated success with its interval, training success, moving share."""
     steps, success = column(rows, "eval/success")
     low, high = (
@@ -156,7 +158,7 @@ def _success(axes: Axes, rows: Sequence[Row]) -> None:
     plain(axes)
 
 
-def _causes(axes: Axes, rows: Sequence[Row]) -> None:
+def _causes(axes: Axes, rows: Sequence[LogRow]) -> None:
     """Critic loss and mean value: a rising loss is the take-off."""
     axes.plot(*column(rows, "train/critic_loss"), color=_LOSS, lw=1)
     axes.set_ylabel("critic loss", color=_LOSS)
@@ -168,7 +170,7 @@ def _causes(axes: Axes, rows: Sequence[Row]) -> None:
     twin.spines[["top", "left"]].set_visible(False)
 
 
-def _other_clocks(axes: Axes, rows: Sequence[Row]) -> None:
+def _other_clocks(axes: Axes, rows: Sequence[LogRow]) -> None:
     """Updates and seconds at the right edge: env steps alone say little."""
     last = rows[-1] if rows else {}
     if "updates" not in last or "train_s" not in last:

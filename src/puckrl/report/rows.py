@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from puckrl.core.errors import UserError
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[LogRow]:
     """The rows of a metrics.jsonl; null is NaN, and a half-written last line is left out.
 
     Raises:
@@ -18,7 +18,7 @@ def read_rows(path: Path) -> list[Row]:
     """
     if not path.is_file():
         raise UserError(f"no metrics at {path}; is this a run folder?")
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
@@ -40,7 +40,7 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def _numbers(row: dict[str, Any]) -> Row:
+def _numbers(row: dict[str, Any]) -> LogRow:
     """What of a line is a number; words and lists are not."""
     known = {name: math.nan if v is None else v for name, v in row.items()}
     return {name: _float(v) for name, v in known.items() if isinstance(v, int | float)}
@@ -55,7 +55,7 @@ def _float(number: float) -> float:
 
 
 def column(
-    rows: Sequence[Row], name: str, over: str = "env_steps"
+    rows: Sequence[LogRow], name: str, over: str = "env_steps"
 ) -> tuple[list[float], list[float]]:
     """One number over a clock, from the rows that carry it; NaN and inf are skipped."""
     have = [
@@ -64,7 +64,7 @@ def column(
     return [row[over] for row in have], [row[name] for row in have]
 
 
-def first_reach(rows: Sequence[Row], success: float) -> Row | None:
+def first_reach(rows: Sequence[LogRow], success: float) -> LogRow | None:
     """The first evaluation at or above a success rate, None if there is none."""
     judged = (row for row in rows if row.get("eval/success", -1.0) >= success)
     return next(judged, None)

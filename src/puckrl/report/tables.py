@@ -19,7 +19,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
 from puckrl.report.provenance import provenance
 
-Row = Mapping[str, str | int | float]
+TableRow = Mapping[str, str | int | float]
 """One line of a table: column -> value."""
 
 
@@ -45,7 +45,7 @@ def manifest_of(configs: Sequence[RunCfg]) -> dict[str, Any]:
     return manifest(pick_device(configs[0].device), config_hashes=hashes)
 
 
-def write_table(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
+def write_table(path: Path, rows: Sequence[TableRow], about: Mapping[str, Any]) -> None:
     """Write ``rows`` to ``path`` (.csv) and ``about`` beside it (.json).
 
     Args:

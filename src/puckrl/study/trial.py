@@ -9,20 +9,20 @@ from typing import Any
 from puckrl.config.run_cfg import RunCfg, SaveCfg
 from puckrl.report.rows import read_rows
 from puckrl.runner import session
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 
 @dataclass(frozen=True)
 class Trial:
     """What a run has left."""
 
-    rows: list[Row]
+    rows: list[LogRow]
     """Everything that it logged."""
     manifest: dict[str, Any]
     """How it ended, and its clock."""
 
     @property
-    def evaluations(self) -> list[Row]:
+    def evaluations(self) -> list[LogRow]:
         """The rows that say how the policy did."""
         return [row for row in self.rows if "eval/success" in row]
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from puckrl.monitor.verdict import Verdict
 from puckrl.training.loop import Limits
 from puckrl.training.schedule import Doing
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_EVERY_S = 10.0
@@ -27,7 +27,7 @@ class Display(Protocol):
         """What happens now."""
         ...
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Numbers to show."""
         ...
 
@@ -64,7 +64,7 @@ class PlainDisplay:
         elif doing.startswith("stopping"):
             self._print(doing)
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Evaluations always, training now and then."""
         self._trained = _trained(row, self._trained)
         if "eval/success" in row:
@@ -95,9 +95,9 @@ class LiveDisplay:
     def __init__(self, title: str, limits: Limits, console: Console) -> None:
         self._title, self._limits = title, limits
         self._doing: Doing = "collecting"
-        self._row: Row = {}
+        self._row: LogRow = {}
         self._trained = "-"
-        self._judged: Row = {}
+        self._judged: LogRow = {}
         self._curve: list[float] = []
         self._verdict: Verdict | None = None
         self._live = Live(self, console=console, refresh_per_second=8, transient=False)
@@ -108,7 +108,7 @@ class LiveDisplay:
         if not self._doing.startswith("stopping"):
             self._doing = doing
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Keep the newest numbers."""
         self._trained = _trained(row, self._trained)
         if "eval/success" in row:
@@ -167,14 +167,14 @@ class LiveDisplay:
         return lines
 
 
-def fraction_done(row: Row, limits: Limits) -> float:
+def fraction_done(row: LogRow, limits: Limits) -> float:
     """How much of the nearest limit is used up, in [0, 1]."""
     steps = row.get("env_steps", 0) / limits.env_steps if limits.env_steps else 0.0
     seconds = row.get("train_s", 0.0) / limits.train_s if limits.train_s else 0.0
     return min(1.0, max(steps, seconds))
 
 
-def remaining(row: Row, limits: Limits) -> str:
+def remaining(row: LogRow, limits: Limits) -> str:
     """Time until the budget is spent at the present speed; success may end it sooner."""
     done = fraction_done(row, limits)
     if done == 0:
@@ -203,21 +203,21 @@ def sparkline(values: Sequence[float], width: int = 48) -> str:
     return "".join(_BARS[round(max(0.0, min(1.0, v)) * top)] for v in values[-width:])
 
 
-def _clocks(row: Row) -> str:
+def _clocks(row: LogRow) -> str:
     steps, updates = row["env_steps"], row["updates"]
     return f"{steps:>9,.0f} env steps  {updates:>7,.0f} updates  {duration(row['train_s']):>6}"
 
 
-def _rates(row: Row) -> str:
+def _rates(row: LogRow) -> str:
     steps, updates = row["rate/env_steps_per_s"], row["rate/updates_per_s"]
     return f"{steps:,.0f} env steps/s collecting, {updates:,.0f} updates/s learning"
 
 
-def _trained(row: Row, before: str) -> str:
+def _trained(row: LogRow, before: str) -> str:
     """Success while exploring; the last known where no episode has ended since."""
     return f"{row['train/success']:.2f}" if "train/success" in row else before
 
 
-def _judged(row: Row) -> str:
+def _judged(row: LogRow) -> str:
     low, high = row["eval/success_low"], row["eval/success_high"]
     return f"{row['eval/success']:.3f}  [{low:.2f}, {high:.2f}] of {row['eval/episodes']:.0f}"

@@ -8,7 +8,7 @@ from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import Reason, StopMode, stop_rule
 from puckrl.monitor.table import from_rows
 from puckrl.monitor.verdict import Verdict
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 
 class Listener(Protocol):
@@ -34,7 +34,7 @@ class LiveDoctor:
         facts: RunFacts,
         mode: StopMode,
         listeners: Sequence[Listener],
-        rows: Iterable[Row] = (),
+        rows: Iterable[LogRow] = (),
     ) -> None:
         self._facts, self._listeners = facts, tuple(listeners)
         self._mode: StopMode = mode
@@ -42,7 +42,7 @@ class LiveDoctor:
         self.verdict: Verdict | None = None
         """The newest."""
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Keep the row; judge if it is an evaluation."""
         self._rows.append(row)
         if "eval/success" not in row:

@@ -11,7 +11,7 @@ from puckrl.monitor.stopping import Reason
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.training.rollout import Collected, Evaluation
 from puckrl.training.schedule import Say, Schedule
-from puckrl.training.sinks import Row, Sink
+from puckrl.training.sinks import LogRow, Sink
 
 Stop = Literal["budget", "success", "interrupted"] | Reason
 
@@ -54,7 +54,7 @@ def train(
     turn: Schedule,
     replay: EpisodeReplayBuffer,
     evaluate: Callable[[], Evaluation],
-    diagnose: Callable[[], Row],
+    diagnose: Callable[[], LogRow],
     evaluate_every: int,
     save: Callable[[], None],
     save_every_s: float,
@@ -104,7 +104,7 @@ def train(
 
 def judge(
     evaluate: Callable[[], Evaluation],
-    diagnose: Callable[[], Row],
+    diagnose: Callable[[], LogRow],
     progress: Progress,
     sink: Sink,
 ) -> None:
@@ -126,7 +126,7 @@ def count(collected: Collected, clock: Clock) -> None:
     clock.diverged += collected.diverged
 
 
-def clocks(clock: Clock) -> Row:
+def clocks(clock: Clock) -> LogRow:
     """Every counter that a row carries."""
     return {
         "env_steps": clock.env_steps,
@@ -141,9 +141,9 @@ def training_row(
     clock: Clock,
     was: Clock,
     collected: Collected,
-    metrics: Row,
+    metrics: LogRow,
     replay: EpisodeReplayBuffer,
-) -> Row:
+) -> LogRow:
     """The numbers of one turn, before which the clock ``was``.
 
     Of success only where an episode ended.
@@ -167,7 +167,7 @@ def training_row(
     }
 
 
-def evaluation_row(judged: Evaluation) -> Row:
+def evaluation_row(judged: Evaluation) -> LogRow:
     """The numbers of one evaluation."""
     return {
         "eval/success": judged.success,

@@ -9,14 +9,14 @@ from typing import Protocol
 from puckrl.monitor.signals import METRICS
 from puckrl.monitor.verdict import PHASES, Verdict
 
-Row = dict[str, float]
+LogRow = dict[str, float]
 """Numbers by name; ``env_steps`` is always among them."""
 
 
 class Sink(Protocol):
     """Something that takes rows."""
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Take one row."""
         ...
 
@@ -39,7 +39,7 @@ class JsonLines:
             _drop_beyond(path, keep_until)
         self._file = path.open("a")
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Append the row, at once visible to readers."""
         strange = sorted(set(row) - set(METRICS))
         assert not strange, f"not in monitor/signals.py: {strange}"
@@ -67,7 +67,7 @@ class TensorBoard:
         self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=purge_from)
         self._told = ""
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Every number of the row but the clock itself."""
         for name, value in row.items():
             if name != "env_steps":
@@ -93,7 +93,7 @@ class MultiSink:
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self.sinks = tuple(sinks)
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Write to all."""
         for sink in self.sinks:
             sink.write(row)

@@ -11,14 +11,14 @@ import numpy as np
 from puckrl.core.errors import UserError
 from puckrl.doctor.logs.names import ours
 from puckrl.monitor.hygiene import Stream
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 
 @dataclass(frozen=True)
 class EventFile:
     """The scalars of one event file."""
 
-    rows: list[Row]
+    rows: list[LogRow]
     """One row per step, wall_s in seconds since the epoch."""
     stream: Stream
     """Its clocks, by our names, in the order of writing."""
@@ -40,7 +40,7 @@ def read_events(path: Path, mapping: Mapping[str, str]) -> EventFile:
     Raises:
         UserError: if it is no event file.
     """
-    rows: dict[int, Row] = defaultdict(dict)
+    rows: dict[int, LogRow] = defaultdict(dict)
     steps: dict[str, list[float]] = defaultdict(list)
     walls: dict[str, list[float]] = defaultdict(list)
     unmapped: set[str] = set()

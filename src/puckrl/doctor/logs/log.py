@@ -9,9 +9,9 @@ import numpy as np
 
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.hygiene import Stream
-from puckrl.monitor.table import Table, from_rows
+from puckrl.monitor.table import RunTable, from_rows
 from puckrl.monitor.verdict import Finding
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 Kind = Literal["puckrl", "tensorboard", "sb3 csv", "sb3 monitor", "wandb", "csv"]
 
@@ -26,7 +26,7 @@ class RunLog:
     """Where it was read from."""
     kinds: tuple[Kind, ...]
     """Which formats it came in."""
-    rows: Sequence[Row]
+    rows: Sequence[LogRow]
     """Rows under our names, by env steps."""
     problems: tuple[Finding, ...] = ()
     """What is wrong with the log itself."""
@@ -38,7 +38,7 @@ class RunLog:
     """The whole configuration, flat; None: unknown."""
 
     @property
-    def table(self) -> Table:
+    def table(self) -> RunTable:
         """The rows as columns."""
         return from_rows(self.rows)
 
@@ -48,13 +48,13 @@ def unreadable(reason: str) -> Finding:
     return Finding("unreadable log", "yellow", reason, "mend the log, or leave it out")
 
 
-def merged(parts: Iterable[Iterable[Row]]) -> list[Row]:
+def merged(parts: Iterable[Iterable[LogRow]]) -> list[LogRow]:
     """Rows of several sources as one row per step; of two values the later one counts.
 
     Args:
         parts: sources in the order of writing, the least trusted first.
     """
-    at: dict[float, Row] = {}
+    at: dict[float, LogRow] = {}
     for rows in parts:
         for row in rows:
             steps = row.get("env_steps", np.nan)
@@ -63,9 +63,9 @@ def merged(parts: Iterable[Iterable[Row]]) -> list[Row]:
     return [at[steps] for steps in sorted(at)]
 
 
-def without_overwritten(rows: Sequence[Row]) -> list[Row]:
+def without_overwritten(rows: Sequence[LogRow]) -> list[LogRow]:
     """Rows in file order, less those that a later step back made void."""
-    kept: list[Row] = []
+    kept: list[LogRow] = []
     for row in rows:
         back = bool(kept) and row["env_steps"] < kept[-1]["env_steps"]
         while back and kept and kept[-1]["env_steps"] >= row["env_steps"]:
@@ -74,7 +74,7 @@ def without_overwritten(rows: Sequence[Row]) -> list[Row]:
     return kept
 
 
-def stream(name: str, rows: Sequence[Row], wall: str = "wall_s") -> Stream:
+def stream(name: str, rows: Sequence[LogRow], wall: str = "wall_s") -> Stream:
     """The clocks of a file's rows, for the contamination check."""
     steps = np.array([row["env_steps"] for row in rows], dtype=np.float64)
     times = np.array([row.get(wall, np.nan) for row in rows], dtype=np.float64)

@@ -36,7 +36,7 @@ from puckrl.monitor.hygiene import Stream, examine
 from puckrl.monitor.verdict import Finding, Number
 from puckrl.report.rows import read_rows
 from puckrl.runner.run_folder import RunFolder, foreign_files
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 _LEGAL = (
     "a run folder, metrics.jsonl, TensorBoard event files, SB3's progress.csv or "
@@ -225,7 +225,7 @@ def _assemble(path: Path, files: list[Path], mapping: Mapping[str, str]) -> RunL
     Event files know the time best, progress.csv the updates; monitor files count only
     for what neither has.
     """
-    parts: list[list[Row]] = []
+    parts: list[list[LogRow]] = []
     streams: list[Stream] = []
     kinds: list[Kind] = []
     unmapped: set[str] = set()
@@ -274,13 +274,13 @@ def _csv_monitor(path: Path) -> bool:
     return path.suffix == ".csv" and started(path) is not None
 
 
-def _in_time(events: list[EventFile]) -> list[Row]:
+def _in_time(events: list[EventFile]) -> list[LogRow]:
     """Rows of all event files, the later writer's where they overlap; seconds from 0."""
     ordered = sorted((e for e in events if e.rows), key=lambda e: e.rows[0]["wall_s"])
     if not ordered:
         return []
     zero = ordered[0].rows[0]["wall_s"]
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     for event in ordered:
         void = event.stream.purged_from
         begin = min(row["env_steps"] for row in event.rows) if void is None else void
@@ -288,7 +288,7 @@ def _in_time(events: list[EventFile]) -> list[Row]:
     return [row | {"wall_s": row["wall_s"] - zero} for row in rows]
 
 
-def _one_success(parts: list[list[Row]], kinds: list[Kind]) -> list[Row]:
+def _one_success(parts: list[list[LogRow]], kinds: list[Kind]) -> list[LogRow]:
     """Monitor files repeat what the others have averaged: one of them is enough."""
     others = [row for part in parts[1:] for row in part]
     if "sb3 monitor" in kinds and others:

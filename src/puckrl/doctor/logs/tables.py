@@ -10,7 +10,7 @@ import numpy as np
 from puckrl.core.errors import UserError
 from puckrl.doctor.logs.names import WANDB, ours
 from puckrl.monitor.table import Array
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 _EPISODES = 100  # Stable-Baselines3 averages over as many
 _ROWS = 400
@@ -39,15 +39,15 @@ def read_csv(path: Path) -> tuple[list[str], list[Line]]:
 
 def renamed(
     header: Sequence[str], lines: Sequence[Line], mapping: Mapping[str, str]
-) -> tuple[list[Row], list[str]]:
+) -> tuple[list[LogRow], list[str]]:
     """Lines under our names, and the names that are not ours; lines without a step go.
 
     Empty cells are gaps; NaN and inf stay what they are.
     """
     names = {theirs: ours(theirs, mapping) for theirs in header}
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     for line in lines:
-        row: Row = {}
+        row: LogRow = {}
         for theirs, name in names.items():
             value = _number(line.get(theirs))
             if name is not None and value is not None:
@@ -59,7 +59,7 @@ def renamed(
 
 def wandb_runs(
     header: Sequence[str], lines: Sequence[Line], mapping: Mapping[str, str]
-) -> dict[str, tuple[list[Row], list[str]]]:
+) -> dict[str, tuple[list[LogRow], list[str]]]:
     """The runs of a W&B export, by name.
 
     A chart's export has columns "run - metric", with __MIN and __MAX beside them; a
@@ -75,7 +75,7 @@ def wandb_runs(
         return {"": renamed(kept, lines, known)}
     runs = dict.fromkeys(c.rpartition(" - ")[0] for c in charts)
     step = [c for c in header if " - " not in c]
-    found: dict[str, tuple[list[Row], list[str]]] = {}
+    found: dict[str, tuple[list[LogRow], list[str]]] = {}
     for run in runs:
         mine = {
             c: c.rpartition(" - ")[2] for c in charts if c.rpartition(" - ")[0] == run
@@ -86,7 +86,7 @@ def wandb_runs(
     return found
 
 
-def monitor_rows(paths: Sequence[Path]) -> list[Row]:
+def monitor_rows(paths: Sequence[Path]) -> list[LogRow]:
     """Episodes of one run's monitor files as means over 100 episodes and more.
 
     Env steps are the lengths summed over all worlds, in the order in which the
@@ -97,7 +97,7 @@ def monitor_rows(paths: Sequence[Path]) -> list[Row]:
     table = table[table[:, 0].argsort(kind="stable")]
     steps = np.cumsum(table[:, 1])
     size = min(max(_EPISODES, len(table) // _ROWS), max(len(table) // 8, 1))
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     for last in range(size - 1, len(table), size):
         part = table[last - size + 1 : last + 1]
         row = {
