@@ -48,7 +48,10 @@ def test_a_rise_of_four_points_counts_only_if_all_are_in_order(
     ]
     curve = success_curve(from_rows(rows), RunFacts())
     assert curve is not None
-    assert plateau(curve.smooth, curve)[1] == settled
+    found = plateau(curve.smooth, curve)
+    assert (found is not None) is settled
+    if found is not None:
+        assert found.level == pytest.approx(0.95)
 
 
 def test_a_life_begins_with_its_first_row_and_not_with_its_first_evaluation() -> None:

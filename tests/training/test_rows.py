@@ -1,4 +1,4 @@
-"""Rows of the log, and what a person is shown of them."""
+"""Rows of the log, and what the console shows of them."""
 
 import io
 import math
@@ -19,7 +19,7 @@ LIMITS = Limits(env_steps=1000, train_s=0, success=0)
 
 
 class Ring:
-    """As much of a replay as a row asks for."""
+    """The part of a replay buffer that a row reads."""
 
     moving_share = 0.5
 
@@ -62,8 +62,9 @@ def test_the_panel_keeps_the_last_known_success() -> None:
         with console.capture() as captured:
             console.print(display)
         said.append(captured.get())
-    assert "success - with noise, moving 0.25" in said[0]
-    assert all("success 0.75 with noise, moving 0.25" in text for text in said[1:])
+    moved = "achieved goal moved in 25% of episodes"
+    assert f"success - (noisy), {moved}" in said[0]
+    assert all(f"success 0.75 (noisy), {moved}" in text for text in said[1:])
     assert "30 env steps" in said[2]
 
 

@@ -117,11 +117,14 @@ def stalled(evidence: Evidence) -> Finding | None:
     if evidence.phase not in ("take-off", "converging"):
         return None
     success = evidence.success
-    level, settled = plateau(success.smooth, success)
-    # A few steep points look like noise about their median; the last two tell
-    climbs = success.raw.y[-2:].mean() > level + max(0.1, 2 * success.sigma_smooth)
-    level = evidence.judged(level)
-    if not settled or climbs or level >= 0.8 or not success.sure_scale:
+    found = plateau(success.smooth, success)
+    if found is None or not success.sure_scale:
+        return None
+    # A few steep points look like noise about their median: the last two decide.
+    margin = max(0.1, 2 * success.sigma_smooth)
+    climbs = success.raw.y[-2:].mean() > found.level + margin
+    level = evidence.judged(found.level)
+    if climbs or level >= 0.8:
         return None
     number = Number("success", level, "standing still")
     return Finding(

@@ -171,10 +171,10 @@ def _train_and_tell(folder: RunFolder, cfg: RunCfg, *, resumed: bool) -> None:
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
     files = _files(folder, cfg, progress.clock if resumed else None)
-    listeners = [*(f for f in files if isinstance(f, TensorBoard)), display]
+    listeners = [*files, display]
     before = read_rows(folder.metrics)
     watch = LiveDoctor(facts_of(cfg), cfg.budget.stop, listeners, before)
-    sink = MultiSink([*files, watch, display])
+    sink = MultiSink([*files, display, watch])
     try:
         with _interruptible(display.say) as interrupted:
             stop = _train(
@@ -269,10 +269,12 @@ def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
     return evaluate(parts.eval_env, parts.agent, episodes, parts.device)
 
 
-def _files(folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None) -> list[Sink]:
+def _files(
+    folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None
+) -> list[JsonLines | TensorBoard]:
     """The sinks that write files; rows beyond the snapshot are written anew."""
     at = None if resumed_at is None else resumed_at.env_steps
-    sinks: list[Sink] = [JsonLines(folder.metrics, keep_until=at)]
+    sinks: list[JsonLines | TensorBoard] = [JsonLines(folder.metrics, keep_until=at)]
     if cfg.save.tensorboard:
         sinks.append(
             TensorBoard(folder.tensorboard, purge_from=None if at is None else at + 1)
