@@ -223,7 +223,9 @@ def test_a_success_in_percent_is_no_success(tmp_path: Path) -> None:
     path.write_text(
         "env_steps,acc\n" + "".join(f"{i}000,{i / 10}\n" for i in range(31))
     )
-    with pytest.raises(UserError, match=r"from 0 to 3, but is a share .* in percent"):
+    with pytest.raises(
+        UserError, match=r"from 0 to 3; a share must lie in .* percentages"
+    ):
         consult([path], ["acc=eval/success"])
 
 

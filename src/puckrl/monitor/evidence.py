@@ -1,4 +1,4 @@
-"""What the rules look at: a run's numbers, its phases, and what its values mean."""
+"""Collect what rules look at: a run's numbers, its phases, what its values mean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ PROBES = ("probe/position_r2",)
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a rule may look at."""
+    """Hold everything that a rule may look at."""
 
     table: RunTable
     """The numbers."""
     facts: RunFacts
-    """What is known besides."""
+    """What is known of the run besides."""
     success: SuccessCurve
     """The success curve."""
     spans: tuple[Span, ...]
@@ -41,36 +41,39 @@ class Evidence:
 
     @property
     def phase(self) -> Phase:
-        """The present phase."""
+        """Return the present phase."""
         return self.spans[-1].phase
 
     @property
     def begin(self) -> float:
-        """Env steps at which the present phase began."""
+        """Return the env steps at which the present phase began."""
         return self.spans[-1].env_steps[0]
 
     def tail(self, name: str, share: float = 0.2) -> Curve:
-        """The newest part of a signal."""
+        """Return a signal over the newest ``share`` of the run."""
         end = self.table.end
         return self.table.curve(name).since(end - share * end)
 
     def later(self, name: str) -> Curve:
-        """A signal over the later half of the present phase."""
+        """Return a signal over the second half of the present phase."""
         return self.table.curve(name).since((self.begin + self.table.end) / 2)
 
     def level(self, name: str) -> float:
-        """Median of the newest part of a signal; NaN if there is none."""
+        """Return the median of a signal's newest part; NaN if there is none."""
         tail = self.tail(name)
         return float(np.median(tail.y)) if len(tail) else np.nan
 
     def judged(self, success: float) -> float:
-        """A success of noisy play, or what evaluations say if they say more."""
+        """Return ``success``, or that of evaluations if it is higher.
+
+        Where phases follow training, exploration noise lowers ``success``.
+        """
         if self.success.name != "train/success":
             return success
         return float(np.fmax(success, self.level("eval/success")))
 
     def episodes(self) -> float:
-        """Training episodes so far, logged or by the horizon; NaN if unknown."""
+        """Return the training episodes so far, logged or by the horizon; else NaN."""
         if "episodes" in self.table:
             return self.table.at("episodes", self.table.end)
         horizon = self.facts.horizon
@@ -81,7 +84,7 @@ Rule = Callable[[Evidence], Finding | None]
 
 
 def rising(evidence: Evidence) -> list[Number]:
-    """Leading signals that rose, beyond chance, over the later half of the flat phase."""
+    """Return the leading signals that rose, beyond chance, in the phase's second half."""
     found = list[Number]()
     for name in LEADING:
         curve = evidence.later(name)
@@ -89,17 +92,20 @@ def rising(evidence: Evidence) -> list[Number]:
             continue
         way, level = trend(curve), float(np.median(np.abs(curve.y)))
         # Three times the noise of a bin's mean, and a tenth of the signal itself.
-        least = max(0.1 * level, 3 * noise(curve.y) / np.sqrt(max(len(curve) / 24, 1)))
-        if way.rises and way.change > least:
+        threshold = max(
+            0.1 * level, 3 * noise(curve.y) / np.sqrt(max(len(curve) / 24, 1))
+        )
+        if way.rises and way.change > threshold:
             found.append(Number(name, float(curve.y[-1]), f"rose by {way.change:.2g}"))
     return found
 
 
 def value_level(evidence: Evidence) -> Number | None:
-    """Where the critic's values sit, and what uniform failure would be.
+    """Return the level of the critic's values, with that of uniform failure beside it.
 
-    Best from the values of original goals at the start of episodes; else the mean over
-    training batches; else minus the actor's loss, which for TD3 and a cool SAC is Q.
+    In order of preference: values of original goals at the start of episodes, the mean
+    over training batches, minus the actor's loss (Q for TD3, and for SAC with a low
+    temperature).
     """
     failure = evidence.facts.failure_value()
     note = "" if failure is None else f"failing always is {failure:.1f}"
@@ -116,10 +122,10 @@ def value_level(evidence: Evidence) -> Number | None:
 
 
 def at_failure(evidence: Evidence) -> bool:
-    """Whether the critic's values sit where failing always would put them.
+    """Return whether the critic's values are those of failing always.
 
-    A critic that bootstraps through the time limit sees beyond the horizon, down to
-    -1 / (1 - γ); both count.
+    A critic that bootstraps through the time limit looks beyond the horizon, down to
+    -1 / (1 - γ): every value between the two counts.
     """
     value, failure = value_level(evidence), evidence.facts.failure_value()
     bounds = evidence.facts.value_bounds()

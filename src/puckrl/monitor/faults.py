@@ -1,4 +1,4 @@
-"""Faults that no amount of training mends: broken tasks, diverged values, dead actors."""
+"""Find faults that training cannot cure: broken tasks, diverged values, dead actors."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from puckrl.monitor.phases import warm_up_end
 from puckrl.monitor.table import Array, Curve
 from puckrl.monitor.verdict import Finding, Number
 
-_LEAST_EPISODES = 300
+_MIN_EPISODES = 300
 
 
 def broken_task(evidence: Evidence) -> Finding | None:
-    """The task itself cannot be learned: found without looking at success."""
+    """Find a task that cannot be learned, without looking at success."""
     episodes = evidence.episodes()
     for reason, number in (
         _never_moves(evidence, episodes),
@@ -20,14 +20,15 @@ def broken_task(evidence: Evidence) -> Finding | None:
         _reward_out_of_range(evidence),
     ):
         if number is not None:
-            advice = "run puck check on the task: this is no matter of training longer"
+            advice = "run puck check on the task: training longer does not help"
             return Finding("broken task", "red", reason, advice, (number,))
     return None
 
 
 def _never_moves(evidence: Evidence, episodes: float) -> tuple[str, Number | None]:
+    """Find a goal quantity that no action changes."""
     moving = evidence.table.curve("replay/recent_moving_share")
-    enough = episodes >= _LEAST_EPISODES and len(moving) >= 3
+    enough = episodes >= _MIN_EPISODES and len(moving) >= 3
     still = (
         enough
         and float(np.median(moving.y)) < 0.01
@@ -44,6 +45,7 @@ def _never_moves(evidence: Evidence, episodes: float) -> tuple[str, Number | Non
 
 
 def _easy_for_chance(evidence: Evidence) -> tuple[str, Number | None]:
+    """Find goals that random play reaches."""
     played = _random_play(evidence)
     level = float(np.mean(played.y)) if len(played) else 0.0
     number = Number("success of random play", level, "5 % would be usual")
@@ -52,10 +54,10 @@ def _easy_for_chance(evidence: Evidence) -> tuple[str, Number | None]:
 
 
 def _random_play(evidence: Evidence) -> Curve:
-    """Training success before the first update.
+    """Return training success before the first update.
 
-    Rows without updates, and the first with them if it is from the run's first 100
-    episodes: those were played before it was learned from. Empty if none is sure.
+    Takes the rows without updates, and the first one with updates if it is from the
+    run's first 100 episodes: those were played before an update. Empty if unknown.
     """
     end, trained = warm_up_end(evidence.table), evidence.table.curve("train/success")
     if end is None:
@@ -65,12 +67,13 @@ def _random_play(evidence: Evidence) -> Curve:
 
 
 def _before(curve: Curve, x: float) -> tuple[Array, Array]:
-    """The points before a moment."""
+    """Return the points before a moment."""
     keep = curve.x < x
     return curve.x[keep], curve.y[keep]
 
 
 def _physics_fails(evidence: Evidence, episodes: float) -> tuple[str, Number | None]:
+    """Find a simulation that diverges too often."""
     failed = evidence.table.curve("sim/diverged")
     share = float(failed.y[-1]) / episodes if len(failed) and episodes > 0 else 0.0
     number = Number("share of episodes whose physics failed", share)
@@ -78,16 +81,17 @@ def _physics_fails(evidence: Evidence, episodes: float) -> tuple[str, Number | N
 
 
 def _reward_out_of_range(evidence: Evidence) -> tuple[str, Number | None]:
+    """Find sparse rewards above 0."""
     reward = evidence.table.curve("train/reward_mean")
     returns = evidence.table.curve("train/return")
     top = max([float(c.y.max()) for c in (reward, returns) if len(c)], default=0.0)
-    number = Number("greatest mean reward", top, "sparse rewards lie in [-1, 0]")
+    number = Number("maximum mean reward", top, "sparse rewards lie in [-1, 0]")
     wrong = evidence.facts.sparse is True and top > 1e-6
     return "the reward has the wrong sign or scale", number if wrong else None
 
 
 def divergence(evidence: Evidence) -> Finding | None:
-    """Numbers beyond what the reward allows, or beyond numbers."""
+    """Find values beyond what the reward allows, NaN and infinity."""
     advice = "stop; lower the learning rate"
     if not evidence.facts.clipped:
         advice += ", clip the targets to what the reward allows"
@@ -108,13 +112,17 @@ def divergence(evidence: Evidence) -> Finding | None:
                 f"the reward allows {bounds[0]:.1f} ... {bounds[1]:.1f}",
             )
             return Finding(
-                "divergence", "red", "Q left what the reward allows", advice, (number,)
+                "divergence",
+                "red",
+                "Q left the range that the reward allows",
+                advice,
+                (number,),
             )
     return _explosion(evidence, advice)
 
 
 def _entropy_bonus(evidence: Evidence) -> float:
-    """What entropy can add to soft values: α H / (1 - γ); nothing to clipped targets."""
+    """Return what entropy adds to soft values at most, α H / (1 - γ); 0 if clipped."""
     alpha, entropy = evidence.level("train/alpha"), evidence.level("train/entropy")
     gamma = evidence.facts.gamma
     if evidence.facts.clipped or gamma is None or gamma >= 1 or not np.isfinite(alpha):
@@ -125,7 +133,7 @@ def _entropy_bonus(evidence: Evidence) -> float:
 
 
 def _explosion(evidence: Evidence, advice: str) -> Finding | None:
-    """A loss a hundred times its own usual size, while nothing is being learned."""
+    """Find a loss at 100 times its own usual size while nothing is learned."""
     loss = evidence.table.curve("train/critic_loss")
     if evidence.phase not in ("flat", "collapsed") or len(loss) < 10:
         return None
@@ -137,7 +145,7 @@ def _explosion(evidence: Evidence, advice: str) -> Finding | None:
 
 
 def saturated_actor(evidence: Evidence) -> Finding | None:
-    """Actions pinned at their limits."""
+    """Find actions that are pinned at their limits."""
     effort = evidence.level("train/action_effort")
     if not effort > 0.95:
         return None
@@ -152,7 +160,7 @@ def saturated_actor(evidence: Evidence) -> Finding | None:
 
 
 def entropy_collapse(evidence: Evidence) -> Finding | None:
-    """A policy that became deterministic before it found anything."""
+    """Find a policy that became deterministic before it succeeded."""
     if evidence.phase not in ("flat", "collapsed"):
         return None
     dim = evidence.facts.action_dim or 4

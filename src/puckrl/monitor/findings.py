@@ -1,4 +1,4 @@
-"""What a run's phases and signals say together: healthy, dead, forgetting, done."""
+"""Judge phases and signals together: healthy, dead, forgetting, done."""
 
 import numpy as np
 
@@ -22,12 +22,12 @@ from puckrl.monitor.phases import plateau, updates_at
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.verdict import Finding, Number
 
-_MIN_POINTS = 10  # points without any sign of life before a run may be called dead
-_MIN_SETTLED = 5  # points since a run has converged before more are a waste
+_MIN_POINTS = 10  # points without a rising signal before a run may be called dead
+_MIN_SETTLED = 5  # points since convergence before more of them waste time
 
 
 def flat(evidence: Evidence) -> Finding | None:
-    """Healthy, memorizing failure, or dead."""
+    """Tell flat runs apart: healthy, memorizing failure, or dead."""
     if evidence.phase != "flat":
         return None
     signs = rising(evidence)
@@ -36,7 +36,7 @@ def flat(evidence: Evidence) -> Finding | None:
         return Finding(
             "healthy flat",
             "green",
-            f"success is flat, but these rise: {names}; a take-off is being prepared",
+            f"success is flat, but these signals rise: {names}; they lead a take-off",
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
@@ -44,7 +44,7 @@ def flat(evidence: Evidence) -> Finding | None:
 
 
 def _lifeless(evidence: Evidence) -> Finding | None:
-    """Nothing rises: dead if patience is over, else a warning if failure is memorized."""
+    """Judge a flat run in which nothing rises: dead after its patience, else a warning."""
     table, facts = evidence.table, evidence.facts
     loss, value = (
         trend(evidence.later("train/critic_loss")),
@@ -55,20 +55,22 @@ def _lifeless(evidence: Evidence) -> Finding | None:
     spent = updates_at(table, facts, table.end)
     patience = patience_updates(facts)
     if spent >= patience and len(evidence.success.raw) >= _MIN_POINTS:
-        blind = facts.modality != "state" and not any(p in table for p in PROBES)
-        why = "its features are not probed" if blind else "no leading signal rises"
+        unprobed = facts.modality != "state" and not any(p in table for p in PROBES)
+        why = "its features are not probed" if unprobed else "no leading signal rises"
         return Finding(
             "dead flat",
-            "yellow" if blind else "red",
-            f"success is at its floor after {spent:,.0f} updates ({patience:,.0f} is patience), and {why}",
+            "yellow" if unprobed else "red",
+            f"success is at its floor after {spent:,.0f} updates (patience: {patience:,.0f}), and {why}",
             "log a probe of the features before giving up"
-            if blind
+            if unprobed
             else f"stop; {_hindsight(facts)}check task and goals (puck check), the sensors, "
             "and the exploration",
             (Number("updates", spent, f"patience {patience:,.0f}"), *numbers),
         )
     if stuck or loss.falls:
-        what = "Q sits at uniform failure" if stuck else "the critic's loss only falls"
+        what = (
+            "Q is that of uniform failure" if stuck else "the critic's loss only falls"
+        )
         left = f"{patience - spent:,.0f} updates" if np.isfinite(spent) else "patience"
         return Finding(
             "memorizing failure",
@@ -89,13 +91,13 @@ def _lifeless(evidence: Evidence) -> Finding | None:
 
 
 def _hindsight(facts: RunFacts) -> str:
-    """What to do first where a sparse reward is hardly ever seen."""
+    """Return what to do first where episodes hardly ever meet a sparse reward."""
     lacks = facts.her is False and facts.sparse is not False
     return "relabel goals in hindsight; " if lacks else ""
 
 
 def forgetting(evidence: Evidence) -> Finding | None:
-    """Success that was there and went."""
+    """Find success that was reached and lost."""
     success = evidence.success
     best = float(success.smooth.y.max())
     lost = best - success.now
@@ -107,13 +109,13 @@ def forgetting(evidence: Evidence) -> Finding | None:
         "forgetting",
         color,
         "success fell after it had been reached",
-        "take the snapshot of the best evaluation; lower the learning rates or enlarge the replay",
+        "use the snapshot of the best evaluation; lower the learning rates or enlarge the replay buffer",
         (number,),
     )
 
 
 def stalled(evidence: Evidence) -> Finding | None:
-    """A plateau far from solved."""
+    """Find a plateau far from solved."""
     if evidence.phase not in ("take-off", "converging"):
         return None
     success = evidence.success
@@ -126,18 +128,18 @@ def stalled(evidence: Evidence) -> Finding | None:
     level = evidence.judged(found.level)
     if climbs or level >= 0.8:
         return None
-    number = Number("success", level, "standing still")
+    number = Number("success", level, "does not change")
     return Finding(
         "stalled",
         "yellow",
-        f"success stands at {level:.2f}: some goals are solved, others never",
-        "look at success by the distance of the goal, and at the goals that fail",
+        f"success stays at {level:.2f}: some goals are solved, others never",
+        "compare success by the distance of the goal, and look at the goals that fail",
         (number,),
     )
 
 
 def mismatch(evidence: Evidence) -> Finding | None:
-    """Training success that evaluation does not confirm."""
+    """Find training success that evaluations do not confirm."""
     judged, trained = evidence.tail("eval/success"), evidence.tail("train/success")
     if len(judged) < 3 or len(trained) < 3:
         return None
@@ -148,14 +150,14 @@ def mismatch(evidence: Evidence) -> Finding | None:
     return Finding(
         "eval-train mismatch",
         "red",
-        "the policy succeeds while training and not when judged",
+        "the policy succeeds in training and not in evaluations",
         "compare the two environments: normalization, goals, horizon, success at the last step",
         (number,),
     )
 
 
 def wasting_time(evidence: Evidence) -> Finding | None:
-    """Converged long ago."""
+    """Find a run that converged long ago."""
     if evidence.phase != "converged":
         return None
     begin, end = evidence.spans[-1].env_steps
@@ -183,4 +185,4 @@ RULES: tuple[Rule, ...] = (
     stalled,
     wasting_time,
 )
-"""Every rule, the gravest first."""
+"""Every rule, the most severe first."""

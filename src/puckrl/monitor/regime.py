@@ -1,10 +1,10 @@
-"""Which phase a run is in, why, and what would change that verdict.
+"""Judge which phase a run is in, why, and what would change that verdict.
 
 Losses mean opposite things in different phases, so success decides and losses explain:
 
-    success   critic loss   reading
+    success   critic loss   meaning
     flat      falls         the critic memorizes that everything fails
-    flat      rises         values begin to differ: the take-off is being prepared
+    flat      rises         values begin to differ: this leads the take-off
     climbs    rises         take-off: harder targets, a green sign
     high      falls         converging: values agree with what happens
 """
@@ -27,7 +27,7 @@ _CALLED = {"eval/success": "success", "train/success": "training success"}
 _GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
 _ADVICE: dict[Phase, str] = {
     "warm-up": "wait: nothing is learned yet",
-    "flat": "wait: too early to tell; the losses say nothing while success is flat",
+    "flat": "wait: too early to tell; losses say nothing while success is flat",
     "take-off": "let it run; a rising critic loss is a good sign now",
     "converging": "let it run",
     "converged": "it is done",
@@ -39,12 +39,12 @@ _ADVICE: dict[Phase, str] = {
 def diagnose(
     table: RunTable, facts: RunFacts, found: Sequence[Finding] = ()
 ) -> Verdict:
-    """The verdict on a run, from its numbers only.
+    """Return the verdict on a run, from its numbers only.
 
     Args:
         table: the logged numbers.
         facts: what is known besides; unknowns make the verdict more careful.
-        found: findings of whoever read the log, such as contamination.
+        found: findings on the log itself, such as contamination.
     """
     if any(f.name == "contaminated log" for f in found):
         return _undecided(table, found, "the log mixes several writers")
@@ -59,7 +59,7 @@ def diagnose(
     evidence = Evidence(table, facts, success, life)
     made = [rule(evidence) for rule in RULES]
     findings = [*found, *(f for f in made if f is not None)]
-    findings.sort(key=lambda f: _RANK[f.color])  # stable: the gravest rule first
+    findings.sort(key=lambda f: _RANK[f.color])  # stable: the most severe rule first
     return Verdict(
         phase=evidence.phase,
         color=_color(evidence.phase, findings),
@@ -73,13 +73,13 @@ def diagnose(
 
 
 def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
-    """No phase can be told."""
+    """Return the verdict where no phase can be determined."""
     return Verdict(
         phase="unknown",
         color="red" if _worst(found) == "red" else "yellow",
         confidence=0.0,
         numbers=(Number("env steps", table.end),),
-        mind=f"more to read: {why}",
+        mind=f"more data: {why}",
         advice=found[0].advice if found else _patience(table),
         findings=tuple(found),
         spans=(Span("unknown", (0.0, table.end), (np.nan, np.nan)),),
@@ -87,18 +87,18 @@ def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
 
 
 def _patience(table: RunTable) -> str:
-    """Whether to wait for numbers, or to log them."""
+    """Return whether to wait for numbers, or to log them."""
     begun = any(name in table for name in ("eval/success", "train/success"))
     return "wait: too few values yet" if begun else _ADVICE["unknown"]
 
 
 def _worst(findings: Sequence[Finding]) -> Color | None:
-    """The gravest color among findings."""
+    """Return the worst color among findings, None without any."""
     return next((c for c in _RANK if any(f.color == c for f in findings)), None)
 
 
 def _color(phase: Phase, findings: Sequence[Finding]) -> Color:
-    """The worst finding's color; without one, the phase's."""
+    """Return the worst finding's color; without findings, the phase's."""
     worst = _worst(findings)
     if phase == "collapsed" or worst == "red":
         return "red"
@@ -108,10 +108,11 @@ def _color(phase: Phase, findings: Sequence[Finding]) -> Color:
 
 
 def _confidence(evidence: Evidence) -> float:
-    """How far the deciding number is from its border, in noise, less what is unknown.
+    """Return the confidence in the phase, at most 0.99.
 
     1 - exp(-margin / 2) / 2, times 0.85 if the scale of success is the run's own, times
-    0.9 without updates, times 1 - 1/n for n points.
+    0.9 without updates, times 1 - 1/n for n points. The margin is the distance of
+    success from the phase's border, in standard deviations of a smoothed point.
     """
     success = evidence.success
     sigma = max(success.sigma_smooth, 1e-3)
@@ -128,11 +129,12 @@ def _confidence(evidence: Evidence) -> float:
 
 
 def _updates(evidence: Evidence) -> float:
+    """Return the updates so far; NaN if unknown."""
     return updates_at(evidence.table, evidence.facts, evidence.table.end)
 
 
 def _numbers(evidence: Evidence) -> tuple[Number, ...]:
-    """Success against its floor, the critic's loss and its way, the values."""
+    """Return success and its floor, the critic's loss and its trend, the values."""
     success, judged = evidence.success, evidence.level("eval/success")
     name = _CALLED.get(success.name, success.name)
     numbers = [Number(name, success.now, f"floor {success.floor:.2f}")]
@@ -141,7 +143,7 @@ def _numbers(evidence: Evidence) -> tuple[Number, ...]:
     loss = evidence.table.curve("train/critic_loss").since(evidence.begin)
     if len(loss) >= 4:
         way = trend(loss)
-        words = "rises" if way.rises else "falls" if way.falls else "stands"
+        words = "rises" if way.rises else "falls" if way.falls else "is steady"
         numbers.append(
             Number("critic loss", evidence.level("train/critic_loss"), words)
         )
@@ -150,7 +152,7 @@ def _numbers(evidence: Evidence) -> tuple[Number, ...]:
 
 
 def _mind(evidence: Evidence) -> str:
-    """What would have to happen for another verdict."""
+    """Return what would have to happen for another verdict."""
     curve = evidence.success
     name = _CALLED.get(curve.name, "success")
     match evidence.phase:
@@ -168,7 +170,7 @@ def _mind(evidence: Evidence) -> str:
                 "lost (collapsed)"
             )
         case "converging":
-            return "a tenth of the run without change (converged), or success lost"
+            return "a tenth of the run without change (converged), or half of success lost (collapsed)"
         case "converged":
             level = curve.floor + 0.5 * (curve.now - curve.floor)
             return f"{name} below {level:.2f} (collapsed)"

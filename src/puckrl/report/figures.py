@@ -1,4 +1,4 @@
-"""Plots, made from analyze's tables only."""
+"""Plot runs from their logged rows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,13 +28,13 @@ _SHADES: dict[Phase, str] = {
 def curve(
     rows: Sequence[LogRow], title: str, path: Path, verdict: Verdict | None = None
 ) -> None:
-    """Success above, what explains it below, over env steps.
+    """Plot success above and what explains it below, over env steps.
 
     Args:
-        rows: a run's logged rows, of any engine.
+        rows: a run's logged rows, from any library.
         title: heads the figure.
         path: a PNG file, overwritten.
-        verdict: shades the phases and says what is the matter.
+        verdict: shades the phases and heads the figure.
     """
     figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
@@ -52,14 +52,14 @@ def curve(
 def comparison(
     runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path
 ) -> None:
-    """One run as a curve; several with their success above and their phases below.
+    """Plot one run as a curve, several with success above and phases below.
 
     Args:
         runs: name, rows and verdict of each.
         path: a PNG file, overwritten.
 
     Raises:
-        UserError: if the file cannot be written, or its ending is no picture's.
+        UserError: if the file cannot be written, or its ending names no image format.
     """
     legal = Figure().canvas.get_supported_filetypes()
     if path.suffix and path.suffix[1:].lower() not in legal:
@@ -104,12 +104,12 @@ def _compare(runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path) 
 
 
 def _literal(name: str) -> str:
-    """A name of the user's, in which matplotlib shall find no formula."""
+    """Escape a name, in which matplotlib would find a formula."""
     return name.replace("$", r"\$")
 
 
 def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:
-    """Phases as bands behind the curves."""
+    """Draw phases as bands behind the curves."""
     total = spans[-1].env_steps[1] or 1.0
     for span in spans:
         begin, end = span.env_steps
@@ -121,7 +121,7 @@ def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:
 
 
 def _success(axes: Axes, rows: Sequence[LogRow]) -> None:
-    """Evaluated success with its interval, training success, moving share."""
+    """Plot evaluated success with its interval, training success, moving share."""
     steps, success = column(rows, "eval/success")
     low, high = (
         column(rows, "eval/success_low")[1],
@@ -150,16 +150,16 @@ def _success(axes: Axes, rows: Sequence[LogRow]) -> None:
         color=_MOVING,
         lw=1.2,
         ls="--",
-        label="episodes in which the goal quantity moved",
+        label="episodes in which the achieved goal moved",
     )
-    axes.set_ylim(-0.02, 1.1)  # above 1 stand the names of the phases
+    axes.set_ylim(-0.02, 1.1)  # the names of the phases are above 1
     axes.set_ylabel("share of episodes")
     axes.legend(frameon=False, fontsize=8, loc="best")
     plain(axes)
 
 
 def _causes(axes: Axes, rows: Sequence[LogRow]) -> None:
-    """Critic loss and mean value: a rising loss is the take-off."""
+    """Plot critic loss and mean value: a rising loss marks the take-off."""
     axes.plot(*column(rows, "train/critic_loss"), color=_LOSS, lw=1)
     axes.set_ylabel("critic loss", color=_LOSS)
     axes.set_xlabel("env steps")
@@ -171,7 +171,7 @@ def _causes(axes: Axes, rows: Sequence[LogRow]) -> None:
 
 
 def _other_clocks(axes: Axes, rows: Sequence[LogRow]) -> None:
-    """Updates and seconds at the right edge: env steps alone say little."""
+    """Say how many updates and seconds the right edge is: env steps alone say little."""
     last = rows[-1] if rows else {}
     if "updates" not in last or "train_s" not in last:
         return
@@ -180,7 +180,7 @@ def _other_clocks(axes: Axes, rows: Sequence[LogRow]) -> None:
 
 
 def plain(axes: Axes) -> None:
-    """Two spines and a pale grid."""
+    """Leave two spines and a pale grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e9ef", lw=0.6)
     axes.set_axisbelow(True)

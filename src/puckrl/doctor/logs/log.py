@@ -1,4 +1,4 @@
-"""One run's log after reading, and how rows are put together."""
+"""Hold one run's log after reading, and join rows of several files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ Kind = Literal["puckrl", "tensorboard", "sb3 csv", "sb3 monitor", "wandb", "csv"
 
 @dataclass(frozen=True)
 class RunLog:
-    """What a path held."""
+    """Hold what a path contained."""
 
     name: str
-    """For titles: the folder's or the exported run's name."""
+    """Name of the folder or of the exported run, for titles."""
     path: Path
-    """Where it was read from."""
+    """Path that it was read from."""
     kinds: tuple[Kind, ...]
-    """Which formats it came in."""
+    """Formats that it came in."""
     rows: Sequence[LogRow]
     """Rows under our names, by env steps."""
     problems: tuple[Finding, ...] = ()
@@ -33,23 +33,25 @@ class RunLog:
     unmapped: tuple[str, ...] = ()
     """Signals that have no name of ours."""
     facts: RunFacts = field(default_factory=RunFacts)
-    """What the folder says of the run."""
+    """What the folder and the numbers say of the run."""
     settings: Mapping[str, Any] | None = None
-    """The whole configuration, flat; None: unknown."""
+    """The whole configuration by dotted names; None: unknown."""
 
     @property
     def table(self) -> RunTable:
-        """The rows as columns."""
+        """Return the rows as columns."""
         return from_rows(self.rows)
 
 
 def unreadable(reason: str) -> Finding:
-    """Why nothing can be said of a run."""
-    return Finding("unreadable log", "yellow", reason, "mend the log, or leave it out")
+    """Return the finding for a run that cannot be judged."""
+    return Finding(
+        "unreadable log", "yellow", reason, "repair the log, or leave it out"
+    )
 
 
 def merged(parts: Iterable[Iterable[LogRow]]) -> list[LogRow]:
-    """Rows of several sources as one row per step; of two values the later one counts.
+    """Return one row per step of several sources; of two values the later one counts.
 
     Args:
         parts: sources in the order of writing, the least trusted first.
@@ -64,7 +66,7 @@ def merged(parts: Iterable[Iterable[LogRow]]) -> list[LogRow]:
 
 
 def without_overwritten(rows: Sequence[LogRow]) -> list[LogRow]:
-    """Rows in file order, less those that a later step back made void."""
+    """Return rows in file order, without those that a later step back overwrote."""
     kept: list[LogRow] = []
     for row in rows:
         back = bool(kept) and row["env_steps"] < kept[-1]["env_steps"]
@@ -75,7 +77,7 @@ def without_overwritten(rows: Sequence[LogRow]) -> list[LogRow]:
 
 
 def stream(name: str, rows: Sequence[LogRow], wall: str = "wall_s") -> Stream:
-    """The clocks of a file's rows, for the contamination check."""
+    """Return the clocks of a file's rows, for the contamination check."""
     steps = np.array([row["env_steps"] for row in rows], dtype=np.float64)
     times = np.array([row.get(wall, np.nan) for row in rows], dtype=np.float64)
     return Stream(name, {"rows": steps}, {"rows": times})
