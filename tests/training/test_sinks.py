@@ -196,7 +196,7 @@ def test_numbers_come_back_without_the_verdicts(tmp_path: Path) -> None:
     assert read_rows(path) == rows
 
 
-def test_logged_verdicts_change_no_judgement(tmp_path: Path) -> None:
+def test_logged_verdicts_change_no_verdict(tmp_path: Path) -> None:
     """One that contradicts the numbers, beside one log without any."""
     rows = training(RISING)
     without, contrary = tmp_path / "without.jsonl", tmp_path / "contrary.jsonl"

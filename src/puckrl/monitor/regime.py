@@ -139,7 +139,7 @@ def _numbers(evidence: Evidence) -> tuple[Number, ...]:
     name = _CALLED.get(success.name, success.name)
     numbers = [Number(name, success.now, f"floor {success.floor:.2f}")]
     if success.name == "train/success" and np.isfinite(judged):
-        numbers.append(Number("success", judged, "its newest evaluations"))
+        numbers.append(Number("success", judged, "newest evaluations"))
     loss = evidence.table.curve("train/critic_loss").since(evidence.begin)
     if len(loss) >= 4:
         way = trend(loss)

@@ -14,7 +14,7 @@ from puckrl.training.sinks import LogRow, VerdictRow
 def read_rows(path: Path) -> list[LogRow]:
     """Return the numbers of a metrics.jsonl; null is NaN.
 
-    Leaves out the doctor's verdicts, which no judgement may rest on, and a half-written
+    Leaves out the doctor's verdicts, which no new verdict may rest on, and a half-written
     last line. Metrics of older versions get their present names.
 
     Raises:
