@@ -22,7 +22,7 @@ from puckrl.agents.vision import VisionCfg
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, RunCfg, config_hash
 from puckrl.replay.sampling import SamplingCfg
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.runner.plan import admit
 from puckrl.study.trial import trial
 
@@ -73,7 +73,7 @@ CHANGES: dict[str, RunCfg] = {
 
 def measure(
     run: tuple[str, int], env_steps: int, threads: int, keep: Path | None
-) -> list[Row]:
+) -> list[TableRow]:
     """Train one change with one seed; return its evaluations."""
     torch.set_num_threads(threads)
     change, seed = run
@@ -123,7 +123,7 @@ def main() -> None:
     )
     for name in args.changes:
         admit(CHANGES[name])  # before hours are spent on the others
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
         for more in pool.map(train, runs):
             rows += more

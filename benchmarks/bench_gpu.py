@@ -9,7 +9,7 @@ from pathlib import Path
 
 from puckrl.bench.sweep import SweepCfg, sweep
 from puckrl.core.runtime import pick_device
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 
 
 def main() -> None:
@@ -32,9 +32,9 @@ def main() -> None:
         device=args.device,
         contacts=tuple(args.contacts),
     )
-    rows, about = list[Row](), manifest(pick_device(cfg.device), cfg=vars(cfg))
+    rows, about = list[TableRow](), manifest(pick_device(cfg.device), cfg=vars(cfg))
 
-    def note(row: Row) -> None:
+    def note(row: TableRow) -> None:
         rows.append({"task": cfg.task, **row})
         write_table(args.out, rows, about)  # after each: an interrupted sweep counts
         print(row)

@@ -22,7 +22,7 @@ from puckrl.config.run_cfg import BudgetCfg, EvalCfg, config_hash
 from puckrl.core.runtime import pick_device
 from puckrl.core.types import Obs
 from puckrl.nets.inputs import VectorInput
-from puckrl.report.tables import Row, manifest, read_table, write_table
+from puckrl.report.tables import TableRow, manifest, read_table, write_table
 from puckrl.study.trial import trial
 
 TABLE = Path("results/blur.csv")
@@ -59,7 +59,7 @@ class Blur:
         return EXACT(inputs, {**obs, **told})
 
 
-def measure(error_m: float, env_steps: int) -> list[Row]:
+def measure(error_m: float, env_steps: int) -> list[TableRow]:
     """Train once and return the evaluations."""
     blur = Blur(error_m)
 

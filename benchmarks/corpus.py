@@ -23,9 +23,9 @@ from puckrl.core.errors import UserError
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.hygiene import Stream, examine
 from puckrl.monitor.regime import diagnose
-from puckrl.monitor.table import Table, from_rows
+from puckrl.monitor.table import RunTable, from_rows
 from puckrl.monitor.verdict import Phase, Verdict
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 Split = Literal["develop", "held-out"]
 _MOMENTS = 20
@@ -92,11 +92,11 @@ class Score:
     """The final verdict's headline."""
 
 
-def store(folder: Path, family: str, name: str, rows: Sequence[Row]) -> Path:
+def store(folder: Path, family: str, name: str, rows: Sequence[LogRow]) -> Path:
     """Write a run's rows in order: at most 400 of training, and every evaluation."""
     trained = sum("eval/success" not in row for row in rows)
     step, seen = math.ceil(trained / _ROWS) or 1, 0
-    kept: list[Row] = []
+    kept: list[LogRow] = []
     for row in rows:
         judged = "eval/success" in row
         if judged or seen % step == 0:
@@ -110,7 +110,7 @@ def store(folder: Path, family: str, name: str, rows: Sequence[Row]) -> Path:
     return path
 
 
-def load(folder: Path, label: Label) -> list[Row]:
+def load(folder: Path, label: Label) -> list[LogRow]:
     """Return a stored run's rows in the order of writing."""
     path = folder / label.family / f"{label.name}.jsonl.gz"
     with gzip.open(path, "rt") as file:
@@ -154,7 +154,7 @@ def write_labels(folder: Path, labels: Sequence[Label]) -> None:
             writer.writerow({k: "" if v == math.inf else v for k, v in line.items()})
 
 
-def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
+def proposed(rows: Sequence[LogRow], chance: float = 0.05) -> dict[str, float]:
     """Propose a label from the evaluations alone, for a person to correct.
 
     Without evaluations, propose it from the success of training.
@@ -184,7 +184,7 @@ def proposed(rows: Sequence[Row], chance: float = 0.05) -> dict[str, float]:
     return never | {"take_off": take_off, "settled": arrived if still else math.inf}
 
 
-def score(label: Label, rows: Sequence[Row]) -> Score:
+def score(label: Label, rows: Sequence[LogRow]) -> Score:
     """Compare the verdicts at 20 moments after a run's first row with its label.
 
     Phases come from the whole log. A moment counts if it is further from every true change
@@ -219,7 +219,7 @@ def _found(verdict: Verdict, label: Label) -> bool:
     return any(f.name == label.sickness for f in verdict.findings)
 
 
-def _ever_dead(table: Table, facts: RunFacts) -> bool:
+def _ever_dead(table: RunTable, facts: RunFacts) -> bool:
     moments = np.linspace(table.end / _MOMENTS, table.end, _MOMENTS)
     verdicts = (diagnose(table.upto(float(m)), facts) for m in moments)
     found = (v.finding("dead flat") for v in verdicts if v.phase == "flat")
@@ -236,7 +236,7 @@ def _phase_at(verdict: Verdict, env_steps: float) -> str:
     return "climb" if span.phase in ("take-off", "converging") else span.phase
 
 
-def _stream(rows: Sequence[Row]) -> Stream:
+def _stream(rows: Sequence[LogRow]) -> Stream:
     steps = np.array([row["env_steps"] for row in rows])
     return Stream("rows", {"rows": steps}, {"rows": np.full(len(rows), np.nan)})
 

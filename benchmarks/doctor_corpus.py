@@ -39,7 +39,7 @@ from puckrl.report.rows import read_rows
 from puckrl.report.tables import manifest, read_table, write_table
 from puckrl.runner.run_folder import RunFolder
 from puckrl.study.trial import trial
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 CORPUS, RESULTS = Path("tests/curves"), Path("results")
 BROKEN = f"{Path(__file__).parent}/doctor_tasks.py"
@@ -65,7 +65,7 @@ HELD_OUT = (
 
 gymnasium.register_envs(puckrl.interop.gym)
 
-Made = tuple[list[Row], RunFacts]
+Made = tuple[list[LogRow], RunFacts]
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ def adopt_table(path: Path) -> None:
                 f"{name}, seed {seed}: {len(mine)} evaluations are too few for phases"
             )
             continue
-        curve: list[Row] = [
+        curve: list[LogRow] = [
             {
                 "env_steps": float(r["env_steps"]),
                 "updates": float(r["updates"]),

@@ -19,12 +19,12 @@ from puckrl.config.run_cfg import BudgetCfg, RunCfg, config_hash
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.study.trial import trial
-from puckrl.training.sinks import Row as Logged
+from puckrl.training.sinks import LogRow
 
 
-def verdicts_s(rows: list[Logged], facts: RunFacts) -> float:
+def verdicts_s(rows: list[LogRow], facts: RunFacts) -> float:
     """Return the seconds of the verdicts at all evaluations."""
     took = 0.0
     for count, row in enumerate(rows, start=1):
@@ -35,7 +35,7 @@ def verdicts_s(rows: list[Logged], facts: RunFacts) -> float:
     return took
 
 
-def measure(cfg: RunCfg) -> Row:
+def measure(cfg: RunCfg) -> TableRow:
     """Train and return where the time went."""
     made = trial(cfg)
     rows, seconds = made.rows, made.manifest["clock"]["seconds"]
@@ -54,7 +54,7 @@ def measure(cfg: RunCfg) -> Row:
 
 def main(wanted: list[str]) -> None:
     """Measure one preset after the other and write one table."""
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     hashes: dict[str, str] = {}
     for text in wanted:
         name, _, steps = text.partition(":")

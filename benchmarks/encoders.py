@@ -25,7 +25,7 @@ from puckrl.core.runtime import has_fast_bf16, pick_device
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.nets.flat import Flat
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.representation.goal_prediction import GoalPrediction
 from puckrl.representation.vision import Vision
 from puckrl.runner.build import make_env
@@ -79,7 +79,7 @@ def learn(
     train: Images,
     test: Images,
     args: argparse.Namespace,
-) -> list[Row]:
+) -> list[TableRow]:
     """Train one encoder and return its errors at several moments."""
     device = train.pixels.device
     torch.manual_seed(0)
@@ -100,7 +100,7 @@ def learn(
         adam.step(flat.vector, grad_and_value(loss)(flat.vector)[0])
 
     compiled = torch.compile(update)
-    rng, rows = generator(0, "sight", device), list[Row]()
+    rng, rows = generator(0, "sight", device), list[TableRow]()
     for number in range(1, args.updates + 1):
         at = torch.randint(
             len(train.pixels), (args.batch,), generator=rng, device=device

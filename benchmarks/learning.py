@@ -24,7 +24,7 @@ from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import EvalCfg, RunCfg, config_hash, from_dict, to_dict
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
-from puckrl.report.tables import Row, manifest, read_table, times_to, write_table
+from puckrl.report.tables import TableRow, manifest, read_table, times_to, write_table
 from puckrl.study.trial import trial
 
 RESULTS = Path("results")
@@ -32,7 +32,7 @@ EPISODES, FINAL_EPISODES = 200, 500
 LEVELS = (0.5, 0.95, 0.98, 0.99)
 
 
-def measure(cfg: RunCfg, keep: Path | None) -> list[Row]:
+def measure(cfg: RunCfg, keep: Path | None) -> list[TableRow]:
     """Train once and return the evaluations."""
     made = trial(cfg, keep)
     seconds, memory = made.manifest["clock"]["seconds"], made.manifest["memory_gb"]
@@ -56,9 +56,9 @@ def measure(cfg: RunCfg, keep: Path | None) -> list[Row]:
     ]
 
 
-def summary(name: str, rows: list[dict[str, str]]) -> list[Row]:
+def summary(name: str, rows: list[dict[str, str]]) -> list[TableRow]:
     """Return median and spread over seeds of the time to each success rate."""
-    lines: list[Row] = []
+    lines: list[TableRow] = []
     for level in LEVELS:
         times = times_to(rows, name, level)
         lines.append(
@@ -74,13 +74,13 @@ def summary(name: str, rows: list[dict[str, str]]) -> list[Row]:
     return lines
 
 
-def alike(rows: Sequence[Row]) -> list[Row]:
+def alike(rows: Sequence[TableRow]) -> list[TableRow]:
     """Return rows with the same columns, since older tables lack some."""
     columns = dict.fromkeys((name for row in rows for name in row), "")
     return [{**columns, **row} for row in rows]
 
 
-def store(table: Path, rows: list[Row], about: Mapping[str, Any]) -> None:
+def store(table: Path, rows: list[TableRow], about: Mapping[str, Any]) -> None:
     """Write the evaluations of one seed into its table and into that of all presets."""
     RESULTS.mkdir(exist_ok=True)
     folder = os.open(RESULTS, os.O_RDONLY)

@@ -20,7 +20,7 @@ from puckrl.bench.parts import learn, warmed_up
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.runtime import torch_threads
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.runner.build import Parts, build
 from puckrl.training.collect import Collector
 
@@ -43,7 +43,7 @@ def steps(collector: Collector, parts: Parts) -> Callable[[], int]:
     return lambda: collector.collect(parts.agent.behavior, STEPS).env_steps
 
 
-def measure(cfg: RunCfg) -> list[Row]:
+def measure(cfg: RunCfg) -> list[TableRow]:
     """Measure both ways for one preset."""
     parts, cores = warmed_up(cfg), os.cpu_count() or 1
     updates = partial(learn, parts, 32 * parts.agent.updates_per_round)
@@ -75,7 +75,9 @@ def measure(cfg: RunCfg) -> list[Row]:
     ]
 
 
-def line(cfg: RunCfg, way: str, collect: float, learn: float, step_s: float) -> Row:
+def line(
+    cfg: RunCfg, way: str, collect: float, learn: float, step_s: float
+) -> TableRow:
     """Return a row of the table."""
     return {
         "preset": cfg.preset,

@@ -23,7 +23,7 @@ import puckrl.interop.gym
 from puckrl.bench.race import Contender, race
 from puckrl.core.runtime import torch_threads
 from puckrl.interop.sb3 import FrameReplayBuffer
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 
 ENV = "puck/FetchPushPixels-v4"
 PICTURE = {"height": 84, "width": 84, "stack": 4}
@@ -60,7 +60,7 @@ def main() -> None:
         raced = race(contenders, REPEATS)
     weights = {name: weight(buffer) / size for name, buffer in buffers.items()}
     lightest = min(weights.values())
-    rows: list[Row] = [
+    rows: list[TableRow] = [
         {
             "buffer": name,
             "bytes_per_transition": round(bytes_, 1),

@@ -17,14 +17,14 @@ from pathlib import Path
 
 from puckrl.config.presets import PRESETS, preset
 from puckrl.core.runtime import torch_threads
-from puckrl.report.tables import Row, manifest_of, write_table
+from puckrl.report.tables import TableRow, manifest_of, write_table
 from puckrl.runner.build import build
 
 TABLE = Path("results/starts.csv")
 FOLDERS = ("WARP_CACHE_PATH", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 
 
-def begin(name: str, started: float) -> Row:
+def begin(name: str, started: float) -> TableRow:
     """Run a preset up to its first updates.
 
     Args:
@@ -51,14 +51,14 @@ def begin(name: str, started: float) -> Row:
     }
 
 
-def twice(name: str) -> list[Row]:
+def twice(name: str) -> list[TableRow]:
     """Measure both starts of one preset."""
     with tempfile.TemporaryDirectory() as root:
         env = os.environ | {key: str(Path(root) / key) for key in FOLDERS}
         return [{"preset": name, "start": n, **_apart(name, env)} for n in (1, 2)]
 
 
-def _apart(name: str, env: dict[str, str]) -> Row:
+def _apart(name: str, env: dict[str, str]) -> TableRow:
     """Call ``begin`` in a process of its own."""
     command = [sys.executable, __file__, name, "--started", str(time.time())]
     done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
@@ -74,7 +74,7 @@ def main() -> None:
     if args.started is not None:
         print(json.dumps(begin(args.presets[0], args.started)))
         return
-    rows, about = list[Row](), manifest_of([preset(name) for name in args.presets])
+    rows, about = list[TableRow](), manifest_of([preset(name) for name in args.presets])
     for name in args.presets:
         rows += twice(name)
         write_table(TABLE, rows, about)

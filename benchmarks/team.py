@@ -17,13 +17,13 @@ from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import config_hash
 from puckrl.core.runtime import pick_device
 from puckrl.report.rows import read_rows
-from puckrl.report.tables import Row, manifest, write_table
+from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.runner.run_folder import RunFolder
 
 TABLE = Path("results/team.csv")
 
 
-def measure(name: str, seed: int, processes: int) -> list[Row]:
+def measure(name: str, seed: int, processes: int) -> list[TableRow]:
     """Train once, as torchrun does it, and return the evaluations."""
     with tempfile.TemporaryDirectory() as root:
         folder = RunFolder(Path(root) / "run")
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
-    cfg, rows = preset(args.preset), list[Row]()
+    cfg, rows = preset(args.preset), list[TableRow]()
     about = manifest(pick_device(cfg.device), config_hash=config_hash(cfg))
     for seed in range(args.seeds):
         for processes in args.processes:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import EvalCfg, RunCfg
-from puckrl.report.tables import Row, manifest_of, write_table
+from puckrl.report.tables import TableRow, manifest_of, write_table
 from puckrl.study.trial import trial
 
 TABLE = Path("results/turns.csv")
 EPISODES = 256
 
 
-def measure(cfg: RunCfg) -> list[Row]:
+def measure(cfg: RunCfg) -> list[TableRow]:
     """Train once and return the evaluations."""
     return [
         {
@@ -56,7 +56,7 @@ def main() -> None:
         for seed in range(args.seeds)
         for cfg in ways(name, seed)
     ]
-    rows, about = list[Row](), manifest_of(configs)
+    rows, about = list[TableRow](), manifest_of(configs)
     for cfg in configs:
         rows += measure(cfg)
         write_table(TABLE, rows, about)  # after each: an interrupted series counts

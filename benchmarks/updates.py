@@ -15,14 +15,14 @@ from pathlib import Path
 from puckrl.bench.parts import bench_update
 from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import RunCfg
-from puckrl.report.tables import Row, manifest_of, write_table
+from puckrl.report.tables import TableRow, manifest_of, write_table
 
 TABLE = Path("results/updates.csv")
 
 
-def measure(cfg: RunCfg) -> list[Row]:
+def measure(cfg: RunCfg) -> list[TableRow]:
     """Return a row as written, and one compiled."""
-    sizes: Row = {
+    sizes: TableRow = {
         "preset": cfg.preset,
         "batch": cfg.agent.batch_size,
         "pictures": pictures(cfg),
@@ -57,7 +57,7 @@ def main() -> None:
     configs = [
         cfg for name in args.presets for cfg in variants(name, args.student_batch)
     ]
-    rows, about = list[Row](), manifest_of(configs)
+    rows, about = list[TableRow](), manifest_of(configs)
     for cfg in configs:
         rows += measure(cfg)
         write_table(TABLE, rows, about)  # after each: an interrupted series counts

@@ -27,7 +27,7 @@ from stable_baselines3 import SAC, HerReplayBuffer
 
 import puckrl.interop.gym
 from puckrl.interop.gym import PuckVectorEnv
-from puckrl.report.tables import Row, manifest, read_table, times_to, write_table
+from puckrl.report.tables import TableRow, manifest, read_table, times_to, write_table
 
 RESULTS = Path("results")
 OURS, REACH = RESULTS / "learning.csv", RESULTS / "sb3_reach.csv"
@@ -101,7 +101,11 @@ def measure_push(seconds: float = 60.0) -> None:
         model.learn(200, reset_num_timesteps=False)
     took = time.perf_counter() - start
     steps = model.num_timesteps - steps
-    row: Row = {"steps": steps, "took_s": round(took, 2), "steps_per_s": steps / took}
+    row: TableRow = {
+        "steps": steps,
+        "took_s": round(took, 2),
+        "steps_per_s": steps / took,
+    }
     print(row)
     write_table(RATE, [row], manifest(sac=SETTINGS))
 
@@ -110,7 +114,7 @@ def table() -> None:
     """Write the rows of both engines, both tasks, both levels."""
     ours, reach = read_table(OURS), read_table(REACH)
     rate = float(read_table(RATE)[0]["steps_per_s"])
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for level in LEVELS:
         theirs = {
             "reach": (times_to(reach, "reach", level), "measured"),
@@ -128,7 +132,9 @@ def table() -> None:
     write_table(TABLE, rows, manifest())
 
 
-def line(preset: str, level: float, engine: str, times: list[float], how: str) -> Row:
+def line(
+    preset: str, level: float, engine: str, times: list[float], how: str
+) -> TableRow:
     """Return one row: the median over seeds, inf if most never got there."""
     return {
         "preset": preset,

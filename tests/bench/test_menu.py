@@ -13,7 +13,7 @@ from puckrl.bench.sweep import advice, enough, sweep_figure
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import LoopCfg, SimCfg
 from puckrl.core.errors import UserError
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 
 
 def test_pictures_are_counted_and_larger_ones_are_slower() -> None:
@@ -53,7 +53,7 @@ def test_unknown_names_list_the_legal_ones() -> None:
         measure("update", "push", "pussh", "cpu")
 
 
-def swept(*rates: float) -> list[Row]:
+def swept(*rates: float) -> list[TableRow]:
     """A sweep over 1, 512, 1024, ... worlds."""
     sizes = [1, *(512 * 2**i for i in range(len(rates) - 1))]
     parts = {"GoalEnv": 1.0, "physics, touching": 1.1}

@@ -60,6 +60,48 @@ def test_two_seeds_one_setting_two_settings(tmp_path: Path) -> None:
     assert "CONFOUNDED: 2 settings differ" in text([first, both])
 
 
+def test_three_seeds_are_comparable(tmp_path: Path) -> None:
+    seeds = [run(tmp_path, replace(preset("push"), seed=seed)) for seed in range(3)]
+    found = consult(seeds)
+    assert found.comparable is True
+    assert found.differences == {}
+    assert found.as_dict()["comparable"] is True
+    assert "same settings: the difference is the seed" in text(seeds)
+
+
+def test_one_setting_of_three_values_is_comparable(tmp_path: Path) -> None:
+    base, gammas = preset("push"), (0.9, 0.95, 0.98)
+    found = consult(
+        [
+            run(tmp_path, replace(base, agent=replace(base.agent, gamma=g)))
+            for g in gammas
+        ]
+    )
+    assert found.comparable is True
+    assert found.differences == {"agent.gamma": gammas}
+    assert found.as_dict()["differences"] == {"agent.gamma": list(gammas)}
+
+
+def test_runs_of_unknown_settings_are_not_called_comparable(tmp_path: Path) -> None:
+    """Neither beside one whose settings are known, nor beside another unknown one."""
+    known = run(tmp_path, preset("push"))
+    unknown = [run(tmp_path, replace(preset("push"), seed=seed)) for seed in (1, 2)]
+    for path in unknown:
+        (path / "config.yaml").unlink()
+    for paths in ([known, unknown[0]], unknown):
+        assert consult(paths).comparable is None
+        assert "settings unknown" in text(paths)
+
+
+def test_an_unreadable_run_does_not_count_in_the_comparison(tmp_path: Path) -> None:
+    good = [run(tmp_path, replace(preset("push"), seed=seed)) for seed in (0, 1)]
+    broken = run(tmp_path, replace(preset("push"), seed=2))
+    (broken / "metrics.jsonl").write_text("no JSON\n{}\n")
+    found = consult([*good, broken])
+    assert len(found.patients) == 3
+    assert found.comparable is True
+
+
 def test_a_foreign_file_is_contamination(tmp_path: Path) -> None:
     path = run(tmp_path, preset("push"))
     (path / "events.out.tfevents.1.other.2.0").write_text("")
@@ -181,7 +223,9 @@ def test_a_success_in_percent_is_no_success(tmp_path: Path) -> None:
     path.write_text(
         "env_steps,acc\n" + "".join(f"{i}000,{i / 10}\n" for i in range(31))
     )
-    with pytest.raises(UserError, match=r"from 0 to 3, but is a share .* in percent"):
+    with pytest.raises(
+        UserError, match=r"from 0 to 3; a share must lie in .* percentages"
+    ):
         consult([path], ["acc=eval/success"])
 
 

@@ -9,19 +9,19 @@ import pytest
 from benchmarks import corpus
 from benchmarks.corpus import Label
 from puckrl.core.errors import UserError
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 NEVER = math.inf
 FACTS = '{"modality": "state", "update_ratio": 0.25, "usual_takeoff_updates": 2500}'
 LABEL = Label("push", "a", "develop", "here", 1e3, 30e3, 60e3, NEVER, "", FACTS)
 
 
-def climb(end: int = 100) -> list[Row]:
+def climb(end: int = 100) -> list[LogRow]:
     """Flat until 30 k env steps, settled from 60 k on."""
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     for i in range(1, end + 1):
         level = 0.05 if i <= 30 else min(0.97, 0.05 + 0.03 * (i - 30))
-        clock: Row = {"env_steps": 1000.0 * i, "updates": 250.0 * i}
+        clock: LogRow = {"env_steps": 1000.0 * i, "updates": 250.0 * i}
         rows.append(clock | {"train/critic_loss": 0.1})
         if i % 2 == 0:
             wobble = 0.01 * (i % 4 - 1)

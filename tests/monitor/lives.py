@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.table import Table, from_rows
-from puckrl.training.sinks import Row
+from puckrl.monitor.table import RunTable, from_rows
+from puckrl.training.sinks import LogRow
 
 PUSH = RunFacts(
     modality="state",
@@ -26,7 +26,7 @@ LESSON = RunFacts(
 """What the lessons say of their pixel run."""
 
 
-def lesson(upto: float = 4.6e6) -> Table:
+def lesson(upto: float = 4.6e6) -> RunTable:
     """The lessons' own table (9 and 10), a row every 20 k env steps.
 
     The numbers between those that the lessons quote are on straight lines; a success
@@ -55,7 +55,7 @@ def life(
     end: float = 100_000,
     noise: float = 0.02,
     ratio: float = 0.25,
-) -> Table:
+) -> RunTable:
     """Rows of a run whose signals go through the given values, evenly spaced."""
     rng = np.random.default_rng(1)
     steps = np.linspace(end / rows, end, rows)
@@ -65,7 +65,7 @@ def life(
 
     curves = {name: through(v) for name, v in (signals or {}).items()}
     won = np.clip(through(success) + noise * rng.normal(size=rows), 0, 1)
-    table: list[Row] = []
+    table: list[LogRow] = []
     for i, step in enumerate(steps):
         row = {"env_steps": step, "updates": ratio * step, "train/success": won[i]}
         table.append(row | {name: float(c[i]) for name, c in curves.items()})

@@ -11,7 +11,7 @@ from benchmarks.corpus import load, read_labels
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import patience_updates
-from puckrl.monitor.table import Table, from_rows
+from puckrl.monitor.table import RunTable, from_rows
 from puckrl.monitor.verdict import FindingName, Verdict
 from tests.monitor.lives import LESSON, PUSH, lesson, life
 
@@ -179,7 +179,7 @@ def test_random_play_that_succeeds(warm: int) -> None:
 
 
 def test_training_success_that_evaluation_denies() -> None:
-    def run(judged: float) -> Table:
+    def run(judged: float) -> RunTable:
         return from_rows(
             {
                 "env_steps": 1e3 * i,

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.phases import Progress, plateau, progress, spans
+from puckrl.monitor.phases import SuccessCurve, plateau, spans, success_curve
 from puckrl.monitor.table import from_rows
 
 
-def noisy(points: int, seed: int) -> Progress:
+def noisy(points: int, seed: int) -> SuccessCurve:
     """Success of chance, 5 % of 200 episodes, evaluated at random moments."""
     rng = np.random.default_rng(seed)
     steps = np.cumsum(1000.0 + 500 * np.random.default_rng(points).random(points))
-    found = progress(
+    found = success_curve(
         from_rows(
             {"env_steps": s, "eval/success": w / 200, "eval/episodes": 200.0}
             for s, w in zip(steps, rng.binomial(200, 0.05, points), strict=True)
@@ -46,9 +46,12 @@ def test_a_rise_of_four_points_counts_only_if_all_are_in_order(
         {"env_steps": 1000.0 * (i + 1), "eval/success": y, "eval/episodes": 1000.0}
         for i, y in enumerate(climb + last)
     ]
-    of = progress(from_rows(rows), RunFacts())
-    assert of is not None
-    assert plateau(of.smooth, of)[1] == settled
+    curve = success_curve(from_rows(rows), RunFacts())
+    assert curve is not None
+    found = plateau(curve.smooth, curve)
+    assert (found is not None) is settled
+    if found is not None:
+        assert found.level == pytest.approx(0.95)
 
 
 def test_a_life_begins_with_its_first_row_and_not_with_its_first_evaluation() -> None:
@@ -59,9 +62,9 @@ def test_a_life_begins_with_its_first_row_and_not_with_its_first_evaluation() ->
         | ({"eval/success": success[x]} if x in success else {})
         for x in (100.0 * i for i in range(1, 111))
     )
-    of = progress(table, RunFacts())
-    assert of is not None
-    first, second, *_ = spans(table, of, RunFacts())
+    curve = success_curve(table, RunFacts())
+    assert curve is not None
+    first, second, *_ = spans(table, curve, RunFacts())
     assert (first.phase, first.env_steps) == ("warm-up", (100.0, 1100.0))
     assert (second.phase, second.env_steps[0]) == ("flat", 1100.0)
 
@@ -88,6 +91,6 @@ def test_evaluations_are_trusted_by_how_many_episodes_they_count(
         )
         for i in range(1, 161)
     )
-    of = progress(table, RunFacts())
-    assert of is not None
-    assert of.name == read
+    curve = success_curve(table, RunFacts())
+    assert curve is not None
+    assert curve.name == read

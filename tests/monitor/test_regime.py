@@ -11,7 +11,7 @@ from benchmarks.corpus import load, read_labels
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import stop_rule
-from puckrl.monitor.table import Table, from_rows
+from puckrl.monitor.table import RunTable, from_rows
 from puckrl.monitor.verdict import Phase, Verdict
 from tests.monitor.lives import LESSON, PUSH, lesson, life
 
@@ -203,7 +203,7 @@ def test_one_good_evaluation_is_not_the_top() -> None:
         assert diagnose(_evaluated(success), PUSH).phase == "converging"
 
 
-def _evaluated(success: list[float]) -> Table:
+def _evaluated(success: list[float]) -> RunTable:
     """Evaluations of 256 episodes, every 60,000 env steps."""
     return from_rows(
         {"env_steps": 60e3 * i, "eval/success": s, "eval/episodes": 256.0}

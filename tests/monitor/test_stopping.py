@@ -7,7 +7,7 @@ import pytest
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import budget_updates, patience_updates, stop_rule
-from puckrl.monitor.table import Table
+from puckrl.monitor.table import RunTable
 from puckrl.monitor.verdict import Number
 from tests.monitor.lives import PUSH, life
 
@@ -17,7 +17,7 @@ DONE = life([0.05, 0.5, 0.97, 0.97, 0.97, 0.97, 0.97])
 WILD = life([0.06, 0.06], {"train/q_mean": [-5, -80]})
 
 
-def rule(table: Table, mode: str = "auto", facts: RunFacts = PUSH) -> str | None:
+def rule(table: RunTable, mode: str = "auto", facts: RunFacts = PUSH) -> str | None:
     found = stop_rule(diagnose(table, facts), facts, mode)  # pyright: ignore[reportArgumentType]
     return found.name if found else None
 
@@ -25,7 +25,9 @@ def rule(table: Table, mode: str = "auto", facts: RunFacts = PUSH) -> str | None
 @pytest.mark.parametrize(
     ("table", "name"), [(DEAD, "dead"), (DONE, "converged"), (WILD, "diverged")]
 )
-def test_rules_name_themselves_and_must_be_asked_for(table: Table, name: str) -> None:
+def test_rules_name_themselves_and_must_be_asked_for(
+    table: RunTable, name: str
+) -> None:
     assert rule(table) == name
     assert rule(table, "budget") is None
     assert rule(table, "never") is None

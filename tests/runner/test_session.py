@@ -35,6 +35,7 @@ from puckrl.core.sections import under
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.replay.episodes import ReplayCfg
 from puckrl.replay.sampling import SamplingCfg
+from puckrl.report.rows import read_rows, read_verdicts
 from puckrl.runner import run_folder, session, snapshot
 from puckrl.runner.policies import judge_run, record_run
 from puckrl.training.checkpoint import read_state
@@ -299,8 +300,12 @@ def test_killed_at_thirty_random_moments_it_resumes_from_the_last_snapshot(
     # Runs that were killed before their first snapshot have left folders of their own.
     folders = [run_folder.RunFolder(p.parent) for p in tmp_path.glob("*/manifest.json")]
     (folder,) = (f for f in folders if f.manifest()["status"] == "finished")
-    steps = [row["env_steps"] for row in rows(folder) if "eval/success" not in row]
-    assert steps == sorted(set(steps)), "rows beyond a snapshot must be written once"
+    logged = read_rows(folder.metrics)
+    steps = [row["env_steps"] for row in logged if "eval/success" not in row]
+    judged = [row["env_steps"] for row in read_verdicts(folder.metrics)]
+    for written in (steps, judged):
+        once = sorted(set(written))
+        assert written == once, "rows beyond a snapshot must be written once"
     assert steps[-1] == 4000
 
 

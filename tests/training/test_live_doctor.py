@@ -11,7 +11,7 @@ from puckrl.monitor.verdict import Verdict
 from puckrl.training.console import LiveDisplay, PlainDisplay
 from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.loop import Limits
-from puckrl.training.sinks import Row, TensorBoard
+from puckrl.training.sinks import LogRow, TensorBoard
 from tests.monitor.lives import PUSH
 
 LIMITS = Limits(env_steps=100_000, train_s=0, success=0)
@@ -19,17 +19,17 @@ LIMITS = Limits(env_steps=100_000, train_s=0, success=0)
 
 class Ear:
     def __init__(self) -> None:
-        self.heard: list[tuple[int, str]] = []
+        self.heard: list[tuple[float, str]] = []
 
-    def tell(self, verdict: Verdict, env_steps: int) -> None:
-        self.heard.append((env_steps, verdict.phase))
+    def tell(self, verdict: Verdict, evaluation: LogRow) -> None:
+        self.heard.append((evaluation["env_steps"], verdict.phase))
 
 
-def rows(levels: list[float]) -> list[Row]:
+def rows(levels: list[float]) -> list[LogRow]:
     """A training row and an evaluation at every 5000 env steps."""
-    found: list[Row] = []
+    found: list[LogRow] = []
     for i, level in enumerate(levels, start=1):
-        clock: Row = {"env_steps": 5000 * i, "updates": 1250 * i}
+        clock: LogRow = {"env_steps": 5000 * i, "updates": 1250 * i}
         found.append(clock | {"train/critic_loss": 0.1})
         found.append(clock | {"eval/success": level, "eval/episodes": 128})
     return found
@@ -83,7 +83,7 @@ def test_plain_lines_only_when_the_verdict_changes() -> None:
     out = io.StringIO()
     display = PlainDisplay("title", LIMITS, Console(file=out, width=200))
     for _ in range(3):
-        display.tell(verdict(), 25_000)
+        display.tell(verdict(), {"env_steps": 25_000})
     assert out.getvalue().count("doctor take-off") == 1
 
 
@@ -91,7 +91,7 @@ def test_the_panel_shows_it() -> None:
     console = Console(file=io.StringIO(), width=90)
     display = LiveDisplay("title", LIMITS, console)
     display.close()
-    display.tell(verdict(), 25_000)
+    display.tell(verdict(), {"env_steps": 25_000})
     with console.capture() as captured:
         console.print(display)
     assert "take-off" in captured.get()
@@ -100,7 +100,7 @@ def test_the_panel_shows_it() -> None:
 
 def test_tensorboard_gets_the_phase(tmp_path: Path) -> None:
     board = TensorBoard(tmp_path)
-    board.tell(verdict(), 25_000)
+    board.tell(verdict(), {"env_steps": 25_000})
     board.close()
     (file,) = tmp_path.iterdir()
     data = file.read_bytes()

@@ -13,7 +13,7 @@ from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.training.collect import Collected
 from puckrl.training.judge import Evaluation
 from puckrl.training.loop import Limits, Progress, Stop, count, train
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 from puckrl.training.status import Report, Status
 
 CPU = torch.device("cpu")
@@ -48,7 +48,7 @@ class Run:
     progress: Progress = field(default_factory=lambda: Progress(Clock(), 0, []))
     journal: list[str] = field(default_factory=list[str])
     """What happened, with the env steps at which it did."""
-    rows: list[Row] = field(default_factory=list[Row])
+    rows: list[LogRow] = field(default_factory=list[LogRow])
     """What the sink was given."""
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class Run:
         self.note("evaluate")
         return verdict(next(self._successes))
 
-    def diagnose(self) -> Row:
+    def diagnose(self) -> LogRow:
         self.note("diagnose")
         return {"probe/q_start": -7.0}
 
@@ -82,7 +82,7 @@ class Run:
         self.note("ask")
         return next(self._ask)
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         self.rows.append(row)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Rows of the log, and what a person is shown of them."""
+"""Rows of the log, and what the console shows of them."""
 
 import io
 import math
@@ -13,7 +13,7 @@ from puckrl.training import console as shown
 from puckrl.training.collect import Collected
 from puckrl.training.console import LiveDisplay, PlainDisplay
 from puckrl.training.loop import Limits, count, training_row
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 LIMITS = Limits(env_steps=1000, train_s=0, success=0)
 
@@ -21,17 +21,17 @@ LIMITS = Limits(env_steps=1000, train_s=0, success=0)
 class Ring:
     """What a row needs of a replay buffer."""
 
-    def metrics(self) -> Row:
+    def metrics(self) -> LogRow:
         return {"replay/transitions": 7, "replay/recent_moving_share": 0.25}
 
 
-def row(clock: Clock, collected: Collected) -> Row:
+def row(clock: Clock, collected: Collected) -> LogRow:
     was = clock.copy()
     count(collected, clock)
     return training_row(clock, was, collected, {}, cast(EpisodeReplayBuffer, Ring()))
 
 
-def rows() -> list[Row]:
+def rows() -> list[LogRow]:
     """Three turns; episodes end in the second only."""
     clock = Clock()
     turns = [
@@ -57,8 +57,9 @@ def test_the_panel_keeps_the_last_known_success() -> None:
         with console.capture() as captured:
             console.print(display)
         said.append(captured.get())
-    assert "success - with noise, moving 0.25" in said[0]
-    assert all("success 0.75 with noise, moving 0.25" in text for text in said[1:])
+    moved = "achieved goal moved in 25% of episodes"
+    assert f"success - (noisy), {moved}" in said[0]
+    assert all(f"success 0.75 (noisy), {moved}" in text for text in said[1:])
     assert "30 env steps" in said[2]
 
 

@@ -17,7 +17,7 @@ from puckrl.core.types import BatchSpec, Obs, PixelSpace, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
 from puckrl.replay.frames import Place
 from puckrl.replay.layout import bytes_per_transition
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import Task
 
@@ -40,7 +40,7 @@ class FramesBenchCfg:
     """How often the race is repeated."""
 
 
-def bench_frames(cfg: FramesBenchCfg) -> list[Row]:
+def bench_frames(cfg: FramesBenchCfg) -> list[TableRow]:
     """Measure batches per second and bytes per transition.
 
     The observations are those of Push plus images. Stable-Baselines3's DictReplayBuffer

@@ -13,7 +13,7 @@ from puckrl.bench.sweep import SweepCfg, sweep
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import SimCfg
 from puckrl.core.errors import UserError
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _RATES = ("per_s", "per_s_min", "per_s_max")
 _TIMES = (*_RATES, "ratio", "repeats")
 
 
-def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
+def measure(what: What, task: str, name: str, backend: Backend) -> list[TableRow]:
     """Run one benchmark.
 
     Args:
@@ -60,13 +60,13 @@ def measure(what: What, task: str, name: str, backend: Backend) -> list[Row]:
             assert_never(what)
 
 
-def _tell(row: Row) -> None:
+def _tell(row: TableRow) -> None:
     """Log a row of the sweep at once, since a sweep takes minutes."""
     size, rate = int(row["num_worlds"]), _rate(row["per_s"])
     log.info("%d worlds, %s: %s control steps/s", size, row["contender"], rate)
 
 
-def render(what: What, rows: list[Row]) -> Table:
+def render(what: What, rows: list[TableRow]) -> Table:
     """Return the rows as a table: a sweep by number of worlds, others line by line."""
     if "num_worlds" in rows[0]:
         return _sweep_table(rows)
@@ -87,7 +87,7 @@ def render(what: What, rows: list[Row]) -> Table:
     return table
 
 
-def _sweep_table(rows: list[Row]) -> Table:
+def _sweep_table(rows: list[TableRow]) -> Table:
     """Return a line for each number of worlds, with the rates of all contenders."""
     table = Table(title="control steps/s by number of worlds", box=None)
     names = dict.fromkeys(str(row["contender"]) for row in rows)

@@ -7,7 +7,7 @@ from functools import partial
 from puckrl.bench.race import Contender, race
 from puckrl.config.run_cfg import RunCfg, SimCfg
 from puckrl.core.runtime import pick_device, torch_threads
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 from puckrl.runner.build import Parts, build, make_sim
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.viewpoints import default_name, viewpoint
@@ -32,7 +32,7 @@ class RenderBenchCfg:
     """How often the race is repeated."""
 
 
-def bench_render(cfg: RenderBenchCfg) -> list[Row]:
+def bench_render(cfg: RenderBenchCfg) -> list[TableRow]:
     """Measure images per second by size; all worlds render at once, as in a run."""
     task = make_task(cfg.task)
     sim = make_sim(task, cfg.sim, pick_device(cfg.device))
@@ -55,7 +55,7 @@ def _shoot(camera: Camera) -> int:
     return times * camera.num_worlds
 
 
-def bench_update(cfg: RunCfg, *, least_updates: int, repeats: int) -> list[Row]:
+def bench_update(cfg: RunCfg, *, least_updates: int, repeats: int) -> list[TableRow]:
     """Measure updates per second of a preset: uncompiled, and compiled as in a run.
 
     Both include sampling the batches. The replay holds random play.

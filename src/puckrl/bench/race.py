@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Contender:
     """Do the work, timed; return its amount."""
 
 
-def race(contenders: list[Contender], repeats: int) -> list[Row]:
+def race(contenders: list[Contender], repeats: int) -> list[TableRow]:
     """Return a row per contender: rates in work per second, ratio to the first.
 
     The first repeat warms up and does not count.

@@ -18,7 +18,7 @@ from puckrl.core.rng import generator
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import BatchSpec, Obs, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import Task
 
@@ -39,7 +39,7 @@ class ReplayBenchCfg:
     """How often the race is repeated."""
 
 
-def bench_replay(cfg: ReplayBenchCfg) -> list[Row]:
+def bench_replay(cfg: ReplayBenchCfg) -> list[TableRow]:
     """Measure batches per second with hindsight, with the shapes of Push.
 
     Both buffers relabel four of five goals with the strategy ``future``, recompute
@@ -55,7 +55,7 @@ def bench_replay(cfg: ReplayBenchCfg) -> list[Row]:
     ring = _filled_ring(task, episodes)
     theirs = _filled_sb3(episodes)
     rng = generator(0, "bench", torch.device("cpu"))
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for size in cfg.batch_sizes:
         ways = {
             "SB3 HerReplayBuffer": partial(theirs.sample, size),

@@ -18,7 +18,7 @@ from puckrl.core.errors import unknown
 from puckrl.core.rng import generator
 from puckrl.core.runtime import torch_threads
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.tasks.fetch.fetch import FetchTask
@@ -41,7 +41,7 @@ class SimBenchCfg:
     """Also measure gymnasium-robotics, alone and in gymnasium's AsyncVectorEnv."""
 
 
-def bench_sim(cfg: SimBenchCfg) -> list[Row]:
+def bench_sim(cfg: SimBenchCfg) -> list[TableRow]:
     """Measure control steps per second of the same episode, played in different ways.
 
     - ``mujoco.batch, step + forward``: write recorded controls, take 20 physics steps,

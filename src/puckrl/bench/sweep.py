@@ -15,7 +15,7 @@ from puckrl.config.run_cfg import SimCfg
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import pick_device
-from puckrl.report.tables import Row
+from puckrl.report.tables import TableRow
 from puckrl.runner.build import make_env
 from puckrl.sim.backend import Sim
 
@@ -42,7 +42,9 @@ class SweepCfg:
     """Contact sets to measure; ``GoalEnv`` has the first, which is the presets'."""
 
 
-def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> list[Row]:
+def sweep(
+    cfg: SweepCfg, tell: Callable[[TableRow], object] = lambda row: None
+) -> list[TableRow]:
     """Measure control steps per second at each number of worlds.
 
     - ``GoalEnv``: takes random actions, returns observations and rewards, and resets.
@@ -52,7 +54,7 @@ def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> li
         cfg: what to measure.
         tell: called with every row as soon as it is measured.
     """
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for num_worlds in cfg.num_worlds:
         for row in _measure(cfg, num_worlds):
             rows.append(row)
@@ -60,7 +62,7 @@ def sweep(cfg: SweepCfg, tell: Callable[[Row], object] = lambda row: None) -> li
     return rows
 
 
-def _measure(cfg: SweepCfg, num_worlds: int) -> list[Row]:
+def _measure(cfg: SweepCfg, num_worlds: int) -> list[TableRow]:
     """Return the rows of one number of worlds."""
     device = pick_device(cfg.device)
     env = make_env(cfg.task, SimCfg("warp", cfg.contacts[0], num_worlds), device=device)
@@ -120,7 +122,7 @@ def _memory_gb(device: torch.device) -> float:
     return round((total - free) / 1e9, 2)
 
 
-def enough(rows: Sequence[Row]) -> int:
+def enough(rows: Sequence[TableRow]) -> int:
     """Return the number of worlds up to which steps/s grow faster than its square root.
 
     More worlds make steps a little cheaper and the behavior policy older. Beyond this
@@ -133,7 +135,7 @@ def enough(rows: Sequence[Row]) -> int:
     return rates[-1][0]
 
 
-def advice(rows: Sequence[Row]) -> str:
+def advice(rows: Sequence[TableRow]) -> str:
     """Return a sentence: how many worlds to take, and what fewer cost."""
     rates, chosen = dict(_rates(rows, "GoalEnv")), enough(rows)
     fewest = min(rates)
@@ -145,7 +147,7 @@ def advice(rows: Sequence[Row]) -> str:
     return f"{text}; {name} {rates[fewest]:,.0f}, {loss:,.0f} times fewer"
 
 
-def sweep_figure(rows: Sequence[Row], path: Path) -> None:
+def sweep_figure(rows: Sequence[TableRow], path: Path) -> None:
     """Plot steps per second over the number of worlds, and mark the chosen one.
 
     Raises:
@@ -188,7 +190,7 @@ def sweep_figure(rows: Sequence[Row], path: Path) -> None:
         ) from error
 
 
-def _rates(rows: Sequence[Row], contender: str) -> list[tuple[int, float]]:
+def _rates(rows: Sequence[TableRow], contender: str) -> list[tuple[int, float]]:
     """Return worlds and steps per second of one contender, fewest worlds first."""
     return sorted(
         (int(row["num_worlds"]), float(row["per_s"]))

@@ -1,1 +1,1 @@
-"""What is wrong: logs and tasks, read and judged."""
+"""Say what is wrong: read and judge logs and tasks."""

@@ -1,4 +1,4 @@
-"""puck doctor: from paths to verdicts, one run or several side by side."""
+"""Run puck doctor: from paths to verdicts, one run or several side by side."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table as RichTable
+from rich.table import Table
 from rich.text import Text
 
 from puckrl.config.run_cfg import APART
@@ -17,53 +17,53 @@ from puckrl.doctor.logs.names import parse_map
 from puckrl.doctor.logs.read import read_or_excuse
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
-from puckrl.monitor.table import Table
+from puckrl.monitor.table import RunTable
 from puckrl.monitor.verdict import Color, Span, Verdict
 
 SICK = 3
-"""Exit code where something is the matter."""
+"""Exit code if a run is sick."""
 STYLES: Mapping[Color, str] = {"green": "green", "yellow": "yellow", "red": "red"}
 _SHOWN = 6
 
 
 @dataclass(frozen=True)
 class Patient:
-    """A run and what is said of it."""
+    """Hold a run and its verdict."""
 
     log: RunLog
-    """What was read."""
+    """The log that was read."""
     facts: RunFacts
-    """What is known besides."""
-    table: Table
+    """What is known of the run besides."""
+    table: RunTable
     """The numbers."""
     verdict: Verdict
-    """What is said."""
+    """The doctor's verdict."""
 
     @property
     def excuse(self) -> str | None:
-        """Why it could not be read, if so."""
+        """Return why it could not be read, None if it could."""
         found = self.verdict.finding("unreadable log")
         return None if found is None else found.reason
 
 
 @dataclass(frozen=True)
 class Consultation:
-    """All runs that were asked about."""
+    """Hold all runs of one call."""
 
     patients: tuple[Patient, ...]
     """In the order of the command line."""
     differences: Mapping[str, tuple[Any, ...]]
-    """Settings in which they differ, seed and device apart."""
+    """Settings that differ between them, except those that decide no result."""
     comparable: bool | None
     """Whether at most one setting differs; None: settings unknown, or a single run."""
 
     @property
     def exit_code(self) -> int:
-        """0: none is sick; 3: one is."""
+        """Return 0 if no run is sick, else 3."""
         return SICK if any(p.verdict.sick for p in self.patients) else 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "runs": [
                 {
@@ -88,16 +88,16 @@ def consult(
     Args:
         paths: files, run folders, or folders of those.
         mapping: ``theirs=ours`` names of signals.
-        facts: ``name=value`` facts that the logs do not tell.
+        facts: ``name=value`` facts that the logs do not hold.
 
     Raises:
-        UserError: if a path does not exist, or nothing can be read; a run that cannot
-            beside others that can is a patient with an excuse.
+        UserError: if a path does not exist, or nothing can be read. An unreadable run
+            beside readable ones is a patient with an excuse.
     """
     names = parse_map(mapping)
     for path in paths:
         if not path.exists():
-            raise UserError(f"no log at {path}; name a file or a folder that is there")
+            raise UserError(f"no log at {path}; name an existing file or folder")
     read = [log for path in paths for log in read_or_excuse(path, names)]
     patients = tuple(_examine(log, facts) for log in read)
     excuses = [p.excuse for p in patients if p.excuse is not None]
@@ -110,15 +110,16 @@ def consult(
 
 
 def _examine(log: RunLog, items: Sequence[str]) -> Patient:
+    """Judge one log."""
     table, facts = log.table, with_facts(log.facts, items)
     if not any(name in table for name in _GOALS) and not log.problems:
         known = ", ".join(table.columns)
         why = (
-            f"{log.path} holds neither success nor return (it has {known}); say which is "
-            "which with --map NAME=eval/success"
+            f"{log.path} holds neither success nor return (it has {known}); name one "
+            "with --map NAME=eval/success"
         )
         log = replace(log, problems=(unreadable(why),))
-    if why := _no_share(table):
+    if why := _out_of_range(table):
         log = replace(log, problems=(unreadable(f"{log.path}: {why}"), *log.problems))
     return Patient(log, facts, table, diagnose(table, facts, log.problems))
 
@@ -126,14 +127,14 @@ def _examine(log: RunLog, items: Sequence[str]) -> Patient:
 _GOALS = ("eval/success", "train/success", "eval/return", "train/return")
 
 
-def _no_share(table: Table) -> str | None:
-    """What is wrong with a success rate that leaves [0, 1]: no phase can be told by it."""
+def _out_of_range(table: RunTable) -> str | None:
+    """Return what is wrong with a success rate outside [0, 1], None if it is inside."""
     for name in ("eval/success", "train/success"):
         values = table.curve(name).y
         if len(values) and not (values.min() > -1e-6 and values.max() < 1 + 1e-6):
             return (
-                f"{name} goes from {values.min():g} to {values.max():g}, but is a share from "
-                "0 to 1; if it is in percent, divide it by 100"
+                f"{name} goes from {values.min():g} to {values.max():g}; a share must lie "
+                "in [0, 1]: divide percentages by 100"
             )
     return None
 
@@ -141,9 +142,9 @@ def _no_share(table: Table) -> str | None:
 def differing(
     settings: Sequence[Mapping[str, Any] | None],
 ) -> dict[str, tuple[Any, ...]]:
-    """Settings that differ between runs, those that decide what is learned.
+    """Return the settings that differ between runs, of those that decide the result.
 
-    A run whose settings are unknown is left out.
+    Leaves out runs whose settings are unknown.
     """
     known = [s for s in settings if s is not None]
     names = dict.fromkeys(name for s in known for name in s)
@@ -157,7 +158,7 @@ def differing(
 
 
 def render(consultation: Consultation) -> RenderableType:
-    """What a person reads."""
+    """Return what the terminal shows."""
     parts: list[RenderableType] = []
     for patient in consultation.patients:
         parts += [*_story(patient), Text("")]
@@ -168,7 +169,7 @@ def render(consultation: Consultation) -> RenderableType:
 
 
 def _story(patient: Patient) -> list[RenderableType]:
-    """One run: headline, life, numbers, findings, advice."""
+    """Return one run's part: headline, phases, numbers, findings, advice."""
     verdict, style = patient.verdict, STYLES[patient.verdict.color]
     kinds = " + ".join(patient.log.kinds)
     head = Text.assemble(
@@ -176,10 +177,10 @@ def _story(patient: Patient) -> list[RenderableType]:
         f"  ({kinds})  ",
         (verdict.headline, f"bold {style}"),
     )
-    rows = RichTable.grid(padding=(0, 2))
+    rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", justify="right")
     rows.add_column()
-    rows.add_row("life", Text(life(verdict.spans)))
+    rows.add_row("phases", Text(phases_line(verdict.spans)))
     rows.add_row("because", Text("; ".join(map(str, verdict.numbers))))
     for finding in verdict.findings:
         numbers = "; ".join(map(str, finding.numbers))
@@ -195,8 +196,8 @@ def _story(patient: Patient) -> list[RenderableType]:
     return [head, rows]
 
 
-def life(spans: Sequence[Span]) -> str:
-    """Phases with both clocks, in one line."""
+def phases_line(spans: Sequence[Span]) -> str:
+    """Return the phases with both clocks, in one line."""
     return ", ".join(
         f"{s.phase} {count(s.env_steps[0])}-{count(s.env_steps[1])} steps"
         + (f" ({count(s.updates[1])} updates)" if s.updates[1] == s.updates[1] else "")
@@ -205,7 +206,7 @@ def life(spans: Sequence[Span]) -> str:
 
 
 def count(number: float) -> str:
-    """Three digits and a unit.
+    """Return a number with three digits and a unit.
 
     >>> count(950), count(35046), count(2_200_000)
     ('950', '35.0 k', '2.20 M')
@@ -216,8 +217,9 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def _side_by_side(consultation: Consultation) -> RichTable:
-    table = RichTable(title="side by side", title_justify="left", box=None)
+def _side_by_side(consultation: Consultation) -> Table:
+    """Return one line per run: phase, success, take-off."""
+    table = Table(title="side by side", title_justify="left", box=None)
     for heading in (
         "run",
         "phase",
@@ -241,9 +243,9 @@ def _side_by_side(consultation: Consultation) -> RichTable:
 
 
 def _confounded(consultation: Consultation) -> list[str]:
-    """Whether the comparison says anything."""
+    """Say whether the comparison explains anything."""
     if consultation.comparable is None:
-        return ["settings unknown: whether one thing or many differ cannot be told"]
+        return ["settings unknown: one or many may differ between the runs"]
     names = consultation.differences
     if not names:
         return ["same settings: the difference is the seed"]

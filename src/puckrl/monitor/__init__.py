@@ -1,1 +1,1 @@
-"""Reading numbers, never objects: so that it works on anybody's log."""
+"""Judge runs by their numbers alone, so that any library's log can be read."""

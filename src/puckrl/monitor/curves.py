@@ -1,4 +1,4 @@
-"""Noisy curves: their noise, trend, smoothing and crossings, on the run's own scale."""
+"""Measure noisy curves: noise, trend, smoothing, crossings, on the run's own scale."""
 
 from dataclasses import dataclass
 
@@ -9,29 +9,31 @@ from puckrl.monitor.table import Array, Curve
 
 @dataclass(frozen=True)
 class Trend:
-    """Where a curve goes."""
+    """Describe where a curve goes."""
 
     change: float
-    """Theil-Sen slope times the length of the stretch: how far it moved."""
+    """How far it moved: Theil-Sen slope times the length on the x axis."""
     z: float
-    """Mann-Kendall statistic: beyond +-2 the direction is hardly chance."""
+    """Mann-Kendall statistic: beyond ±2 the direction is hardly chance."""
 
     @property
     def rises(self) -> bool:
-        """Whether it goes up, beyond chance."""
+        """Return whether it goes up, beyond chance."""
         return self.z > 2.0
 
     @property
     def falls(self) -> bool:
-        """Whether it goes down, beyond chance."""
+        """Return whether it goes down, beyond chance."""
         return self.z < -2.0
 
 
 def noise(y: Array) -> float:
-    """Standard deviation of a point around a smooth curve: 1.4826 MAD(y_t+1 - y_t) / √2.
+    """Return a point's standard deviation: 1.4826 MAD(y_t+1 - y_t) / √2.
+
+    A trend adds nothing if it is slow compared to the spacing.
 
     Args:
-        y: (n,); a trend adds nothing as long as it is slow against the spacing.
+        y: (n,); below three points the result is 0.
     """
     if len(y) < 3:
         return 0.0
@@ -41,11 +43,11 @@ def noise(y: Array) -> float:
 
 
 def binned(curve: Curve, bins: int) -> Curve:
-    """Means over equal stretches of the clock; empty stretches are left out.
+    """Return means over equal bins of the x axis, without empty bins.
 
     Args:
         curve: any number of points.
-        bins: greatest number of points to return.
+        bins: maximum number of points to return.
     """
     if len(curve) <= bins:
         return curve
@@ -59,17 +61,17 @@ def binned(curve: Curve, bins: int) -> Curve:
 
 
 def triangle(curve: Curve, half_width: float) -> Array:
-    """Weights 1 - |x_i - x_j| / h of each point's neighbors, (n, n)."""
+    """Return the weights max(0, 1 - |x_i - x_j| / h) of each point's neighbors, (n, n)."""
     away = np.abs(curve.x[:, None] - curve.x[None, :])
     return np.clip(1.0 - away / half_width, 0.0, None)
 
 
 def smoothed(curve: Curve, half_width: float) -> Curve:
-    """Local mean with triangular weights.
+    """Return the local mean with triangular weights.
 
     Args:
         curve: (n,) points.
-        half_width: on the clock; points further away count nothing.
+        half_width: on the x axis; points further away have no weight.
     """
     if len(curve) < 2 or half_width <= 0:
         return curve
@@ -78,9 +80,9 @@ def smoothed(curve: Curve, half_width: float) -> Curve:
 
 
 def trend(curve: Curve, bins: int = 24) -> Trend:
-    """Robust slope and its significance.
+    """Return a robust slope and its significance.
 
-    Points are averaged into a few bins first: neighbors in a log are not independent.
+    Averages points into a few bins first: neighbors in a log are not independent.
     Source: Sen (1968), Mann (1945), Kendall (1975).
     """
     points = binned(curve, bins)
@@ -103,10 +105,10 @@ def trend(curve: Curve, bins: int = 24) -> Trend:
 
 
 def first_above(curve: Curve, level: float, hold: int) -> float | None:
-    """When a curve first rises to a level and stays there for ``hold`` points.
+    """Return when a curve first rises to a level and stays there for ``hold`` points.
 
     Returns:
-        The moment, on the straight line between two points; None if it never does.
+        The x, interpolated between two points; None if it never does.
     """
     above = curve.y >= level
     for i in range(len(above) - hold + 1):
@@ -116,7 +118,7 @@ def first_above(curve: Curve, level: float, hold: int) -> float | None:
 
 
 def last_below(curve: Curve, level: float) -> float | None:
-    """When a curve leaves a level for good; its first point if it never was below."""
+    """Return when a curve leaves a level for good; its first x if it never was below."""
     below = np.flatnonzero(curve.y < level)
     if not len(curve):
         return None
@@ -127,7 +129,7 @@ def last_below(curve: Curve, level: float) -> float | None:
 
 
 def _crossing(curve: Curve, i: int, level: float) -> float:
-    """Where the line into point i meets the level; the point itself if it starts there."""
+    """Return where the line into point i meets the level; for point 0, the point."""
     if i == 0:
         return float(curve.x[0])
     x, y = curve.x[i - 1 : i + 1], curve.y[i - 1 : i + 1]

@@ -1,6 +1,6 @@
-"""The health of features: alive, various, spread out, and about the right thing.
+"""Measure the health of features: active, varied, of high rank, informative.
 
-Feature matrices come in as plain numbers, (B, F): a row for each observation.
+Feature matrices are plain numbers, (B, F): a row for each observation.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Matrix = NDArray[np.floating]
 
 
 def dormant_share(activations: Matrix, tau: float = 0.025) -> float:
-    """Share of units whose mean |h| is at most τ times the layer's mean.
+    """Return the share of units whose mean |h| is at most τ times the layer's mean.
 
     Source: Sokar et al. (2023), "The dormant neuron phenomenon", definition 3.1.
 
@@ -28,12 +28,12 @@ def dormant_share(activations: Matrix, tau: float = 0.025) -> float:
 
 
 def effective_rank(features: Matrix, delta: float = 0.01) -> int:
-    """Singular values that it takes to hold a share 1 - δ of their sum.
+    """Return how many singular values hold a share 1 - δ of their sum.
 
     Source: Kumar et al. (2021), "Implicit under-parameterization", section 3 (srank).
 
     Args:
-        features: (B, F); at most min(B, F) comes out.
+        features: (B, F); the result is at most min(B, F).
         delta: share that may be left out.
     """
     values = np.linalg.svd(np.asarray(features, dtype=np.float64), compute_uv=False)
@@ -44,22 +44,20 @@ def effective_rank(features: Matrix, delta: float = 0.01) -> int:
 
 
 def saturated_share(features: Matrix, limit: float = 0.99) -> float:
-    """Share of numbers beyond ± ``limit``, of features or actions squashed to [-1, 1]."""
+    """Return the share of features or actions, squashed to [-1, 1], beyond ±``limit``."""
     return float((np.abs(features) > limit).mean())
 
 
-def constant_share(features: Matrix, least_std: float = 1e-3) -> float:
-    """Share of features that hardly differ between observations."""
-    return float(
-        (np.asarray(features, dtype=np.float64).std(axis=0) < least_std).mean()
-    )
+def constant_share(features: Matrix, min_std: float = 1e-3) -> float:
+    """Return the share of features whose standard deviation is below ``min_std``."""
+    return float((np.asarray(features, dtype=np.float64).std(axis=0) < min_std).mean())
 
 
 def softmax_spread(maps: Matrix) -> float:
-    """How far spatial-softmax maps reach around their center, mean over maps.
+    """Return how far spatial-softmax maps reach around their center, mean over maps.
 
     sqrt(Σ_xy p ((x - x̄)² + (y - ȳ)²)) on [-1, 1]²: a point is 0, a uniform map 0.82.
-    A map that stays uniform sees nothing.
+    A map that stays uniform locates nothing.
 
     Args:
         maps: probabilities, (..., height, width), each summing to 1.
@@ -80,7 +78,7 @@ def linear_probe_r2(
     groups: Sequence[int] | None = None,
     ridge: float = 1e-3,
 ) -> float:
-    """How much of ``targets`` a linear map of the features explains on held-out rows.
+    """Return how much of ``targets`` a linear map of the features explains, held out.
 
     R² = 1 - Σ|y - ŷ|² / Σ|y - ȳ|², ȳ the training mean; the mean over target columns
     weighted by their variance. Negative where the map is worse than the mean.
@@ -88,8 +86,8 @@ def linear_probe_r2(
     Args:
         features: (B, F), standardized here.
         targets: such as the object's position in meters, (B, D).
-        groups: episode of each row, (B,); even ones train, odd ones test. None: every
-            other row, for rows that are independent of each other.
+        groups: episode of each row, (B,); even ones train, odd ones test. None: even
+            and odd rows, for rows that are independent of each other.
         ridge: penalty, as a share of the number of training rows.
 
     Returns:
@@ -113,18 +111,18 @@ def linear_probe_r2(
     return float("nan") if total < 1e-12 else 1.0 - left / total
 
 
-def competence_radius(distance: Array, success: Array, least: int = 8) -> float:
-    """The greatest distance up to which at least half of the goals are reached.
+def competence_radius(distance: Array, success: Array, min_goals: int = 8) -> float:
+    """Return the maximum distance up to which at least half of the goals are reached.
 
     max d_k with mean of success over the k nearest goals ≥ 1/2; 0 if there is none.
 
     Args:
         distance: of each goal from where its episode began, meters, (n,).
         success: 1.0 where it was reached, (n,).
-        least: goals that a share is taken over at least.
+        min_goals: minimum number of goals that a share is taken over.
     """
     order = np.argsort(distance, kind="stable")
     share = np.cumsum(success[order]) / np.arange(1, len(order) + 1)
     good = np.flatnonzero(share >= 0.5)
-    good = good[good >= least - 1]
+    good = good[good >= min_goals - 1]
     return float(distance[order][good[-1]]) if len(good) else 0.0

@@ -1,4 +1,4 @@
-"""What the rules look at: a run's numbers, its phases, and what its values mean."""
+"""Collect what rules look at: a run's numbers, its phases, what its values mean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from puckrl.monitor.curves import noise, trend
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.phases import Progress
-from puckrl.monitor.table import Curve, Table
+from puckrl.monitor.phases import SuccessCurve
+from puckrl.monitor.table import Curve, RunTable
 from puckrl.monitor.verdict import Finding, Number, Phase, Span
 
 LEADING = (
@@ -27,102 +27,108 @@ PROBES = ("probe/position_r2",)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Everything that a rule may look at."""
+class Evidence:
+    """Hold everything that a rule may look at."""
 
-    table: Table
+    table: RunTable
     """The numbers."""
     facts: RunFacts
-    """What is known besides."""
-    progress: Progress
+    """What is known of the run besides."""
+    success: SuccessCurve
     """The success curve."""
     spans: tuple[Span, ...]
     """The phases so far."""
 
     @property
     def phase(self) -> Phase:
-        """The present phase."""
+        """Return the present phase."""
         return self.spans[-1].phase
 
     @property
     def begin(self) -> float:
-        """Env steps at which the present phase began."""
+        """Return the env steps at which the present phase began."""
         return self.spans[-1].env_steps[0]
 
     def tail(self, name: str, share: float = 0.2) -> Curve:
-        """The newest part of a signal."""
+        """Return a signal over the newest ``share`` of the run."""
         end = self.table.end
         return self.table.curve(name).since(end - share * end)
 
     def later(self, name: str) -> Curve:
-        """A signal over the later half of the present phase."""
+        """Return a signal over the second half of the present phase."""
         return self.table.curve(name).since((self.begin + self.table.end) / 2)
 
     def level(self, name: str) -> float:
-        """Median of the newest part of a signal; NaN if there is none."""
+        """Return the median of a signal's newest part; NaN if there is none."""
         tail = self.tail(name)
         return float(np.median(tail.y)) if len(tail) else np.nan
 
     def judged(self, success: float) -> float:
-        """A success of noisy play, or what evaluations say if they say more."""
-        if self.progress.name != "train/success":
+        """Return ``success``, or that of evaluations if it is higher.
+
+        Where phases follow training, exploration noise lowers ``success``.
+        """
+        if self.success.name != "train/success":
             return success
         return float(np.fmax(success, self.level("eval/success")))
 
     def episodes(self) -> float:
-        """Training episodes so far, logged or by the horizon; NaN if unknown."""
+        """Return the training episodes so far, logged or by the horizon; else NaN."""
         if "episodes" in self.table:
             return self.table.at("episodes", self.table.end)
         horizon = self.facts.horizon
         return np.nan if horizon is None else self.table.end / horizon
 
 
-Rule = Callable[[Reading], Finding | None]
+Rule = Callable[[Evidence], Finding | None]
 
 
-def rising(reading: Reading) -> list[Number]:
-    """Leading signals that rose, beyond chance, over the later half of the flat phase."""
+def rising(evidence: Evidence) -> list[Number]:
+    """Return the leading signals that rose, beyond chance, in the phase's second half."""
     found = list[Number]()
     for name in LEADING:
-        curve = reading.later(name)
+        curve = evidence.later(name)
         if len(curve) < 5:
             continue
         way, level = trend(curve), float(np.median(np.abs(curve.y)))
         # Three times the noise of a bin's mean, and a tenth of the signal itself.
-        least = max(0.1 * level, 3 * noise(curve.y) / np.sqrt(max(len(curve) / 24, 1)))
-        if way.rises and way.change > least:
+        threshold = max(
+            0.1 * level, 3 * noise(curve.y) / np.sqrt(max(len(curve) / 24, 1))
+        )
+        if way.rises and way.change > threshold:
             found.append(Number(name, float(curve.y[-1]), f"rose by {way.change:.2g}"))
     return found
 
 
-def value_level(reading: Reading) -> Number | None:
-    """Where the critic's values sit, and what uniform failure would be.
+def value_level(evidence: Evidence) -> Number | None:
+    """Return the level of the critic's values, with that of uniform failure beside it.
 
-    Best from the values of original goals at the start of episodes; else the mean over
-    training batches; else minus the actor's loss, which for TD3 and a cool SAC is Q.
+    In order of preference: values of original goals at the start of episodes, the mean
+    over training batches, minus the actor's loss (Q for TD3, and for SAC with a low
+    temperature).
     """
-    failure = reading.facts.failure_value()
+    failure = evidence.facts.failure_value()
     note = "" if failure is None else f"failing always is {failure:.1f}"
     for name, sign in (
         ("probe/q_start", 1),
         ("train/q_mean", 1),
         ("train/actor_loss", -1),
     ):
-        level = sign * reading.level(name)
+        level = sign * evidence.level(name)
         if np.isfinite(level):
             label = name if sign > 0 else "Q = -actor loss"
             return Number(label, level, note)
     return None
 
 
-def at_failure(reading: Reading) -> bool:
-    """Whether the critic's values sit where failing always would put them.
+def at_failure(evidence: Evidence) -> bool:
+    """Return whether the critic's values are those of failing always.
 
-    A critic that bootstraps through the time limit sees beyond the horizon, down to
-    -1 / (1 - γ); both count.
+    A critic that bootstraps through the time limit looks beyond the horizon, down to
+    -1 / (1 - γ): every value between the two counts.
     """
-    value, failure = value_level(reading), reading.facts.failure_value()
-    bounds = reading.facts.value_bounds()
+    value, failure = value_level(evidence), evidence.facts.failure_value()
+    bounds = evidence.facts.value_bounds()
     if value is None or failure is None:
         return False
     worst = failure if bounds is None else bounds[0]

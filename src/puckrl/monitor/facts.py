@@ -1,4 +1,4 @@
-"""What is known about a run besides its curves; everything may be unknown."""
+"""Hold what is known of a run besides its curves; everything may be unknown."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,10 +8,10 @@ Modality = Literal["state", "pixels"]
 
 @dataclass(frozen=True)
 class RunFacts:
-    """The few settings without which curves cannot be read. None: unknown."""
+    """Hold the few settings that curves cannot be read without. None: unknown."""
 
     modality: Modality | None = None
-    """What the actor sees; pixels take 2-4 times as long to take off."""
+    """What the actor observes; from pixels the take-off takes 2-4 times the updates."""
     sparse: bool | None = None
     """Whether a step's reward is 0 at the goal and -1 elsewhere."""
     gamma: float | None = None
@@ -21,20 +21,20 @@ class RunFacts:
     update_ratio: float | None = None
     """Critic updates per env step."""
     her: bool | None = None
-    """Whether goals are relabelled in hindsight."""
+    """Whether the replay buffer relabels goals in hindsight."""
     action_dim: int | None = None
     """Components of an action."""
     clipped: bool = False
-    """Whether TD targets are clipped to what the reward allows."""
+    """Whether TD targets are clipped to the values that the reward allows."""
     success_asked: float = 0.9
     """Success rate that counts as solved."""
     budget_env_steps: float | None = None
-    """Env steps that the run may take."""
+    """Maximum env steps of the run."""
     usual_takeoff_updates: float | None = None
     """Updates after which this recipe took off before."""
 
     def failure_value(self) -> float | None:
-        """Value of failing at every step of an episode, -(1 - γ^T) / (1 - γ).
+        """Return the value of failing at every step of an episode, -(1 - γ^T) / (1 - γ).
 
         None for a dense reward, or where γ or the horizon is unknown.
         """
@@ -45,7 +45,10 @@ class RunFacts:
         return -(1.0 - self.gamma**self.horizon) / (1.0 - self.gamma)
 
     def value_bounds(self) -> tuple[float, float] | None:
-        """Least and greatest value that a reward in [-1, 0] allows, [-1 / (1 - γ), 0]."""
+        """Return the minimum and maximum value for rewards in [-1, 0]: -1 / (1 - γ), 0.
+
+        None for a dense reward, or where γ is unknown or 1.
+        """
         if self.gamma is None or self.gamma >= 1.0 or self.sparse is not True:
             return None
         return -1.0 / (1.0 - self.gamma), 0.0

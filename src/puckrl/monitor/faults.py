@@ -1,39 +1,40 @@
-"""Faults that no amount of training mends: broken tasks, diverged values, dead actors."""
+"""Find faults that training cannot cure: broken tasks, diverged values, dead actors."""
 
 import numpy as np
 
-from puckrl.monitor.evidence import Reading
+from puckrl.monitor.evidence import Evidence
 from puckrl.monitor.phases import warm_up_end
 from puckrl.monitor.table import Array, Curve
 from puckrl.monitor.verdict import Finding, Number
 
-_LEAST_EPISODES = 300
+_MIN_EPISODES = 300
 
 
-def broken_task(reading: Reading) -> Finding | None:
-    """The task itself cannot be learned: found without looking at success."""
-    episodes = reading.episodes()
+def broken_task(evidence: Evidence) -> Finding | None:
+    """Find a task that cannot be learned, without looking at success."""
+    episodes = evidence.episodes()
     for reason, number in (
-        _never_moves(reading, episodes),
-        _easy_for_chance(reading),
-        _physics_fails(reading, episodes),
-        _reward_out_of_range(reading),
+        _never_moves(evidence, episodes),
+        _easy_for_chance(evidence),
+        _physics_fails(evidence, episodes),
+        _reward_out_of_range(evidence),
     ):
         if number is not None:
-            advice = "run puck check on the task: this is no matter of training longer"
+            advice = "run puck check on the task: training longer does not help"
             return Finding("broken task", "red", reason, advice, (number,))
     return None
 
 
-def _never_moves(reading: Reading, episodes: float) -> tuple[str, Number | None]:
-    moving = reading.table.curve("replay/recent_moving_share")
-    enough = episodes >= _LEAST_EPISODES and len(moving) >= 3
+def _never_moves(evidence: Evidence, episodes: float) -> tuple[str, Number | None]:
+    """Find a goal quantity that no action changes."""
+    moving = evidence.table.curve("replay/recent_moving_share")
+    enough = episodes >= _MIN_EPISODES and len(moving) >= 3
     still = (
         enough
         and float(np.median(moving.y)) < 0.01
-        and reading.level("replay/recent_moving_share") < 0.02
+        and evidence.level("replay/recent_moving_share") < 0.02
     )
-    share = reading.level("replay/recent_moving_share")
+    share = evidence.level("replay/recent_moving_share")
     number = Number(
         "replay/recent_moving_share", share, f"after {episodes:,.0f} episodes"
     )
@@ -43,63 +44,66 @@ def _never_moves(reading: Reading, episodes: float) -> tuple[str, Number | None]
     )
 
 
-def _easy_for_chance(reading: Reading) -> tuple[str, Number | None]:
-    played = _random_play(reading)
+def _easy_for_chance(evidence: Evidence) -> tuple[str, Number | None]:
+    """Find goals that random play reaches."""
+    played = _random_play(evidence)
     level = float(np.mean(played.y)) if len(played) else 0.0
     number = Number("success of random play", level, "5 % would be usual")
     reason = "random play already succeeds: the goals ask for nothing"
     return reason, number if level > 0.5 else None
 
 
-def _random_play(reading: Reading) -> Curve:
-    """Training success before the first update.
+def _random_play(evidence: Evidence) -> Curve:
+    """Return training success before the first update.
 
-    Rows without updates, and the first with them if it is from the run's first 100
-    episodes: those were played before it was learned from. Empty if none is sure.
+    Takes the rows without updates, and the first one with updates if it is from the
+    run's first 100 episodes: those were played before an update. Empty if unknown.
     """
-    end, trained = warm_up_end(reading.table), reading.table.curve("train/success")
+    end, trained = warm_up_end(evidence.table), evidence.table.curve("train/success")
     if end is None:
         return trained.upto(-1.0)
-    begun = "episodes" in reading.table and reading.table.at("episodes", end) <= 100
+    begun = "episodes" in evidence.table and evidence.table.at("episodes", end) <= 100
     return trained.upto(end) if begun else Curve(*_before(trained, end))
 
 
 def _before(curve: Curve, x: float) -> tuple[Array, Array]:
-    """The points before a moment."""
+    """Return the points before a moment."""
     keep = curve.x < x
     return curve.x[keep], curve.y[keep]
 
 
-def _physics_fails(reading: Reading, episodes: float) -> tuple[str, Number | None]:
-    failed = reading.table.curve("sim/diverged")
+def _physics_fails(evidence: Evidence, episodes: float) -> tuple[str, Number | None]:
+    """Find a simulation that diverges too often."""
+    failed = evidence.table.curve("sim/diverged")
     share = float(failed.y[-1]) / episodes if len(failed) and episodes > 0 else 0.0
     number = Number("share of episodes whose physics failed", share)
     return "the simulation diverges", number if share > 0.02 else None
 
 
-def _reward_out_of_range(reading: Reading) -> tuple[str, Number | None]:
-    reward = reading.table.curve("train/reward_mean")
-    returns = reading.table.curve("train/return")
+def _reward_out_of_range(evidence: Evidence) -> tuple[str, Number | None]:
+    """Find sparse rewards above 0."""
+    reward = evidence.table.curve("train/reward_mean")
+    returns = evidence.table.curve("train/return")
     top = max([float(c.y.max()) for c in (reward, returns) if len(c)], default=0.0)
-    number = Number("greatest mean reward", top, "sparse rewards lie in [-1, 0]")
-    wrong = reading.facts.sparse is True and top > 1e-6
+    number = Number("maximum mean reward", top, "sparse rewards lie in [-1, 0]")
+    wrong = evidence.facts.sparse is True and top > 1e-6
     return "the reward has the wrong sign or scale", number if wrong else None
 
 
-def divergence(reading: Reading) -> Finding | None:
-    """Numbers beyond what the reward allows, or beyond numbers."""
+def divergence(evidence: Evidence) -> Finding | None:
+    """Find values beyond what the reward allows, NaN and infinity."""
     advice = "stop; lower the learning rate"
-    if not reading.facts.clipped:
+    if not evidence.facts.clipped:
         advice += ", clip the targets to what the reward allows"
-    for name, count in reading.table.not_finite.items():
+    for name, count in evidence.table.not_finite.items():
         if name in ("train/critic_loss", "train/actor_loss", "train/q_mean"):
             reason = f"{name} was NaN or infinite {count} times"
             return Finding(
                 "divergence", "red", reason, advice, (Number(name, np.nan, reason),)
             )
-    bounds, value = reading.facts.value_bounds(), reading.level("train/q_mean")
+    bounds, value = evidence.facts.value_bounds(), evidence.level("train/q_mean")
     if bounds is not None and np.isfinite(value):
-        bonus = _entropy_bonus(reading)
+        bonus = _entropy_bonus(evidence)
         slack = 0.1 * (bounds[1] - bounds[0])
         if not bounds[0] - slack <= value <= bounds[1] + slack + bonus:
             number = Number(
@@ -108,37 +112,41 @@ def divergence(reading: Reading) -> Finding | None:
                 f"the reward allows {bounds[0]:.1f} ... {bounds[1]:.1f}",
             )
             return Finding(
-                "divergence", "red", "Q left what the reward allows", advice, (number,)
+                "divergence",
+                "red",
+                "Q left the range that the reward allows",
+                advice,
+                (number,),
             )
-    return _explosion(reading, advice)
+    return _explosion(evidence, advice)
 
 
-def _entropy_bonus(reading: Reading) -> float:
-    """What entropy can add to soft values: α H / (1 - γ); nothing to clipped targets."""
-    alpha, entropy = reading.level("train/alpha"), reading.level("train/entropy")
-    gamma = reading.facts.gamma
-    if reading.facts.clipped or gamma is None or gamma >= 1 or not np.isfinite(alpha):
+def _entropy_bonus(evidence: Evidence) -> float:
+    """Return what entropy adds to soft values at most, α H / (1 - γ); 0 if clipped."""
+    alpha, entropy = evidence.level("train/alpha"), evidence.level("train/entropy")
+    gamma = evidence.facts.gamma
+    if evidence.facts.clipped or gamma is None or gamma >= 1 or not np.isfinite(alpha):
         return 0.0
-    dim = reading.facts.action_dim or 4
+    dim = evidence.facts.action_dim or 4
     most = entropy if np.isfinite(entropy) else dim * float(np.log(2.0))
     return alpha * max(most, 0.0) / (1 - gamma)
 
 
-def _explosion(reading: Reading, advice: str) -> Finding | None:
-    """A loss a hundred times its own usual size, while nothing is being learned."""
-    loss = reading.table.curve("train/critic_loss")
-    if reading.phase not in ("flat", "collapsed") or len(loss) < 10:
+def _explosion(evidence: Evidence, advice: str) -> Finding | None:
+    """Find a loss at 100 times its own usual size while nothing is learned."""
+    loss = evidence.table.curve("train/critic_loss")
+    if evidence.phase not in ("flat", "collapsed") or len(loss) < 10:
         return None
-    usual, now = float(np.quantile(loss.y, 0.2)), reading.level("train/critic_loss")
+    usual, now = float(np.quantile(loss.y, 0.2)), evidence.level("train/critic_loss")
     if not now > 100 * max(usual, 1e-9) or now < 1.0:
         return None
     number = Number("critic loss", now, f"usually {usual:.2g}")
     return Finding("divergence", "red", "the critic's loss explodes", advice, (number,))
 
 
-def saturated_actor(reading: Reading) -> Finding | None:
-    """Actions pinned at their limits."""
-    effort = reading.level("train/action_effort")
+def saturated_actor(evidence: Evidence) -> Finding | None:
+    """Find actions that are pinned at their limits."""
+    effort = evidence.level("train/action_effort")
     if not effort > 0.95:
         return None
     number = Number("train/action_effort", effort, "1 is every action at its limit")
@@ -151,12 +159,15 @@ def saturated_actor(reading: Reading) -> Finding | None:
     )
 
 
-def entropy_collapse(reading: Reading) -> Finding | None:
-    """A policy that became deterministic before it found anything."""
-    if reading.phase not in ("flat", "collapsed"):
+def entropy_collapse(evidence: Evidence) -> Finding | None:
+    """Find a policy that became deterministic before it succeeded."""
+    if evidence.phase not in ("flat", "collapsed"):
         return None
-    dim = reading.facts.action_dim or 4
-    entropy, alpha = reading.level("train/entropy"), reading.table.curve("train/alpha")
+    dim = evidence.facts.action_dim or 4
+    entropy, alpha = (
+        evidence.level("train/entropy"),
+        evidence.table.curve("train/alpha"),
+    )
     advice = "raise the temperature, or hold it fixed (0.02-0.05 works for sparse Fetch tasks)"
     if entropy < -2.0 * dim:
         number = Number("train/entropy", entropy, f"{-dim} nats is the usual target")

@@ -1,11 +1,11 @@
-"""What a run's phases and signals say together: healthy, dead, forgetting, done."""
+"""Judge phases and signals together: healthy, dead, forgetting, done."""
 
 import numpy as np
 
 from puckrl.monitor.curves import noise, trend
 from puckrl.monitor.evidence import (
     PROBES,
-    Reading,
+    Evidence,
     Rule,
     at_failure,
     rising,
@@ -22,53 +22,55 @@ from puckrl.monitor.phases import plateau, updates_at
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.verdict import Finding, Number
 
-_EVIDENCE = 10  # points without any sign of life before a run may be called dead
-_LONG = 5  # points since a run has converged before more are a waste
+_MIN_POINTS = 10  # points without a rising signal before a run may be called dead
+_MIN_SETTLED = 5  # points since convergence before more of them waste time
 
 
-def flat(reading: Reading) -> Finding | None:
-    """Healthy, memorizing failure, or dead."""
-    if reading.phase != "flat":
+def flat(evidence: Evidence) -> Finding | None:
+    """Tell flat runs apart: healthy, memorizing failure, or dead."""
+    if evidence.phase != "flat":
         return None
-    signs = rising(reading)
+    signs = rising(evidence)
     if signs:
         names = ", ".join(n.name for n in signs[:3])
         return Finding(
             "healthy flat",
             "green",
-            f"success is flat, but these rise: {names}; a take-off is being prepared",
+            f"success is flat, but these signals rise: {names}; they lead a take-off",
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
-    return _lifeless(reading)
+    return _lifeless(evidence)
 
 
-def _lifeless(reading: Reading) -> Finding | None:
-    """Nothing rises: dead if patience is over, else a warning if failure is memorized."""
-    table, facts = reading.table, reading.facts
+def _lifeless(evidence: Evidence) -> Finding | None:
+    """Judge a flat run in which nothing rises: dead after its patience, else a warning."""
+    table, facts = evidence.table, evidence.facts
     loss, value = (
-        trend(reading.later("train/critic_loss")),
-        value_level(reading),
+        trend(evidence.later("train/critic_loss")),
+        value_level(evidence),
     )
-    stuck = at_failure(reading)
+    stuck = at_failure(evidence)
     numbers = tuple(n for n in (value,) if n is not None)
     spent = updates_at(table, facts, table.end)
     patience = patience_updates(facts)
-    if spent >= patience and len(reading.progress.raw) >= _EVIDENCE:
-        blind = facts.modality != "state" and not any(p in table for p in PROBES)
-        why = "its features are not probed" if blind else "no leading signal rises"
+    if spent >= patience and len(evidence.success.raw) >= _MIN_POINTS:
+        unprobed = facts.modality != "state" and not any(p in table for p in PROBES)
+        why = "its features are not probed" if unprobed else "no leading signal rises"
         return Finding(
             "dead flat",
-            "yellow" if blind else "red",
-            f"success is at its floor after {spent:,.0f} updates ({patience:,.0f} is patience), and {why}",
+            "yellow" if unprobed else "red",
+            f"success is at its floor after {spent:,.0f} updates (patience: {patience:,.0f}), and {why}",
             "log a probe of the features before giving up"
-            if blind
+            if unprobed
             else f"stop; {_hindsight(facts)}check task and goals (puck check), the sensors, "
             "and the exploration",
             (Number("updates", spent, f"patience {patience:,.0f}"), *numbers),
         )
     if stuck or loss.falls:
-        what = "Q sits at uniform failure" if stuck else "the critic's loss only falls"
+        what = (
+            "Q is that of uniform failure" if stuck else "the critic's loss only falls"
+        )
         left = f"{patience - spent:,.0f} updates" if np.isfinite(spent) else "patience"
         return Finding(
             "memorizing failure",
@@ -79,7 +81,7 @@ def _lifeless(reading: Reading) -> Finding | None:
             (
                 Number(
                     "critic loss",
-                    reading.level("train/critic_loss"),
+                    evidence.level("train/critic_loss"),
                     f"moved {loss.change:+.2g}",
                 ),
                 *numbers,
@@ -89,52 +91,56 @@ def _lifeless(reading: Reading) -> Finding | None:
 
 
 def _hindsight(facts: RunFacts) -> str:
-    """What to do first where a sparse reward is hardly ever seen."""
+    """Return what to do first where episodes hardly ever meet a sparse reward."""
     lacks = facts.her is False and facts.sparse is not False
     return "relabel goals in hindsight; " if lacks else ""
 
 
-def forgetting(reading: Reading) -> Finding | None:
-    """Success that was there and went."""
-    of = reading.progress
-    best, lost = float(of.smooth.y.max()), float(of.smooth.y.max()) - of.now
-    if lost < max(0.15, 5 * of.sigma_smooth) or best < of.left_level:
+def forgetting(evidence: Evidence) -> Finding | None:
+    """Find success that was reached and lost."""
+    success = evidence.success
+    best = float(success.smooth.y.max())
+    lost = best - success.now
+    if lost < max(0.15, 5 * success.sigma_smooth) or best < success.left_level:
         return None
-    color = "red" if lost > 0.3 or reading.phase == "collapsed" else "yellow"
-    number = Number("success lost", lost, f"from {best:.2f} to {of.now:.2f}")
+    color = "red" if lost > 0.3 or evidence.phase == "collapsed" else "yellow"
+    number = Number("success lost", lost, f"from {best:.2f} to {success.now:.2f}")
     return Finding(
         "forgetting",
         color,
         "success fell after it had been reached",
-        "take the snapshot of the best evaluation; lower the learning rates or enlarge the replay",
+        "use the snapshot of the best evaluation; lower the learning rates or enlarge the replay buffer",
         (number,),
     )
 
 
-def stalled(reading: Reading) -> Finding | None:
-    """A plateau far from solved."""
-    if reading.phase not in ("take-off", "converging"):
+def stalled(evidence: Evidence) -> Finding | None:
+    """Find a plateau far from solved."""
+    if evidence.phase not in ("take-off", "converging"):
         return None
-    of = reading.progress
-    level, settled = plateau(of.smooth, of)
-    # A few steep points look like noise about their median; the last two tell
-    climbs = of.raw.y[-2:].mean() > level + max(0.1, 2 * of.sigma_smooth)
-    level = reading.judged(level)
-    if not settled or climbs or level >= 0.8 or not of.sure_scale:
+    success = evidence.success
+    found = plateau(success.smooth, success)
+    if found is None or not success.sure_scale:
         return None
-    number = Number("success", level, "standing still")
+    # A few steep points look like noise about their median: the last two decide.
+    margin = max(0.1, 2 * success.sigma_smooth)
+    climbs = success.raw.y[-2:].mean() > found.level + margin
+    level = evidence.judged(found.level)
+    if climbs or level >= 0.8:
+        return None
+    number = Number("success", level, "does not change")
     return Finding(
         "stalled",
         "yellow",
-        f"success stands at {level:.2f}: some goals are solved, others never",
-        "look at success by the distance of the goal, and at the goals that fail",
+        f"success stays at {level:.2f}: some goals are solved, others never",
+        "compare success by the distance of the goal, and look at the goals that fail",
         (number,),
     )
 
 
-def mismatch(reading: Reading) -> Finding | None:
-    """Training success that evaluation does not confirm."""
-    judged, trained = reading.tail("eval/success"), reading.tail("train/success")
+def mismatch(evidence: Evidence) -> Finding | None:
+    """Find training success that evaluations do not confirm."""
+    judged, trained = evidence.tail("eval/success"), evidence.tail("train/success")
     if len(judged) < 3 or len(trained) < 3:
         return None
     gap = float(np.median(trained.y) - np.median(judged.y))
@@ -144,20 +150,20 @@ def mismatch(reading: Reading) -> Finding | None:
     return Finding(
         "eval-train mismatch",
         "red",
-        "the policy succeeds while training and not when judged",
+        "the policy succeeds in training and not in evaluations",
         "compare the two environments: normalization, goals, horizon, success at the last step",
         (number,),
     )
 
 
-def wasting_time(reading: Reading) -> Finding | None:
-    """Converged long ago."""
-    if reading.phase != "converged":
+def wasting_time(evidence: Evidence) -> Finding | None:
+    """Find a run that converged long ago."""
+    if evidence.phase != "converged":
         return None
-    begin, end = reading.spans[-1].env_steps
-    share, points = (end - begin) / end, len(reading.progress.raw.since(begin))
-    solved = reading.judged(reading.progress.now) >= reading.facts.success_asked
-    if not solved or share < 0.3 or points < _LONG:
+    begin, end = evidence.spans[-1].env_steps
+    share, points = (end - begin) / end, len(evidence.success.raw.since(begin))
+    solved = evidence.judged(evidence.success.now) >= evidence.facts.success_asked
+    if not solved or share < 0.3 or points < _MIN_SETTLED:
         return None
     return Finding(
         "wasting time",
@@ -179,4 +185,4 @@ RULES: tuple[Rule, ...] = (
     stalled,
     wasting_time,
 )
-"""Every rule, the gravest first."""
+"""Every rule, the most severe first."""

@@ -1,12 +1,12 @@
-"""Whether a log is one run's: two writers, restarts and repeats, from clocks alone.
+"""Check that a log is one run's: find second writers and restarts by the clocks alone.
 
     steps of one file   0 10 20 30 | 0 10 20      a second run was appended
                         0 10 20 30 | 20 30 40     resumed from a snapshot: the later rows count
                         0 10 0 20 10 30 20 40     two runs at the same time
 
 A small step back is a resume, a step back to the beginning is another run, and many
-steps back are two writers. Files of one folder are judged by the same signals only:
-one process may well write training and evaluation to two files.
+steps back are two writers. Files of one folder are compared by the same signals only:
+one process may write training and evaluation to two files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,50 +18,52 @@ import numpy as np
 from puckrl.monitor.table import Array
 from puckrl.monitor.verdict import Finding, Number
 
-_AFRESH = 0.5  # a resumed run goes on in the later half of what there is
-_MANY = 3
+_RESTART = 0.5  # a resumed run continues in the later half of what was logged
+_MANY = 3  # steps back that only two writers make
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What one file holds, in the order of writing."""
+    """Hold the clocks of one file, in the order of writing."""
 
     name: str
-    """Of the file."""
+    """Name of the file."""
     steps: Mapping[str, Array]
     """Env steps of each signal's values, (n,)."""
     wall_s: Mapping[str, Array]
     """When they were written, seconds; NaN where unknown, (n,)."""
     purged_from: float | None = None
-    """The writer said that earlier values from this step on are void: a resume."""
+    """Step from which on the writer declared earlier values void: a resume."""
 
 
 def examine(streams: Sequence[Stream]) -> list[Finding]:
-    """What is wrong with the files of one run; at most one finding of each name."""
+    """Return what is wrong with a run's files; at most one finding of each name."""
     reasons: list[tuple[bool, str, Number]] = []
     for stream in streams:
         reasons += _within(stream)
     ordered = sorted(streams, key=_first_wall)
     for one, other in pairwise(ordered):
         reasons += _between(one, other)
-    foul = [(text, number) for bad, text, number in reasons if bad]
-    fair = [(text, number) for bad, text, number in reasons if not bad]
+    contaminated = [(text, number) for bad, text, number in reasons if bad]
+    resumed = [(text, number) for bad, text, number in reasons if not bad]
     found = list[Finding]()
-    if foul:
+    if contaminated:
         advice = (
-            "separate the files and judge each by itself; give every run its own folder"
+            "separate the files and judge each alone; give every run its own folder"
         )
-        text = "; ".join(dict.fromkeys(t for t, _ in foul))
-        found.append(Finding("contaminated log", "red", text, advice, (foul[0][1],)))
-    if fair:
-        text = "; ".join(dict.fromkeys(t for t, _ in fair))
+        text = "; ".join(dict.fromkeys(t for t, _ in contaminated))
+        found.append(
+            Finding("contaminated log", "red", text, advice, (contaminated[0][1],))
+        )
+    if resumed:
+        text = "; ".join(dict.fromkeys(t for t, _ in resumed))
         advice = "nothing: repeated steps count once, the later values are used"
-        found.append(Finding("resumed log", "green", text, advice, (fair[0][1],)))
+        found.append(Finding("resumed log", "green", text, advice, (resumed[0][1],)))
     return found
 
 
 def _within(stream: Stream) -> list[tuple[bool, str, Number]]:
-    """Steps back inside one file: (foul, reason, deciding number), the worst signal's."""
+    """Return the worst signal's steps back in a file: (contaminated, reason, number)."""
     worst: tuple[bool, str, Number] | None = None
     most = 0
     for steps in stream.steps.values():
@@ -72,7 +74,7 @@ def _within(stream: Stream) -> list[tuple[bool, str, Number]]:
         number = Number("steps back", float(most), stream.name)
         if most >= _MANY:
             worst = (True, f"{stream.name} interleaves two runs", number)
-        elif any(_afresh(steps[: i + 1], steps[i + 1]) for i in back):
+        elif any(_restarts(steps[: i + 1], steps[i + 1]) for i in back):
             worst = (True, f"a second run was appended to {stream.name}", number)
         else:
             worst = (False, f"{stream.name} was resumed", number)
@@ -80,7 +82,7 @@ def _within(stream: Stream) -> list[tuple[bool, str, Number]]:
 
 
 def _between(one: Stream, other: Stream) -> list[tuple[bool, str, Number]]:
-    """Two files of one folder, the earlier one first."""
+    """Compare two files of one folder, the earlier one first."""
     for name in one.steps.keys() & other.steps.keys():
         first, second = one.steps[name], other.steps[name]
         if not len(first) or not len(second):
@@ -91,18 +93,18 @@ def _between(one: Stream, other: Stream) -> list[tuple[bool, str, Number]]:
             number = Number("overlap in seconds", overlap)
             return [(True, f"{names} were written at the same time", number)]
         number = Number("env steps where the later file begins", float(second[0]))
-        if other.purged_from is None and _afresh(first, second[0]):
-            return [(True, f"{names} both begin afresh: two runs", number)]
-        return [(False, f"{other.name} goes on where {one.name} stopped", number)]
+        if other.purged_from is None and _restarts(first, second[0]):
+            return [(True, f"{names} both start at the beginning: two runs", number)]
+        return [(False, f"{other.name} continues where {one.name} stopped", number)]
     return []
 
 
-def _afresh(before: Array, now: float) -> bool:
-    """Whether a step back goes too far for a resume."""
-    return bool(now < _AFRESH * before.max())
+def _restarts(before: Array, now: float) -> bool:
+    """Return whether a step back goes too far for a resume."""
+    return bool(now < _RESTART * before.max())
 
 
 def _first_wall(stream: Stream) -> float:
-    """When a file begins; unknown counts as first."""
+    """Return when a file begins; unknown counts as first."""
     starts = [float(wall[0]) for wall in stream.wall_s.values() if len(wall)]
     return min(starts, default=0.0) if np.isfinite(starts).all() else 0.0

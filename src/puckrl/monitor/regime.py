@@ -1,10 +1,10 @@
-"""Which phase a run is in, why, and what would change that verdict.
+"""Judge which phase a run is in, why, and what would change that verdict.
 
 Losses mean opposite things in different phases, so success decides and losses explain:
 
-    success   critic loss   reading
+    success   critic loss   meaning
     flat      falls         the critic memorizes that everything fails
-    flat      rises         values begin to differ: the take-off is being prepared
+    flat      rises         values begin to differ: this leads the take-off
     climbs    rises         take-off: harder targets, a green sign
     high      falls         converging: values agree with what happens
 """
@@ -14,12 +14,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from puckrl.monitor.curves import trend
-from puckrl.monitor.evidence import Reading, value_level
+from puckrl.monitor.evidence import Evidence, value_level
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import RULES
-from puckrl.monitor.phases import Progress, progress, spans, updates_at
+from puckrl.monitor.phases import spans, success_curve, updates_at
 from puckrl.monitor.stopping import patience_updates
-from puckrl.monitor.table import Table
+from puckrl.monitor.table import RunTable
 from puckrl.monitor.verdict import Color, Finding, Number, Phase, Span, Verdict
 
 _RANK: dict[Color, int] = {"red": 0, "yellow": 1, "green": 2}
@@ -27,7 +27,7 @@ _CALLED = {"eval/success": "success", "train/success": "training success"}
 _GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
 _ADVICE: dict[Phase, str] = {
     "warm-up": "wait: nothing is learned yet",
-    "flat": "wait: too early to tell; the losses say nothing while success is flat",
+    "flat": "wait: too early to tell; losses say nothing while success is flat",
     "take-off": "let it run; a rising critic loss is a good sign now",
     "converging": "let it run",
     "converged": "it is done",
@@ -36,67 +36,69 @@ _ADVICE: dict[Phase, str] = {
 }
 
 
-def diagnose(table: Table, facts: RunFacts, found: Sequence[Finding] = ()) -> Verdict:
-    """The verdict on a run, from its numbers only.
+def diagnose(
+    table: RunTable, facts: RunFacts, found: Sequence[Finding] = ()
+) -> Verdict:
+    """Return the verdict on a run, from its numbers only.
 
     Args:
         table: the logged numbers.
         facts: what is known besides; unknowns make the verdict more careful.
-        found: findings of whoever read the log, such as contamination.
+        found: findings on the log itself, such as contamination.
     """
     if any(f.name == "contaminated log" for f in found):
         return _undecided(table, found, "the log mixes several writers")
     if any(f.name == "unreadable log" for f in found):
         return _undecided(table, found, "the log cannot be read")
-    of = progress(table, facts)
-    if of is None:
+    success = success_curve(table, facts)
+    if success is None:
         return _undecided(table, found, "fewer than 2 values of success or return")
-    life = spans(table, of, facts)
+    life = spans(table, success, facts)
     if not life:
         return _undecided(table, found, "the log covers no env steps")
-    reading = Reading(table, facts, of, life)
-    made = [rule(reading) for rule in RULES]
+    evidence = Evidence(table, facts, success, life)
+    made = [rule(evidence) for rule in RULES]
     findings = [*found, *(f for f in made if f is not None)]
-    findings.sort(key=lambda f: _RANK[f.color])  # stable: the gravest rule first
+    findings.sort(key=lambda f: _RANK[f.color])  # stable: the most severe rule first
     return Verdict(
-        phase=reading.phase,
-        color=_color(reading.phase, findings),
-        confidence=_confidence(reading),
-        numbers=_numbers(reading),
-        mind=_mind(reading),
-        advice=findings[0].advice if findings else _ADVICE[reading.phase],
+        phase=evidence.phase,
+        color=_color(evidence.phase, findings),
+        confidence=_confidence(evidence),
+        numbers=_numbers(evidence),
+        mind=_mind(evidence),
+        advice=findings[0].advice if findings else _ADVICE[evidence.phase],
         findings=tuple(findings),
         spans=life,
     )
 
 
-def _undecided(table: Table, found: Sequence[Finding], why: str) -> Verdict:
-    """No phase can be told."""
+def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
+    """Return the verdict where no phase can be determined."""
     return Verdict(
         phase="unknown",
         color="red" if _worst(found) == "red" else "yellow",
         confidence=0.0,
         numbers=(Number("env steps", table.end),),
-        mind=f"more to read: {why}",
+        mind=f"more data: {why}",
         advice=found[0].advice if found else _patience(table),
         findings=tuple(found),
         spans=(Span("unknown", (0.0, table.end), (np.nan, np.nan)),),
     )
 
 
-def _patience(table: Table) -> str:
-    """Whether to wait for numbers, or to log them."""
+def _patience(table: RunTable) -> str:
+    """Return whether to wait for numbers, or to log them."""
     begun = any(name in table for name in ("eval/success", "train/success"))
     return "wait: too few values yet" if begun else _ADVICE["unknown"]
 
 
 def _worst(findings: Sequence[Finding]) -> Color | None:
-    """The gravest color among findings."""
+    """Return the worst color among findings, None without any."""
     return next((c for c in _RANK if any(f.color == c for f in findings)), None)
 
 
 def _color(phase: Phase, findings: Sequence[Finding]) -> Color:
-    """The worst finding's color; without one, the phase's."""
+    """Return the worst finding's color; without findings, the phase's."""
     worst = _worst(findings)
     if phase == "collapsed" or worst == "red":
         return "red"
@@ -105,53 +107,61 @@ def _color(phase: Phase, findings: Sequence[Finding]) -> Color:
     return "green" if phase in _GREEN else "yellow"
 
 
-def _confidence(reading: Reading) -> float:
-    """How far the deciding number is from its border, in noise, less what is unknown.
+def _confidence(evidence: Evidence) -> float:
+    """Return the confidence in the phase, at most 0.99.
 
     1 - exp(-margin / 2) / 2, times 0.85 if the scale of success is the run's own, times
-    0.9 without updates, times 1 - 1/n for n points.
+    0.9 without updates, times 1 - 1/n for n points. The margin is the distance of
+    success from the phase's border, in standard deviations of a smoothed point.
     """
-    of = reading.progress
-    sigma = max(of.sigma_smooth, 1e-3)
-    border = of.left_level if reading.phase in ("flat", "take-off") else of.floor + 0.5
-    margin = 8.0 if reading.phase == "warm-up" else abs(of.now - border) / sigma
+    success = evidence.success
+    sigma = max(success.sigma_smooth, 1e-3)
+    border = (
+        success.left_level
+        if evidence.phase in ("flat", "take-off")
+        else success.floor + 0.5
+    )
+    margin = 8.0 if evidence.phase == "warm-up" else abs(success.now - border) / sigma
     sure = 1.0 - 0.5 * float(np.exp(-margin / 2.0))
-    sure *= 1.0 if of.sure_scale else 0.85
-    sure *= 1.0 if np.isfinite(_updates(reading)) else 0.9
-    return min(0.99, sure * (1.0 - 1.0 / len(of.raw)))
+    sure *= 1.0 if success.sure_scale else 0.85
+    sure *= 1.0 if np.isfinite(_updates(evidence)) else 0.9
+    return min(0.99, sure * (1.0 - 1.0 / len(success.raw)))
 
 
-def _updates(reading: Reading) -> float:
-    return updates_at(reading.table, reading.facts, reading.table.end)
+def _updates(evidence: Evidence) -> float:
+    """Return the updates so far; NaN if unknown."""
+    return updates_at(evidence.table, evidence.facts, evidence.table.end)
 
 
-def _numbers(reading: Reading) -> tuple[Number, ...]:
-    """Success against its floor, the critic's loss and its way, the values."""
-    of, judged = reading.progress, reading.level("eval/success")
-    name = _CALLED.get(of.name, of.name)
-    numbers = [Number(name, of.now, f"floor {of.floor:.2f}")]
-    if of.name == "train/success" and np.isfinite(judged):
-        numbers.append(Number("success", judged, "its newest evaluations"))
-    loss = reading.table.curve("train/critic_loss").since(reading.begin)
+def _numbers(evidence: Evidence) -> tuple[Number, ...]:
+    """Return success and its floor, the critic's loss and its trend, the values."""
+    success, judged = evidence.success, evidence.level("eval/success")
+    name = _CALLED.get(success.name, success.name)
+    numbers = [Number(name, success.now, f"floor {success.floor:.2f}")]
+    if success.name == "train/success" and np.isfinite(judged):
+        numbers.append(Number("success", judged, "newest evaluations"))
+    loss = evidence.table.curve("train/critic_loss").since(evidence.begin)
     if len(loss) >= 4:
         way = trend(loss)
-        words = "rises" if way.rises else "falls" if way.falls else "stands"
-        numbers.append(Number("critic loss", reading.level("train/critic_loss"), words))
-    value = value_level(reading)
+        words = "rises" if way.rises else "falls" if way.falls else "is steady"
+        numbers.append(
+            Number("critic loss", evidence.level("train/critic_loss"), words)
+        )
+    value = value_level(evidence)
     return tuple([*numbers, value] if value is not None else numbers)
 
 
-def _mind(reading: Reading) -> str:
-    """What would have to happen for another verdict."""
-    of: Progress = reading.progress
-    success = _CALLED.get(of.name, "success")
-    match reading.phase:
+def _mind(evidence: Evidence) -> str:
+    """Return what would have to happen for another verdict."""
+    curve = evidence.success
+    name = _CALLED.get(curve.name, "success")
+    match evidence.phase:
         case "warm-up":
             return "the first update"
         case "flat":
-            patience = patience_updates(reading.facts)
+            patience = patience_updates(evidence.facts)
             return (
-                f"{success} above {of.left_level:.2f} twice in a row (take-off), or "
+                f"{name} above {curve.left_level:.2f} twice in a row (take-off), or "
                 f"{patience:,.0f} updates without any leading signal rising (dead)"
             )
         case "take-off":
@@ -160,10 +170,10 @@ def _mind(reading: Reading) -> str:
                 "lost (collapsed)"
             )
         case "converging":
-            return "a tenth of the run without change (converged), or success lost"
+            return "a tenth of the run without change (converged), or half of success lost (collapsed)"
         case "converged":
-            level = of.floor + 0.5 * (of.now - of.floor)
-            return f"{success} below {level:.2f} (collapsed)"
+            level = curve.floor + 0.5 * (curve.now - curve.floor)
+            return f"{name} below {level:.2f} (collapsed)"
         case "collapsed":
             return "three quarters of the lost success regained"
         case _:

@@ -1,11 +1,11 @@
-"""The glossary of every logged number; docs/metrics.md is generated from it."""
+"""Define every logged number and the verdict's row; docs/metrics.md comes from here."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One logged number."""
+    """Describe one logged number."""
 
     name: str
     """Key in metrics.jsonl and tag in TensorBoard."""
@@ -14,21 +14,21 @@ class Signal:
     meaning: str
     """What it is, as a formula where there is one."""
     healthy: str
-    """What to expect of a run that works."""
+    """What to expect in a run that works."""
 
 
 PROBES: tuple[Signal, ...] = (
     Signal(
         "probe/q_start",
         "1",
-        "mean value of the newest 128 episodes' first states and own goals, mean action",
+        "mean Q of the policy's mean action at the first states of the newest 128 episodes, with their own goals",
         "leaves -(1-γ^T)/(1-γ), where failing always would put it",
     ),
     Signal(
         "probe/q_action_spread",
         "1",
         "standard deviation of Q over 8 random actions at a state, mean over 128 states",
-        "well above 0: the critic sees a difference between actions",
+        "well above 0: the critic tells actions apart",
     ),
     Signal(
         "probe/hindsight_gap",
@@ -42,14 +42,14 @@ PROBES: tuple[Signal, ...] = (
         "share of hidden units with mean |h| ≤ 0.025 of their layer's",
         "below 0.5, no trend upwards",
     ),
-    Signal("probe/actor_dormant", "1", "the same of the actor", "below 0.5"),
+    Signal("probe/actor_dormant", "1", "the same for the actor", "below 0.5"),
     Signal(
         "probe/critic_rank",
         "1",
-        "singular values that hold 99 % of the sum, last hidden layer, 128 states",
+        "number of singular values that hold 99 % of their sum, last hidden layer, 128 states",
         "tens; a fall to a few is a collapse",
     ),
-    Signal("probe/actor_rank", "1", "the same of the actor", "tens"),
+    Signal("probe/actor_rank", "1", "the same for the actor", "tens"),
     Signal(
         "probe/actor_saturation",
         "1",
@@ -60,13 +60,13 @@ PROBES: tuple[Signal, ...] = (
         "probe/position_r2",
         "1",
         "held-out R² of a linear map from the encoder's features to the achieved goal: where the object is",
-        "rises while success is still flat; above 0.8 the object is seen",
+        "rises while success is still flat; above 0.8 the features locate the object",
     ),
     Signal(
         "probe/goal_prediction_error_m",
         "m",
-        "distance of the achieved goal that the auxiliary head guesses from the true one, the median",
-        "falls below half of the distance that counts as success; critics that see need less",
+        "median distance between the achieved goal and the auxiliary head's prediction of it",
+        "falls below half of the distance that counts as success; critics from pixels need less",
     ),
     Signal(
         "probe/encoder_rank", "1", "effective rank of the encoder's features", "tens"
@@ -84,7 +84,7 @@ PROBES: tuple[Signal, ...] = (
         "probe/softmax_spread",
         "1",
         "root mean square distance of a spatial softmax from its center, on [-1, 1]²",
-        "falls from 0.8, a uniform map that sees nothing",
+        "falls from 0.8, where the map is uniform and locates nothing",
     ),
     Signal("probe/softmax_temperature", "1", "learned temperature", "falls"),
 )
@@ -100,21 +100,21 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train_s",
         "s",
-        "seconds of collecting and updating",
+        "seconds spent on collecting and updating",
         "the clock that results quote",
     ),
-    Signal("wall_s", "s", "seconds of all phases, evaluation and compilation too", "-"),
+    Signal("wall_s", "s", "seconds in all, with evaluation and compilation", "-"),
     Signal(
         "rate/env_steps_per_s",
         "1/s",
-        "env steps per second of collecting, of the last turn",
-        "settles; a drop means that the cores are shared",
+        "env steps per second of collecting, over the last iteration",
+        "settles; a drop means that other jobs use the cores",
     ),
     Signal(
         "rate/updates_per_s",
         "1/s",
-        "updates per second of updating, of the last turn; 0 where it had none",
-        "settles; a drop means that the cores are shared",
+        "updates per second of updating, over the last iteration; 0 if it had none",
+        "settles; a drop means that other jobs use the cores",
     ),
     Signal(
         "rate/update_ratio",
@@ -125,19 +125,19 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/success",
         "1",
-        "share of the newest training episodes, as many as there are worlds, at the goal at their last step, with exploration noise, explorer worlds included",
+        "share of the newest training episodes (one for each world) at the goal at their last step, with exploration noise, explorer worlds included",
         "lags eval/success by the noise",
     ),
     Signal(
         "train/return",
         "1",
-        "undiscounted return of training episodes, mean; other engines log it",
+        "mean undiscounted return of training episodes; logged by other libraries",
         "rises with success",
     ),
     Signal(
         "train/episode_steps",
         "steps",
-        "length of training episodes, mean; other engines log it",
+        "mean length of training episodes; logged by other libraries",
         "the horizon, unless success ends an episode",
     ),
     Signal(
@@ -162,7 +162,7 @@ SIGNALS: tuple[Signal, ...] = (
         "train/q_mean",
         "1",
         "mean value of sampled actions",
-        "between -1/(1-γ) and 0 for sparse rewards; at -(1-γ^T)/(1-γ) the critic expects failure everywhere",
+        "between -1/(1-γ) and 0 for sparse rewards; near -(1-γ^T)/(1-γ) the critic expects failure everywhere",
     ),
     Signal(
         "train/target_std",
@@ -179,19 +179,19 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "train/actor_encoder_grad_norm",
         "1",
-        "norm of the gradient that the actor's loss, with the auxiliary one if it goes there, sends to its encoder",
+        "norm of the gradient that the actor's loss sends to its encoder, with the auxiliary loss if that trains it",
         "finite, no trend to 0; absent where the actor does not train one",
     ),
     Signal(
         "train/critic_encoder_grad_norm",
         "1",
-        "the same from the critics' loss",
+        "the same for the critics' loss",
         "finite, no trend to 0; absent where the critics do not train one",
     ),
     Signal(
         "train/aux_error",
         "1",
-        "Huber loss of the achieved goal guessed from the encoder's features, in standard deviations; linear beyond a tenth",
+        "Huber loss of the achieved goal predicted from the encoder's features, in standard deviations; linear beyond a tenth",
         "falls from 0.7 while success is still flat",
     ),
     Signal(
@@ -204,25 +204,25 @@ SIGNALS: tuple[Signal, ...] = (
         "train/actor_grad_norm",
         "1",
         "norm of the actor's gradient, before clipping",
-        "finite; near 0 means the critic sees no difference between actions",
+        "finite; near 0 means that the critic does not tell actions apart",
     ),
     Signal(
         "train/action_effort",
         "1",
-        "mean squared action of the policy; distilled: of the teacher's",
+        "mean squared action of the policy; distilled: of the teacher",
         "below 0.9: else the actor saturates",
     ),
     Signal(
         "train/entropy",
         "nat",
-        "SAC: mean -log π; distilled: of the teacher's policy",
+        "SAC: mean -log π; distilled: of the teacher",
         "falls slowly; a sudden drop is an entropy collapse",
     ),
     Signal("train/alpha", "1", "SAC: temperature", "constant, or settling"),
     Signal(
         "replay/transitions",
         "steps",
-        "transitions that can be sampled",
+        "transitions in the replay buffer that can be sampled",
         "grows to the capacity",
     ),
     Signal(
@@ -235,18 +235,18 @@ SIGNALS: tuple[Signal, ...] = (
         "replay/recent_moving_share",
         "1",
         "share of the newest 256 episodes in which the achieved goal moved",
-        "leads success by minutes",
+        "rises minutes before success does",
     ),
     Signal(
         "replay/displacement_m",
         "m",
-        "distance of the achieved goal from where it began, at the end of the newest 128 episodes, mean",
+        "mean distance of the achieved goal from its start, at the end of the newest 128 episodes",
         "rises before success does",
     ),
     Signal(
         "replay/trivial_share",
         "1",
-        "of sampled transitions that end at their goal, the share that also began there",
+        "of the sampled transitions that end at their goal, the share that also began there",
         "falls as the agent moves things on purpose; near 1: hindsight rewards nothing",
     ),
     Signal(
@@ -258,7 +258,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "eval/success",
         "1",
-        "share of deterministic episodes, with the mean of the policy's last weights, at the goal at their last step",
+        "share of deterministic episodes at the goal at their last step, played with the average of the policy's last weights",
         "the result",
     ),
     Signal("eval/success_low", "1", "lower end of the Wilson 95 % interval", "-"),
@@ -269,7 +269,7 @@ SIGNALS: tuple[Signal, ...] = (
         "deterministic episodes played",
         "200 or more for a claim",
     ),
-    Signal("eval/return", "1", "undiscounted return, mean", "rises with success"),
+    Signal("eval/return", "1", "mean undiscounted return", "rises with success"),
     Signal(
         "eval/time_to_success_s",
         "s",
@@ -285,7 +285,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "eval/success_near",
         "1",
-        "success over the half of the goals that began nearer",
+        "success over the half of the goals that were closer at the start",
         "rises first",
     ),
     Signal(
@@ -294,34 +294,56 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "eval/competence_radius_m",
         "m",
-        "greatest distance d such that at least half of the goals within d are reached",
+        "maximum distance d such that at least half of the goals within d are reached",
         "grows from the goal's tolerance to the whole table",
     ),
     *PROBES,
     Signal(
         "doctor/phase",
         "1",
-        "warm-up 0, flat 1, take-off 2, converging 3, converged 4, collapsed 5, unknown 6; TensorBoard only",
+        "the doctor's phase in TensorBoard: warm-up 0, flat 1, take-off 2, converging 3, converged 4, collapsed 5, unknown 6",
         "goes up to 4",
     ),
     Signal(
         "doctor/confidence",
         "1",
-        "that the phase is right; TensorBoard only",
+        "confidence in the phase, in TensorBoard",
         "above 0.9",
     ),
 )
 
 METRICS: dict[str, Signal] = {signal.name: signal for signal in SIGNALS}
-"""Every legal key of a logged row."""
+"""Every legal key of a logged row of numbers."""
+
+RENAMED: dict[str, str] = {"probe/guess_error_m": "probe/goal_prediction_error_m"}
+"""Metrics of older versions -> their present names; every reader of a log applies it."""
+
+VERDICT: dict[str, str] = {
+    "env_steps": "number; of the evaluation that was judged last",
+    "updates": "number; the same, null if the run logs none",
+    "doctor/phase": "text; where the run stands",
+    "doctor/color": "text; green: go on, yellow: look, red: sick",
+    "doctor/confidence": "number in [0, 1]; confidence in the phase",
+    "doctor/advice": "text; what to do",
+    "doctor/findings": "list of objects with the texts `name`, `color` and `reason`; worst first",
+}
+"""Keys of the verdict's row in metrics.jsonl and what they hold."""
 
 
 def markdown() -> str:
-    """The glossary as the Markdown page docs/metrics.md."""
+    """Return the glossary as the Markdown page docs/metrics.md."""
     head = (
         "# Metrics\n\nEvery number that a run logs (`metrics.jsonl`, TensorBoard). Generated from\n"
         "`monitor/signals.py` by `make docs`.\n\n"
         "| name | unit | meaning | healthy |\n|---|---|---|---|\n"
     )
     rows = (f"| `{s.name}` | {s.unit} | {s.meaning} | {s.healthy} |\n" for s in SIGNALS)
-    return head + "".join(rows)
+    verdict = (
+        "\n## The doctor's verdict\n\n"
+        "After each evaluation `metrics.jsonl` gets one more row, with the verdict of that moment. It is\n"
+        "a record: `puck doctor` and resumed runs judge the numbers anew and skip it.\n"
+        "`puckrl.report.rows.read_verdicts` returns these rows; any other row holds numbers only.\n\n"
+        "| key | value |\n|---|---|\n"
+    )
+    keys = (f"| `{name}` | {value} |\n" for name, value in VERDICT.items())
+    return head + "".join(rows) + verdict + "".join(keys)

@@ -1,4 +1,4 @@
-"""Rules that end a run, each with a name; patience is counted in updates."""
+"""Decide whether to end a run; each rule has a name, patience is counted in updates."""
 
 from dataclasses import dataclass
 from typing import Literal, assert_never
@@ -10,30 +10,30 @@ StopMode = Literal["auto", "budget", "never"]
 Reason = Literal["converged", "dead", "diverged"]
 
 PIXEL_PATIENCE = 3.0
-"""Pixels take off after 2-4 times the updates of state."""
+"""From pixels the take-off takes 2-4 times the updates that it takes from state."""
 USUAL_TAKEOFF_UPDATES = 300_000.0
-"""Where nothing better is known: the latest take-off from state that we know of,
-1.2 M env steps at an update ratio of 1/4. Recipes differ a hundredfold."""
+"""Without better knowledge: the latest known take-off from state, 1.2 M env steps at
+an update ratio of 1/4. Recipes differ by a factor of 100."""
 _OWN_PATIENCE, _PATIENCE = 4.0, 2.0
 _STABLE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class StopRule:
-    """A reason to end a run."""
+    """Say why to end a run."""
 
     name: Reason
     """Which rule."""
     why: str
-    """In one sentence."""
+    """The reason, in one sentence."""
 
 
 def patience_updates(facts: RunFacts) -> float:
-    """Updates without take-off after which a run may be called dead.
+    """Return the updates without take-off after which a run may be called dead.
 
-    Four times the updates after which this very recipe took off before. Where that is
-    unknown: twice the latest take-off from state that we know of, and three times as
-    long where the actor sees pixels, or where that is unknown.
+    Four times the updates after which this recipe took off before. If that is unknown:
+    twice the latest known take-off from state, times three unless the actor observes
+    the state.
     """
     if facts.usual_takeoff_updates is not None:
         return _OWN_PATIENCE * facts.usual_takeoff_updates
@@ -42,14 +42,14 @@ def patience_updates(facts: RunFacts) -> float:
 
 
 def budget_updates(facts: RunFacts) -> float:
-    """Updates that a run should be given: the plan's model, twice the usual take-off."""
+    """Return the updates that a run needs, by the plan's model: twice the take-off."""
     return patience_updates(facts) / 2
 
 
 def stop_rule(verdict: Verdict, facts: RunFacts, mode: StopMode) -> StopRule | None:
-    """The rule that ends the run now, None if it should go on.
+    """Return the rule that ends the run now, None if it should go on.
 
-    Only ``auto`` ends anything here: a stop before the budget must be asked for.
+    Only ``auto`` ends a run here: a stop before the budget must be asked for.
     """
     match mode:
         case "auto":
@@ -61,6 +61,7 @@ def stop_rule(verdict: Verdict, facts: RunFacts, mode: StopMode) -> StopRule | N
 
 
 def _dead(verdict: Verdict) -> StopRule | None:
+    """Return a stop for a flat run whose patience is over."""
     found = verdict.finding("dead flat")
     if verdict.phase != "flat" or found is None or found.color != "red":
         return None
@@ -68,12 +69,13 @@ def _dead(verdict: Verdict) -> StopRule | None:
 
 
 def _diverged(verdict: Verdict) -> StopRule | None:
+    """Return a stop for values out of range."""
     found = verdict.finding("divergence")
     return StopRule("diverged", found.reason) if found else None
 
 
 def _converged(verdict: Verdict, facts: RunFacts) -> StopRule | None:
-    """Success at the bound, unmoved for a tenth of the budget."""
+    """Return a stop for success at the bound, unchanged for a tenth of the budget."""
     if verdict.phase != "converged":
         return None
     begin, end = verdict.spans[-1].env_steps

@@ -1,4 +1,4 @@
-"""A run's numbers as columns over its clocks, whoever logged them."""
+"""Hold a run's numbers as columns over its clocks, whichever library logged them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """One number over a clock; only rows that carry both."""
+    """Hold one number over a clock, from the rows that carry both."""
 
     x: Array
     """The clock, never falling, (n,)."""
@@ -20,23 +20,23 @@ class Curve:
     """The number, finite, (n,)."""
 
     def __len__(self) -> int:
-        """Points."""
+        """Return the number of points."""
         return len(self.x)
 
     def upto(self, x: float) -> "Curve":
-        """The points at or before a moment."""
+        """Return the points at or before a moment."""
         keep = self.x <= x
         return Curve(self.x[keep], self.y[keep])
 
     def since(self, x: float) -> "Curve":
-        """The points at or after a moment."""
+        """Return the points at or after a moment."""
         keep = self.x >= x
         return Curve(self.x[keep], self.y[keep])
 
 
 @dataclass(frozen=True)
-class Table:
-    """Columns under our signal names, rows in the order of ``env_steps``."""
+class RunTable:
+    """Hold columns under our signal names, rows in the order of ``env_steps``."""
 
     columns: Mapping[str, Array]
     """Name -> (rows,) float64, NaN where a row does not carry it; always has env_steps."""
@@ -44,11 +44,11 @@ class Table:
     """How often a number was logged as NaN or infinite, by name."""
 
     def __contains__(self, name: object) -> bool:
-        """Whether any row carries this number."""
+        """Return whether any row carries this number."""
         return name in self.columns
 
     def curve(self, name: str, over: str = "env_steps") -> Curve:
-        """One number over a clock, the last one of each moment; empty if never logged."""
+        """Return a number over a clock, the last of each moment; empty if never logged."""
         if name not in self.columns or over not in self.columns:
             return Curve(np.empty(0), np.empty(0))
         x, y = self.columns[over], self.columns[name]
@@ -59,27 +59,28 @@ class Table:
         return Curve(x[last], y[last])
 
     def at(self, name: str, env_steps: float) -> float:
-        """A number at a moment, between rows on the straight line; NaN if never logged."""
+        """Return a number at a moment, interpolated between rows; NaN if never logged."""
         curve = self.curve(name)
         return float(np.interp(env_steps, curve.x, curve.y)) if len(curve) else np.nan
 
     @property
     def end(self) -> float:
-        """Env steps of the last row; 0 without rows."""
+        """Return the env steps of the last row; 0 without rows."""
         steps = self.columns["env_steps"]
         return float(steps[-1]) if len(steps) else 0.0
 
-    def upto(self, env_steps: float) -> "Table":
-        """The rows at or before a moment: what was known then."""
+    def upto(self, env_steps: float) -> "RunTable":
+        """Return the rows at or before a moment: what was known then."""
         keep = self.columns["env_steps"] <= env_steps
-        return Table({name: c[keep] for name, c in self.columns.items()})
+        return RunTable({name: c[keep] for name, c in self.columns.items()})
 
 
-def from_rows(rows: Iterable[Mapping[str, float]]) -> Table:
-    """Rows that each carry some numbers, as one table.
+def from_rows(rows: Iterable[Mapping[str, float]]) -> RunTable:
+    """Return rows that each carry some numbers as one table.
 
     Args:
-        rows: each has ``env_steps``; those without are dropped.
+        rows: numbers only, as ``report/rows.py`` reads them; rows without ``env_steps``
+            are dropped.
     """
     kept = [row for row in rows if np.isfinite(row.get("env_steps", np.nan))]
     kept.sort(key=lambda row: row["env_steps"])
@@ -90,4 +91,4 @@ def from_rows(rows: Iterable[Mapping[str, float]]) -> Table:
     }
     bad = Counter(n for row in kept for n, v in row.items() if not np.isfinite(v))
     columns = {name: np.where(np.isfinite(c), c, np.nan) for name, c in columns.items()}
-    return Table(columns, dict(bad))
+    return RunTable(columns, dict(bad))

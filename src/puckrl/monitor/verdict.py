@@ -1,4 +1,4 @@
-"""What the doctor says: phases, findings, and a verdict with its reasons."""
+"""Define what the doctor says: phases, findings, and a verdict with its reasons."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -15,7 +15,7 @@ PHASES: tuple[Phase, ...] = (
     "collapsed",
     "unknown",
 )
-"""In the order of a life; the position is what TensorBoard shows."""
+"""In the order of a successful run; TensorBoard shows the position."""
 
 Color = Literal["green", "yellow", "red"]
 
@@ -39,17 +39,17 @@ FindingName = Literal[
 
 @dataclass(frozen=True)
 class Number:
-    """A number that decided."""
+    """Hold a number that decided."""
 
     name: str
-    """The signal, or what was made of it."""
+    """The signal, or what was computed from it."""
     value: float
     """Its value."""
     note: str = ""
-    """What it was held against."""
+    """What it was compared with."""
 
     def __str__(self) -> str:
-        """Name, value, note."""
+        """Return name, value and note."""
         return f"{self.name} {self.value:.3g}" + (
             f" ({self.note})" if self.note else ""
         )
@@ -57,10 +57,10 @@ class Number:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is the matter, or is well."""
+    """Hold one thing that is wrong, or well."""
 
     name: FindingName
-    """What."""
+    """What was found."""
     color: Color
     """Red: the run is sick."""
     reason: str
@@ -68,12 +68,12 @@ class Finding:
     advice: str
     """What to do, in one sentence."""
     numbers: tuple[Number, ...] = ()
-    """What decided."""
+    """The numbers that decided."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A phase from one moment to another, on both clocks."""
+    """Hold a phase from one moment to another, on both clocks."""
 
     phase: Phase
     """Which."""
@@ -85,14 +85,14 @@ class Span:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Where a run stands, why, and what to do."""
+    """Say where a run stands, why, and what to do."""
 
     phase: Phase
     """The present phase."""
     color: Color
     """Green: go on; yellow: look; red: sick."""
     confidence: float
-    """That the phase is right, in [0, 1]."""
+    """Confidence in the phase, in [0, 1]."""
     numbers: tuple[Number, ...]
     """The few that decided."""
     mind: str
@@ -102,42 +102,42 @@ class Verdict:
     findings: tuple[Finding, ...]
     """Worst first."""
     spans: tuple[Span, ...]
-    """The run's life, oldest first."""
+    """The run's phases, oldest first."""
 
     @property
     def sick(self) -> bool:
-        """Whether something is the matter."""
+        """Return whether something is wrong."""
         return self.color == "red"
 
     @property
     def success(self) -> float | None:
-        """Of evaluations, without any of noisy training; None: neither was logged."""
+        """Return the success of evaluations, else of training; None: neither was logged."""
         found = {number.name: number.value for number in self.numbers}
         return found.get("success", found.get("training success"))
 
     def finding(self, name: FindingName) -> Finding | None:
-        """A finding by name, None if it was not made."""
+        """Return a finding by name, None if it was not made."""
         return next((f for f in self.findings if f.name == name), None)
 
     @property
     def label(self) -> str:
-        """Phase and findings in a few words."""
+        """Return phase and findings in a few words."""
         named = [f.name for f in self.findings if f.color == "red"]
         named = named or [f.name for f in self.findings if f.name != "resumed log"][:1]
         return f"{self.phase}: {', '.join(named)}" if named else self.phase
 
     @property
     def headline(self) -> str:
-        """The label, and how sure it is."""
+        """Return the label and its confidence."""
         return f"{self.label} ({self.confidence:.0%} sure)"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; NaN as None."""
+        """Return plain values for JSON; NaN as None."""
         return _plain(asdict(self))
 
 
 def _plain(value: Any) -> Any:
-    """NaN as None, tuples as lists, all the way down."""
+    """Replace NaN by None and tuples by lists, at every depth."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, list | tuple):

@@ -1,1 +1,1 @@
-"""What a run leaves for people: card, figures, video, tables."""
+"""Write what a run leaves for people: card, figures, video, tables."""

@@ -1,4 +1,4 @@
-"""card.md: the story of one run on one page."""
+"""Write card.md: the story of one run on one page."""
 
 import math
 from collections.abc import Sequence
@@ -9,16 +9,19 @@ from puckrl.monitor.verdict import Verdict
 from puckrl.report.rows import first_reach
 from puckrl.training.console import duration
 from puckrl.training.judge import Evaluation
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
+
+_MEASURED_ON = {"cpu": "two CPU cores with native bfloat16", "warp": "one H100"}
+"""Hardware on which a preset's bounds were measured, by physics backend."""
 
 
-def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row], stop: str) -> str:
-    """Whether the run kept its preset's bounds, success and time, in one line."""
+def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[LogRow], stop: str) -> str:
+    """Say in one line whether the run kept its preset's bounds, success and time."""
     expect, took = cfg.expect, duration(rows[-1]["train_s"])
     got = f"success {final.success:.3f} after {took} of training"
     if not expect.success:
         return f"{got}; {cfg.preset} has no bounds yet"
-    where = "one H200" if cfg.sim.backend == "warp" else "two CPU cores with bfloat16"
+    where = _MEASURED_ON[cfg.sim.backend]
     wanted = f"{expect.success:.2f} within {duration(expect.train_s)} on {where}"
     first = first_reach(rows, expect.success)
     when = f"first reached at {duration(first['train_s'])}" if first else "not reached"
@@ -30,12 +33,12 @@ def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row], stop: str) -> s
 
 
 def seconds_or_dash(seconds: float) -> str:
-    """Seconds, or a dash where there are none (NaN)."""
+    """Return seconds in words, or a dash for NaN."""
     return "-" if math.isnan(seconds) else f"{seconds:.2f} s"
 
 
 def without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    """NaN as None: JSON has no NaN."""
+    """Replace NaN by None: JSON has no NaN."""
     return {k: None if v != v else v for k, v in values.items()}
 
 
@@ -43,11 +46,20 @@ def card(
     name: str,
     cfg: RunCfg,
     final: Evaluation,
-    rows: Sequence[Row],
+    rows: Sequence[LogRow],
     stop: str,
     said: Verdict,
 ) -> str:
-    """The page, in Markdown."""
+    """Return the page, in Markdown.
+
+    Args:
+        name: heads the page.
+        cfg: what was run.
+        final: the last evaluation.
+        rows: the run's logged numbers, at least one row.
+        stop: why it ended.
+        said: the doctor's verdict on the whole run.
+    """
     last = rows[-1]
     reached = [_reached(rows, level) for level in (0.5, 0.9, 0.95, 0.99)]
     return "\n".join(
@@ -62,9 +74,9 @@ def card(
             "|---|---|",
             f"| success at the last step | {final.success:.3f} "
             f"[{final.interval.low:.3f}, {final.interval.high:.3f}], {final.episodes} episodes |",
-            f"| return | {final.mean_return:.2f} |",
-            f"| time to success, median | {seconds_or_dash(final.time_to_success_s)} |",
-            f"| change of action per step | {final.action_change:.3f} |",
+            f"| mean return | {final.mean_return:.2f} |",
+            f"| median time to success | {seconds_or_dash(final.time_to_success_s)} |",
+            f"| mean change of an action per step | {final.action_change:.3f} |",
             "",
             "| success first reached | env steps | updates | training |",
             "|---|---|---|---|",
@@ -73,7 +85,7 @@ def card(
             *_story(said),
             "",
             f"Ended by: {stop}. {last['env_steps']:,.0f} env steps, {last['updates']:,.0f} updates "
-            f"(ratio {last['updates'] / last['env_steps']:.3f}), {duration(last['train_s'])} of "
+            f"({last['updates'] / last['env_steps']:.3f} per step), {duration(last['train_s'])} of "
             f"collecting and updating, {duration(last['wall_s'])} with evaluation and compilation.",
             "",
         ]
@@ -81,7 +93,7 @@ def card(
 
 
 def _story(said: Verdict) -> list[str]:
-    """What the doctor says: the phases on both clocks, the verdict and its reasons."""
+    """Return the phases on both clocks, the doctor's verdict and its reasons."""
     numbers = "; ".join(map(str, said.numbers))
     return [
         "| phase | env steps | updates |",
@@ -92,14 +104,19 @@ def _story(said: Verdict) -> list[str]:
             for s in said.spans
         ),
         "",
-        f"The doctor: **{said.headline}**, because {numbers}. {said.advice.capitalize()}.",
+        f"The doctor: **{said.headline}**, because {numbers}. {_sentence(said.advice)}",
         *(f"- {f.name}: {f.reason}" for f in said.findings),
         f"- the verdict changes if: {said.mind}",
     ]
 
 
-def _reached(rows: Sequence[Row], level: float) -> str:
-    """A table row: when a success rate was first evaluated."""
+def _sentence(words: str) -> str:
+    """Begin with a capital letter and end with a period; keep names as they are."""
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _reached(rows: Sequence[LogRow], level: float) -> str:
+    """Return a table row: when an evaluation first reached a success rate."""
     row = first_reach(rows, level)
     if row is None:
         return f"| {level:.2f} | - | - | - |"

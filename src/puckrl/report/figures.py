@@ -1,4 +1,4 @@
-"""Plots, made from analyze's tables only."""
+"""Plot runs from their logged rows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from puckrl.core.errors import UserError
 from puckrl.monitor.verdict import Phase, Span, Verdict
 from puckrl.report.rows import column
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 _INK, _MUTED = "#1f2a44", "#8a94a6"
 _SUCCESS, _MOVING, _LOSS, _Q = "#2a9d58", "#e0a526", "#c8443a", "#3b6fb6"
@@ -26,15 +26,15 @@ _SHADES: dict[Phase, str] = {
 
 
 def curve(
-    rows: Sequence[Row], title: str, path: Path, verdict: Verdict | None = None
+    rows: Sequence[LogRow], title: str, path: Path, verdict: Verdict | None = None
 ) -> None:
-    """Success above, what explains it below, over env steps.
+    """Plot success above and what explains it below, over env steps.
 
     Args:
-        rows: a run's logged rows, of any engine.
+        rows: a run's logged rows, from any library.
         title: heads the figure.
         path: a PNG file, overwritten.
-        verdict: shades the phases and says what is the matter.
+        verdict: shades the phases and heads the figure.
     """
     figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
@@ -49,15 +49,17 @@ def curve(
     figure.savefig(path)
 
 
-def comparison(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> None:
-    """One run as a curve; several with their success above and their phases below.
+def comparison(
+    runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path
+) -> None:
+    """Plot one run as a curve, several with success above and phases below.
 
     Args:
         runs: name, rows and verdict of each.
         path: a PNG file, overwritten.
 
     Raises:
-        UserError: if the file cannot be written, or its ending is no picture's.
+        UserError: if the file cannot be written, or its ending names no image format.
     """
     legal = Figure().canvas.get_supported_filetypes()
     if path.suffix and path.suffix[1:].lower() not in legal:
@@ -70,7 +72,7 @@ def comparison(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> None:
+def _compare(runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path) -> None:
     if len(runs) == 1:
         name, rows, verdict = runs[0]
         curve(rows, name, path, verdict)
@@ -102,12 +104,12 @@ def _compare(runs: Sequence[tuple[str, Sequence[Row], Verdict]], path: Path) -> 
 
 
 def _literal(name: str) -> str:
-    """A name of the user's, in which matplotlib shall find no formula."""
+    """Escape a name, in which matplotlib would find a formula."""
     return name.replace("$", r"\$")
 
 
 def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:
-    """Phases as bands behind the curves."""
+    """Draw phases as bands behind the curves."""
     total = spans[-1].env_steps[1] or 1.0
     for span in spans:
         begin, end = span.env_steps
@@ -118,8 +120,8 @@ def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:
             axes.text(at, 1.0, span.phase, transform=axes.get_xaxis_transform(), **text)
 
 
-def _success(axes: Axes, rows: Sequence[Row]) -> None:
-    """Evaluated success with its interval, training success, moving share."""
+def _success(axes: Axes, rows: Sequence[LogRow]) -> None:
+    """Plot evaluated success with its interval, training success, moving share."""
     steps, success = column(rows, "eval/success")
     low, high = (
         column(rows, "eval/success_low")[1],
@@ -148,16 +150,16 @@ def _success(axes: Axes, rows: Sequence[Row]) -> None:
         color=_MOVING,
         lw=1.2,
         ls="--",
-        label="episodes in which the goal quantity moved",
+        label="episodes in which the achieved goal moved",
     )
-    axes.set_ylim(-0.02, 1.1)  # above 1 stand the names of the phases
+    axes.set_ylim(-0.02, 1.1)  # the names of the phases are above 1
     axes.set_ylabel("share of episodes")
     axes.legend(frameon=False, fontsize=8, loc="best")
     plain(axes)
 
 
-def _causes(axes: Axes, rows: Sequence[Row]) -> None:
-    """Critic loss and mean value: a rising loss is the take-off."""
+def _causes(axes: Axes, rows: Sequence[LogRow]) -> None:
+    """Plot critic loss and mean value: a rising loss marks the take-off."""
     axes.plot(*column(rows, "train/critic_loss"), color=_LOSS, lw=1)
     axes.set_ylabel("critic loss", color=_LOSS)
     axes.set_xlabel("env steps")
@@ -168,8 +170,8 @@ def _causes(axes: Axes, rows: Sequence[Row]) -> None:
     twin.spines[["top", "left"]].set_visible(False)
 
 
-def _other_clocks(axes: Axes, rows: Sequence[Row]) -> None:
-    """Updates and seconds at the right edge: env steps alone say little."""
+def _other_clocks(axes: Axes, rows: Sequence[LogRow]) -> None:
+    """Say how many updates and seconds the right edge is: env steps alone say little."""
     last = rows[-1] if rows else {}
     if "updates" not in last or "train_s" not in last:
         return
@@ -178,7 +180,7 @@ def _other_clocks(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def plain(axes: Axes) -> None:
-    """Two spines and a pale grid."""
+    """Leave two spines and a pale grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e6e9ef", lw=0.6)
     axes.set_axisbelow(True)

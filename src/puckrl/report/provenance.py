@@ -1,4 +1,4 @@
-"""Where a number comes from: versions, machine, revision, command."""
+"""Record where a number comes from: versions, machine, revision, command."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ _PACKAGES = (
 
 
 def provenance(device: torch.device | None = None) -> dict[str, Any]:
-    """Everything that one needs to repeat a measurement, as plain JSON values."""
+    """Return all that is needed to repeat a measurement, as plain JSON values."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -35,7 +35,7 @@ def provenance(device: torch.device | None = None) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide results."""
+    """Return the versions of Python and of the packages that decide results."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -46,9 +46,9 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any]:
-    """Revision of our source tree and whether it was changed; empty elsewhere.
+    """Return the revision of our source tree and whether it was changed; else nothing.
 
-    An installed package may lie in somebody else's repository: theirs says nothing.
+    An installed package may lie in another repository, whose revision says nothing.
     """
     here = Path(__file__).parent
     revision = _git(here, "rev-parse", "HEAD")
@@ -61,7 +61,7 @@ def git_state() -> dict[str, Any]:
 
 
 def _git(folder: Path, *args: str) -> str | None:
-    """Output of a git command, None if it fails or there is no git."""
+    """Return the output of a git command, None if it fails or there is no git."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *args],
@@ -75,7 +75,7 @@ def _git(folder: Path, *args: str) -> str | None:
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """Processor, cores and accelerator."""
+    """Return processor, cores and accelerator."""
     found: dict[str, Any] = {
         "system": platform.platform(),
         "cpu": _cpu_name(),
@@ -88,7 +88,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def _cpu_name() -> str:
-    """The processor's name as Linux tells it, elsewhere what Python knows."""
+    """Return the processor's name as Linux reports it, elsewhere what Python knows."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

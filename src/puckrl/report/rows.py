@@ -1,53 +1,85 @@
-"""Logged rows -> tidy tables and times to a threshold."""
+"""Read metrics.jsonl: rows of numbers, the verdict's history, times to a threshold."""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from puckrl.core.errors import UserError
-from puckrl.training.sinks import Row
+from puckrl.monitor.signals import RENAMED
+from puckrl.training.sinks import LogRow, VerdictRow
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a metrics.jsonl; null is NaN, and a half-written last line is left out.
+def read_rows(path: Path) -> list[LogRow]:
+    """Return the numbers of a metrics.jsonl; null is NaN.
+
+    Leaves out the doctor's verdicts, which no new verdict may rest on, and a half-written
+    last line. Metrics of older versions get their present names.
 
     Raises:
         UserError: if there is no such file, or a line is no JSON object of numbers.
     """
-    if not path.is_file():
-        raise UserError(f"no metrics at {path}; is this a run folder?")
-    rows: list[Row] = []
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            if number == len(lines):
-                break
-            row = None
-        if not isinstance(row, dict):
+    rows: list[LogRow] = []
+    for number, line in _lines(path):
+        if _is_verdict(line):
+            continue
+        row = _numbers(line)
+        if "env_steps" in line and "env_steps" not in row:
             raise UserError(
-                f"{path}, line {number} is no JSON object: {line[:40]!r}; remove it"
+                f"{path}, line {number}: env_steps is no number: {line['env_steps']!r}"
             )
-        numbers = _numbers(row)
-        if "env_steps" in row and "env_steps" not in numbers:
-            raise UserError(
-                f"{path}, line {number}: env_steps is no number: {row['env_steps']!r}"
-            )
-        rows.append(numbers)
+        rows.append(row)
     return rows
 
 
-def _numbers(row: dict[str, Any]) -> Row:
-    """What of a line is a number; words and lists are not."""
-    known = {name: math.nan if v is None else v for name, v in row.items()}
-    return {name: _float(v) for name, v in known.items() if isinstance(v, int | float)}
+def read_verdicts(path: Path) -> list[VerdictRow]:
+    """Return the doctor's verdicts in a metrics.jsonl, oldest first.
+
+    Empty for a run of a version that did not log them.
+
+    Raises:
+        UserError: if there is no such file, or a line is no JSON object.
+    """
+    return [cast(VerdictRow, line) for _, line in _lines(path) if _is_verdict(line)]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each line's number and its JSON object; drop a half-written last line."""
+    if not path.is_file():
+        raise UserError(f"no metrics at {path}; is this a run folder?")
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    for number, text in enumerate(lines, start=1):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            if number == len(lines):
+                return
+            line = None
+        if not isinstance(line, dict):
+            raise UserError(
+                f"{path}, line {number} is no JSON object: {text[:40]!r}; remove it"
+            )
+        yield number, cast(dict[str, Any], line)
+
+
+def _is_verdict(line: dict[str, Any]) -> bool:
+    """Return whether a line is a ``VerdictRow``: no other row says a phase in words."""
+    return isinstance(line.get("doctor/phase"), str)
+
+
+def _numbers(line: dict[str, Any]) -> LogRow:
+    """Return the numbers of a line by their present names, without words and lists."""
+    known = {name: math.nan if v is None else v for name, v in line.items()}
+    return {
+        RENAMED.get(name, name): _float(v)
+        for name, v in known.items()
+        if isinstance(v, int | float)
+    }
 
 
 def _float(number: float) -> float:
-    """An integer of any size; what no float holds is infinite."""
+    """Return an integer of any size as a float; inf where no float can hold it."""
     try:
         return float(number)
     except OverflowError:
@@ -55,16 +87,16 @@ def _float(number: float) -> float:
 
 
 def column(
-    rows: Sequence[Row], name: str, over: str = "env_steps"
+    rows: Sequence[LogRow], name: str, over: str = "env_steps"
 ) -> tuple[list[float], list[float]]:
-    """One number over a clock, from the rows that carry it; NaN and inf are skipped."""
+    """Return a clock and a number from the rows that carry both; skip NaN and inf."""
     have = [
         row for row in rows if over in row and math.isfinite(row.get(name, math.nan))
     ]
     return [row[over] for row in have], [row[name] for row in have]
 
 
-def first_reach(rows: Sequence[Row], success: float) -> Row | None:
-    """The first evaluation at or above a success rate, None if there is none."""
+def first_reach(rows: Sequence[LogRow], success: float) -> LogRow | None:
+    """Return the first evaluation at or above a success rate, None if there is none."""
     judged = (row for row in rows if row.get("eval/success", -1.0) >= success)
     return next(judged, None)

@@ -1,4 +1,4 @@
-"""Tables of measurements that say where they come from.
+"""Write and read tables of measurements with their provenance.
 
 results/sim.csv     rows, for people and plots
 results/sim.json    versions, machine, revision, command: all it takes to repeat them
@@ -19,12 +19,12 @@ from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
 from puckrl.report.provenance import provenance
 
-Row = Mapping[str, str | int | float]
+TableRow = Mapping[str, str | int | float]
 """One line of a table: column -> value."""
 
 
 def manifest(device: torch.device | None = None, **settings: object) -> dict[str, Any]:
-    """What it takes to repeat a measurement, and how busy the machine was meanwhile.
+    """Return what it takes to repeat a measurement, and how busy the machine was.
 
     Tables are published: of absolute paths on the command line only the name stays.
     """
@@ -40,12 +40,12 @@ def manifest(device: torch.device | None = None, **settings: object) -> dict[str
 
 
 def manifest_of(configs: Sequence[RunCfg]) -> dict[str, Any]:
-    """``manifest`` of runs: the device of the first, and each one's hash and preset."""
+    """Return the manifest of runs: the first one's device, each one's hash and preset."""
     hashes = {config_hash(cfg): cfg.preset for cfg in configs}
     return manifest(pick_device(configs[0].device), config_hashes=hashes)
 
 
-def write_table(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> None:
+def write_table(path: Path, rows: Sequence[TableRow], about: Mapping[str, Any]) -> None:
     """Write ``rows`` to ``path`` (.csv) and ``about`` beside it (.json).
 
     Args:
@@ -67,7 +67,7 @@ def write_table(path: Path, rows: Sequence[Row], about: Mapping[str, Any]) -> No
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """The rows that ``write_table`` wrote, every value as text.
+    """Return the rows that ``write_table`` wrote, every value as text.
 
     Raises:
         UserError: if there is no such file.
@@ -81,7 +81,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 def times_to(
     rows: Sequence[Mapping[str, str]], preset: str, level: float
 ) -> list[float]:
-    """When each seed first reached a success rate, seconds of training; inf: never.
+    """Return when each seed first reached a success rate, seconds; inf: never.
 
     Args:
         rows: evaluations with columns preset, seed, train_s and success.
@@ -89,7 +89,7 @@ def times_to(
         level: success rate to reach.
 
     Returns:
-        One time per seed, sorted.
+        Seconds of training, one per seed, sorted.
     """
     times: dict[str, float] = {}
     for row in rows:

@@ -183,22 +183,22 @@ def _train_and_tell(
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
     files = _files(folder, cfg, progress.clock if resumed else None)
-    listeners = [*(f for f in files if isinstance(f, TensorBoard)), display]
+    listeners = [*files, display]
     before = read_rows(folder.metrics)
     watch = LiveDoctor(facts_of(cfg), cfg.budget.stop, listeners, before)
-    sink = MultiSink([*files, watch, display])
+    sink = MultiSink([*files, display, watch])
     try:
-        with _interruptible(display.say) as interrupted:
+        with _interruptible(display.report) as interrupted:
             stop = _train(
                 cfg,
                 parts,
                 progress,
                 checkpoints,
                 sink,
-                display.say,
+                display.report,
                 lambda: "interrupted" if interrupted() else watch.stop(),
             )
-        display.say(Status.SAVING)
+        display.report(Status.SAVING)
         snapshot.save(checkpoints, parts, progress)
     finally:
         sink.close()
@@ -284,10 +284,12 @@ def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
     return evaluate(parts.eval_env, parts.agent.averaged, episodes)
 
 
-def _files(folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None) -> list[Sink]:
+def _files(
+    folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None
+) -> list[JsonLines | TensorBoard]:
     """The sinks that write files; rows beyond the snapshot are written anew."""
     at = None if resumed_at is None else resumed_at.env_steps
-    sinks: list[Sink] = [JsonLines(folder.metrics, keep_until=at)]
+    sinks: list[JsonLines | TensorBoard] = [JsonLines(folder.metrics, keep_until=at)]
     if cfg.save.tensorboard:
         sinks.append(
             TensorBoard(folder.tensorboard, purge_from=None if at is None else at + 1)

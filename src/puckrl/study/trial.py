@@ -1,4 +1,4 @@
-"""A run for the sake of its numbers."""
+"""Train a run for its numbers alone."""
 
 import shutil
 import tempfile
@@ -9,31 +9,31 @@ from typing import Any
 from puckrl.config.run_cfg import RunCfg, SaveCfg
 from puckrl.report.rows import read_rows
 from puckrl.runner import session
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a run has left."""
+    """Hold what a run leaves: numbers and how it ended."""
 
-    rows: list[Row]
-    """Everything that it logged."""
+    rows: list[LogRow]
+    """Every number that it logged."""
     manifest: dict[str, Any]
     """How it ended, and its clock."""
 
     @property
-    def evaluations(self) -> list[Row]:
-        """The rows that say how the policy did."""
+    def evaluations(self) -> list[LogRow]:
+        """Return the rows of the evaluations."""
         return [row for row in self.rows if "eval/success" in row]
 
 
 def trial(cfg: RunCfg, keep: Path | None = None) -> Trial:
-    """Train without films, event files and snapshots on the way.
+    """Train without videos, event files and intermediate snapshots.
 
     Args:
         cfg: the run; its ``save`` is ignored.
-        keep: folder that gets a copy of the run's folder, without its snapshots; an
-            earlier copy of the same run is written over.
+        keep: folder that gets a copy of the run's folder, without its snapshots; it
+            overwrites an earlier copy of the same run.
 
     Raises:
         UserError: if the run is refused or fails.

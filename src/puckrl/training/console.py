@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a live panel, or plain lines."""
+"""Show a run while it trains: a live panel on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from puckrl.monitor.verdict import Verdict
 from puckrl.training.loop import Limits
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 from puckrl.training.status import Status
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -21,27 +21,27 @@ _PLAIN_EVERY_S = 10.0
 
 
 class Display(Protocol):
-    """A sink that also shows what happens now."""
+    """Show numbers, verdicts and what the run does now."""
 
-    def say(self, doing: Status) -> None:
-        """What happens now."""
+    def report(self, status: Status) -> None:
+        """Show what the run does now."""
         ...
 
-    def write(self, row: Row) -> None:
-        """Numbers to show."""
+    def write(self, row: LogRow) -> None:
+        """Show a row of numbers."""
         ...
 
-    def tell(self, verdict: Verdict, env_steps: int) -> None:
-        """What the doctor says."""
+    def tell(self, verdict: Verdict, evaluation: LogRow) -> None:
+        """Show the doctor's verdict on an evaluation."""
         ...
 
     def close(self) -> None:
-        """The run is over."""
+        """Stop showing: the run is over."""
         ...
 
 
 def make_display(title: str, limits: Limits, console: Console | None = None) -> Display:
-    """A live panel on a terminal, plain lines elsewhere."""
+    """Return a live panel on a terminal, plain lines elsewhere."""
     console = console or Console()
     if console.is_terminal:
         return LiveDisplay(title, limits, console)
@@ -49,7 +49,7 @@ def make_display(title: str, limits: Limits, console: Console | None = None) -> 
 
 
 class PlainDisplay:
-    """One line per evaluation, and one every ten seconds."""
+    """Print a line per evaluation, and one of training every ten seconds."""
 
     def __init__(self, title: str, limits: Limits, console: Console) -> None:
         self._console, self._limits = console, limits
@@ -57,15 +57,15 @@ class PlainDisplay:
         self._told, self._trained = "", "-"
         self._print(title)
 
-    def say(self, doing: Status) -> None:
-        """Only the long silence of compilation is announced, and that the end is near."""
-        if doing is Status.COMPILING:
+    def report(self, status: Status) -> None:
+        """Announce only a compilation, which takes long, and a stop that was asked for."""
+        if status is Status.COMPILING:
             self._print("compiling the update (once per machine and configuration) ...")
-        elif doing is Status.STOPPING:
-            self._print(doing.value)
+        elif status is Status.STOPPING:
+            self._print(status.value)
 
-    def write(self, row: Row) -> None:
-        """Evaluations always, training now and then."""
+    def write(self, row: LogRow) -> None:
+        """Print evaluations always, training every ten seconds."""
         self._trained = _trained(row, self._trained)
         if "eval/success" in row:
             self._print(f"{_clocks(row)}  success {_judged(row)}")
@@ -74,15 +74,15 @@ class PlainDisplay:
                 f"{_clocks(row)}  training success {self._trained}  {_rates(row)}"
             )
 
-    def tell(self, verdict: Verdict, env_steps: int) -> None:
-        """A line whenever the verdict changes."""
+    def tell(self, verdict: Verdict, evaluation: LogRow) -> None:
+        """Print a line when the verdict changes."""
         words = f"{verdict.label}; {verdict.advice}"
         if words != self._told:
             self._print(f"{'doctor':>9} {words}")
             self._told = words
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
     def _print(self, line: str) -> None:
         self._spoken = time.monotonic()
@@ -90,25 +90,25 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A panel that is redrawn in place."""
+    """Redraw a panel in place."""
 
     def __init__(self, title: str, limits: Limits, console: Console) -> None:
         self._title, self._limits = title, limits
-        self._doing = Status.COLLECTING
-        self._row: Row = {}
+        self._status = Status.COLLECTING
+        self._row: LogRow = {}
         self._trained = "-"
-        self._judged: Row = {}
+        self._judged: LogRow = {}
         self._curve: list[float] = []
         self._verdict: Verdict | None = None
         self._live = Live(self, console=console, refresh_per_second=8, transient=False)
         self._live.start()
 
-    def say(self, doing: Status) -> None:
-        """What happens now; that the run is stopping is not said over."""
-        if self._doing is not Status.STOPPING:
-            self._doing = doing
+    def report(self, status: Status) -> None:
+        """Show what the run does now; keep showing that it is stopping."""
+        if self._status is not Status.STOPPING:
+            self._status = status
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Keep the newest numbers."""
         self._trained = _trained(row, self._trained)
         if "eval/success" in row:
@@ -117,17 +117,17 @@ class LiveDisplay:
         else:
             self._row = row
 
-    def tell(self, verdict: Verdict, env_steps: int) -> None:
+    def tell(self, verdict: Verdict, evaluation: LogRow) -> None:
         """Keep the newest verdict."""
         self._verdict = verdict
 
     def close(self) -> None:
-        """Leave the last panel standing."""
-        self._doing = Status.ENDED
+        """Leave the last panel on the screen."""
+        self._status = Status.ENDED
         self._live.stop()
 
     def __rich__(self) -> RenderableType:
-        """The panel."""
+        """Return the panel."""
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", justify="right")
         table.add_column()
@@ -140,12 +140,13 @@ class LiveDisplay:
         )
 
     def _lines(self) -> list[tuple[str, RenderableType]]:
+        """Return the panel's lines: a name and what stands beside it."""
         lines: list[tuple[str, RenderableType]] = [
-            ("now", Text(self._doing.value, style="cyan"))
+            ("now", Text(self._status.value, style="cyan"))
         ]
         if self._judged:
             lines.append(("success", Text(_judged(self._judged), style="bold green")))
-            lines.append(("so far", Text(sparkline(self._curve), style="green")))
+            lines.append(("history", Text(sparkline(self._curve), style="green")))
         if self._verdict:
             style = self._verdict.color
             lines.append(
@@ -158,24 +159,25 @@ class LiveDisplay:
             lines.append(
                 (
                     "training",
-                    f"success {self._trained} with noise, moving {moved:.2f}",
+                    f"success {self._trained} (noisy), "
+                    f"achieved goal moved in {moved:.0%} of episodes",
                 )
             )
             lines.append(("clocks", _clocks(row)))
             lines.append(("speed", _rates(row)))
-            lines.append(("left", remaining(row, self._limits)))
+            lines.append(("remaining", remaining(row, self._limits)))
         return lines
 
 
-def fraction_done(row: Row, limits: Limits) -> float:
-    """How much of the nearest limit is used up, in [0, 1]."""
+def fraction_done(row: LogRow, limits: Limits) -> float:
+    """Return how much of the nearest limit is used up, in [0, 1]."""
     steps = row.get("env_steps", 0) / limits.env_steps if limits.env_steps else 0.0
     seconds = row.get("train_s", 0.0) / limits.train_s if limits.train_s else 0.0
     return min(1.0, max(steps, seconds))
 
 
-def remaining(row: Row, limits: Limits) -> str:
-    """Time until the budget is spent at the present speed; success may end it sooner."""
+def remaining(row: LogRow, limits: Limits) -> str:
+    """Return the time until the budget is spent at the present speed, in words."""
     done = fraction_done(row, limits)
     if done == 0:
         return "no limit"
@@ -185,7 +187,7 @@ def remaining(row: Row, limits: Limits) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as 9.8 s, 1:05 or 2:03:04.
+    """Return seconds as 9.8 s, 1:05 or 2:03:04.
 
     >>> duration(9.8), duration(65), duration(7384)
     ('9.8 s', '1:05', '2:03:04')
@@ -198,26 +200,29 @@ def duration(seconds: float) -> str:
 
 
 def sparkline(values: Sequence[float], width: int = 48) -> str:
-    """Numbers in [0, 1] as small bars, the newest ``width`` of them."""
+    """Draw the newest ``width`` numbers, each in [0, 1], as small bars."""
     top = len(_BARS) - 1
     return "".join(_BARS[round(max(0.0, min(1.0, v)) * top)] for v in values[-width:])
 
 
-def _clocks(row: Row) -> str:
+def _clocks(row: LogRow) -> str:
+    """Return env steps, updates and the time of training."""
     steps, updates = row["env_steps"], row["updates"]
     return f"{steps:>9,.0f} env steps  {updates:>7,.0f} updates  {duration(row['train_s']):>6}"
 
 
-def _rates(row: Row) -> str:
+def _rates(row: LogRow) -> str:
+    """Return the speeds of collecting and of learning."""
     steps, updates = row["rate/env_steps_per_s"], row["rate/updates_per_s"]
     return f"{steps:,.0f} env steps/s collecting, {updates:,.0f} updates/s learning"
 
 
-def _trained(row: Row, before: str) -> str:
-    """Success while exploring; the last known where no episode has ended since."""
+def _trained(row: LogRow, before: str) -> str:
+    """Return success while exploring; the last known if no episode has ended since."""
     return f"{row['train/success']:.2f}" if "train/success" in row else before
 
 
-def _judged(row: Row) -> str:
+def _judged(row: LogRow) -> str:
+    """Return the success of an evaluation with its interval and its episodes."""
     low, high = row["eval/success_low"], row["eval/success_high"]
-    return f"{row['eval/success']:.3f}  [{low:.2f}, {high:.2f}] of {row['eval/episodes']:.0f}"
+    return f"{row['eval/success']:.3f}  [{low:.2f}, {high:.2f}] over {row['eval/episodes']:.0f} episodes"

@@ -22,7 +22,7 @@ from puckrl.nets.heads import SpatialSoftmax
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import GoalFn, straight
 from puckrl.representation.vision import Vision
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 _EPISODES = 128
 _STATES = 128
@@ -35,13 +35,13 @@ _VECTORS = ("state", "achieved_goal", "action", "desired_goal")
 class Gauge(Protocol):
     """Something that can be measured at any time."""
 
-    def measure(self) -> Row:
+    def measure(self) -> LogRow:
         """The present numbers; {} while there is nothing to measure."""
         ...
 
 
 @torch.no_grad()
-def measure(gauges: Sequence[Gauge]) -> Row:
+def measure(gauges: Sequence[Gauge]) -> LogRow:
     """The numbers of all gauges; those that are NaN are left out by the sinks."""
     return {name: value for g in gauges for name, value in g.measure().items()}
 
@@ -66,7 +66,7 @@ class ReplayGauge:
         self._replay, self._reward = replay, reward_fn
         self._best, self._distance = success_reward, distance_fn
 
-    def measure(self) -> Row:
+    def measure(self) -> LogRow:
         """Displacement, and the share of rewards that nobody earned."""
         if not self._replay.added:
             return {}
@@ -107,7 +107,7 @@ class ValueGauge:
         self._agent, self._replay = agent, replay
         self._distance = distance_fn
 
-    def measure(self) -> Row:
+    def measure(self) -> LogRow:
         """Value at the start, spread over actions, reached against unreached goals."""
         if not self._replay.added:
             return {}
@@ -167,7 +167,7 @@ class NetworkGauge:
     def __init__(self, agent: ActorCritic, replay: EpisodeReplayBuffer) -> None:
         self._agent, self._replay = agent, replay
 
-    def measure(self) -> Row:
+    def measure(self) -> LogRow:
         """Dormant units, effective rank of the last layer, saturated actions."""
         if not self._replay.added:
             return {}
@@ -204,7 +204,7 @@ class EncoderGauge:
         self._vision, self._replay = vision, replay
         self._distance = distance_fn
 
-    def measure(self) -> Row:
+    def measure(self) -> LogRow:
         """Probe the achieved goal linearly; measure the features and the objective."""
         if not self._replay.added:
             return {}
@@ -224,7 +224,7 @@ class EncoderGauge:
             **self._objective(prediction, obs),
         }
 
-    def _objective(self, prediction: Tensor, obs: Obs) -> Row:
+    def _objective(self, prediction: Tensor, obs: Obs) -> LogRow:
         """Return the health of the objective, if a loss trains it."""
         if self._distance is None:
             return {}
@@ -297,7 +297,7 @@ def _inputs_of(layers: Sequence[nn.Module]) -> Generator[list[Tensor]]:
             hook.remove()
 
 
-def _attention(maps: Sequence[tuple[SpatialSoftmax, Tensor]]) -> Row:
+def _attention(maps: Sequence[tuple[SpatialSoftmax, Tensor]]) -> LogRow:
     """Spread and temperature of spatial softmax; {} for other heads."""
     if not maps:
         return {}
@@ -309,7 +309,7 @@ def _attention(maps: Sequence[tuple[SpatialSoftmax, Tensor]]) -> Row:
     }
 
 
-def _health(part: str, seen: list[Tensor]) -> Row:
+def _health(part: str, seen: list[Tensor]) -> LogRow:
     """Dormant share over all hidden units, effective rank of the last layer."""
     layers = [h[0].float().cpu().numpy() for h in seen]
     sizes = sum(h.shape[1] for h in layers)

@@ -1,4 +1,4 @@
-"""The doctor at work during a run: a sink that judges after each evaluation."""
+"""Judge a run while it trains: a sink that consults the doctor after each evaluation."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -8,25 +8,33 @@ from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import Reason, StopMode, stop_rule
 from puckrl.monitor.table import from_rows
 from puckrl.monitor.verdict import Verdict
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 
 class Listener(Protocol):
-    """Something that shows a verdict."""
+    """Show or store verdicts."""
 
-    def tell(self, verdict: Verdict, env_steps: int) -> None:
-        """Show it."""
+    def tell(self, verdict: Verdict, evaluation: LogRow) -> None:
+        """Take the verdict that follows an evaluation.
+
+        Args:
+            verdict: what the doctor says.
+            evaluation: the evaluation's row, with the run's clocks.
+        """
         ...
 
 
 class LiveDoctor:
-    """Keeps the rows, judges them when an evaluation comes in, tells whoever listens.
+    """Keep the rows, judge them after each evaluation and tell the listeners.
+
+    Place it after the sinks that write files: a verdict then follows the row that it
+    judges.
 
     Args:
         facts: what is known of the run.
         mode: which of the doctor's stop rules may end it.
-        listeners: told each verdict.
-        rows: of the run before it was resumed.
+        listeners: get each verdict.
+        rows: numbers that the run logged before it was resumed.
     """
 
     def __init__(
@@ -34,28 +42,28 @@ class LiveDoctor:
         facts: RunFacts,
         mode: StopMode,
         listeners: Sequence[Listener],
-        rows: Iterable[Row] = (),
+        rows: Iterable[LogRow] = (),
     ) -> None:
         self._facts, self._listeners = facts, tuple(listeners)
         self._mode: StopMode = mode
         self._rows = list(rows)
         self.verdict: Verdict | None = None
-        """The newest."""
+        """The newest; None before the first evaluation."""
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Keep the row; judge if it is an evaluation."""
         self._rows.append(row)
         if "eval/success" not in row:
             return
         self.verdict = diagnose(from_rows(self._rows), self._facts)
         for listener in self._listeners:
-            listener.tell(self.verdict, int(row["env_steps"]))
+            listener.tell(self.verdict, row)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
     def stop(self) -> Reason | None:
-        """The name of the rule that ends the run now, None to go on."""
+        """Return the name of the rule that ends the run now, None to go on."""
         if self.verdict is None:
             return None
         rule = stop_rule(self.verdict, self._facts, self._mode)

@@ -12,7 +12,7 @@ from puckrl.replay.buffer import ReplayBuffer
 from puckrl.training.collect import Collected
 from puckrl.training.judge import Evaluation
 from puckrl.training.schedule import Schedule
-from puckrl.training.sinks import Row, Sink
+from puckrl.training.sinks import LogRow, Sink
 from puckrl.training.status import Report, Status
 
 Stop = Literal["budget", "success", "interrupted"] | Reason
@@ -56,7 +56,7 @@ def train(
     schedule: Schedule,
     replay: ReplayBuffer,
     evaluate: Callable[[], Evaluation],
-    diagnose: Callable[[], Row],
+    diagnose: Callable[[], LogRow],
     evaluate_every: int,
     save: Callable[[], None],
     save_every_s: float,
@@ -106,7 +106,7 @@ def train(
 
 def judge(
     evaluate: Callable[[], Evaluation],
-    diagnose: Callable[[], Row],
+    diagnose: Callable[[], LogRow],
     progress: Progress,
     sink: Sink,
 ) -> None:
@@ -128,7 +128,7 @@ def count(collected: Collected, clock: Clock) -> None:
     clock.diverged += collected.diverged
 
 
-def clocks(clock: Clock) -> Row:
+def clocks(clock: Clock) -> LogRow:
     """Return every counter that a row carries."""
     return {
         "env_steps": clock.env_steps,
@@ -143,9 +143,9 @@ def training_row(
     clock: Clock,
     was: Clock,
     collected: Collected,
-    metrics: Row,
+    metrics: LogRow,
     replay: ReplayBuffer,
-) -> Row:
+) -> LogRow:
     """Return the numbers of one iteration, before which the clock was ``was``.
 
     They include success only where an episode ended.
@@ -167,7 +167,7 @@ def training_row(
     }
 
 
-def evaluation_row(judged: Evaluation) -> Row:
+def evaluation_row(judged: Evaluation) -> LogRow:
     """Return the numbers of one evaluation."""
     return {
         "eval/success": judged.success,

@@ -1,37 +1,106 @@
-"""Where a run's numbers go: JSON lines always, TensorBoard if wanted."""
+"""Write a run's log: JSON lines always, TensorBoard if asked for.
+
+``metrics.jsonl`` holds two kinds of rows, in the order in which they were made:
+
+    {"env_steps": 5000, "updates": 1250, "train/critic_loss": 0.1, ...}     LogRow: numbers
+    {"env_steps": 5000, "updates": 1250, "doctor/phase": "flat", ...}       VerdictRow: words
+
+``report/rows.py`` reads them back: ``read_rows`` the numbers, ``read_verdicts`` the
+history of the doctor's verdict.
+"""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypedDict
 
 from puckrl.monitor.signals import METRICS
 from puckrl.monitor.verdict import PHASES, Verdict
 
-Row = dict[str, float]
+LogRow = dict[str, float]
 """Numbers by name; ``env_steps`` is always among them."""
 
 
-class Sink(Protocol):
-    """Something that takes rows."""
+class LoggedFinding(TypedDict):
+    """Hold one finding of a logged verdict."""
 
-    def write(self, row: Row) -> None:
+    name: str
+    """What was found."""
+    color: str
+    """Green, yellow or red."""
+    reason: str
+    """Why, in one sentence."""
+
+
+VerdictRow = TypedDict(
+    "VerdictRow",
+    {
+        "env_steps": float,
+        "updates": float | None,
+        "doctor/phase": str,
+        "doctor/color": str,
+        "doctor/confidence": float,
+        "doctor/advice": str,
+        "doctor/findings": list[LoggedFinding],
+    },
+)
+"""The doctor's verdict on the evaluation of the same ``env_steps``; docs/metrics.md.
+
+Words are plain text: a reader of an old log may meet phases that exist no more.
+"""
+
+
+def verdict_row(verdict: Verdict, evaluation: LogRow) -> VerdictRow:
+    """Return a verdict as a row of the log.
+
+    Args:
+        verdict: what the doctor says.
+        evaluation: the row that it judged last; gives the clocks.
+    """
+    return {
+        "env_steps": evaluation["env_steps"],
+        "updates": evaluation.get("updates"),
+        "doctor/phase": verdict.phase,
+        "doctor/color": verdict.color,
+        "doctor/confidence": verdict.confidence,
+        "doctor/advice": verdict.advice,
+        "doctor/findings": [
+            {"name": f.name, "color": f.color, "reason": f.reason}
+            for f in verdict.findings
+        ],
+    }
+
+
+class Sink(Protocol):
+    """Take the rows of a log."""
+
+    def write(self, row: LogRow) -> None:
         """Take one row."""
         ...
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Release what is open; no row follows."""
         ...
 
 
+class NullSink:
+    """Drop every row: for the processes of a team that log nothing."""
+
+    def write(self, row: LogRow) -> None:
+        """Drop the row."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
 class JsonLines:
-    """One JSON object a line; NaN and inf are null, since JSON has neither.
+    """Write one JSON object a line; NaN and inf become null, since JSON has neither.
 
     Args:
         path: the file; appended to.
-        keep_until: rows of an interrupted run beyond this many env steps are
-            dropped: the resumed run writes them again.
+        keep_until: drop the rows of an interrupted run beyond this many env steps: the
+            resumed run writes them again.
     """
 
     def __init__(self, path: Path, keep_until: int | None = None) -> None:
@@ -39,47 +108,56 @@ class JsonLines:
             _drop_beyond(path, keep_until)
         self._file = path.open("a")
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Append the row, at once visible to readers."""
-        strange = sorted(set(row) - set(METRICS))
-        assert not strange, f"not in monitor/signals.py: {strange}"
-        plain = {key: _short(value) for key, value in row.items()}
-        self._file.write(json.dumps(plain, allow_nan=False) + "\n")
-        self._file.flush()
+        unknown = sorted(set(row) - set(METRICS))
+        assert not unknown, f"not in monitor/signals.py: {unknown}"
+        self._append({key: _short(value) for key, value in row.items()})
+
+    def tell(self, verdict: Verdict, evaluation: LogRow) -> None:
+        """Append the verdict as a row of its own."""
+        row = verdict_row(verdict, evaluation)
+        self._append({**row, "doctor/confidence": _short(verdict.confidence)})
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
+    def _append(self, row: Mapping[str, Any]) -> None:
+        """Write one line and flush it."""
+        self._file.write(json.dumps(row, allow_nan=False) + "\n")
+        self._file.flush()
+
 
 class TensorBoard:
-    """Scalars over env steps.
+    """Write scalars over env steps.
 
     Args:
         folder: for the event files.
-        purge_from: events of an interrupted run from this many env steps on are hidden.
+        purge_from: hide the events of an interrupted run from this many env steps on.
     """
 
     def __init__(self, folder: Path, purge_from: int | None = None) -> None:
-        # Its import takes a second: a run without it need not pay.
+        # Its import takes a second: only runs that use it pay.
         from torch.utils.tensorboard.writer import SummaryWriter
 
         self._writer: SummaryWriter = SummaryWriter(str(folder), purge_step=purge_from)
         self._told = ""
 
-    def write(self, row: Row) -> None:
-        """Every number of the row but the clock itself."""
+    def write(self, row: LogRow) -> None:
+        """Write every number of the row except env steps, which are the x axis."""
         for name, value in row.items():
             if name != "env_steps":
                 self._writer.add_scalar(name, value, int(row["env_steps"]))
 
-    def tell(self, verdict: Verdict, env_steps: int) -> None:
-        """The phase as a number, and in words when they change."""
-        self._writer.add_scalar("doctor/phase", PHASES.index(verdict.phase), env_steps)
-        self._writer.add_scalar("doctor/confidence", verdict.confidence, env_steps)
+    def tell(self, verdict: Verdict, evaluation: LogRow) -> None:
+        """Write the phase as a number, and in words when the words change."""
+        at = int(evaluation["env_steps"])
+        self._writer.add_scalar("doctor/phase", PHASES.index(verdict.phase), at)
+        self._writer.add_scalar("doctor/confidence", verdict.confidence, at)
         words = f"**{verdict.phase}** · {verdict.advice}"
         if words != self._told:
-            self._writer.add_text("doctor", words, env_steps)
+            self._writer.add_text("doctor", words, at)
             self._told = words
 
     def close(self) -> None:
@@ -87,23 +165,13 @@ class TensorBoard:
         self._writer.close()
 
 
-class NullSink:
-    """Takes rows and drops them."""
-
-    def write(self, row: Row) -> None:
-        """Drop the row."""
-
-    def close(self) -> None:
-        """Do nothing: nothing is open."""
-
-
 class MultiSink:
-    """Hands rows on to several sinks."""
+    """Pass rows on to several sinks, in their order."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self.sinks = tuple(sinks)
 
-    def write(self, row: Row) -> None:
+    def write(self, row: LogRow) -> None:
         """Write to all."""
         for sink in self.sinks:
             sink.write(row)
@@ -115,14 +183,17 @@ class MultiSink:
 
 
 def _short(value: float) -> float | int | None:
-    """Six significant digits: what a curve needs; None for NaN and inf."""
+    """Return six significant digits, enough for a curve; None for NaN and inf.
+
+    Integers keep all their digits.
+    """
     if not math.isfinite(value):
         return None
     return value if isinstance(value, int) else float(f"{value:.6g}")
 
 
 def _drop_beyond(path: Path, env_steps: int) -> None:
-    """Keep the rows up to ``env_steps``; a half-written last line goes too."""
+    """Keep the rows up to ``env_steps``; drop a half-written last line too."""
     kept: list[str] = []
     for line in path.read_text().splitlines():
         try:

@@ -94,7 +94,7 @@ def test_facts_from_the_command_line() -> None:
     ("item", "words"),
     [
         ("color=red", "names: modality"),
-        ("gamma", "wanted name=value"),
+        ("gamma", "is no fact; write NAME=VALUE"),
         ("modality=smell", "legal: state, pixels"),
         ("sparse=maybe", "legal: true, false"),
         ("gamma=high", "is no number"),

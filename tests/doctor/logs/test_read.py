@@ -143,7 +143,7 @@ def test_monitor_files_of_two_runs_are_contaminated(tmp_path: Path) -> None:
     (log,) = read_logs(tmp_path)
     (finding,) = log.problems
     assert finding.name == "contaminated log"
-    assert "2.monitor.csv begins afresh after the others had ended" in finding.reason
+    assert "2.monitor.csv begins after the others had ended" in finding.reason
     assert finding.numbers[0].value == 2
 
 
@@ -197,7 +197,7 @@ def test_rows_written_again_after_a_resume_count_once(tmp_path: Path) -> None:
     ("name", "text", "words"),
     [
         ("nothing", None, "no log at"),
-        ("picture.png", "x", "is not readable; legal:"),
+        ("picture.png", "x", "is no log that puckrl reads; legal:"),
         ("some.csv", "a,b\n1,2\n", "--map NAME=env_steps"),
         ("empty.csv", "", "is empty"),
         ("five.csv", "#5\na,b\n1,2\n", "--map NAME=env_steps"),

@@ -1,1 +1,1 @@
-"""Logs of runs, ours and others', as rows under our names."""
+"""Read logs of any library as rows under our names."""

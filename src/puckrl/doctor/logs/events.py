@@ -1,4 +1,4 @@
-"""TensorBoard event files -> rows, read by TensorBoard's own loader."""
+"""Read TensorBoard event files as rows, by TensorBoard's own loader."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -11,14 +11,14 @@ import numpy as np
 from puckrl.core.errors import UserError
 from puckrl.doctor.logs.names import ours
 from puckrl.monitor.hygiene import Stream
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 
 @dataclass(frozen=True)
 class EventFile:
-    """The scalars of one event file."""
+    """Hold the scalars of one event file."""
 
-    rows: list[Row]
+    rows: list[LogRow]
     """One row per step, wall_s in seconds since the epoch."""
     stream: Stream
     """Its clocks, by our names, in the order of writing."""
@@ -27,20 +27,20 @@ class EventFile:
 
 
 def is_event_file(path: Path) -> bool:
-    """Whether TensorBoard would read it."""
+    """Return whether TensorBoard would read it."""
     return ".tfevents." in path.name
 
 
 def read_events(path: Path, mapping: Mapping[str, str]) -> EventFile:
-    """All scalars of one event file.
+    """Return all scalars of one event file.
 
-    A file that ends in the middle of a record, as that of a living writer may, gives
-    what is complete.
+    A file may end in the middle of a record while its writer lives: the complete
+    records count.
 
     Raises:
         UserError: if it is no event file.
     """
-    rows: dict[int, Row] = defaultdict(dict)
+    rows: dict[int, LogRow] = defaultdict(dict)
     steps: dict[str, list[float]] = defaultdict(list)
     walls: dict[str, list[float]] = defaultdict(list)
     unmapped: set[str] = set()
@@ -70,7 +70,7 @@ def read_events(path: Path, mapping: Mapping[str, str]) -> EventFile:
 
 
 def _events(path: Path) -> Iterator[Any]:
-    """The events of a file; broken ends are left out by the loader."""
+    """Yield the events of a file; the loader leaves out a broken end."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     if not path.stat().st_size:
@@ -84,7 +84,7 @@ def _events(path: Path) -> Iterator[Any]:
 
 
 def _scalars(event: Any) -> Iterator[tuple[str, float]]:
-    """Tags and values; the loader has turned old-style scalars into tensors."""
+    """Yield tags and values; the loader has turned old-style scalars into tensors."""
     from tensorboard.util.tensor_util import make_ndarray
 
     for value in event.summary.value:

@@ -1,4 +1,4 @@
-"""What a log or the command line says of a run besides its curves."""
+"""Complete the facts of a run: from its numbers and from the command line."""
 
 import dataclasses
 import math
@@ -27,11 +27,11 @@ _RANGES = {
 
 
 def inferred(log: RunLog) -> RunLog:
-    """Unknown facts that the numbers themselves betray.
+    """Infer unknown facts from the numbers.
 
-    An episode length that never changes is the horizon; returns that begin at minus the
-    horizon and never rise above 0 are those of a sparse reward; two clocks give their
-    ratio.
+    An episode length that never changes is the horizon. Returns that begin at minus the
+    horizon and never rise above 0 are those of a sparse reward. Two clocks give the
+    update ratio.
     """
     facts, table = log.facts, log.table
     length = table.curve("train/episode_steps").y
@@ -51,7 +51,7 @@ def inferred(log: RunLog) -> RunLog:
 
 
 def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
-    """Facts from the command line's ``name=value``, over those that are known.
+    """Return facts with the command line's ``name=value`` over those that are known.
 
     Raises:
         UserError: for an unknown name or an illegal value.
@@ -61,14 +61,14 @@ def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
         name, equals, text = item.partition("=")
         if not equals or name not in hints:
             raise UserError(
-                f"--fact {item!r}: wanted name=value; names: {', '.join(hints)}"
+                f"--fact {item!r} is no fact; write NAME=VALUE; legal names: {', '.join(hints)}"
             )
         facts = replace(facts, **{name: _value(item, name, hints[name], text)})
     return facts
 
 
 def _value(item: str, name: str, hint: Any, text: str) -> Any:
-    """A fact's text as its declared type."""
+    """Return a fact's text as its declared type."""
     union = typing.get_origin(hint) in (types.UnionType, typing.Union)
     kinds = list(typing.get_args(hint) if union else (hint,))
     if type(None) in kinds:

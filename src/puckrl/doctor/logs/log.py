@@ -1,4 +1,4 @@
-"""One run's log after reading, and how rows are put together."""
+"""Hold one run's log after reading, and join rows of several files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,52 +9,54 @@ import numpy as np
 
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.hygiene import Stream
-from puckrl.monitor.table import Table, from_rows
+from puckrl.monitor.table import RunTable, from_rows
 from puckrl.monitor.verdict import Finding
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
 Kind = Literal["puckrl", "tensorboard", "sb3 csv", "sb3 monitor", "wandb", "csv"]
 
 
 @dataclass(frozen=True)
 class RunLog:
-    """What a path held."""
+    """Hold what a path contained."""
 
     name: str
-    """For titles: the folder's or the exported run's name."""
+    """Name of the folder or of the exported run, for titles."""
     path: Path
-    """Where it was read from."""
+    """Path that it was read from."""
     kinds: tuple[Kind, ...]
-    """Which formats it came in."""
-    rows: Sequence[Row]
+    """Formats that it came in."""
+    rows: Sequence[LogRow]
     """Rows under our names, by env steps."""
     problems: tuple[Finding, ...] = ()
     """What is wrong with the log itself."""
     unmapped: tuple[str, ...] = ()
     """Signals that have no name of ours."""
     facts: RunFacts = field(default_factory=RunFacts)
-    """What the folder says of the run."""
+    """What the folder and the numbers say of the run."""
     settings: Mapping[str, Any] | None = None
-    """The whole configuration, flat; None: unknown."""
+    """The whole configuration by dotted names; None: unknown."""
 
     @property
-    def table(self) -> Table:
-        """The rows as columns."""
+    def table(self) -> RunTable:
+        """Return the rows as columns."""
         return from_rows(self.rows)
 
 
 def unreadable(reason: str) -> Finding:
-    """Why nothing can be said of a run."""
-    return Finding("unreadable log", "yellow", reason, "mend the log, or leave it out")
+    """Return the finding for a run that cannot be judged."""
+    return Finding(
+        "unreadable log", "yellow", reason, "repair the log, or leave it out"
+    )
 
 
-def merged(parts: Iterable[Iterable[Row]]) -> list[Row]:
-    """Rows of several sources as one row per step; of two values the later one counts.
+def merged(parts: Iterable[Iterable[LogRow]]) -> list[LogRow]:
+    """Return one row per step of several sources; of two values the later one counts.
 
     Args:
         parts: sources in the order of writing, the least trusted first.
     """
-    at: dict[float, Row] = {}
+    at: dict[float, LogRow] = {}
     for rows in parts:
         for row in rows:
             steps = row.get("env_steps", np.nan)
@@ -63,9 +65,9 @@ def merged(parts: Iterable[Iterable[Row]]) -> list[Row]:
     return [at[steps] for steps in sorted(at)]
 
 
-def without_overwritten(rows: Sequence[Row]) -> list[Row]:
-    """Rows in file order, less those that a later step back made void."""
-    kept: list[Row] = []
+def without_overwritten(rows: Sequence[LogRow]) -> list[LogRow]:
+    """Return rows in file order, without those that a later step back overwrote."""
+    kept: list[LogRow] = []
     for row in rows:
         back = bool(kept) and row["env_steps"] < kept[-1]["env_steps"]
         while back and kept and kept[-1]["env_steps"] >= row["env_steps"]:
@@ -74,8 +76,8 @@ def without_overwritten(rows: Sequence[Row]) -> list[Row]:
     return kept
 
 
-def stream(name: str, rows: Sequence[Row], wall: str = "wall_s") -> Stream:
-    """The clocks of a file's rows, for the contamination check."""
+def stream(name: str, rows: Sequence[LogRow], wall: str = "wall_s") -> Stream:
+    """Return the clocks of a file's rows, for the contamination check."""
     steps = np.array([row["env_steps"] for row in rows], dtype=np.float64)
     times = np.array([row.get(wall, np.nan) for row in rows], dtype=np.float64)
     return Stream(name, {"rows": steps}, {"rows": times})

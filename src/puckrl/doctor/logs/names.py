@@ -1,9 +1,9 @@
-"""Other people's names of signals, and the command line's --map."""
+"""Translate other libraries' names of signals, and those of the --map option."""
 
 from collections.abc import Mapping, Sequence
 
 from puckrl.core.errors import UserError
-from puckrl.monitor.signals import METRICS
+from puckrl.monitor.signals import METRICS, RENAMED
 
 SB3: Mapping[str, str] = {
     "time/total_timesteps": "env_steps",
@@ -20,7 +20,7 @@ SB3: Mapping[str, str] = {
     "train/actor_loss": "train/actor_loss",
     "train/ent_coef": "train/alpha",
 }
-"""Stable-Baselines3's tags. Its critic loss is half of ours: no rule compares the two."""
+"""Stable-Baselines3's tags. Its critic loss is half of ours; no rule compares the two."""
 
 WANDB: Mapping[str, str] = {
     "_step": "env_steps",
@@ -28,11 +28,11 @@ WANDB: Mapping[str, str] = {
     "global_step": "env_steps",
     "_runtime": "wall_s",
 }
-"""What a W&B export calls its clocks; a logged global_step is better than its own count."""
+"""Names of the clocks in a W&B export; a logged global_step is better than its count."""
 
 
 def parse_map(items: Sequence[str]) -> dict[str, str]:
-    """``theirs=ours`` pairs.
+    """Return the names in ``theirs=ours`` pairs as a mapping.
 
     Raises:
         UserError: for a pair without "=", or a name that is not ours.
@@ -42,17 +42,17 @@ def parse_map(items: Sequence[str]) -> dict[str, str]:
         theirs, equals, ours = item.rpartition("=")
         if not equals or not theirs:
             raise UserError(
-                f"--map {item!r}: wanted theirs=ours, as in acc=eval/success"
+                f"--map {item!r} is no pair; write THEIRS=OURS, as in acc=eval/success"
             )
         if ours not in METRICS:
             raise UserError(
-                f"--map {item!r}: {ours!r} is not ours; see docs/metrics.md"
+                f"--map {item!r}: puckrl logs no {ours!r}; legal names: docs/metrics.md"
             )
         found[theirs] = ours
     return found
 
 
 def ours(name: str, mapping: Mapping[str, str]) -> str | None:
-    """Our name of a signal; None if there is none."""
-    known = mapping.get(name) or SB3.get(name)
+    """Return our name of a signal; None if there is none."""
+    known = mapping.get(name) or SB3.get(name) or RENAMED.get(name)
     return known or (name if name in METRICS else None)

@@ -1,8 +1,8 @@
-"""Any path -> the runs that it holds."""
+"""Read the runs that a path holds, whoever wrote them."""
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,48 +11,37 @@ import yaml
 
 from puckrl.config.facts import facts_of, flat_settings
 from puckrl.core.errors import UserError, first_line
-from puckrl.doctor.logs.events import EventFile, is_event_file, read_events
+from puckrl.doctor.logs.events import is_event_file
 from puckrl.doctor.logs.facts import inferred
 from puckrl.doctor.logs.log import (
-    Kind,
     RunLog,
-    merged,
     stream,
     unreadable,
     without_overwritten,
 )
 from puckrl.doctor.logs.names import ours
-from puckrl.doctor.logs.tables import (
-    later_runs,
-    monitor_goes_back,
-    monitor_rows,
-    read_csv,
-    renamed,
-    started,
-    wandb_runs,
-)
+from puckrl.doctor.logs.source import joined, sources
+from puckrl.doctor.logs.tables import read_csv, started, wandb_runs
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.hygiene import Stream, examine
+from puckrl.monitor.hygiene import examine
 from puckrl.monitor.verdict import Finding, Number
 from puckrl.report.rows import read_rows
 from puckrl.runner.run_folder import RunFolder, foreign_files
-from puckrl.training.sinks import Row
 
 _LEGAL = (
     "a run folder, metrics.jsonl, TensorBoard event files, SB3's progress.csv or "
     "monitor.csv, or a W&B export (.csv)"
 )
-
-
-_TORN = (AttributeError, StopIteration, TypeError, ValueError)  # of a half-written file
+_HALF_WRITTEN = (AttributeError, StopIteration, TypeError, ValueError)
+"""What reading a half-written file may raise."""
 
 
 def read_logs(path: Path, mapping: Mapping[str, str] | None = None) -> list[RunLog]:
-    """The runs at a path: one for a file or a run's folder, many for a folder of those.
+    """Return the runs at a path: one for a file or a run's folder, many above those.
 
     Args:
         path: a file or a folder.
-        mapping: other people's names of signals to ours, before the known ones.
+        mapping: other libraries' names of signals -> ours; wins over the known ones.
 
     Raises:
         UserError: if there is nothing that can be read.
@@ -67,7 +56,7 @@ def read_logs(path: Path, mapping: Mapping[str, str] | None = None) -> list[RunL
     if _logs_in(path):
         return [_folder(path, names)]
     inner = sorted(_folders_with_logs(path))
-    # A run of ours holds its event files one floor down: they are no run of their own.
+    # A run of ours keeps its event files in a subfolder: they are no run of their own.
     runs = [p for p in inner if not any(q in inner for q in p.parents)]
     if not runs:
         raise UserError(f"nothing to read in {path}; legal: {_LEGAL}")
@@ -75,7 +64,7 @@ def read_logs(path: Path, mapping: Mapping[str, str] | None = None) -> list[RunL
 
 
 def read_or_excuse(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
-    """The runs at a path, or one that only says why it cannot be read."""
+    """Return the runs at a path, or one that only says why it cannot be read."""
     try:
         return read_logs(path, mapping)
     except (UserError, OSError) as error:
@@ -84,6 +73,7 @@ def read_or_excuse(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
 
 
 def _file(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
+    """Return the runs in one file."""
     if path.name.endswith(".jsonl"):
         if path.name == "metrics.jsonl":
             return [_ours(path.parent, mapping)]
@@ -91,7 +81,7 @@ def _file(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
     if is_event_file(path):
         return [_assemble(path, [path], mapping)]
     if path.suffix != ".csv":
-        raise UserError(f"{path} is not readable; legal: {_LEGAL}")
+        raise UserError(f"{path} is no log that puckrl reads; legal: {_LEGAL}")
     header, lines = read_csv(path)
     if started(path) is not None or "time/total_timesteps" in header:
         return [_assemble(path, [path], mapping)]
@@ -105,22 +95,23 @@ def _file(path: Path, mapping: Mapping[str, str]) -> list[RunLog]:
 
 
 def _no_clock(path: Path, names: Iterable[str]) -> UserError:
+    """Return the error for a log whose env steps are unknown."""
     shown = ", ".join([*names][:6])
     return UserError(
-        f"{path} has no column of env steps; say which with --map NAME=env_steps; "
+        f"{path} has no column of env steps; name it with --map NAME=env_steps; "
         f"it has: {shown}"
     )
 
 
 def _rows(path: Path, mapping: Mapping[str, str]) -> RunLog:
-    """A metrics.jsonl by itself."""
+    """Return the run of a JSON-lines file, without its folder."""
     lines = read_rows(path)
     names = {theirs: ours(theirs, mapping) for line in lines for theirs in line}
-    renamed = [
+    translated = [
         {name: value for theirs, value in line.items() if (name := names[theirs])}
         for line in lines
     ]
-    rows = [row for row in renamed if np.isfinite(row.get("env_steps", np.nan))]
+    rows = [row for row in translated if np.isfinite(row.get("env_steps", np.nan))]
     if lines and not rows:
         raise _no_clock(path, names)
     return inferred(
@@ -136,7 +127,7 @@ def _rows(path: Path, mapping: Mapping[str, str]) -> RunLog:
 
 
 def _ours(folder: Path, mapping: Mapping[str, str]) -> RunLog:
-    """A run folder, with what it says of itself."""
+    """Return the run of a run folder, with its settings."""
     log = dataclasses.replace(
         _rows(folder / "metrics.jsonl", mapping),
         path=folder,
@@ -144,16 +135,16 @@ def _ours(folder: Path, mapping: Mapping[str, str]) -> RunLog:
     )
     if not (folder / "config.yaml").is_file():
         return log
-    facts, settings, strange = _told(RunFolder(folder))
+    facts, settings, foreign = _settings(RunFolder(folder))
     problems = log.problems
-    if strange:
-        names = ", ".join(sorted(p.name for p in strange)[:3])
+    if foreign:
+        names = ", ".join(sorted(p.name for p in foreign)[:3])
         finding = Finding(
             "contaminated log",
             "red",
             f"the folder holds files that this run did not write ({names})",
-            "move them away; metrics.jsonl by itself can be judged",
-            (Number("foreign files", float(len(strange))),),
+            "move them away, or judge metrics.jsonl alone",
+            (Number("foreign files", float(len(foreign))),),
         )
         problems = (finding, *problems)
     return inferred(
@@ -161,10 +152,10 @@ def _ours(folder: Path, mapping: Mapping[str, str]) -> RunLog:
     )
 
 
-def _told(run: RunFolder) -> tuple[RunFacts, dict[str, Any], list[Path]]:
-    """Facts and settings of a run of ours, and files that are not its own.
+def _settings(run: RunFolder) -> tuple[RunFacts, dict[str, Any], list[Path]]:
+    """Return facts and settings of a run of ours, and files that are not its own.
 
-    A task in a file of the user's is not run for it.
+    Runs no code of a task that stands in the user's file.
 
     Raises:
         UserError: if configuration or manifest cannot be read.
@@ -174,7 +165,7 @@ def _told(run: RunFolder) -> tuple[RunFacts, dict[str, Any], list[Path]]:
         if spaces is None and ":" in cfg.task:
             spaces = {}
         return facts_of(cfg, spaces), flat_settings(cfg), foreign_files(run)
-    except (UserError, yaml.YAMLError, LookupError, *_TORN) as error:
+    except (UserError, yaml.YAMLError, LookupError, *_HALF_WRITTEN) as error:
         raise UserError(
             f"{run.path}: config.yaml or manifest.json is broken ({first_line(error)}); "
             "move config.yaml away to judge the numbers alone"
@@ -182,12 +173,12 @@ def _told(run: RunFolder) -> tuple[RunFacts, dict[str, Any], list[Path]]:
 
 
 def _folders_with_logs(path: Path) -> Iterator[Path]:
-    """Below ``path``; links to folders are followed, each folder once."""
+    """Yield the folders below ``path`` that hold logs; follow links, each folder once."""
     seen = {os.path.realpath(path)}
     for root, folders, files in os.walk(path, followlinks=True):
         if any(p.is_file() and _is_log(p) for p in (Path(root, f) for f in files)):
             yield Path(root)
-        # by its own name rather than by a link's
+        # By its own name rather than by a link's.
         here = sorted(folders, key=lambda name: (Path(root, name).is_symlink(), name))
         folders.clear()
         for name in here:
@@ -198,10 +189,12 @@ def _folders_with_logs(path: Path) -> Iterator[Path]:
 
 
 def _logs_in(folder: Path) -> list[Path]:
+    """Return the log files of a folder."""
     return sorted(p for p in folder.iterdir() if p.is_file() and _is_log(p))
 
 
 def _is_log(path: Path) -> bool:
+    """Return whether a file is a log by its name."""
     monitor = path.name.endswith("monitor.csv")
     return (
         monitor or path.name in ("progress.csv", "metrics.jsonl") or is_event_file(path)
@@ -209,105 +202,37 @@ def _is_log(path: Path) -> bool:
 
 
 def _folder(folder: Path, mapping: Mapping[str, str]) -> RunLog:
-    """The logs of one folder; of the event files in a run of ours, with what it says."""
+    """Return the run of a folder of logs; with its settings if it is part of ours."""
     log, run = _assemble(folder, _logs_in(folder), mapping), RunFolder(folder.parent)
     if folder.name != run.tensorboard.name or not (run.path / "config.yaml").is_file():
         return log
-    facts, settings, _ = _told(run)
+    facts, settings, _ = _settings(run)
     return dataclasses.replace(
         log, name=run.path.resolve().name, facts=facts, settings=settings
     )
 
 
-def _assemble(path: Path, files: list[Path], mapping: Mapping[str, str]) -> RunLog:
-    """One run from all the files that Stable-Baselines3 or TensorBoard wrote for it.
-
-    Event files know the time best, progress.csv the updates; monitor files count only
-    for what neither has.
-    """
-    parts: list[list[Row]] = []
-    streams: list[Stream] = []
-    kinds: list[Kind] = []
-    unmapped: set[str] = set()
-    problems: list[Finding] = []
-    monitors = [p for p in files if p.name.endswith("monitor.csv") or _csv_monitor(p)]
-    if monitors:
-        parts.append(monitor_rows(monitors))
-        kinds.append("sb3 monitor")
-        problems += _several(monitors)
-    for file in (p for p in files if p.suffix == ".csv" and p not in monitors):
-        header, lines = read_csv(file)
-        rows, strange = renamed(header, lines, mapping)
-        streams.append(stream(file.name, rows))
-        parts.append(without_overwritten(rows))
-        kinds.append("sb3 csv")
-        unmapped |= set(strange)
-    events = [read_events(p, mapping) for p in files if is_event_file(p)]
-    if events:
-        parts.append(_in_time(events))
-        kinds.append("tensorboard")
-        streams += [event.stream for event in events]
-        unmapped |= {tag for event in events for tag in event.unmapped}
-    problems += examine(streams)
-    rows = _one_success(parts, kinds)
+def _assemble(path: Path, files: Sequence[Path], mapping: Mapping[str, str]) -> RunLog:
+    """Return one run from all files that Stable-Baselines3 or TensorBoard wrote for it."""
+    parts = sources(files, mapping)
+    rows, unmapped = joined(parts), sorted({n for part in parts for n in part.unmapped})
     if not rows and not unmapped:
         raise UserError(
-            f"{path} has no rows yet; judge it when it has logged something"
+            f"{path} has no rows yet; try again when it has logged something"
         )
     if not rows:
-        listed = ", ".join(sorted(unmapped)[:6])
         raise UserError(
-            f"{path} holds no signal that is known; use --map; its names: {listed}"
+            f"{path} holds no known signal; name some with --map THEIRS=OURS; it has: "
+            f"{', '.join(unmapped[:6])}"
         )
-    log = RunLog(
-        path.resolve().name,
-        path,
-        tuple(kinds),
-        rows,
-        tuple(problems),
-        tuple(sorted(unmapped)),
+    contaminations = examine([stream for part in parts for stream in part.streams])
+    return inferred(
+        RunLog(
+            path.resolve().name,
+            path,
+            tuple(part.kind for part in parts),
+            rows,
+            (*(found for part in parts for found in part.problems), *contaminations),
+            tuple(unmapped),
+        )
     )
-    return inferred(log)
-
-
-def _csv_monitor(path: Path) -> bool:
-    return path.suffix == ".csv" and started(path) is not None
-
-
-def _in_time(events: list[EventFile]) -> list[Row]:
-    """Rows of all event files, the later writer's where they overlap; seconds from 0."""
-    ordered = sorted((e for e in events if e.rows), key=lambda e: e.rows[0]["wall_s"])
-    if not ordered:
-        return []
-    zero = ordered[0].rows[0]["wall_s"]
-    rows: list[Row] = []
-    for event in ordered:
-        void = event.stream.purged_from
-        begin = min(row["env_steps"] for row in event.rows) if void is None else void
-        rows = [row for row in rows if row["env_steps"] < begin] + event.rows
-    return [row | {"wall_s": row["wall_s"] - zero} for row in rows]
-
-
-def _one_success(parts: list[list[Row]], kinds: list[Kind]) -> list[Row]:
-    """Monitor files repeat what the others have averaged: one of them is enough."""
-    others = [row for part in parts[1:] for row in part]
-    if "sb3 monitor" in kinds and others:
-        have = {name for row in others for name in row} - {"env_steps"}
-        lean = [{k: v for k, v in row.items() if k not in have} for row in parts[0]]
-        return merged([lean, *parts[1:]])
-    return merged(parts)
-
-
-def _several(monitors: list[Path]) -> list[Finding]:
-    """Monitor files of more than one run: appended to one another, or side by side."""
-    name, advice = "contaminated log", "separate the runs; each wants its own folder"
-    if bad := [p for p in monitors if monitor_goes_back(p)]:
-        text = f"more than one run was appended to {bad[0].name}"
-        number = Number("monitor files whose time goes back", float(len(bad)))
-        advice = "separate the runs; Monitor(override_existing=True) starts a file anew"
-        return [Finding(name, "red", text, advice, (number,))]
-    if later := later_runs(monitors):
-        text = f"{later[0].name} begins afresh after the others had ended: another run"
-        number = Number("runs by their times", float(len(later) + 1))
-        return [Finding(name, "red", text, advice, (number,))]
-    return []

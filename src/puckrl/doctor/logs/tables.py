@@ -1,4 +1,4 @@
-"""CSV files -> rows: Stable-Baselines3's progress and monitor files, W&B exports."""
+"""Read CSV files as rows: Stable-Baselines3's progress and monitor files, W&B exports."""
 
 import csv
 import json
@@ -10,16 +10,16 @@ import numpy as np
 from puckrl.core.errors import UserError
 from puckrl.doctor.logs.names import WANDB, ours
 from puckrl.monitor.table import Array
-from puckrl.training.sinks import Row
+from puckrl.training.sinks import LogRow
 
-_EPISODES = 100  # Stable-Baselines3 averages over as many
+_EPISODES = 100  # Stable-Baselines3 averages over 100, too
 _ROWS = 400
 
 Line = dict[str, str]
 
 
 def read_csv(path: Path) -> tuple[list[str], list[Line]]:
-    """Header and lines; SB3's monitor files begin with a comment of JSON.
+    """Return header and lines; SB3's monitor files begin with a comment of JSON.
 
     Raises:
         UserError: if it cannot be read as CSV.
@@ -39,15 +39,15 @@ def read_csv(path: Path) -> tuple[list[str], list[Line]]:
 
 def renamed(
     header: Sequence[str], lines: Sequence[Line], mapping: Mapping[str, str]
-) -> tuple[list[Row], list[str]]:
-    """Lines under our names, and the names that are not ours; lines without a step go.
+) -> tuple[list[LogRow], list[str]]:
+    """Return lines under our names, and the names that are not ours.
 
-    Empty cells are gaps; NaN and inf stay what they are.
+    Drops lines without env steps. Empty cells are gaps; NaN and inf stay.
     """
     names = {theirs: ours(theirs, mapping) for theirs in header}
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     for line in lines:
-        row: Row = {}
+        row: LogRow = {}
         for theirs, name in names.items():
             value = _number(line.get(theirs))
             if name is not None and value is not None:
@@ -59,14 +59,14 @@ def renamed(
 
 def wandb_runs(
     header: Sequence[str], lines: Sequence[Line], mapping: Mapping[str, str]
-) -> dict[str, tuple[list[Row], list[str]]]:
-    """The runs of a W&B export, by name.
+) -> dict[str, tuple[list[LogRow], list[str]]]:
+    """Return the runs of a W&B export, by name.
 
     A chart's export has columns "run - metric", with __MIN and __MAX beside them; a
     run's history has plain names.
     """
     clocks = dict(WANDB)
-    if "global_step" in header:  # else W&B's own count of log calls
+    if "global_step" in header:  # better than W&B's own count of log calls
         clocks |= {"_step": "", "Step": ""}
     known = {k: v for k, v in clocks.items() if v} | dict(mapping)
     charts = [c for c in header if " - " in c and not c.endswith(("__MIN", "__MAX"))]
@@ -75,7 +75,7 @@ def wandb_runs(
         return {"": renamed(kept, lines, known)}
     runs = dict.fromkeys(c.rpartition(" - ")[0] for c in charts)
     step = [c for c in header if " - " not in c]
-    found: dict[str, tuple[list[Row], list[str]]] = {}
+    found: dict[str, tuple[list[LogRow], list[str]]] = {}
     for run in runs:
         mine = {
             c: c.rpartition(" - ")[2] for c in charts if c.rpartition(" - ")[0] == run
@@ -86,8 +86,8 @@ def wandb_runs(
     return found
 
 
-def monitor_rows(paths: Sequence[Path]) -> list[Row]:
-    """Episodes of one run's monitor files as means over 100 episodes and more.
+def monitor_rows(paths: Sequence[Path]) -> list[LogRow]:
+    """Return the episodes of one run's monitor files as means over 100 or more.
 
     Env steps are the lengths summed over all worlds, in the order in which the
     episodes ended.
@@ -97,7 +97,7 @@ def monitor_rows(paths: Sequence[Path]) -> list[Row]:
     table = table[table[:, 0].argsort(kind="stable")]
     steps = np.cumsum(table[:, 1])
     size = min(max(_EPISODES, len(table) // _ROWS), max(len(table) // 8, 1))
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     for last in range(size - 1, len(table), size):
         part = table[last - size + 1 : last + 1]
         row = {
@@ -114,7 +114,7 @@ def monitor_rows(paths: Sequence[Path]) -> list[Row]:
 
 
 def _episodes(path: Path, begun: float) -> Array:
-    """Time, length, return and success of a monitor file's episodes, (n, 4)."""
+    """Return time, length, return and success of a monitor file's episodes, (n, 4)."""
     episodes: list[tuple[float, ...]] = []
     for line in read_csv(path)[1]:
         t, *rest = (_number(line.get(key)) for key in ("t", "l", "r", "is_success"))
@@ -124,9 +124,9 @@ def _episodes(path: Path, begun: float) -> Array:
 
 
 def _starts(paths: Sequence[Path]) -> list[float]:
-    """When each monitor file was begun, seconds after the first.
+    """Return when each monitor file was begun, seconds after the first.
 
-    At once, where one of them does not say.
+    All zeros if one of them does not say.
     """
     begun = [started(path) for path in paths]
     known = [t for t in begun if t is not None]
@@ -136,9 +136,9 @@ def _starts(paths: Sequence[Path]) -> list[float]:
 
 
 def later_runs(paths: Sequence[Path]) -> list[Path]:
-    """Monitor files that were begun after all before them had ended.
+    """Return the monitor files that were begun after all before them had ended.
 
-    The worlds of one run are watched at the same time, so each begins another run.
+    The worlds of one run are recorded at the same time, so each belongs to another run.
     """
     lives = sorted(
         (begun, float(episodes[-1, 0]), path)
@@ -154,14 +154,14 @@ def later_runs(paths: Sequence[Path]) -> list[Path]:
 
 
 def monitor_goes_back(path: Path) -> int:
-    """How often the time of a monitor file jumps back: runs appended to one another."""
+    """Return how often a monitor file's time jumps back: runs appended to one another."""
     times = [_number(line.get("t")) for line in read_csv(path)[1]]
     known = np.array([t for t in times if t is not None])
     return int((np.diff(known) < -1.0).sum())
 
 
 def started(path: Path) -> float | None:
-    """When an SB3 monitor file was begun, seconds since the epoch; None: it is none."""
+    """Return when an SB3 monitor file was begun, seconds since the epoch; None: no such."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         head = file.readline()
     try:
@@ -173,7 +173,7 @@ def started(path: Path) -> float | None:
 
 
 def _number(text: str | None) -> float | None:
-    """A cell as a number; None for a gap, or what is no number."""
+    """Return a cell as a number; None for a gap, or what is no number."""
     try:
         return float(text) if text else None
     except ValueError:
