@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-gpu check format bench docs build clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-mutants test-gpu check format bench docs build clean
 
 setup: $(READY)
 
@@ -31,6 +31,9 @@ test-learn: $(READY)  ## half an hour: trains until it must have learned
 
 test-slow: $(READY)  ## mujoco_warp on the CPU: compiles its kernels first
 	$(BIN)/pytest -m 'slow and not gpu'
+
+test-mutants: $(READY)  ## faults put into a copy of the source, one at a time: do tests notice?
+	$(BIN)/python -m tests.mutants
 
 test-gpu: $(READY)
 	$(BIN)/pytest -m gpu
