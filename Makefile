@@ -23,13 +23,17 @@ demo: $(READY)  ## FetchPush from sparse rewards, live, with a video at the end
 demo-pixels: $(READY)  ## the same from a camera, with what it sees; a quarter of an hour
 	$(BIN)/puck train push-pixels --stop auto
 
-test: $(READY)
-	$(BIN)/pytest
+# Two processes for two cores. A file's tests stay in one process: what they share (a run
+# of two processes, the scored corpus) is made once.
+TEST_WORKERS ?= 2
+
+test: $(READY)  ## everything fast
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadfile
 
 test-learn: $(READY)  ## half an hour: trains until it must have learned
 	$(BIN)/pytest -m learn
 
-test-slow: $(READY)  ## mujoco_warp on the CPU: compiles its kernels first
+test-slow: $(READY)  ## torch's compiler, mujoco_warp on the CPU, thirty kills: minutes
 	$(BIN)/pytest -m 'slow and not gpu'
 
 test-mutants: $(READY)  ## faults put into a copy of the source, one at a time: do tests notice?
