@@ -12,7 +12,7 @@ from puckrl.core.errors import UserError
 from puckrl.runner import session
 from puckrl.runner.run_folder import RunFolder
 from puckrl.training.checkpoint import Snapshot, read_state
-from tests.pair import as_pair
+from tests.pair import in_turn
 from tests.runner.test_session import TINY, rows
 
 # 4 worlds, 2 for each process
@@ -52,18 +52,6 @@ def go_on_hurt(folder: Path) -> None:
     session.resume(RunFolder(folder / "hurt"), limited(1200))
 
 
-def first_life(folder: Path) -> None:
-    """Everything that begins, in one pair of processes: their start takes longer."""
-    for function in (whole, begin, taught, begin_hurt):
-        function(folder)
-
-
-def second_life(folder: Path) -> None:
-    """Everything that goes on."""
-    for function in (go_on, go_on_hurt):
-        function(folder)
-
-
 def snapshots(folder: RunFolder) -> list[Snapshot]:
     return [read_state(folder.checkpoints_of(rank)) for rank in range(2)]
 
@@ -71,7 +59,7 @@ def snapshots(folder: RunFolder) -> list[Snapshot]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("team")
-    as_pair(first_life, folder)
+    in_turn([whole, begin, taught, begin_hurt], folder)
     # As if it had been killed between the snapshots of the two: one is a turn ahead
     ahead = RunFolder(folder / "parted").checkpoints_of(1)
     (ahead / "snapshot-000001.json").rename(ahead / "kept")
@@ -84,7 +72,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         kept = RunFolder(folder / "hurt").checkpoints_of(rank)
         older = (kept / "snapshot-000001.json").read_text()
         (kept / "snapshot-000002.json").write_text(newest or older)
-    as_pair(second_life, folder)
+    in_turn([go_on, go_on_hurt], folder)
     return folder
 
 
