@@ -336,9 +336,9 @@ def test_a_run_from_pixels_resumes_exactly_and_can_be_shown(tmp_path: Path) -> N
     def until(env_steps: int) -> RunCfg:
         return replace(SEEING, budget=BudgetCfg(env_steps=env_steps))
 
-    whole = session.start(until(600), tmp_path / "whole")
-    parted = session.start(until(300), tmp_path / "parted")
-    session.resume(parted, until(600))
+    whole = session.start(until(400), tmp_path / "whole")
+    parted = session.start(until(200), tmp_path / "parted")
+    session.resume(parted, until(400))
     one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
     assert one.tensors.keys() == other.tensors.keys()
     assert all(torch.equal(x, other.tensors[name]) for name, x in one.tensors.items())
