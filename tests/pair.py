@@ -2,32 +2,45 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 from torch.multiprocessing.spawn import spawn
 
 SIZE = 2
+Work = Callable[[Path], None]
+"""A function of a module that both processes call with the same folder."""
 
 
-def as_pair(function: Callable[[Path], None], folder: Path) -> None:
-    """Run ``function(folder)``, a function of a module, in two new processes."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    spawn(_enter, (function, folder, port), nprocs=SIZE)
+def as_pair(work: Work, folder: Path) -> None:
+    """Run ``work(folder)`` in two new processes."""
+    in_turn([work], folder)
 
 
-def _enter(
-    rank: int, function: Callable[[Path], None], folder: Path, port: int
-) -> None:
+def in_turn(works: Sequence[Work], folder: Path) -> None:
+    """Run each ``work(folder)`` in the same two new processes, which start slowly.
+
+    Each meets at a port of its own: at a shared one the faster process would find what
+    the slower has not left yet.
+    """
+    with ExitStack() as open_:
+        probes = [open_.enter_context(socket.socket()) for _ in works]
+        for probe in probes:
+            probe.bind(("localhost", 0))
+        ports = [probe.getsockname()[1] for probe in probes]
+    spawn(_enter, (works, folder, ports), nprocs=SIZE)
+
+
+def _enter(rank: int, works: Sequence[Work], folder: Path, ports: list[int]) -> None:
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(SIZE),
         "MASTER_ADDR": "localhost",
-        "MASTER_PORT": str(port),
     }
     torch.set_num_threads(1)
-    function(folder)
+    for work, port in zip(works, ports, strict=True):
+        os.environ["MASTER_PORT"] = str(port)
+        work(folder)

@@ -339,13 +339,23 @@ def test_a_restored_agent_continues_bit_for_bit(
         assert torch.equal(value, two.tensors()[name]), name
 
 
-@pytest.mark.parametrize("augment", ["shift", "shift+color"])
+@pytest.mark.parametrize(
+    ("augment", "backend"),
+    [
+        # Traced whole and made functional, as for the compiler, but run by torch
+        ("shift+color", "aot_eager"),
+        # A minute of C++ each
+        pytest.param("shift", "inductor", marks=pytest.mark.slow),
+        pytest.param("shift+color", "inductor", marks=pytest.mark.slow),
+    ],
+)
 def test_a_compiled_round_equals_the_eager_one(
-    augment: str, rng: torch.Generator
+    augment: str, backend: str, rng: torch.Generator
 ) -> None:
     eager, compiled = agent("sac", augment=augment), agent("sac", augment=augment)
     data = batch(16, rng)
     eager.update(data)
-    compiled.update(data, torch.compile(compiled.round, fullgraph=True))
+    run = torch.compile(compiled.round, fullgraph=True, backend=backend)
+    compiled.update(data, run)
     for name, value in eager.tensors().items():
         torch.testing.assert_close(compiled.tensors()[name], value, msg=name)

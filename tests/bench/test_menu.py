@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from puckrl.bench import parts
 from puckrl.bench.menu import measure, render
 from puckrl.bench.parts import RenderBenchCfg, bench_render, bench_update
 from puckrl.bench.sweep import advice, enough, sweep_figure
@@ -16,7 +17,10 @@ from puckrl.core.errors import UserError
 from puckrl.report.tables import TableRow
 
 
-def test_pictures_are_counted_and_larger_ones_are_slower() -> None:
+def test_pictures_are_counted_and_larger_ones_are_slower(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parts, "_FRAMES", 200)
     sim = SimCfg(num_worlds=4, num_threads=1)
     rows = bench_render(RenderBenchCfg("push", sim, sizes=(8, 64), repeats=2))
     assert [row["contender"] for row in rows] == [
@@ -56,7 +60,7 @@ def test_unknown_names_list_the_legal_ones() -> None:
 def swept(*rates: float) -> list[TableRow]:
     """A sweep over 1, 512, 1024, ... worlds."""
     sizes = [1, *(512 * 2**i for i in range(len(rates) - 1))]
-    parts = {"GoalEnv": 1.0, "physics, touching": 1.1}
+    gains = {"GoalEnv": 1.0, "physics, touching": 1.1}
     return [
         {
             "num_worlds": n,
@@ -66,7 +70,7 @@ def swept(*rates: float) -> list[TableRow]:
             "ms_per_step": 1e3 * n / rate,
         }
         for n, rate in zip(sizes, rates, strict=True)
-        for name, gain in parts.items()
+        for name, gain in gains.items()
     ]
 
 

@@ -49,11 +49,11 @@ def test_it_judges_what_is_logged_and_adds_its_verdict(
 ) -> None:
     model.set_logger(configure(str(tmp_path), ["csv", "tensorboard"]))
     doctor = DoctorCallback(verbose=0)
-    model.learn(2500, callback=doctor, log_interval=4)
+    model.learn(1250, callback=doctor, log_interval=2)
     model.logger.close()
     assert doctor.verdict is not None
     assert doctor.verdict.phase != "unknown"
-    assert doctor.rows[-1]["env_steps"] == 2400
+    assert doctor.rows[-1]["env_steps"] == 1200
     found = consult([tmp_path])
     table = found.patients[0].table
     assert table.curve("doctor/phase").x.tolist() == [

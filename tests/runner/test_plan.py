@@ -4,22 +4,26 @@ import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import pytest
 import torch
+from puckrl.training.rollout import Collector
 from rich.console import Console
 
+from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.distill import DistillCfg
 from puckrl.agents.settings import MODES
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, PixelsCfg, RunCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.nets.encoders import EncoderCfg
-from puckrl.runner.build import make_env, make_replay
+from puckrl.runner import plan as plan_
+from puckrl.runner.build import make_agent, make_env, make_replay
 from puckrl.runner.memory import memory_of
 from puckrl.runner.plan import _lighter, admit, plan, render
-from puckrl.runner.visibility import footprints
+from puckrl.runner.visibility import Footprint, footprints
 from puckrl.sim.randomize import RandomizeCfg
 
 SMALL = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=2)
@@ -87,6 +91,77 @@ def test_no_budget_is_said_and_not_zero_minutes() -> None:
     told = out.export_text()
     assert "there is no budget" in told
     assert "at most 10 min" in told
+
+
+class _Timed(Collector):
+    """Collects as ever, at 400 env steps/s by a clock of its own."""
+
+    now = 0.0
+
+    def collect(self, policy: Any, steps: int, *args: Any, **named: Any) -> Any:
+        _Timed.now += steps * self.env.num_worlds / 400.0
+        return super().collect(policy, steps, *args, **named)
+
+
+@pytest.mark.parametrize(
+    ("train_s", "budget_s"),
+    [
+        # 10,000 steps at 400/s, and 0.05 updates a step, 0.2 s * 8 / 2 each
+        (0.0, 25.0 + 500 * 0.8),
+        (1000.0, 25.0 + 500 * 0.8),
+        (100.0, 100.0),
+    ],
+)
+def test_the_budgets_time_is_that_of_steps_and_updates_or_its_own_limit(
+    monkeypatch: pytest.MonkeyPatch, train_s: float, budget_s: float
+) -> None:
+    took = iter((50.0, 0.3, 0.1, 0.2))  # the first update is slow, and left out
+
+    def timed_agent(*args: Any) -> ActorCritic:
+        made = make_agent(*args)
+        assert made.updates_per_round == 2
+
+        def update(data: object) -> None:
+            _Timed.now += next(took)
+
+        monkeypatch.setattr(made, "update", update)
+        return made
+
+    cfg = _small_pixels()
+    cfg = replace(
+        cfg,
+        agent=replace(cfg.agent, actor_delay=2),  # an eighth of its pictures is probed
+        loop=replace(cfg.loop, update_ratio=0.05),
+        budget=BudgetCfg(env_steps=10_000, train_s=train_s),
+    )
+    timer = SimpleNamespace(perf_counter=lambda: _Timed.now)
+    monkeypatch.setattr(plan_, "time", timer)
+    monkeypatch.setattr(plan_, "Collector", _Timed)
+    monkeypatch.setattr(plan_, "make_agent", timed_agent)
+    speed = plan(cfg).speed
+    assert speed is not None
+    assert speed.env_steps_per_s == pytest.approx(400.0)
+    assert speed.update_s == pytest.approx(0.8)
+    assert speed.budget_s == pytest.approx(budget_s)
+
+
+@pytest.mark.parametrize(
+    ("seen_share", "cells", "words"),
+    [
+        (0.74, 9.0, "from side the object is seen in only 74 % of worlds"),
+        (0.75, 1.0, ""),
+        (1.0, 0.9, "falls between cells"),
+    ],
+)
+def test_an_object_that_is_hard_to_see_is_called_out(
+    monkeypatch: pytest.MonkeyPatch, seen_share: float, cells: float, words: str
+) -> None:
+    layers = (("3/2", "4 x 16 x 16", 50.0), ("3/1", "4 x 16 x 16", cells))
+    shot = Footprint("side", 100.0, seen_share, layers)
+    monkeypatch.setattr(plan_, "footprints", lambda *args: [shot])
+    monkeypatch.setattr(plan_, "_probe", lambda *args: None)
+    texts = [f.text for f in plan(_small_pixels()).findings if "object" in f.text]
+    assert [words in text for text in texts] == ([True] if words else [])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")

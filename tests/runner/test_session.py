@@ -114,7 +114,7 @@ def test_the_folder_tells_everything(tmp_path: Path) -> None:
 def test_a_snapshot_of_another_version_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = session.start(TINY, tmp_path)
+    folder = session.start(limited(300), tmp_path)
     known = ActorCritic.tensors
 
     def more(self: ActorCritic) -> dict[str, Tensor]:
@@ -273,26 +273,38 @@ def _in_child(root: str) -> None:
         session.start(cfg, Path(root))
 
 
-def test_killed_at_thirty_random_moments_it_resumes_from_the_last_snapshot(
-    tmp_path: Path,
+@pytest.mark.parametrize("kills", [6, pytest.param(30, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_it_resumes_from_the_last_snapshot(
+    tmp_path: Path, kills: int
 ) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["puckrl.runner.session"])
     moments = random.Random(0)
     reached = 0
-    for _ in range(30):
+
+    def saved() -> list[Path]:
+        return sorted(tmp_path.glob("*/checkpoints/snapshot-*.json"))
+
+    for number in range(kills):
         child = context.Process(target=_in_child, args=(str(tmp_path),))
+        before = saved()
         child.start()
-        time.sleep(moments.uniform(0.05, 1.0))
+        if number % 2:  # at any moment, its first second included
+            time.sleep(moments.uniform(0.05, 1.0))
+        else:  # while it goes from snapshot to snapshot
+            while child.is_alive() and saved() == before:
+                time.sleep(0.002)
+            time.sleep(moments.uniform(0.0, 0.1))
+        assert child.is_alive(), "it ended before it was killed"
         child.kill()
         child.join()
-        saved = sorted(tmp_path.glob("*/checkpoints/snapshot-*.json"))
-        if saved:
-            steps = read_state(saved[-1].parent).scalars["progress"]["clock"][
+        if saved():
+            steps = read_state(saved()[-1].parent).scalars["progress"]["clock"][
                 "env_steps"
             ]
             assert steps >= reached
             reached = steps
+    assert reached
     child = context.Process(target=_in_child, args=(str(tmp_path),))
     child.start()
     child.join()
@@ -328,9 +340,9 @@ def test_a_run_from_pixels_resumes_exactly_and_can_be_shown(tmp_path: Path) -> N
     def until(env_steps: int) -> RunCfg:
         return replace(SEEING, budget=BudgetCfg(env_steps=env_steps))
 
-    whole = session.start(until(600), tmp_path / "whole")
-    parted = session.start(until(300), tmp_path / "parted")
-    session.resume(parted, until(600))
+    whole = session.start(until(400), tmp_path / "whole")
+    parted = session.start(until(200), tmp_path / "parted")
+    session.resume(parted, until(400))
     one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
     assert one.tensors.keys() == other.tensors.keys()
     assert all(torch.equal(x, other.tensors[name]) for name, x in one.tensors.items())

@@ -12,7 +12,7 @@ from puckrl.core.errors import UserError
 from puckrl.runner import session
 from puckrl.runner.run_folder import RunFolder
 from puckrl.training.checkpoint import Snapshot, read_state
-from tests.pair import as_pair
+from tests.pair import in_turn
 from tests.runner.test_session import TINY, rows
 
 # 4 worlds, 2 for each process
@@ -59,8 +59,7 @@ def snapshots(folder: RunFolder) -> list[Snapshot]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("team")
-    for function in (whole, begin, taught):
-        as_pair(function, folder)
+    in_turn([whole, begin, taught, begin_hurt], folder)
     # As if it had been killed between the snapshots of the two: one is a turn ahead
     ahead = RunFolder(folder / "parted").checkpoints_of(1)
     (ahead / "snapshot-000001.json").rename(ahead / "kept")
@@ -68,7 +67,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for serial in (1, 2):
         (ahead / f"snapshot-{serial:06d}.json").write_text(text)
     (ahead / "kept").unlink()
-    as_pair(go_on, folder)
+    # The other process's newest snapshot is damaged
+    for rank, newest in ((0, None), (1, "{}")):
+        kept = RunFolder(folder / "hurt").checkpoints_of(rank)
+        older = (kept / "snapshot-000001.json").read_text()
+        (kept / "snapshot-000002.json").write_text(newest or older)
+    in_turn([go_on, go_on_hurt], folder)
     return folder
 
 
@@ -111,14 +115,5 @@ def test_a_team_of_another_size_is_refused(root: Path) -> None:
         session.resume(RunFolder(root / "whole"), limited(2000))
 
 
-def test_all_go_back_where_one_has_a_damaged_snapshot(
-    root: Path, tmp_path: Path
-) -> None:
-    as_pair(begin_hurt, tmp_path)
-    run = RunFolder(tmp_path / "hurt")
-    for rank, newest in ((0, None), (1, "{}")):
-        kept = run.checkpoints_of(rank)
-        older = (kept / "snapshot-000001.json").read_text()
-        (kept / "snapshot-000002.json").write_text(newest or older)
-    as_pair(go_on_hurt, tmp_path)
-    assert rows(run) == rows(RunFolder(root / "whole"))
+def test_all_go_back_where_one_has_a_damaged_snapshot(root: Path) -> None:
+    assert rows(RunFolder(root / "hurt")) == rows(RunFolder(root / "whole"))
