@@ -7,23 +7,26 @@ random while the others follow the policy, an idea of Horgan et al. (2018),
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
+
+from puckrl.core.settings import NON_NEGATIVE, SHARE
 
 
 @dataclass(frozen=True)
 class ExploreCfg:
     """Randomness while collecting; evaluation has none."""
 
-    random_share: float = 0.1
+    random_share: Annotated[float, SHARE] = 0.1
     """Share of actions that are random in a world that follows the policy."""
-    explorer_share: float = 0.125
+    explorer_share: Annotated[float, SHARE] = 0.125
     """Share of worlds in which every action is random."""
     corners: bool = True
     """Random actions are corners of the box [-1, 1]^n instead of uniform in it: they
     go further, and so move the achieved goal in more episodes."""
-    sigma: float = 0.2
+    sigma: Annotated[float, NON_NEGATIVE] = 0.2
     """TD3: deviation of the Gaussian noise on the policy's actions."""
 
 

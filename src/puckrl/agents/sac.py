@@ -6,6 +6,7 @@ Source: Haarnoja et al. (2018), "Soft actor-critic algorithms and applications"
 
 import math
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,23 +17,31 @@ from puckrl.agents.actor_critic import ActorCritic, Metrics
 from puckrl.agents.adam import Adam
 from puckrl.agents.losses import td_target
 from puckrl.agents.settings import AgentCfg
+from puckrl.core.settings import POSITIVE, Bounds
 from puckrl.core.types import Batch, Obs, Spaces
 
 _LOG_STD_MIN, _LOG_STD_MAX = -5.0, 2.0
 
 
 @dataclass(frozen=True)
-class SacCfg(AgentCfg):
-    """Settings of SAC."""
+class SacSettings(AgentCfg):
+    """Settings of SAC's losses, with or without a distilled policy."""
 
-    alpha: float = 0.02
+    alpha: Annotated[float, POSITIVE] = 0.02
     """Temperature; its initial value where it is tuned."""
     tune_alpha: bool = False
     """Tune the temperature towards ``target_entropy``."""
-    alpha_lr: float = 3e-4
+    alpha_lr: Annotated[float, POSITIVE] = 3e-4
     """Adam's step size for the temperature."""
-    target_entropy: float | None = None
+    target_entropy: Annotated[float | None, Bounds(-1e6, 1e6, "a number")] = None
     """Entropy to hold; None: minus the number of action components."""
+
+
+@dataclass(frozen=True)
+class SacCfg(SacSettings):
+    """Settings of SAC."""
+
+    kind: ClassVar[Literal["sac"]] = "sac"
 
 
 def squashed_gaussian(outputs: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,11 +69,11 @@ class Sac(ActorCritic):
     """Soft actor-critic with fixed or tuned temperature."""
 
     outputs_per_action = 2
-    cfg: SacCfg
+    cfg: SacSettings
 
     def __init__(
         self,
-        cfg: SacCfg,
+        cfg: SacSettings,
         spaces: Spaces,
         reward_bounds: tuple[float, float] | None,
         seed: int,

@@ -1,10 +1,19 @@
 """Settings that every learning rule has, and names for what networks may see."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.vision import VisionCfg
+from puckrl.core.settings import (
+    COUNT,
+    FRACTION,
+    NON_NEGATIVE,
+    PER_PROCESS,
+    POSITIVE,
+    SHARE,
+    Bounds,
+)
 
 Precision = Literal["fp32", "bf16"]
 
@@ -24,27 +33,30 @@ MODES: dict[str, tuple[str, ...]] = {
 class AgentCfg:
     """Settings that every learning rule has."""
 
-    gamma: float = 0.95
+    kind: ClassVar[str]
+    """Name of the learning rule; every subclass sets its own, as a ``Literal``."""
+    # at 1 the sum of rewards has no bound
+    gamma: Annotated[float, Bounds(0.0, 1.0 - 1e-9, "from 0 to below 1")] = 0.95
     """Discount per control step."""
-    tau: float = 0.05
+    tau: Annotated[float, FRACTION] = 0.05
     """Share of the online networks that each round moves into the targets."""
-    batch_size: int = 512
+    batch_size: Annotated[int, COUNT, PER_PROCESS] = 512
     """Transitions per critic update."""
-    hidden: tuple[int, ...] = (256, 256, 256)
+    hidden: Annotated[tuple[int, ...], COUNT] = (256, 256, 256)
     """Widths of the hidden layers of actor and critics."""
-    critics: int = 1
+    critics: Annotated[int, COUNT] = 1
     """Number of critics; targets take the least of them."""
-    critic_lr: float = 1e-3
+    critic_lr: Annotated[float, POSITIVE] = 1e-3
     """Adam's step size for the critics."""
-    actor_lr: float = 1e-3
+    actor_lr: Annotated[float, POSITIVE] = 1e-3
     """Adam's step size for the actor."""
-    max_grad_norm: float = 0.0
+    max_grad_norm: Annotated[float, NON_NEGATIVE] = 0.0
     """Gradients of the actor are clipped to this norm; 0: never."""
-    actor_delay: int = 2
+    actor_delay: Annotated[int, COUNT] = 2
     """Critic updates per actor update."""
-    action_l2: float = 0.03
+    action_l2: Annotated[float, NON_NEGATIVE] = 0.03
     """Weight of the mean squared action in the actor's loss."""
-    average_share: float = 0.1
+    average_share: Annotated[float, SHARE] = 0.1
     """Of the updates so far, the last share whose mean weights are judged and kept, in
     [0, 1]; 0: the newest weights."""
     explore: ExploreCfg = field(default_factory=ExploreCfg)

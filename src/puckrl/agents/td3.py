@@ -6,6 +6,7 @@ DDPG of Andrychowicz et al. (2017), appendix A.
 """
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 from puckrl.agents.actor_critic import ActorCritic, Metrics
 from puckrl.agents.losses import td_target
 from puckrl.agents.settings import AgentCfg
+from puckrl.core.settings import NON_NEGATIVE
 from puckrl.core.types import Batch, Obs
 
 
@@ -20,9 +22,10 @@ from puckrl.core.types import Batch, Obs
 class Td3Cfg(AgentCfg):
     """Settings of TD3."""
 
-    target_noise: float = 0.0
+    kind: ClassVar[Literal["td3"]] = "td3"
+    target_noise: Annotated[float, NON_NEGATIVE] = 0.0
     """Deviation of the noise on target actions."""
-    target_noise_clip: float = 0.5
+    target_noise_clip: Annotated[float, NON_NEGATIVE] = 0.5
     """Largest noise on target actions."""
 
 

@@ -7,7 +7,7 @@
     actor              the actor's loss: the critics see the state, or the features as
                        they are
     both               either, each in its own update
-    guess              the auxiliary loss alone; whoever sees takes the features as they are
+    goal-prediction    the auxiliary loss alone; whoever sees takes the features as they are
     none               nothing: it stays as it was initialized
 
 A gradient reaches the encoder through the input of the network that is being updated
@@ -18,19 +18,20 @@ learns from the guess: critics, actor.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from puckrl.agents.adam import Adam
 from puckrl.agents.augment import AugmentKind
+from puckrl.core.settings import NON_NEGATIVE, POSITIVE
 from puckrl.core.types import Obs
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.nets.flat import Flat
 from puckrl.nets.vision import Vision
 
-Gradient = Literal["critic", "actor", "both", "guess", "none"]
+Gradient = Literal["critic", "actor", "both", "goal-prediction", "none"]
 Network = Literal["actor", "critic"]
 
 
@@ -41,14 +42,14 @@ class VisionCfg:
     encoder: EncoderCfg = field(default_factory=EncoderCfg)
     """Pixels to features."""
     encoder_gradient: Gradient = "actor"
-    """Whose loss trains the encoder: critic, actor, both, guess, none."""
+    """Whose loss trains the encoder: critic, actor, both, goal-prediction, none."""
     shared: bool = True
     """One encoder where actor and critics both see pixels; else one each."""
-    lr: float = 3e-4
+    lr: Annotated[float, POSITIVE] = 3e-4
     """Adam's step size for the encoder."""
-    max_grad_norm: float = 1.0
+    max_grad_norm: Annotated[float, NON_NEGATIVE] = 1.0
     """Gradients of the encoder are clipped to this norm; 0: never."""
-    aux_weight: float = 1.0
+    aux_weight: Annotated[float, NON_NEGATIVE] = 1.0
     """Weight of guessing the achieved goal from the features; 0: do not."""
     condition_on_prediction: bool = False
     """Tell whoever sees the features the guess besides, and the way from it to the goal."""
@@ -90,7 +91,7 @@ class PixelFeatures:
         self, name: str, sight: VisionTrainer, cfg: VisionCfg, aux_weight: float
     ) -> None:
         self.name, self.sight, self.aux_weight = name, sight, aux_weight
-        self._apart = cfg.encoder_gradient == "guess"
+        self._apart = cfg.encoder_gradient == "goal-prediction"
         self._told = cfg.condition_on_prediction and sight.guesses
         self.features = {name: sight.vision.size}
         """Names and lengths of what the network gets of what ``see`` adds."""
@@ -186,7 +187,7 @@ def look(
         sights = {f"{name}_sight": VisionTrainer(cfg, make(), device) for name in sees}
         through = {name: sights[f"{name}_sight"] for name in sees}
     teachers = sees if cfg.encoder_gradient == "both" else (cfg.encoder_gradient,)
-    if cfg.encoder_gradient == "guess":  # in one update for every encoder
+    if cfg.encoder_gradient == "goal-prediction":  # in one update for every encoder
         teachers = sees if len(sights) > 1 else sees[-1:]
     taught = {name: (through[name],) if name in teachers else () for name in sees}
     aux = {name: cfg.aux_weight * len(sight) for name, sight in taught.items()}

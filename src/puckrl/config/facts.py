@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS
-from puckrl.config.run_cfg import RunCfg, config_hash, to_dict
+from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.monitor.facts import RunFacts
 from puckrl.tasks.catalog import make_task
 
@@ -51,13 +52,5 @@ def _usual_takeoff(cfg: RunCfg) -> float | None:
 
 
 def flat_settings(cfg: RunCfg) -> dict[str, Any]:
-    """The configuration as dotted names, for comparisons."""
-    return _flat("", to_dict(cfg))
-
-
-def _flat(prefix: str, tree: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        inner = isinstance(value, dict)
-        found |= _flat(f"{prefix}{key}.", value) if inner else {prefix + key: value}
-    return found
+    """Return every setting of a configuration by its dotted name."""
+    return {setting.name: setting.value for setting in settings(cfg)}

@@ -170,7 +170,7 @@ SYMMETRIC = replace(
         critic_sensors=MODES["pixels"],
         vision=VisionCfg(
             encoder=EncoderCfg(kind="drqv2", channels=16, head="flatten-norm"),
-            encoder_gradient="guess",
+            encoder_gradient="goal-prediction",
             lr=1e-3,
             condition_on_prediction=True,
         ),

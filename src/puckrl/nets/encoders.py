@@ -14,13 +14,14 @@ kernels keep it. Weights are float32; products run in ``compute_dtype``.
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from puckrl.core.errors import UserError
+from puckrl.core.settings import COUNT
 from puckrl.nets.heads import Head, SpatialSoftmax, head
 
 Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
@@ -33,11 +34,11 @@ class EncoderCfg:
 
     kind: Kind = "padded"
     """Convolutions: nature, drqv2, manipulation, padded, impala."""
-    channels: int = 32
+    channels: Annotated[int, COUNT] = 32
     """Channels of every layer; nature and impala have their own."""
     head: HeadKind = "spatial-softmax"
     """From the last map to numbers: flatten, flatten-norm, spatial-softmax."""
-    features: int = 50
+    features: Annotated[int, COUNT] = 50
     """Numbers that flatten-norm gives."""
 
 

@@ -12,10 +12,12 @@ one row per world and enter the ring complete.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from puckrl.core.settings import COUNT, PER_PROCESS, SHARE
 from puckrl.core.types import Batch, Obs, Spaces
 from puckrl.replay import her, sampling
 from puckrl.replay.frames import Place, make_frames
@@ -27,11 +29,11 @@ from puckrl.replay.sampling import GoalFn, SamplingCfg, StepTable
 class ReplayCfg:
     """Size of the memory and what is drawn from it."""
 
-    capacity: int = 1_000_000
+    capacity: Annotated[int, COUNT, PER_PROCESS] = 1_000_000
     """Transitions kept; the oldest episodes go first."""
     her_strategy: her.Strategy = "future"
     """Where in an episode hindsight goals come from."""
-    her_ratio: float = 0.8
+    her_ratio: Annotated[float, SHARE] = 0.8
     """Share of sampled goals that are hindsight goals; k per original goal: k / (k + 1)."""
     sampling: SamplingCfg = field(default_factory=SamplingCfg)
     """Which steps a batch looks at."""

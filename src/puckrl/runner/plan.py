@@ -18,7 +18,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from puckrl.config.bounds import check_limits
+from puckrl.config.bounds import check_bounds
 from puckrl.config.conflicts import Finding, conflicts
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.errors import UserError
@@ -101,7 +101,7 @@ def plan(cfg: RunCfg) -> Plan:
         UserError: for a number out of range, or a network that is to see a sensor that
             is not there.
     """
-    check_limits(cfg)
+    check_bounds(cfg)
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
     env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
     check_sensors(cfg.agent, env.spaces)
@@ -134,7 +134,7 @@ def admit(cfg: RunCfg) -> Memory:
     Raises:
         UserError: for the first error.
     """
-    check_limits(cfg)
+    check_bounds(cfg)
     size, views = cfg.pixels, len(cfg.pixels.viewpoints)
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     spaces = make_task(cfg.task, cfg.reward).spaces

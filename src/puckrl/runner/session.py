@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from puckrl.config.bounds import check_limits
+from puckrl.config.bounds import check_bounds
 from puckrl.config.facts import facts_of
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core import team
@@ -88,7 +88,7 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
             f"{folder.path} kept no replay (--save.no-replay), so it cannot go on; "
             "it can be judged and filmed: puck eval, puck record"
         )
-    check_limits(cfg)
+    check_bounds(cfg)
     _refuse_nothing_to_do(folder, cfg)
     with team.together(pick_device(cfg.device)):
         _refuse_other_team(folder)

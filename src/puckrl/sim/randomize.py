@@ -10,17 +10,20 @@ from simulation to the real world", section III.A.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from torch import Tensor
 
-from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
+from puckrl.core.settings import Bounds
 
 if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
     from puckrl.sim.camera import Camera
 
+_SHARE = Bounds(0.0, 1.0, "0 to 1")
+_METERS = Bounds(0.0, 1.0, "0 to 1 m")
+_DEGREES = Bounds(0.0, 90.0, "0 to 90 degrees")
 _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
 
 
@@ -28,35 +31,21 @@ _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
 class RandomizeCfg:
     """How far looks stray; everything is off by default."""
 
-    colors: float = 0.0
+    colors: Annotated[float, _SHARE] = 0.0
     """Greatest share of a random color in that of every geom, 0 to 1."""
-    brightness: float = 0.0
+    brightness: Annotated[float, _SHARE] = 0.0
     """Lights are stronger or weaker by up to this share, 0 to 1."""
-    light_deg: float = 0.0
+    light_deg: Annotated[float, _DEGREES] = 0.0
     """Lights turn by up to this angle about each axis, 0 to 90."""
-    camera_m: float = 0.0
+    camera_m: Annotated[float, _METERS] = 0.0
     """Cameras move by up to this distance along each axis, 0 to 1."""
-    camera_deg: float = 0.0
+    camera_deg: Annotated[float, _DEGREES] = 0.0
     """Cameras turn by up to this angle about each axis, 0 to 90."""
 
     @property
     def on(self) -> bool:
         """Whether anything changes."""
         return any(value != 0 for value in asdict(self).values())
-
-    def check(self) -> None:
-        """Refuse what has no meaning.
-
-        Raises:
-            UserError: for a number outside its range.
-        """
-        for name, value in asdict(self).items():
-            most = 90.0 if name.endswith("_deg") else 1.0
-            if not 0.0 <= value <= most:
-                raise UserError(
-                    f"--pixels.randomize.{name.replace('_', '-')} {value:g} is out of "
-                    f"range; legal: 0 to {most:g}"
-                )
 
 
 class Randomiser:
