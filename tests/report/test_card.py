@@ -56,4 +56,4 @@ def test_the_bound_names_the_hardware_it_is_for() -> None:
     assert "0.95 within 2:00 on two CPU cores" in verdict(
         CFG, final(1.0), rows, "budget"
     )
-    assert "0.95 within 2:00 on one H200" in verdict(on_gpu, final(1.0), rows, "budget")
+    assert "0.95 within 2:00 on one H100" in verdict(on_gpu, final(1.0), rows, "budget")

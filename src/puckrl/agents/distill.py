@@ -30,20 +30,21 @@ from puckrl.nets.flat import Flat
 
 @dataclass(frozen=True)
 class DistillCfg(SacSettings):
-    """Settings of SAC with a distilled policy."""
+    """Settings of SAC with a student that is distilled from its policy."""
 
     kind: ClassVar[Literal["distill"]] = "distill"
     average_share: Annotated[float, SHARE] = 0.02
-    """Of the updates so far, the last share whose mean weights are judged and kept, in
-    [0, 1]; the policy that plays is a running mean already, over fewer updates."""
+    """Evaluate and save the student's mean weights over the last updates, this share of
+    all so far; 0: the newest weights."""
     teacher_lr: Annotated[float, POSITIVE] = 1e-3
-    """Adam's step size for the teacher; ``actor_lr`` is the policy's."""
+    """Learning rate of the teacher (Adam); --agent.actor-lr is the student's."""
     teacher_share: Annotated[float, SHARE] = 0.5
-    """Share of worlds in which the teacher plays while collecting."""
+    """Share of worlds in which the teacher acts while collecting."""
     student_batch: Annotated[int, COUNT, PER_PROCESS] = 256
-    """States of each round at which the policy imitates the teacher."""
+    """Transitions per round on which the student imitates the teacher."""
     student_tau: Annotated[float, FRACTION] = 0.005
-    """Share of the learning policy that each round moves into the one that acts."""
+    """Polyak averaging: share of the student's weights that a round moves into the
+    average that acts."""
 
 
 class Distill(Sac):

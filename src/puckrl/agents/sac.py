@@ -28,13 +28,13 @@ class SacSettings(AgentCfg):
     """Settings of SAC's losses, with or without a distilled policy."""
 
     alpha: Annotated[float, POSITIVE] = 0.02
-    """Temperature; its initial value where it is tuned."""
+    """Entropy temperature; its initial value if it is tuned."""
     tune_alpha: bool = False
-    """Tune the temperature towards ``target_entropy``."""
+    """Tune the temperature towards the target entropy."""
     alpha_lr: Annotated[float, POSITIVE] = 3e-4
-    """Adam's step size for the temperature."""
+    """Learning rate of the temperature (Adam)."""
     target_entropy: Annotated[float | None, Bounds(-1e6, 1e6, "a number")] = None
-    """Entropy to hold; None: minus the number of action components."""
+    """Entropy that tuning aims at; None: minus the number of action components."""
 
 
 @dataclass(frozen=True)

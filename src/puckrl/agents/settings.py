@@ -1,4 +1,4 @@
-"""Settings that every learning rule has, and names for what networks may see."""
+"""Define the settings of every learning rule, and named lists of sensors."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
@@ -25,8 +25,8 @@ MODES: dict[str, tuple[str, ...]] = {
     "pixels-goal-both": ("pixels", "proprio", "achieved_goal", "desired_goal"),
     "pixels-no-proprio": ("pixels", "desired_goal"),
 }
-"""What a network may see, by name. ``pixels`` is honest: a robot with a camera has it;
-``pixels-goal-both`` tells the object's position besides."""
+"""Sensors of a network, by name. A robot with a camera has all of ``pixels``;
+``pixels-goal-both`` adds the object's position, which it does not have."""
 
 
 @dataclass(frozen=True)
@@ -39,34 +39,35 @@ class AgentCfg:
     gamma: Annotated[float, Bounds(0.0, 1.0 - 1e-9, "from 0 to below 1")] = 0.95
     """Discount per control step."""
     tau: Annotated[float, FRACTION] = 0.05
-    """Share of the online networks that each round moves into the targets."""
+    """Polyak averaging: share of the online weights that a round moves into the target
+    networks."""
     batch_size: Annotated[int, COUNT, PER_PROCESS] = 512
     """Transitions per critic update."""
     hidden: Annotated[tuple[int, ...], COUNT] = (256, 256, 256)
     """Widths of the hidden layers of actor and critics."""
     critics: Annotated[int, COUNT] = 1
-    """Number of critics; targets take the least of them."""
+    """Number of critics; TD targets take their minimum."""
     critic_lr: Annotated[float, POSITIVE] = 1e-3
-    """Adam's step size for the critics."""
+    """Learning rate of the critics (Adam)."""
     actor_lr: Annotated[float, POSITIVE] = 1e-3
-    """Adam's step size for the actor."""
+    """Learning rate of the actor (Adam)."""
     max_grad_norm: Annotated[float, NON_NEGATIVE] = 0.0
-    """Gradients of the actor are clipped to this norm; 0: never."""
+    """Maximum norm of the actor's gradient; 0: no clipping."""
     actor_delay: Annotated[int, COUNT] = 2
     """Critic updates per actor update."""
     action_l2: Annotated[float, NON_NEGATIVE] = 0.03
     """Weight of the mean squared action in the actor's loss."""
     average_share: Annotated[float, SHARE] = 0.1
-    """Of the updates so far, the last share whose mean weights are judged and kept, in
-    [0, 1]; 0: the newest weights."""
+    """Evaluate and save the mean weights over the last updates, this share of all so far;
+    0: the newest weights."""
     explore: ExploreCfg = field(default_factory=ExploreCfg)
-    """Randomness while collecting."""
+    """Exploration while collecting."""
     actor_sensors: tuple[str, ...] = FULL_STATE
-    """What the actor sees: state or names of the task's sensors, pixels, achieved_goal,
-    desired_goal; usual lists and sizes: puck list --sensors."""
+    """Inputs of the actor: state, or names of the task's sensors; pixels, achieved_goal,
+    desired_goal. Usual lists and sizes: puck list --sensors."""
     critic_sensors: tuple[str, ...] = FULL_STATE
-    """What the critics see."""
+    """Inputs of the critics."""
     vision: VisionCfg = field(default_factory=VisionCfg)
-    """How pixels are seen, where somebody sees them."""
+    """Pixel encoder, for networks that get pixels."""
     precision: Precision = "bf16"
-    """Of the hidden layers' products; parameters, sums and losses are float32."""
+    """Number format of products in hidden layers; weights, sums and losses are float32."""

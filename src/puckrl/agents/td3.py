@@ -24,9 +24,9 @@ class Td3Cfg(AgentCfg):
 
     kind: ClassVar[Literal["td3"]] = "td3"
     target_noise: Annotated[float, NON_NEGATIVE] = 0.0
-    """Deviation of the noise on target actions."""
+    """Standard deviation of the noise on target actions."""
     target_noise_clip: Annotated[float, NON_NEGATIVE] = 0.5
-    """Largest noise on target actions."""
+    """Maximum of the noise on target actions."""
 
 
 class Td3(ActorCritic):

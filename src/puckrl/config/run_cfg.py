@@ -1,7 +1,7 @@
-"""RunCfg: everything that decides a run, as one frozen value.
+"""Define RunCfg: everything that decides a run, as one frozen value.
 
-It goes to YAML and back without loss, and its hash names the run's folder: two runs
-with the same hash differ by their seed only.
+It converts to YAML and back without loss. Its hash names the run's folder: two runs with
+the same hash and the same seed learn the same, apart from noise.
 """
 
 import dataclasses
@@ -38,140 +38,140 @@ _SIDE_PX = Bounds(8, 1024, "8 to 1024 pixels")
 
 @dataclass(frozen=True)
 class SimCfg:
-    """Physics."""
+    """Physics simulation."""
 
     backend: Literal["cpu", "warp"] = "cpu"
-    """MuJoCo's C threads, or mujoco_warp on the run's device."""
+    """cpu: MuJoCo's C engine on threads; warp: mujoco_warp on the run's device."""
     contacts: Contacts = "touching"
     """Pairs that may collide (warp only): all; touching: the same trajectories, faster;
     hand: without the robot's contacts with itself, faster still."""
     num_worlds: Annotated[int, COUNT, PER_PROCESS] = 32
-    """Worlds that collect at the same time."""
+    """Number of parallel worlds."""
     num_threads: Annotated[int, NON_NEGATIVE, NOT_HASHED] = 0
-    """C threads of the physics (cpu only); 0: every core."""
+    """Threads of the C engine (cpu only); 0: one per core."""
 
 
 @dataclass(frozen=True)
 class PixelsCfg:
-    """Cameras; a network sees them if "pixels" is among its sensors."""
+    """Cameras; a network gets their images if "pixels" is among its sensors."""
 
     viewpoints: tuple[str, ...] = ()
-    """Where cameras stand: side, corner, front, reference, film, or wrist, which moves
-    with the gripper; none: no camera."""
+    """Camera positions: side, corner, front, reference, film, or wrist, which moves with
+    the gripper; empty: no camera."""
     height: Annotated[int, _SIDE_PX] = 64
-    """Rows of a picture."""
+    """Height of an image, in pixels."""
     width: Annotated[int, _SIDE_PX] = 64
-    """Pixels per row."""
+    """Width of an image, in pixels."""
     stack: Annotated[int, Bounds(1, 64, "1 to 64 frames")] = 3
-    """Frames that are seen together."""
+    """Number of consecutive frames in an observation."""
     randomize: RandomizeCfg = field(default_factory=RandomizeCfg)
-    """Colors, lights and places of cameras that change with every episode."""
+    """Domain randomization: colors, lights and camera poses, drawn for each episode."""
 
 
 @dataclass(frozen=True)
 class LoopCfg:
-    """Rhythm of the run."""
+    """Training loop: collecting and updating."""
 
     update_ratio: Annotated[float, POSITIVE] = 0.15
-    """Critic updates per env step (UTD)."""
+    """Critic updates per env step (update-to-data ratio, UTD)."""
     collect_steps: Annotated[int, NON_NEGATIVE] = 0
-    """Control steps of every world between two stretches of updates; 0: an episode."""
+    """Control steps that every world collects per iteration; 0: one episode."""
     overlap: bool = False
-    """Make a turn's updates while the next is collected, on a CUDA stream of their own."""
+    """Update while the next iteration is collected, on a second CUDA stream."""
     warm_up_episodes: Annotated[int, COUNT, PER_PROCESS] = 400
-    """Episodes of random play before the first update."""
+    """Episodes of random actions before the first update."""
     normalize_episodes: Annotated[int, NON_NEGATIVE, PER_PROCESS] = 800
-    """The input normalizers learn from this many first episodes, then stand still."""
+    """Input normalizers learn from the first episodes, up to this number, then freeze."""
     compile: bool = True
-    """torch.compile the update (where there is a C++ compiler, or CUDA)."""
+    """Compile the update with torch.compile; it needs a C++ compiler, or CUDA."""
 
 
 @dataclass(frozen=True)
 class EvalCfg:
-    """How the run is judged while it goes on."""
+    """Evaluation."""
 
     every_env_steps: Annotated[int, NON_NEGATIVE] = 10_000
-    """Env steps between evaluations."""
+    """Env steps between two evaluations."""
     episodes: Annotated[int, COUNT] = 128
-    """Deterministic episodes each time."""
+    """Episodes per evaluation, with deterministic actions."""
     final_episodes: Annotated[int, COUNT] = 512
-    """Deterministic episodes at the end."""
+    """Episodes of the evaluation at the end."""
 
 
 @dataclass(frozen=True)
 class BudgetCfg:
-    """When the run ends; 0 switches a limit off."""
+    """Limits that end the run; 0 switches a limit off."""
 
     env_steps: Annotated[int, NON_NEGATIVE] = 300_000
     """Env steps, summed over worlds."""
     train_s: Annotated[float, NON_NEGATIVE] = 0.0
-    """Seconds of collecting and updating; evaluation and compilation come on top."""
+    """Seconds of collecting and updating, without evaluation and compilation."""
     until_success: Annotated[float, SHARE] = 0.0
-    """End early when two evaluations in a row reach this success rate."""
+    """Success rate that ends the run early, if two evaluations in a row reach it."""
     stop: StopMode = "budget"
-    """budget: at these limits. auto: also when the doctor calls the run converged, dead or
-    diverged. never: only when interrupted."""
+    """What ends the run. budget: these limits; auto: also the doctor, if it calls the run
+    converged, dead or diverged; never: only an interruption."""
 
 
 @dataclass(frozen=True)
 class ExpectCfg:
-    """What the preset is held to; the card says whether it was kept."""
+    """Bounds that the preset promises; the run's card says whether they were kept."""
 
     success: Annotated[float, SHARE] = 0.0
-    """Least final success rate."""
+    """Minimum of the final success rate."""
     train_s: Annotated[float, NON_NEGATIVE] = 0.0
-    """Seconds within which it is reached: on two CPU cores, or on one H200 where the
-    physics is Warp's."""
+    """Seconds of training until that success rate is reached: on two CPU cores, or on one
+    H100 with --sim.backend warp."""
     takeoff_updates: Annotated[float, NON_NEGATIVE] = 0.0
-    """Updates after which it usually leaves its floor, measured; 0: not known yet."""
+    """Updates after which success usually takes off, as measured; 0: unknown."""
 
 
 @dataclass(frozen=True)
 class SaveCfg:
-    """What is kept of the run."""
+    """Files of the run."""
 
     every_s: Annotated[float, NON_NEGATIVE] = 30.0
-    """Seconds between snapshots; 0: only at the end."""
+    """Seconds between two snapshots; 0: only at the end."""
     replay: bool = True
-    """Put the replay into snapshots; without it the run cannot be resumed."""
+    """Save the replay buffer in snapshots; without it the run cannot be resumed."""
     tensorboard: bool = True
-    """Write TensorBoard event files too."""
+    """Also write TensorBoard event files."""
     video: bool = True
-    """Film the policy at the end."""
+    """Record a video of the policy at the end."""
 
 
 @dataclass(frozen=True)
 class RunCfg:
-    """One run."""
+    """Every setting of a run."""
 
     preset: Annotated[str, NOT_HASHED] = "custom"
-    """Name of the preset that it was made from."""
+    """Name of the preset that the run started from."""
     task: str = "push"
     """Task name, or path/to/file.py:ClassName."""
     reward: RewardKind = "sparse"
-    """0 / -1, or minus the distance in meters."""
+    """sparse: 0 at the goal, else -1; dense: minus the distance to the goal, in meters."""
     seed: Annotated[int, Bounds(0, 2**62, "0 or more, below 2^62"), NOT_HASHED] = 0
-    """Decides weights, exploration, resets, goals and replay draws."""
+    """Seed of weights, exploration, resets, goals and replay sampling."""
     device: Annotated[str, NOT_HASHED] = "auto"
-    """Where replay and networks live: auto, cpu, cuda, cuda:N."""
+    """Device of replay buffer and networks: auto, cpu, cuda, cuda:N."""
     sim: SimCfg = field(default_factory=SimCfg)
-    """Physics."""
+    """Physics simulation."""
     pixels: PixelsCfg = field(default_factory=PixelsCfg)
     """Cameras."""
     agent: Td3Cfg | SacCfg | DistillCfg = field(default_factory=Td3Cfg)
     """Learning rule and networks."""
     replay: ReplayCfg = field(default_factory=ReplayCfg)
-    """Memory and hindsight."""
+    """Replay buffer and hindsight."""
     loop: LoopCfg = field(default_factory=LoopCfg)
-    """Rhythm."""
+    """Training loop."""
     eval: Annotated[EvalCfg, NOT_HASHED] = field(default_factory=EvalCfg)
-    """Judging."""
+    """Evaluation."""
     budget: Annotated[BudgetCfg, NOT_HASHED] = field(default_factory=BudgetCfg)
-    """End."""
+    """Limits."""
     expect: Annotated[ExpectCfg, NOT_HASHED] = field(default_factory=ExpectCfg)
-    """Promise."""
+    """Bounds that the preset promises."""
     save: Annotated[SaveCfg, NOT_HASHED] = field(default_factory=SaveCfg)
-    """Files."""
+    """Files of the run."""
 
 
 def to_dict(cfg: RunCfg) -> dict[str, Any]:

@@ -30,16 +30,16 @@ HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
 
 @dataclass(frozen=True)
 class EncoderCfg:
-    """Pixels to features."""
+    """Pixel encoder."""
 
     kind: Kind = "padded"
-    """Convolutions: nature, drqv2, manipulation, padded, impala."""
+    """Convolutional layers: nature, drqv2, manipulation, padded, impala."""
     channels: Annotated[int, COUNT] = 32
-    """Channels of every layer; nature and impala have their own."""
+    """Channels of every layer; nature and impala fix their own."""
     head: HeadKind = "spatial-softmax"
-    """From the last map to numbers: flatten, flatten-norm, spatial-softmax."""
+    """Last feature map to a vector: flatten, flatten-norm, spatial-softmax."""
     features: Annotated[int, COUNT] = 50
-    """Numbers that flatten-norm gives."""
+    """Length of the vector that flatten-norm returns."""
 
 
 class Layer(NamedTuple):

@@ -19,13 +19,13 @@ GoalFn = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class SamplingCfg:
-    """Shares of a batch."""
+    """Choice of the transitions in a batch."""
 
     moving_share: Annotated[float, SHARE] = 0.0
-    """Share of each batch drawn from steps after which the achieved goal still moves."""
+    """Share of a batch from steps after which the achieved goal still moves."""
     moved_m: Annotated[float, NON_NEGATIVE] = 0.02
-    """The achieved goal still moves while it is this far from where it will end; meters, or
-    what the task measures distances in."""
+    """The achieved goal still moves while it is further than this from where it ends, in
+    meters or the task's unit."""
 
 
 def straight(achieved: Tensor, desired: Tensor) -> Tensor:

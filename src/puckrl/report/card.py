@@ -18,7 +18,7 @@ def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[Row], stop: str) -> s
     got = f"success {final.success:.3f} after {took} of training"
     if not expect.success:
         return f"{got}; {cfg.preset} has no bounds yet"
-    where = "one H200" if cfg.sim.backend == "warp" else "two CPU cores with bfloat16"
+    where = "one H100" if cfg.sim.backend == "warp" else "two CPU cores with bfloat16"
     wanted = f"{expect.success:.2f} within {duration(expect.train_s)} on {where}"
     first = first_reach(rows, expect.success)
     when = f"first reached at {duration(first['train_s'])}" if first else "not reached"

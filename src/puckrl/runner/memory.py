@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from puckrl.config.conflicts import Finding
+from puckrl.config.conflicts import Notice
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.runtime import pick_device
 from puckrl.core.types import Spaces
@@ -69,10 +69,10 @@ def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
     return Memory(each, total, where, free, largest, kept)
 
 
-def too_large(memory: Memory) -> Finding:
+def too_large(memory: Memory) -> Notice:
     """The replay does not fit."""
     assert memory.free is not None
-    return Finding(
+    return Notice(
         "error",
         f"the replay needs {size_text(memory.replay)}, {memory.where} has "
         f"{size_text(memory.free)} free; the largest that fits is --replay.capacity "
@@ -80,7 +80,7 @@ def too_large(memory: Memory) -> Finding:
     )
 
 
-def no_room_on_disk(memory: Memory, folder: Path) -> list[Finding]:
+def no_room_on_disk(memory: Memory, folder: Path) -> list[Notice]:
     """Snapshots that do not fit where ``folder`` is."""
     free = shutil.disk_usage(folder).free
     if memory.snapshots <= _SAFETY * free:
@@ -90,7 +90,7 @@ def no_room_on_disk(memory: Memory, folder: Path) -> list[Finding]:
         f"{size_text(free)} free; take a smaller --replay.capacity, or --save.no-replay "
         "and do without --resume"
     )
-    return [Finding("warning", text)]
+    return [Notice("warning", text)]
 
 
 def size_text(count: float) -> str:

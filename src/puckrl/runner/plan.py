@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from puckrl.config.bounds import check_bounds
-from puckrl.config.conflicts import Finding, conflicts
+from puckrl.config.conflicts import Notice, conflicts
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
@@ -78,7 +78,7 @@ class Plan:
     """Shapes of these sensors."""
     footprints: list[Footprint]
     """What cameras show of the object."""
-    findings: list[Finding]
+    findings: list[Notice]
     """Errors, notes, warnings."""
 
     @property
@@ -121,7 +121,7 @@ def plan(cfg: RunCfg) -> Plan:
         sensors={"actor": cfg.agent.actor_sensors, "critics": cfg.agent.critic_sensors},
         sizes={row.name: row.shape for row in sensor_rows(env.spaces)},
         footprints=shown,
-        findings=sorted(findings, key=Finding.rank),
+        findings=sorted(findings, key=Notice.rank),
     )
 
 
@@ -150,12 +150,12 @@ def admit(cfg: RunCfg) -> Memory:
     return memory
 
 
-def _visibility(shot: Footprint) -> list[Finding]:
+def _visibility(shot: Footprint) -> list[Notice]:
     """Whether the object is there to be seen, and after the last layer too."""
     name, _, cells = shot.layers[-1]
     if shot.seen_share < _SEEN_SHARE:
         return [
-            Finding(
+            Notice(
                 "warning",
                 f"from {shot.viewpoint} the object is seen in only "
                 f"{100 * shot.seen_share:.0f} % of worlds; choose another viewpoint",
@@ -163,7 +163,7 @@ def _visibility(shot: Footprint) -> list[Finding]:
         ]
     if cells < _SMALL_CELLS:
         return [
-            Finding(
+            Notice(
                 "warning",
                 f"from {shot.viewpoint} the object covers {shot.pixels:.0f} pixels and "
                 f"{cells:.1f} cells after the last layer ({name}): it falls between "

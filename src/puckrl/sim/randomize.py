@@ -29,18 +29,18 @@ _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
 
 @dataclass(frozen=True)
 class RandomizeCfg:
-    """How far looks stray; everything is off by default."""
+    """Ranges of the domain randomization; at 0, the default, nothing changes."""
 
     colors: Annotated[float, _SHARE] = 0.0
-    """Greatest share of a random color in that of every geom, 0 to 1."""
+    """Maximum share of a random color in the color of every geom, 0 to 1."""
     brightness: Annotated[float, _SHARE] = 0.0
-    """Lights are stronger or weaker by up to this share, 0 to 1."""
+    """Maximum relative change of the lights' strength, 0 to 1."""
     light_deg: Annotated[float, _DEGREES] = 0.0
-    """Lights turn by up to this angle about each axis, 0 to 90."""
+    """Maximum rotation of lights about each axis, 0 to 90 degrees."""
     camera_m: Annotated[float, _METERS] = 0.0
-    """Cameras move by up to this distance along each axis, 0 to 1."""
+    """Maximum shift of cameras along each axis, 0 to 1 m."""
     camera_deg: Annotated[float, _DEGREES] = 0.0
-    """Cameras turn by up to this angle about each axis, 0 to 90."""
+    """Maximum rotation of cameras about each axis, 0 to 90 degrees."""
 
     @property
     def on(self) -> bool:
