@@ -1,4 +1,4 @@
-"""Pixels to features, and what they must give away: where the object is."""
+"""Map pixels to features, and predict the achieved goal from the features."""
 
 import torch
 from torch import Tensor, nn
@@ -7,13 +7,14 @@ from torch.nn import functional as F
 from puckrl.nets.encoders import Encoder
 from puckrl.nets.inputs import Normalizer
 
-_NEAR = 0.1  # in deviations of the achieved goal
+_NEAR = 0.1  # in standard deviations of the achieved goal
 
 
 class Vision(nn.Module):
-    """An encoder with a linear layer that guesses the achieved goal from its features.
+    """An encoder with a linear layer that predicts the achieved goal from its features.
 
-    The guess is an auxiliary task for the encoder; whoever sees may be told it.
+    The goal prediction is an auxiliary task for the encoder, and may be an input of actor
+    and critics.
 
     Args:
         encoder: (B, channels, height, width) uint8 to (B, size) float32.
@@ -24,34 +25,34 @@ class Vision(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.size = encoder.size
-        """Features out."""
+        """Number of features."""
         self.guess = nn.Linear(encoder.size, goal_dim)
         self.goals = Normalizer(goal_dim)
-        """Puts achieved goals into the units of the guess."""
+        """Converts achieved goals to the units of the prediction."""
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, size) and the guessed, normalized achieved goal (B, goal_dim)."""
+        """Return features, (B, size), and the predicted normalized goal, (B, goal_dim)."""
         features = self.encoder(pixels)
         return features, self.guess(features)
 
     def told(self, guess: Tensor, desired: Tensor) -> Tensor:
-        """A guess, and the way from it to a desired goal, (B, 2 goal_dim).
+        """Return a prediction and the offset to a desired goal, (B, 2 goal_dim).
 
-        Both in deviations of the achieved goal; nothing flows back into the guess.
+        Both are in standard deviations of the achieved goal, and pass no gradient.
         """
         guess = guess.detach()
         return torch.cat([guess, self.goals.normalize(desired.float()) - guess], dim=-1)
 
     def place(self, guess: Tensor) -> Tensor:
-        """The achieved goal that a guess stands for, (B, goal_dim)."""
+        """Return a predicted achieved goal in its own units, (B, goal_dim)."""
         return self.goals.restore(guess)
 
     def error(self, guess: Tensor, achieved: Tensor) -> Tensor:
-        """Huber loss of the guess, in deviations of the achieved goal, ().
+        """Return the Huber loss of a prediction, a scalar.
 
-        Quadratic within a tenth of a deviation, linear beyond: where nothing shows the
-        object, under the hand or off the table, no guess is good, and squares of those
-        errors would outweigh all others.
+        It is quadratic up to a tenth of a standard deviation of the achieved goal, and
+        linear beyond. Where the object is out of view, under the hand or off the table,
+        no prediction is good, and the squares of those errors would outweigh all others.
         Source: Huber (1964), "Robust estimation of a location parameter".
         """
         wanted = self.goals.normalize(achieved.float())
