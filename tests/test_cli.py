@@ -202,7 +202,7 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(
     [
         (["update", "--sim", "warp"], "--sim is for sim and render"),
         (["replay", "--sim", "warp"], "--sim is for sim and render"),
-        (["sim", "--plot", "x.png"], "--plot draws a sweep"),
+        (["sim", "--plot", "x.png"], "--plot needs a sweep"),
     ],
 )
 def test_a_bench_refuses_what_it_would_ignore(

@@ -1,4 +1,4 @@
-"""The command line: parses, hands over to a command, and says errors in one line."""
+"""Run the command line: parse, call a command, and print errors in one line."""
 
 import argparse
 import io
@@ -14,12 +14,13 @@ _WITH_SETTINGS = ("train", "plan")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of ``puck``; returns the exit code.
+    """Run ``puck`` and return its exit code.
 
-    0 good, 1 a task or a plan is not sane, 2 bad input, 3 a run is sick.
+    0: good; 1: a check of a task or a plan failed; 2: bad input; 3: the doctor finds a run
+    that is not healthy.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal without our letters
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks our characters
             stream.reconfigure(errors="replace")
     try:
         args, rest = make_parser().parse_known_args(argv)
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("puck: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (MemoryError, RuntimeError) as error:
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, args: argparse.Namespace, rest: list[str]) -> int:
-    """Hand over to a command, whose libraries take seconds to load."""
+    """Call a command; its libraries take seconds to load."""
     from rich.logging import RichHandler
 
     from puckrl.cli import commands

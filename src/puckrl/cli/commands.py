@@ -1,4 +1,4 @@
-"""What each command does: calls the lab, prints. No logic."""
+"""Call the library for each command, and print. There is no logic here."""
 
 import argparse
 import json
@@ -17,21 +17,22 @@ usage: puck train PRESET [settings]
        puck train path/to/task.py:ClassName [settings]
        puck train --resume RUN [--budget.env-steps N]
 
-  --root DIR   folder of run folders (default: runs)
-  --out DIR    this very folder instead of a new one in --root
-  --stop MODE  budget: at the budget's limits (default)
-               auto: also when the doctor calls the run converged, dead or diverged
-               never: only when interrupted
+  --root DIR   parent of the run folders (default: runs)
+  --out DIR    use this run folder instead of a new one in --root
+  --stop MODE  what ends the run
+               budget: the budget's limits (default)
+               auto: also the doctor, if it calls the run converged, dead or diverged
+               never: only an interruption
 
 presets:                 puck list
 settings of a preset:    puck train PRESET --help"""
 
 
 class _Console(Console):
-    """Lets whoever reads the output leave early: rich would make that an error."""
+    """A console for which a closed pipe is no error, as it is for rich."""
 
     def on_broken_pipe(self) -> None:
-        """Tell ``main``."""
+        """Raise what ``main`` expects."""
         raise BrokenPipeError
 
 
@@ -39,7 +40,7 @@ console = _Console(highlight=False)
 
 
 def list_(args: argparse.Namespace, rest: list[str]) -> int:
-    """Print the catalogue, or the sensors of a task."""
+    """Print presets and tasks, or the sensors of a task."""
     from puckrl.runner import listing, sensors
 
     console.print(sensors.render(args.sensors) if args.sensors else listing.render())
@@ -47,7 +48,7 @@ def list_(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def plan(args: argparse.Namespace, rest: list[str]) -> int:
-    """Look ahead; further arguments are settings of the run."""
+    """Print the plan of a run; further arguments are settings."""
     from puckrl.config.presets import preset
     from puckrl.runner import plan as ahead
 
@@ -71,7 +72,7 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
         return 0
     if bool(args.resume) == bool(name):
         raise UserError(
-            "say either a preset, before its settings, or --resume RUN; presets: puck list"
+            "give either a preset, before its settings, or --resume RUN; presets: puck list"
         )
     folder = run_folder.find(args.resume, args.root) if args.resume else None
     base = folder.config() if folder else preset(name or "")
@@ -92,7 +93,7 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:
-    """Judge a run's policy."""
+    """Evaluate a run's policy."""
     from puckrl.report.card import seconds_or_dash, without_nan
     from puckrl.runner.policies import judge_run
 
@@ -105,7 +106,9 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     )
     played = f"{result.episodes}"
     if result.episodes > args.episodes:
-        played += f" ({args.episodes} asked for, rounded up to whole rounds of worlds)"
+        played += (
+            f" ({args.episodes} requested, rounded up to a multiple of the worlds)"
+        )
     table.add_row("episodes", played)
     table.add_row("return", f"{result.mean_return:.2f}")
     table.add_row("time to success, median", seconds_or_dash(result.time_to_success_s))
@@ -122,7 +125,7 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def record(args: argparse.Namespace, rest: list[str]) -> int:
-    """Film a run's policy."""
+    """Record a video of a run's policy."""
     from puckrl.runner.policies import record_run
 
     path = record_run(
@@ -138,7 +141,7 @@ def record(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def doctor(args: argparse.Namespace, rest: list[str]) -> int:
-    """Judge logs."""
+    """Diagnose logs."""
     from puckrl.doctor.consult import consult, render
 
     found = consult(args.paths, args.map, args.fact)
@@ -156,14 +159,14 @@ def doctor(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def bench(args: argparse.Namespace, rest: list[str]) -> int:
-    """Race the ways to do the same work."""
+    """Compare the speed of several ways to do the same work."""
     from puckrl.bench.menu import measure, render
     from puckrl.bench.sweep import advice, sweep_figure
 
     swept = (args.what, args.sim) == ("sim", "warp")
     if args.plot and not swept:
         raise UserError(
-            "--plot draws a sweep: puck bench sim --sim warp --plot FILE.png"
+            "--plot needs a sweep; use: puck bench sim --sim warp --plot FILE.png"
         )
     rows = measure(args.what, args.task, args.preset, args.sim)
     console.print(render(args.what, rows))
@@ -175,7 +178,7 @@ def bench(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def check(args: argparse.Namespace, rest: list[str]) -> int:
-    """Check a task."""
+    """Check a task and print the report."""
     from puckrl.doctor.task_check import check_task, render
 
     report = check_task(args.task)
@@ -193,4 +196,4 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "bench": bench,
     "check": check,
 }
-"""By name, as on the command line."""
+"""Functions by command."""
