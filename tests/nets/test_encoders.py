@@ -91,14 +91,14 @@ def test_a_cell_sees_exactly_its_receptive_field(kind: Kind) -> None:
     cell = last.height // 2
     middle = last.first_px + last.jump_px * cell
     for seen in _touched(_encoder(kind, 96, 96), 96, cell):
-        least, most = int(seen.min()), int(seen.max())
+        first, final = int(seen.min()), int(seen.max())
         if kind == "impala":  # the winners of its pools need not lie at the rim
             assert 0.5 * last.field_px < len(seen) <= last.field_px
-            assert middle - last.field_px / 2 < least
-            assert most < middle + last.field_px / 2
+            assert middle - last.field_px / 2 < first
+            assert final < middle + last.field_px / 2
         else:
             assert len(seen) == last.field_px
-            assert middle == (least + most) / 2
+            assert middle == (first + final) / 2
 
 
 @pytest.mark.parametrize("kind", ["drqv2", "manipulation", "padded"])

@@ -47,7 +47,7 @@ class Ratio:
         return due
 
 
-Phase = Literal[
+Activity = Literal[
     "collect", "update", "overlap", "evaluate", "compile", "save", "diagnose"
 ]
 
@@ -65,18 +65,17 @@ class Clock:
     diverged: int = 0
     """Worlds that were reset because their physics failed."""
     seconds: dict[str, float] = field(default_factory=dict[str, float])
-    """Seconds spent in each phase."""
+    """Seconds that each activity took."""
 
     @contextmanager
-    def phase(self, name: Phase) -> Generator[None]:
-        """Count the time inside towards a phase."""
+    def measure(self, activity: Activity) -> Generator[None]:
+        """Add the seconds of a ``with`` block to those of an activity."""
         begin = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[name] = (
-                self.seconds.get(name, 0.0) + time.perf_counter() - begin
-            )
+            took = time.perf_counter() - begin
+            self.seconds[activity] = self.seconds.get(activity, 0.0) + took
 
     @property
     def train_s(self) -> float:
@@ -87,11 +86,11 @@ class Clock:
         """Return a copy of the present counters."""
         return replace(self, seconds=dict(self.seconds))
 
-    def spent(self, *phases: Phase) -> float:
-        """Seconds of these phases."""
-        return sum(self.seconds.get(phase, 0.0) for phase in phases)
+    def spent(self, *activities: Activity) -> float:
+        """Return the seconds that these activities took."""
+        return sum(self.seconds.get(activity, 0.0) for activity in activities)
 
     @property
     def wall_s(self) -> float:
-        """Seconds of all phases."""
+        """Seconds of all activities."""
         return sum(self.seconds.values())

@@ -112,7 +112,7 @@ def totals(*counts: int) -> tuple[int, ...]:
     return tuple(int(x) for x in total(torch.tensor(counts, device=_team.device)))
 
 
-def least(count: int) -> int:
+def minimum(count: int) -> int:
     """Return the minimum of a whole number over all processes."""
     if _team.size == 1:
         return count

@@ -243,7 +243,7 @@ def _begin(
     """This process's snapshots, and where the run stands."""
     path = folder.checkpoints_of(team.rank())
     checkpoints = Checkpoints(path, replay=cfg.save.replay)
-    if resumed and team.least(checkpoints.serial):
+    if resumed and team.minimum(checkpoints.serial):
         return checkpoints, snapshot.restore(checkpoints, parts)
     if resumed:
         log.warning("it was ended before its first snapshot: beginning at 0 env steps")

@@ -56,7 +56,7 @@ class Learner:
     @property
     def warming_up(self) -> bool:
         """Whether the replay still fills with random play."""
-        return team.least(self.replay.added) < self.warm_up_episodes
+        return team.minimum(self.replay.added) < self.warm_up_episodes
 
     @property
     def policy(self) -> Policy:
@@ -100,7 +100,7 @@ class Learner:
 
     def _normalize(self) -> None:
         """Show the newest episodes to the input normalizers, at the beginning of a run."""
-        last = min(team.least(self.replay.added), self.normalize_episodes)
+        last = min(team.minimum(self.replay.added), self.normalize_episodes)
         if last <= self.normalized:
             return
         names = ("state", "achieved_goal", "desired_goal")

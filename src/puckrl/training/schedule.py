@@ -58,14 +58,14 @@ class Sequential:
         """See ``Schedule``."""
         learner = self._learner
         say("warming up" if learner.warming_up else "collecting")
-        with clock.phase("collect"), torch_threads(1):
+        with clock.measure("collect"), torch_threads(1):
             collected = self._collector.collect(learner.policy, self._steps)
         learner.earn(collected.env_steps)
         rounds = learner.rounds()
         compile_first(learner, rounds, clock, say)
         if rounds.left:
             say("learning")
-        with clock.phase("update"):  # on CUDA its end is where updates are waited for
+        with clock.measure("update"):  # on CUDA its end is where updates are waited for
             rounds.go_on(rounds.left)
             metrics = rounds.means()
         clock.updates += rounds.updates
@@ -104,7 +104,7 @@ class Overlapped:
             compile_first(learner, self._rounds, clock, say)
         say("warming up" if learner.warming_up else "learning")
         policy = learner.policy if learner.warming_up else self._stand_in
-        with clock.phase("overlap"), torch_threads(1):
+        with clock.measure("overlap"), torch_threads(1):
             self._side.begin()
             collected = self._collector.collect(policy, self._steps, self)
             self._side.join()
@@ -134,6 +134,6 @@ def compile_first(
     """The round that compiles, apart from the others: its time is no learning."""
     if rounds.left and not learner.ready:
         say("compiling")
-        with clock.phase("compile"):
+        with clock.measure("compile"):
             rounds.go_on(1)
             learner.ready = True
