@@ -57,8 +57,27 @@ def test_list_names_presets_and_the_way_to_ones_own(
         (["train", "push", "--agent.gamma"], "puck train push --help"),
         (
             ["train", "push", "--agent", "sac"],
-            "the learning rule comes with the preset",
+            "the preset decides the learning rule",
         ),
+        (["train", "push", "--agent.kind", "td3"], "--agent is not a setting"),
+        (
+            ["train", "push", "--agent.sight.lr", "1"],
+            "--agent.sight.lr was renamed; use --agent.vision.lr\n",
+        ),
+        (
+            ["train", "push", "--agent.sight.no-use-guess"],
+            "use --agent.vision.no-condition-on-prediction\n",
+        ),
+        (["train", "push", "--loop.turn_steps=5"], "use --loop.collect-steps\n"),
+        (
+            ["plan", "push-pixels", "--agent.vision.encoder-gradient", "guess"],
+            "use --agent.vision.encoder-gradient goal-prediction\n",
+        ),
+        (
+            ["plan", "push-pixels", "--agent.vision.augment=shift+colour"],
+            "use --agent.vision.augment shift+color\n",
+        ),
+        (["train", "push", "--agent.gamma", "1.5"], "legal: from 0 to below 1\n"),
         (
             ["plan", "push", "--nope", "1"],
             "--nope is not a setting; see: puck train push",
@@ -128,6 +147,8 @@ def test_help_shows_every_setting_of_the_preset(
     out = capsys.readouterr().out
     assert "--agent.gamma" in out
     assert "--loop.update-ratio" in out
+    assert "--agent.kind" not in out
+    assert "Settings of TD3." in out
 
 
 def test_train_eval_and_resume(

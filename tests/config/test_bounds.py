@@ -1,29 +1,67 @@
 """What numbers a configuration may hold."""
 
-from dataclasses import replace
-from typing import Any
+import math
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import pytest
 
 from puckrl.agents.distill import DistillCfg
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.td3 import Td3Cfg
-from puckrl.config.bounds import LIMITS, check_limits, numbers
+from puckrl.config.bounds import check_bounds, numbers
+from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS
 from puckrl.config.run_cfg import RunCfg, from_dict, to_dict
 from puckrl.core.errors import UserError
+from puckrl.core.settings import COUNT, SHARE
 from puckrl.runner.plan import admit, plan
 
 
 @pytest.mark.parametrize("agent", [Td3Cfg(), SacCfg(target_entropy=-4.0), DistillCfg()])
-def test_every_number_has_its_limits(agent: Td3Cfg | SacCfg | DistillCfg) -> None:
-    named = {name for name, _ in numbers(to_dict(replace(RunCfg(), agent=agent)))}
-    assert {n for n in named if not n.startswith("pixels.randomize.")} <= set(LIMITS)
+def test_every_number_has_its_bounds(agent: Td3Cfg | SacCfg | DistillCfg) -> None:
+    cfg = replace(RunCfg(), agent=agent)
+    found = [each for each in settings(cfg) if list(numbers(each.value))]
+    assert len(found) > 40
+    assert [each.name for each in found if each.bounds is None] == []
+
+
+def test_numbers_of_a_setting() -> None:
+    assert list(numbers(3)) == [3]
+    assert list(numbers((1, 0.5))) == [1, 0.5]
+    assert list(numbers((True, "7", None))) == []
+
+
+@dataclass(frozen=True)
+class Part:
+    sides: Annotated[tuple[int, ...], COUNT] = (1, 2)
+    share: Annotated[float | None, SHARE] = None
+    free: float = -1e30
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (Part(sides=(3, 0)), "--all.sides 0 is out of range; legal: a whole number"),
+        (Part(share=1.5), "--all.share 1.5 is out of range; legal: from 0 to 1"),
+        (Part(share=math.nan), "--all.share nan is out of range"),
+    ],
+)
+def test_bounds_hold_in_a_tuple_and_where_a_number_is_optional(
+    part: Part, said: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{said}"):
+        check_bounds(part, "all.")
+
+
+def test_none_and_a_number_without_bounds_are_legal() -> None:
+    check_bounds(Part())
+    check_bounds(Part(share=1.0, sides=()))
 
 
 @pytest.mark.parametrize("cfg", PRESETS.values(), ids=PRESETS)
 def test_no_preset_is_out_of_range(cfg: RunCfg) -> None:
-    check_limits(cfg)
+    check_bounds(cfg)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +78,9 @@ def test_no_preset_is_out_of_range(cfg: RunCfg) -> None:
         ("sim.num_worlds", 0),
         ("pixels.height", 0),
         ("pixels.randomize.colors", 2.0),
+        ("pixels.randomize.camera_deg", 91.0),
+        ("agent.target_entropy", math.inf),
+        ("agent.vision.encoder.channels", 0),
         ("replay.her_ratio", 4.0),
         ("replay.sampling.moving_share", -1.0),
         ("loop.update_ratio", -1.0),
@@ -56,7 +97,7 @@ def test_what_makes_no_run_is_refused_in_one_line(name: str, value: object) -> N
         section = section[key]
     section[last] = value
     cfg = from_dict(tree)
-    for act in (check_limits, admit, plan):
+    for act in (check_bounds, admit, plan):
         with pytest.raises(UserError, match="out of range; legal: ") as caught:
             act(cfg)
         assert name.replace("_", "-") in str(caught.value)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from puckrl.agents.settings import MODES
-from puckrl.config.conflicts import Finding, Level, conflicts
+from puckrl.config.conflicts import Level, Notice, conflicts
 from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.types import PixelSpace, Spaces
@@ -20,10 +20,10 @@ def spaces(cfg: RunCfg) -> Spaces:
 
 
 def levels(cfg: RunCfg) -> dict[str, str]:
-    return {f.text: f.level for f in conflicts(cfg, spaces(cfg))}
+    return {notice.text: notice.level for notice in conflicts(cfg, spaces(cfg))}
 
 
-def sight(cfg: RunCfg, **changes: Any) -> RunCfg:
+def with_vision(cfg: RunCfg, **changes: Any) -> RunCfg:
     seen = replace(cfg.agent.vision, **changes)
     return replace(cfg, agent=replace(cfg.agent, vision=seen))
 
@@ -38,28 +38,40 @@ SYMMETRIC = preset("push-pixels-symmetric")
         (
             replace(preset("push"), pixels=PIXELS.pixels),
             "warning",
-            "no network sees them",
-        ),
-        (sight(PIXELS, encoder_gradient="critic"), "error", "learns from nobody"),
-        (sight(PIXELS, encoder_gradient="none"), "warning", "learns from nobody"),
-        (
-            sight(PIXELS, encoder_gradient="guess", aux_weight=0.0),
-            "error",
-            "learns from nobody",
+            "no network gets them",
         ),
         (
-            sight(PIXELS, condition_on_prediction=True, aux_weight=0.0),
+            with_vision(PIXELS, encoder_gradient="critic"),
             "error",
-            "a guess that nobody teaches",
+            "no gradient reaches",
         ),
-        (sight(SYMMETRIC, encoder_gradient="actor"), "warning", "from the actor alone"),
+        (
+            with_vision(PIXELS, encoder_gradient="none"),
+            "warning",
+            "no gradient reaches",
+        ),
+        (
+            with_vision(PIXELS, encoder_gradient="goal-prediction", aux_weight=0.0),
+            "error",
+            "no gradient reaches",
+        ),
+        (
+            with_vision(PIXELS, condition_on_prediction=True, aux_weight=0.0),
+            "error",
+            "a goal prediction that no loss trains",
+        ),
+        (
+            with_vision(SYMMETRIC, encoder_gradient="actor"),
+            "warning",
+            "from the actor's loss alone",
+        ),
         (
             replace(
                 PIXELS,
                 agent=replace(PIXELS.agent, actor_sensors=MODES["pixels-no-proprio"]),
             ),
             "warning",
-            "proprio is left out",
+            "without proprio the actor must infer",
         ),
         (
             replace(
@@ -79,13 +91,17 @@ SYMMETRIC = preset("push-pixels-symmetric")
                 ),
             ),
             "warning",
-            "not how it lies or moves",
+            "not its orientation or velocity",
         ),
-        (PIXELS, "note", "thrown away"),
-        (preset("push-pixels-lessons"), "note", "does not have it"),
-        (sight(PIXELS, augment="shift"), "warning", "up to 0.25 of its range"),
-        (sight(PIXELS, augment="shift+color"), "warning", "up to 0.25 of its range"),
-        (preset("push-pixels-lessons-nature"), "warning", "one cell in 8 pixels"),
+        (PIXELS, "note", "the teacher and critics use the state"),
+        (preset("push-pixels-lessons"), "note", "a robot with a camera does not have"),
+        (with_vision(PIXELS, augment="shift"), "warning", "up to 0.25 of its range"),
+        (
+            with_vision(PIXELS, augment="shift+color"),
+            "warning",
+            "up to 0.25 of its range",
+        ),
+        (preset("push-pixels-lessons-nature"), "warning", "one cell every 8 pixels"),
         (
             replace(PIXELS, loop=replace(PIXELS.loop, update_ratio=0.01)),
             "warning",
@@ -94,7 +110,7 @@ SYMMETRIC = preset("push-pixels-symmetric")
         (
             replace(PIXELS, budget=replace(PIXELS.budget, env_steps=100_000)),
             "warning",
-            "takes off after about 7,000: plan for 14,000",
+            "takes off after about 7,000; plan for at least 14,000",
         ),
         (
             replace(
@@ -102,15 +118,15 @@ SYMMETRIC = preset("push-pixels-symmetric")
                 sim=replace(preset("push").sim, backend="warp", num_worlds=1),
             ),
             "warning",
-            "waste a GPU",
+            "leave most of a GPU idle",
         ),
-        (replace(preset("push"), device="cuda"), "warning", "waste a GPU"),
+        (replace(preset("push"), device="cuda"), "warning", "leave most of a GPU idle"),
         (
             replace(
                 preset("push"), budget=replace(preset("push").budget, env_steps=60_000)
             ),
             "warning",
-            "plan for 14,000",
+            "plan for at least 14,000",
         ),
         (
             replace(preset("push"), loop=replace(preset("push").loop, overlap=True)),
@@ -122,7 +138,7 @@ SYMMETRIC = preset("push-pixels-symmetric")
                 preset("push"), budget=replace(preset("push").budget, env_steps=100)
             ),
             "error",
-            "spent in the warm-up",
+            "uses up the budget",
         ),
     ],
 )
@@ -138,8 +154,8 @@ def test_healthy_presets_have_no_conflict(name: str) -> None:
 
 def test_the_gravest_comes_first() -> None:
     levels: tuple[Level, ...] = ("note", "error", "warning", "note")
-    found = sorted((Finding(level, "") for level in levels), key=Finding.rank)
-    assert [f.level for f in found] == ["error", "warning", "note", "note"]
+    found = sorted((Notice(level, "") for level in levels), key=Notice.rank)
+    assert [notice.level for notice in found] == ["error", "warning", "note", "note"]
 
 
 def test_no_preset_is_refused() -> None:
@@ -148,16 +164,18 @@ def test_no_preset_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "first_turn_with_updates"),
-    # 16 episodes in 16 worlds; 400 in 1024, 50 steps, in turns of 10; one turn later
+    ("name", "first_iteration_with_updates"),
+    # 16 episodes in 16 worlds; 400 in 1024, 50 steps, in iterations of 10; one later
     [("reach", 16 * 50), ("push-gpu", 1024 * 50), ("pick-place-gpu", 1024 * 60)],
 )
 def test_a_budget_is_spent_in_the_warm_up_only_if_nothing_is_learned(
-    name: str, first_turn_with_updates: int
+    name: str, first_iteration_with_updates: int
 ) -> None:
     cfg = preset(name)
-    per_turn = cfg.sim.num_worlds * (cfg.loop.collect_steps or 50)
-    least = first_turn_with_updates - per_turn + 1  # a turn is played to its end
-    for env_steps, said in ((least, False), (least - 1, least > 1)):
+    per_iteration = cfg.sim.num_worlds * (cfg.loop.collect_steps or 50)
+    smallest = (
+        first_iteration_with_updates - per_iteration + 1
+    )  # an iteration is collected to its end
+    for env_steps, said in ((smallest, False), (smallest - 1, smallest > 1)):
         asked = replace(cfg, budget=replace(cfg.budget, env_steps=env_steps))
-        assert any("spent in the warm-up" in text for text in levels(asked)) is said
+        assert any("uses up the budget" in text for text in levels(asked)) is said

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from puckrl.agents.distill import DistillCfg
 from puckrl.agents.sac import SacCfg
+from puckrl.agents.td3 import Td3Cfg
+from puckrl.config.fields import Setting, changed, settings
 from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import (
     RunCfg,
@@ -12,6 +15,7 @@ from puckrl.config.run_cfg import (
     config_hash,
     from_dict,
     from_yaml,
+    is_hashed,
     to_dict,
     to_yaml,
 )
@@ -24,9 +28,15 @@ def test_yaml_round_trip(name: str) -> None:
     assert from_yaml(to_yaml(cfg)) == cfg
 
 
-def test_the_agents_kind_survives() -> None:
-    cfg = RunCfg(agent=SacCfg(alpha=0.1))
+@pytest.mark.parametrize("agent", [Td3Cfg(), SacCfg(alpha=0.1), DistillCfg()])
+def test_the_agents_kind_survives(agent: Td3Cfg | SacCfg | DistillCfg) -> None:
+    cfg = RunCfg(agent=agent)
     assert from_yaml(to_yaml(cfg)) == cfg
+    assert next(iter(to_dict(cfg)["agent"].items())) == ("kind", agent.kind)
+
+
+def test_an_agent_without_a_kind_is_td3() -> None:
+    assert from_yaml("agent: {gamma: 0.5}").agent == Td3Cfg(gamma=0.5)
 
 
 def test_the_hash_sees_what_is_learned_and_nothing_else() -> None:
@@ -41,13 +51,49 @@ def test_the_hash_sees_what_is_learned_and_nothing_else() -> None:
     assert config_hash(cfg) != config_hash(replace(cfg, agent=SacCfg()))
 
 
+_APART = {"preset", "seed", "device", "sim.num_threads"}
+_APART_SECTIONS = ("eval.", "budget.", "save.", "expect.")
+
+
+def _another(value: object) -> object:
+    """A value that a hash can tell from ``value``."""
+    return (not value) if isinstance(value, bool) else f"not {value}"
+
+
+@pytest.mark.parametrize("name", ["reach", "push", "push-pixels"])
+def test_each_setting_is_in_the_hash_unless_it_is_marked(name: str) -> None:
+    cfg = preset(name)
+    for setting in settings(cfg):
+        if setting.name == "agent.kind":  # the class has it
+            continue
+
+        def change(each: Setting, name: str = setting.name) -> object:
+            return _another(each.value) if each.name == name else each.value
+
+        apart = setting.name in _APART or setting.name.startswith(_APART_SECTIONS)
+        same = config_hash(changed(cfg, change)) == config_hash(cfg)
+        assert same is apart, setting.name
+        assert is_hashed(setting.name) is not apart
+
+
+def test_the_kind_of_agent_is_in_the_hash() -> None:
+    kinds = (Td3Cfg(), SacCfg(), DistillCfg())
+    assert len({config_hash(RunCfg(agent=agent)) for agent in kinds}) == 3
+
+
+def test_a_setting_whose_name_only_begins_like_a_marked_section_is_hashed() -> None:
+    assert not is_hashed("eval")
+    assert not is_hashed("eval.episodes")
+    assert is_hashed("evaluator")
+
+
 def test_unknown_settings_are_named() -> None:
     tree = to_dict(RunCfg())
     with pytest.raises(UserError, match="unknown setting 'sed'"):
         from_dict({**tree, "sed": 1})
     with pytest.raises(UserError, match=r"unknown setting agent\.'gama'"):
         from_dict({**tree, "agent": {"kind": "td3", "gama": 0.9}})
-    with pytest.raises(UserError, match="unknown agent 'ppo'; legal: td3, sac"):
+    with pytest.raises(UserError, match=r"agent\.kind is 'ppo'; legal: td3, sac"):
         from_dict({**tree, "agent": {"kind": "ppo"}})
 
 
@@ -62,17 +108,6 @@ def test_presets_are_filed_under_their_own_names() -> None:
     assert all(cfg.preset == name for name, cfg in PRESETS.items())
 
 
-def test_older_runs_say_wall_s_for_train_s() -> None:
-    cfg = preset("pick-place")
-    assert cfg.budget.train_s > 0
-    older = to_yaml(cfg).replace(
-        "budget:\n  env_steps: 2000000\n  train_s",
-        "budget:\n  env_steps: 2000000\n  wall_s",
-    )
-    assert "wall_s" in older
-    assert from_yaml(older) == cfg
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -85,7 +120,17 @@ def test_older_runs_say_wall_s_for_train_s() -> None:
         ("save: {replay: 1}", "save.replay is 1; wanted: true or false"),
         ("sim: {backend: gpu}", "sim.backend is 'gpu'; legal: cpu, warp"),
         ("agent: {hidden: [a]}", "agent.hidden is 'a'; wanted: a whole number"),
-        ("agent: {kind: 5}", "unknown agent 5; legal: td3, sac, distill"),
+        ("agent: {kind: 5}", "agent.kind is 5; legal: td3, sac, distill"),
+        ("agent: {kind: [sac]}", r"agent.kind is \['sac'\]; legal: td3, sac, distill"),
+        (
+            "agent: {kind: sac, target_noise: 1}",
+            "unknown setting agent.'target_noise'.*",
+        ),
+        ("agent: {target_entropy: x}", "unknown setting agent.'target_entropy'.*"),
+        (
+            "agent: {kind: sac, target_entropy: x}",
+            "agent.target_entropy is 'x'; wanted: a number or null",
+        ),
         ("", "the configuration is None; wanted: a section"),
     ],
 )

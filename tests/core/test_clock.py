@@ -64,25 +64,25 @@ def test_ratio_carries_the_fraction() -> None:
     assert due == [0, 1, 1, 1, 0, 1, 1, 1]
 
 
-def test_seconds_are_counted_by_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seconds_are_counted_by_activity(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = itertools.count()  # every look at the clock is a second later
     monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
     clock = Clock()
-    with clock.phase("collect"):
+    with clock.measure("collect"):
         pass
-    with clock.phase("collect"), clock.phase("evaluate"):
+    with clock.measure("collect"), clock.measure("evaluate"):
         pass
-    with clock.phase("update"):
+    with clock.measure("update"):
         pass
-    # the phase inside takes its second and two looks out of the one around it
+    # the inner activity looks at the clock twice, which adds to the outer one
     assert clock.seconds == {"collect": 1.0 + 3.0, "evaluate": 1.0, "update": 1.0}
     assert clock.train_s == 5.0
     assert clock.wall_s == 6.0
 
 
-def test_a_phase_that_fails_is_counted_too() -> None:
+def test_an_activity_that_fails_is_counted_too() -> None:
     clock = Clock()
-    with pytest.raises(ZeroDivisionError), clock.phase("save"):
+    with pytest.raises(ZeroDivisionError), clock.measure("save"):
         _ = 1 / 0
     assert clock.seconds["save"] > 0
     assert clock.train_s == 0

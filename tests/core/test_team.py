@@ -57,7 +57,7 @@ def notes_of_a_process(folder: Path) -> None:
             "rank": rank,
             "size": team.size(),
             "totals": team.totals(rank + 1, 10),
-            "least": team.least(5 - rank),
+            "minimum": team.minimum(5 - rank),
             "agreed": team.agreed(f"said by {rank}"),
             "mean": team.mean(torch.tensor([float(rank), 1.0])),
             "weights": regress(x, y),
@@ -82,7 +82,7 @@ def test_every_process_gets_the_same_sums(pair: list[dict[str, Any]]) -> None:
     for rank, notes in enumerate(pair):
         assert (notes["rank"], notes["size"], notes["afterwards"]) == (rank, 2, 1)
         assert notes["totals"] == (3, 20)
-        assert notes["least"] == 4
+        assert notes["minimum"] == 4
         assert notes["agreed"] == "said by 0"
         assert notes["mean"].tolist() == [0.5, 1.0]
 
@@ -122,7 +122,7 @@ def test_alone_everything_is_what_it_was() -> None:
         assert team.total(x) is x
         assert team.mean(x) is x
         assert team.totals(1, 2) == (1, 2)
-        assert team.least(3) == 3
+        assert team.minimum(3) == 3
         assert team.agreed(None) is None
         with pytest.raises(UserError, match="no"):
             team.from_first(refuse)

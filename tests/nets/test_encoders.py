@@ -10,7 +10,7 @@ from puckrl.nets.encoders import (
     EncoderCfg,
     Kind,
     layer_table,
-    least_size,
+    minimum_size,
     pad_channels,
 )
 from puckrl.nets.heads import SpatialSoftmax
@@ -91,14 +91,14 @@ def test_a_cell_sees_exactly_its_receptive_field(kind: Kind) -> None:
     cell = last.height // 2
     middle = last.first_px + last.jump_px * cell
     for seen in _touched(_encoder(kind, 96, 96), 96, cell):
-        least, most = int(seen.min()), int(seen.max())
+        first, final = int(seen.min()), int(seen.max())
         if kind == "impala":  # the winners of its pools need not lie at the rim
             assert 0.5 * last.field_px < len(seen) <= last.field_px
-            assert middle - last.field_px / 2 < least
-            assert most < middle + last.field_px / 2
+            assert middle - last.field_px / 2 < first
+            assert final < middle + last.field_px / 2
         else:
             assert len(seen) == last.field_px
-            assert middle == (least + most) / 2
+            assert middle == (first + final) / 2
 
 
 @pytest.mark.parametrize("kind", ["drqv2", "manipulation", "padded"])
@@ -131,21 +131,21 @@ def test_no_channel_looks_anywhere_without_a_spatial_softmax(
 
 
 @every
-def test_the_least_size_leaves_a_cell_and_one_pixel_less_is_refused(
+def test_the_minimum_size_leaves_a_cell_and_one_pixel_less_is_refused(
     kind: Kind, rng: torch.Generator
 ) -> None:
-    side = least_size(EncoderCfg(kind))
+    side = minimum_size(EncoderCfg(kind))
     assert _encoder(kind, side, side)(_pixels(1, side, side, rng)).numel() > 0
     if side > 1:
         with pytest.raises(UserError, match=rf"too small .* {side} x {side} pixels"):
             _encoder(kind, side - 1, 84)
 
 
-def test_the_least_size_by_hand() -> None:
+def test_the_minimum_size_by_hand() -> None:
     # 3 cells before the last layer, (3 - 1) 2 + 4 = 8 before, (8 - 1) 4 + 8 = 36
-    assert least_size(EncoderCfg("nature")) == 36
+    assert minimum_size(EncoderCfg("nature")) == 36
     # 3, 5, 7, (7 - 1) 2 + 3
-    assert least_size(EncoderCfg("drqv2")) == 15
+    assert minimum_size(EncoderCfg("drqv2")) == 15
 
 
 def test_memory_format_and_type_of_pixels_make_no_difference(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from puckrl.config.bounds import check_limits
+from puckrl.config.bounds import check_bounds
 from puckrl.core.runtime import pick_device
 from puckrl.doctor.consult import consult
 from puckrl.envs.play import policy_obs
@@ -37,7 +37,7 @@ def old(name: str, tmp_path: Path) -> RunFolder:
 @each
 def test_its_policy_acts_as_it_did(old: RunFolder) -> None:
     cfg = old.config()
-    check_limits(cfg)
+    check_bounds(cfg)
     env = make_eval_env(cfg, 2, seed=5)
     agent = trained_agent(old, cfg, env.spaces, pick_device("cpu"))
     action = agent.averaged.act(policy_obs(env.reset(), agent.device), explore=False)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from puckrl.training.rollout import Collector
+from puckrl.training.collect import Collector
 from rich.console import Console
 
 from puckrl.agents.actor_critic import ActorCritic

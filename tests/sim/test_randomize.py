@@ -169,7 +169,10 @@ def test_rotations_are_rotations_by_the_angle() -> None:
     ("cfg", "message"),
     [
         (RandomizeCfg(colors=1.5), r"randomize\.colors 1\.5 .* 0 to 1$"),
-        (RandomizeCfg(camera_deg=-1.0), r"randomize\.camera-deg -1 .* 0 to 90$"),
+        (
+            RandomizeCfg(camera_deg=-1.0),
+            r"randomize\.camera-deg -1 .* 0 to 90 degrees$",
+        ),
     ],
 )
 def test_numbers_out_of_range_are_refused(cfg: RandomizeCfg, message: str) -> None:

@@ -12,6 +12,7 @@ prediction to no-regret online learning" (DAgger), section 3; Chen et al. (2019)
 """
 
 from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -21,28 +22,31 @@ from puckrl.agents.adam import Adam
 from puckrl.agents.distributions import TanhNormal
 from puckrl.agents.networks import make_actor
 from puckrl.agents.policy import TeacherMixture
-from puckrl.agents.sac import Sac, SacCfg
+from puckrl.agents.sac import Sac, SacSettings
 from puckrl.agents.settings import FULL_STATE
 from puckrl.agents.vision import NoPixelFeatures
+from puckrl.core.settings import COUNT, FRACTION, PER_PROCESS, POSITIVE, SHARE
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
 from puckrl.nets.flat import Flat
 
 
 @dataclass(frozen=True)
-class DistillCfg(SacCfg):
-    """Settings of SAC with a distilled policy."""
+class DistillCfg(SacSettings):
+    """Settings of SAC with a student that is distilled from its policy."""
 
-    average_share: float = 0.02
-    """Of the updates so far, the last share whose mean weights are judged and kept, in
-    [0, 1]; the policy that plays is a running mean already, over fewer updates."""
-    teacher_lr: float = 1e-3
-    """Adam's step size for the teacher; ``actor_lr`` is the policy's."""
-    teacher_share: float = 0.5
-    """Share of worlds in which the teacher plays while collecting."""
-    student_batch: int = 256
-    """States of each round at which the policy imitates the teacher."""
-    student_tau: float = 0.005
-    """Share of the learning policy that each round moves into the one that acts."""
+    kind: ClassVar[Literal["distill"]] = "distill"
+    average_share: Annotated[float, SHARE] = 0.02
+    """Evaluate and save the student's mean weights over the last updates, this share of
+    all so far; 0: the newest weights."""
+    teacher_lr: Annotated[float, POSITIVE] = 1e-3
+    """Learning rate of the teacher (Adam); --agent.actor-lr is the student's."""
+    teacher_share: Annotated[float, SHARE] = 0.5
+    """Share of worlds in which the teacher acts while collecting."""
+    student_batch: Annotated[int, COUNT, PER_PROCESS] = 256
+    """Transitions per round on which the student imitates the teacher."""
+    student_tau: Annotated[float, FRACTION] = 0.005
+    """Polyak averaging: share of the student's weights that a round moves into the
+    average that acts."""
 
 
 class Distill(Sac):

@@ -7,24 +7,27 @@ random while the others follow the policy, an idea of Horgan et al. (2018),
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from puckrl.core.settings import NON_NEGATIVE, SHARE
+
 
 @dataclass(frozen=True)
 class ExploreCfg:
-    """Randomness while collecting; evaluation has none."""
+    """Exploration while collecting; evaluation has none."""
 
-    random_share: float = 0.1
-    """Share of actions that are random in a world that follows the policy."""
-    explorer_share: float = 0.125
-    """Share of worlds in which every action is random."""
+    random_share: Annotated[float, SHARE] = 0.1
+    """Share of random actions in worlds that follow the policy."""
+    explorer_share: Annotated[float, SHARE] = 0.125
+    """Share of worlds in which all actions are random."""
     corners: bool = True
-    """Random actions are corners of the box [-1, 1]^n instead of uniform in it: they
-    go further, and so move the achieved goal in more episodes."""
-    sigma: float = 0.2
-    """TD3: deviation of the Gaussian noise on the policy's actions."""
+    """Draw random actions from the corners of the box [-1, 1]^n, not uniformly from it:
+    they go further, and so move the achieved goal in more episodes."""
+    sigma: Annotated[float, NON_NEGATIVE] = 0.2
+    """Standard deviation of the Gaussian noise on the policy's actions (TD3 only)."""
 
 
 class Explorer:

@@ -6,6 +6,7 @@ Source: Haarnoja et al. (2018), "Soft actor-critic algorithms and applications"
 
 import math
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -21,31 +22,39 @@ from puckrl.agents.distributions import (
 from puckrl.agents.losses import td_target
 from puckrl.agents.settings import AgentCfg
 from puckrl.core.sections import under
+from puckrl.core.settings import POSITIVE, Bounds
 from puckrl.core.types import Batch, Obs, Spaces
 
 
 @dataclass(frozen=True)
-class SacCfg(AgentCfg):
+class SacSettings(AgentCfg):
+    """Settings of SAC's losses, with or without a distilled policy."""
+
+    alpha: Annotated[float, POSITIVE] = 0.02
+    """Entropy temperature; its initial value if it is tuned."""
+    tune_alpha: bool = False
+    """Tune the temperature towards the target entropy."""
+    alpha_lr: Annotated[float, POSITIVE] = 3e-4
+    """Learning rate of the temperature (Adam)."""
+    target_entropy: Annotated[float | None, Bounds(-1e6, 1e6, "a number")] = None
+    """Entropy that tuning aims at; None: minus the number of action components."""
+
+
+@dataclass(frozen=True)
+class SacCfg(SacSettings):
     """Settings of SAC."""
 
-    alpha: float = 0.02
-    """Temperature; its initial value where it is tuned."""
-    tune_alpha: bool = False
-    """Tune the temperature towards ``target_entropy``."""
-    alpha_lr: float = 3e-4
-    """Adam's step size for the temperature."""
-    target_entropy: float | None = None
-    """Entropy to hold; None: minus the number of action components."""
+    kind: ClassVar[Literal["sac"]] = "sac"
 
 
 class Sac(ActorCritic):
     """SAC with a fixed or tuned temperature; see ``ActorCritic`` for the arguments."""
 
-    cfg: SacCfg
+    cfg: SacSettings
 
     def __init__(
         self,
-        cfg: SacCfg,
+        cfg: SacSettings,
         spaces: Spaces,
         reward_bounds: tuple[float, float] | None,
         seed: int,

@@ -1,10 +1,19 @@
-"""Settings that every learning rule has, and names for what networks may see."""
+"""Define the settings of every learning rule, and named lists of sensors."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.vision import VisionCfg
+from puckrl.core.settings import (
+    COUNT,
+    FRACTION,
+    NON_NEGATIVE,
+    PER_PROCESS,
+    POSITIVE,
+    SHARE,
+    Bounds,
+)
 
 Precision = Literal["fp32", "bf16"]
 
@@ -16,45 +25,49 @@ MODES: dict[str, tuple[str, ...]] = {
     "pixels-goal-both": ("pixels", "proprio", "achieved_goal", "desired_goal"),
     "pixels-no-proprio": ("pixels", "desired_goal"),
 }
-"""What a network may see, by name. ``pixels`` is honest: a robot with a camera has it;
-``pixels-goal-both`` tells the object's position besides."""
+"""Sensors of a network, by name. A robot with a camera has all of ``pixels``;
+``pixels-goal-both`` adds the object's position, which it does not have."""
 
 
 @dataclass(frozen=True)
 class AgentCfg:
     """Settings that every learning rule has."""
 
-    gamma: float = 0.95
+    kind: ClassVar[str]
+    """Name of the learning rule; every subclass sets its own, as a ``Literal``."""
+    # at 1 the sum of rewards has no bound
+    gamma: Annotated[float, Bounds(0.0, 1.0 - 1e-9, "from 0 to below 1")] = 0.95
     """Discount per control step."""
-    tau: float = 0.05
-    """Share of the online networks that each round moves into the targets."""
-    batch_size: int = 512
+    tau: Annotated[float, FRACTION] = 0.05
+    """Polyak averaging: share of the online weights that a round moves into the target
+    networks."""
+    batch_size: Annotated[int, COUNT, PER_PROCESS] = 512
     """Transitions per critic update."""
-    hidden: tuple[int, ...] = (256, 256, 256)
+    hidden: Annotated[tuple[int, ...], COUNT] = (256, 256, 256)
     """Widths of the hidden layers of actor and critics."""
-    critics: int = 1
-    """Number of critics; targets take the least of them."""
-    critic_lr: float = 1e-3
-    """Adam's step size for the critics."""
-    actor_lr: float = 1e-3
-    """Adam's step size for the actor."""
-    max_grad_norm: float = 0.0
-    """Gradients of the actor are clipped to this norm; 0: never."""
-    actor_delay: int = 2
+    critics: Annotated[int, COUNT] = 1
+    """Number of critics; TD targets take their minimum."""
+    critic_lr: Annotated[float, POSITIVE] = 1e-3
+    """Learning rate of the critics (Adam)."""
+    actor_lr: Annotated[float, POSITIVE] = 1e-3
+    """Learning rate of the actor (Adam)."""
+    max_grad_norm: Annotated[float, NON_NEGATIVE] = 0.0
+    """Maximum norm of the actor's gradient; 0: no clipping."""
+    actor_delay: Annotated[int, COUNT] = 2
     """Critic updates per actor update."""
-    action_l2: float = 0.03
+    action_l2: Annotated[float, NON_NEGATIVE] = 0.03
     """Weight of the mean squared action in the actor's loss."""
-    average_share: float = 0.1
-    """Of the updates so far, the last share whose mean weights are judged and kept, in
-    [0, 1]; 0: the newest weights."""
+    average_share: Annotated[float, SHARE] = 0.1
+    """Evaluate and save the mean weights over the last updates, this share of all so far;
+    0: the newest weights."""
     explore: ExploreCfg = field(default_factory=ExploreCfg)
-    """Randomness while collecting."""
+    """Exploration while collecting."""
     actor_sensors: tuple[str, ...] = FULL_STATE
-    """What the actor sees: state or names of the task's sensors, pixels, achieved_goal,
-    desired_goal; usual lists and sizes: puck list --sensors."""
+    """Inputs of the actor: state, or names of the task's sensors; pixels, achieved_goal,
+    desired_goal. Usual lists and sizes: puck list --sensors."""
     critic_sensors: tuple[str, ...] = FULL_STATE
-    """What the critics see."""
+    """Inputs of the critics."""
     vision: VisionCfg = field(default_factory=VisionCfg)
-    """How pixels are seen, where somebody sees them."""
+    """Pixel encoder, for networks that get pixels."""
     precision: Precision = "bf16"
-    """Of the hidden layers' products; parameters, sums and losses are float32."""
+    """Number format of products in hidden layers; weights, sums and losses are float32."""

@@ -6,6 +6,7 @@ DDPG of Andrychowicz et al. (2017), appendix A.
 """
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from puckrl.agents.actor_critic import ActorCritic, Metrics
 from puckrl.agents.distributions import TanhNormal
 from puckrl.agents.losses import td_target
 from puckrl.agents.settings import AgentCfg
+from puckrl.core.settings import NON_NEGATIVE
 from puckrl.core.types import Batch, Obs, Spaces
 
 
@@ -21,10 +23,11 @@ from puckrl.core.types import Batch, Obs, Spaces
 class Td3Cfg(AgentCfg):
     """Settings of TD3."""
 
-    target_noise: float = 0.0
-    """Deviation of the noise on target actions."""
-    target_noise_clip: float = 0.5
-    """Largest noise on target actions."""
+    kind: ClassVar[Literal["td3"]] = "td3"
+    target_noise: Annotated[float, NON_NEGATIVE] = 0.0
+    """Standard deviation of the noise on target actions."""
+    target_noise_clip: Annotated[float, NON_NEGATIVE] = 0.5
+    """Maximum of the noise on target actions."""
 
 
 class Td3(ActorCritic):

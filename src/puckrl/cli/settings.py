@@ -2,11 +2,14 @@
 
 import contextlib
 import io
+import itertools
 import re
 from dataclasses import replace
 
 import tyro
 
+from puckrl.config.fields import flag
+from puckrl.config.renamed import new_name, new_value
 from puckrl.config.run_cfg import ExpectCfg, RunCfg
 from puckrl.core.errors import UserError
 
@@ -25,13 +28,15 @@ def parse(base: RunCfg, args: list[str], prog: str) -> RunCfg:
         prog: the command, for help and errors.
 
     Raises:
-        UserError: for an unknown setting, or a value of another type.
+        UserError: for an unknown or a renamed setting, or a value of another type.
     """
-    if any(arg.partition("=")[0] == "--agent" for arg in args):
+    flags = [arg.partition("=")[0] for arg in args]
+    if {"--agent", "--agent.kind"} & set(flags):
         raise UserError(
             "--agent is not a setting: the learning rule comes with the preset (puck list); "
             "its settings are --agent.gamma and so on"
         )
+    _refuse_old_names(args)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -50,6 +55,36 @@ def parse(base: RunCfg, args: list[str], prog: str) -> RunCfg:
         raise UserError(f"{what}{see}: {prog} --help") from None
     other = cfg.task != base.task and cfg.expect == base.expect
     return replace(cfg, expect=ExpectCfg()) if other else cfg
+
+
+def _refuse_old_names(args: list[str]) -> None:
+    """Refuse settings and values that were renamed, with their present names."""
+    for arg, following in itertools.pairwise([*args, ""]):
+        given, equals, value = arg.partition("=")
+        if not given.startswith("--"):
+            continue
+        name, no = _without_no(given[2:].replace("-", "_"))
+        present = new_name(name)
+        if present != name:
+            raise UserError(f"{given} was renamed; use {flag(_with_no(present, no))}")
+        value = value if equals else following
+        if value != new_value(name, value):
+            raise UserError(
+                f"{given} {value} was renamed; use {given} {new_value(name, value)}"
+            )
+
+
+def _without_no(name: str) -> tuple[str, str]:
+    """Return a dotted name and, apart, the ``no_`` that switches a setting off."""
+    section, dot, last = name.rpartition(".")
+    no = "no_" if last.startswith("no_") else ""
+    return section + dot + last.removeprefix(no), no
+
+
+def _with_no(name: str, no: str) -> str:
+    """Return the inverse of ``_without_no``."""
+    section, dot, last = name.rpartition(".")
+    return section + dot + no + last
 
 
 def one_line(panel: str) -> str:

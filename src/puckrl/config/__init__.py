@@ -1,1 +1,1 @@
-"""What a run is: one frozen value, its bounds, its conflicts, its presets."""
+"""Configure a run: one frozen value, its bounds, its conflicts, its presets."""

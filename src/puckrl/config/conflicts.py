@@ -1,7 +1,7 @@
-"""What is wrong with a configuration before anything runs: errors and warnings in words.
+"""Check a configuration before anything runs: errors, warnings and notes in words.
 
-Each rule is a lesson that cost somebody days. An error stops the run; a warning needs
-no flag. Rules read the configuration and the task's sizes, never a simulation.
+Each rule is a lesson that cost somebody days. An error stops the run; a warning asks
+for a second look. Rules read the configuration and the task's sizes, never a simulation.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,50 +21,52 @@ Level = Literal["error", "warning", "note"]
 
 _LOW_RATIO = 0.02
 _PIXEL_TAKEOFF = 10_000  # updates, where a preset has none of its own
-_FEW_WORLDS = 512  # up to here one H200 is bound by launches: a step takes as long
+# A control step of push with 512 worlds takes 16.9 ms, with one 8.3 (H100,
+# results/sim_warp.csv); with fewer, a step costs almost the same and gives less.
+_FEW_WORLDS = 512
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that the user should know."""
+class Notice:
+    """One thing that the user should know about a configuration."""
 
     level: Level
     """error: the run would be wasted; warning: look again; note: what it means."""
     text: str
-    """What is so, and what to do."""
+    """What is wrong or worth knowing, and what to do."""
 
     def rank(self) -> int:
-        """0 for the gravest level."""
+        """Return 0 for an error, more for a lighter level."""
         return get_args(Level).index(self.level)
 
 
-Rule = Callable[[RunCfg, Spaces], Iterator[Finding]]
+Rule = Callable[[RunCfg, Spaces], Iterator[Notice]]
 
 
-def conflicts(cfg: RunCfg, spaces: Spaces) -> list[Finding]:
-    """Everything that the rules find, errors first."""
-    found = [finding for rule in RULES for finding in rule(cfg, spaces)]
-    return sorted(found, key=Finding.rank)
+def conflicts(cfg: RunCfg, spaces: Spaces) -> list[Notice]:
+    """Return the notices of all rules, errors first."""
+    found = [notice for rule in RULES for notice in rule(cfg, spaces)]
+    return sorted(found, key=Notice.rank)
 
 
-def _seen(agent: AgentCfg) -> set[str]:
-    """Sensors that any network gets."""
+def _sensors(agent: AgentCfg) -> set[str]:
+    """Return the sensors that any network gets."""
     return {*agent.actor_sensors, *agent.critic_sensors}
 
 
-def camera_without_eyes(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Pictures are rendered that nobody looks at."""
-    if cfg.pixels.viewpoints and "pixels" not in _seen(cfg.agent):
-        yield Finding(
+def unused_camera(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Warn of images that are rendered but reach no network."""
+    if cfg.pixels.viewpoints and "pixels" not in _sensors(cfg.agent):
+        yield Notice(
             "warning",
-            "pictures are taken but no network sees them; add pixels to "
+            "cameras render images, but no network gets them; add pixels to "
             "--agent.actor-sensors or drop --pixels.viewpoints",
         )
 
 
-def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """No gradient reaches an encoder."""
-    sees = [
+def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Refuse an encoder that no gradient reaches."""
+    users = [
         name
         for name, sensors in (
             ("actor", cfg.agent.actor_sensors),
@@ -72,194 +74,199 @@ def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
         )
         if "pixels" in sensors
     ]
-    sight = cfg.agent.vision
-    routed, guesses = sight.encoder_gradient, sight.aux_weight > 0
-    by_guess = routed == "goal-prediction" and guesses
-    taught = [name for name in sees if by_guess or routed in (name, "both")]
-    if sees and not taught:
-        yield Finding(
-            "error" if routed != "none" else "warning",
-            f"the encoder learns from nobody: its gradient is routed to {routed!r}, and "
-            f"pixels are seen by the {' and the '.join(sees)}; "
-            f"use --agent.vision.encoder-gradient {sees[0]}",
+    vision = cfg.agent.vision
+    route, predicts = vision.encoder_gradient, vision.aux_weight > 0
+    by_prediction = route == "goal-prediction" and predicts
+    trained_by = [name for name in users if by_prediction or route in (name, "both")]
+    if users and not trained_by:
+        yield Notice(
+            "error" if route != "none" else "warning",
+            "no gradient reaches the encoder: --agent.vision.encoder-gradient is "
+            f"{route}, and pixels go to the {' and the '.join(users)}; "
+            f"use --agent.vision.encoder-gradient {users[0]}",
         )
-    if taught and sight.condition_on_prediction and not guesses:
-        yield Finding(
+    if trained_by and vision.condition_on_prediction and not predicts:
+        yield Notice(
             "error",
-            "the networks are told a guess that nobody teaches; set "
+            "the networks get a goal prediction that no loss trains; set "
             "--agent.vision.aux-weight 1 or drop --agent.vision.condition-on-prediction",
         )
-    if taught == ["actor"] and len(sees) == 2 and sight.shared:
-        yield Finding(
+    if trained_by == ["actor"] and len(users) == 2 and vision.shared:
+        yield Notice(
             "warning",
-            "the encoder that the critics look through learns from the actor alone, whose "
-            "loss says least about the scene; use --agent.vision.encoder-gradient critic",
+            "the critics share an encoder that learns from the actor's loss alone, which "
+            "carries least about the scene; use --agent.vision.encoder-gradient critic",
         )
 
 
-def left_out_proprio(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """What the robot measures itself must be inferred from pictures."""
-    seen = cfg.agent.actor_sensors
-    if "pixels" in seen and "proprio" in spaces.sensors:
-        if not {"proprio", "state"} & set(seen):
-            yield Finding(
+def missing_sensor(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Warn of an actor that lacks a sensor, or a camera that adds nothing."""
+    sensors = cfg.agent.actor_sensors
+    if "pixels" in sensors and "proprio" in spaces.sensors:
+        if not {"proprio", "state"} & set(sensors):
+            yield Notice(
                 "warning",
-                "the actor must infer its own gripper from pixels: proprio is left out; "
-                "add it to --agent.actor-sensors unless that is what you study",
+                "without proprio the actor must infer its own gripper from pixels; add "
+                "proprio to --agent.actor-sensors unless that is what you study",
             )
         elif set(spaces.sensors) == {"proprio"}:
-            yield Finding(
+            yield Notice(
                 "warning",
-                "with proprio this task needs no camera: nothing else moves; use its "
+                "with proprio this task needs no camera, since nothing else moves; use its "
                 "state preset, or drop proprio to study the camera",
             )
-    if "object" in spaces.sensors and not {"pixels", "state", "object"} & set(seen):
-        yield Finding(
+    if "object" in spaces.sensors and not {"pixels", "state", "object"} & set(sensors):
+        yield Notice(
             "warning",
-            "the actor sees neither state, object nor pixels: it knows where the object "
-            "is from the achieved goal at best, not how it lies or moves",
+            "the actor gets neither state, object nor pixels: it knows at best where the "
+            "object is, from the achieved goal, but not its orientation or velocity; add "
+            "one of them to --agent.actor-sensors",
         )
 
 
-def distracted_teacher(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """A teacher is for a policy that sees less than it, and spares critics the pixels."""
+def distillation(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Check that the teacher knows more than the student, and the critics no pixels."""
     if not isinstance(cfg.agent, DistillCfg):
         return
     if "pixels" in cfg.agent.critic_sensors:
-        yield Finding(
+        yield Notice(
             "error",
-            "the critics judge a teacher that sees the state, so pixels are not theirs to "
-            "see; take pixels out of --agent.critic-sensors",
+            "the critics judge a privileged teacher, which acts on the state; take pixels "
+            "out of --agent.critic-sensors",
         )
     if "state" in cfg.agent.actor_sensors:
-        yield Finding(
+        yield Notice(
             "warning",
-            "the policy sees the state, as its teacher does: distilling gains nothing; use "
-            "the preset without it",
+            "the student gets the state, as its teacher does, so distillation gains "
+            "nothing; use the preset without it",
         )
 
 
-def honesty(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Which information the policy needs when it is used."""
+def privileged_information(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Note which information the policy needs once it is trained."""
     actor, critic = set(cfg.agent.actor_sensors), set(cfg.agent.critic_sensors)
     if "pixels" not in actor:
         return
     if actor & {"achieved_goal", "object", "state"}:
-        yield Finding(
+        yield Notice(
             "note",
-            "besides pixels the actor is told the object's position "
-            f"({', '.join(sorted(actor & {'achieved_goal', 'object', 'state'}))}): "
-            "a robot with a camera does not have it",
+            "besides pixels the actor gets the object's position "
+            f"({', '.join(sorted(actor & {'achieved_goal', 'object', 'state'}))}), "
+            "which a robot with a camera does not have",
         )
     if "pixels" not in critic:
         distilled = isinstance(cfg.agent, DistillCfg)
-        privileged = "teacher and critics know" if distilled else "the critics know"
-        yield Finding(
+        privileged = "teacher and critics" if distilled else "critics"
+        yield Notice(
             "note",
-            f"honest and asymmetric: {privileged} the state during training and are "
-            "thrown away; the policy needs the camera only",
+            f"asymmetric actor-critic: the {privileged} use the state, in training only; "
+            "the trained policy does not need it",
         )
 
 
-def shifted_coordinates(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """DrQ's random shift moves exactly what spatial softmax reports."""
-    sight = cfg.agent.vision
-    if spaces.pixels is None or "shift" not in sight.augment:
+def shift_augmentation(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Warn that DrQ's random shift moves exactly what a spatial softmax reports."""
+    vision = cfg.agent.vision
+    if spaces.pixels is None or "shift" not in vision.augment:
         return
-    if sight.encoder.head == "spatial-softmax":
+    if vision.encoder.head == "spatial-softmax":
         noise = 2.0 * SHIFT_PX / spaces.pixels.width
-        yield Finding(
+        yield Notice(
             "warning",
             f"random shifts of {SHIFT_PX} pixels move every spatial-softmax coordinate by "
-            f"up to {noise:.2f} of its range [-1, 1], differently before and after the "
-            "step: noise as large as the motion; use --agent.vision.augment none or "
-            "--agent.vision.encoder.head flatten-norm",
+            f"up to {noise:.2f} of its range [-1, 1], differently before and after a "
+            "step, which is noise as large as the motion; use --agent.vision.augment none "
+            "or --agent.vision.encoder.head flatten-norm",
         )
 
 
-def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Cells further apart than a small object is wide."""
-    if spaces.pixels is None or "pixels" not in _seen(cfg.agent):
+def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Warn of feature-map cells that are further apart than a small object is wide."""
+    if spaces.pixels is None or "pixels" not in _sensors(cfg.agent):
         return
     size = spaces.pixels
     row = layer_table(cfg.agent.vision.encoder, size.height, size.width)[-1]
     if row.jump_px >= 8:
-        yield Finding(
+        yield Notice(
             "warning",
-            f"the {cfg.agent.vision.encoder.kind} encoder keeps one cell in {row.jump_px} "
-            "pixels: a small object falls between them; use "
+            f"the feature map of the {cfg.agent.vision.encoder.kind} encoder has one cell "
+            f"every {row.jump_px} pixels, so it can miss a small object; use "
             "--agent.vision.encoder.kind padded",
         )
 
 
-def rhythm(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Too few updates."""
+def too_few_updates(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Warn of a low update ratio, and of a budget that ends before the take-off."""
     if cfg.loop.update_ratio < _LOW_RATIO:
-        yield Finding(
+        yield Notice(
             "warning",
-            f"{cfg.loop.update_ratio:g} updates per env step is very low: read curves "
-            "against updates, or raise --loop.update-ratio",
+            f"{cfg.loop.update_ratio:g} updates per env step is very low; raise "
+            "--loop.update-ratio, or plot curves over updates",
         )
     updates = cfg.budget.env_steps * cfg.loop.update_ratio
-    pictures = "pixels" in cfg.agent.actor_sensors and "object" in spaces.sensors
-    usual = cfg.expect.takeoff_updates or (_PIXEL_TAKEOFF if pictures else 0)
+    from_pixels = "pixels" in cfg.agent.actor_sensors and "object" in spaces.sensors
+    usual = cfg.expect.takeoff_updates or (_PIXEL_TAKEOFF if from_pixels else 0)
     wanted = budget_updates(RunFacts(usual_takeoff_updates=usual)) if usual else 0
     if 0 < updates < wanted:
-        yield Finding(
+        yield Notice(
             "warning",
-            f"the budget ends after {updates:,.0f} updates; such a run takes off after "
-            f"about {usual:,.0f}: plan for {wanted:,.0f} or more, raise --budget.env-steps",
+            f"the budget ends after {updates:,.0f} updates, and such a run takes off after "
+            f"about {usual:,.0f}; plan for at least {wanted:,.0f}: raise --budget.env-steps",
         )
 
 
-def idle_gpu(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Too few worlds for a GPU."""
+def idle_gpu(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Warn of too few worlds for a GPU."""
     on_gpu = cfg.sim.backend == "warp" or cfg.device.startswith("cuda")
     if on_gpu and cfg.sim.num_worlds < _FEW_WORLDS:
-        yield Finding(
+        yield Notice(
             "warning",
-            f"{cfg.sim.num_worlds} worlds waste a GPU: with --sim.backend warp a step of "
-            f"{_FEW_WORLDS} takes about as long; raise --sim.num-worlds, or use --device cpu",
+            f"{cfg.sim.num_worlds} worlds leave most of a GPU idle: with --sim.backend warp "
+            f"a control step of {_FEW_WORLDS} worlds takes about twice as long as one of a "
+            "single world (H100); raise --sim.num-worlds, or use --device cpu",
         )
 
 
-def idle_overlap(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """Nothing goes on beside physics that the CPU computes."""
+def idle_overlap(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Warn of overlap where the CPU computes the physics."""
     if cfg.loop.overlap and cfg.sim.backend == "cpu":
-        yield Finding(
+        yield Notice(
             "warning",
-            "--loop.overlap gains nothing where the CPU computes the physics: updates wait "
-            "for it all the same, and come a turn later; leave it out",
+            "--loop.overlap gains nothing with --sim.backend cpu: updates still wait for "
+            "the physics, and come one iteration later; use --loop.no-overlap",
         )
 
 
-def random_start(cfg: RunCfg, spaces: Spaces) -> Iterator[Finding]:
-    """The run would end before its first update: whole turns, every world an episode."""
-    worlds, horizon, turn = cfg.sim.num_worlds, spaces.horizon, cfg.loop.collect_steps
-    per_turn = worlds * (turn or horizon)
-    warm_up = -(-cfg.loop.warm_up_episodes // worlds) * worlds * horizon
-    played = -(-cfg.budget.env_steps // per_turn) * per_turn
-    # the turn that ends the warm-up earns updates; overlapped, the next one makes them
-    if 0 < played < warm_up + per_turn * cfg.loop.overlap:
-        yield Finding(
+def warm_up(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Refuse a budget that ends before the first update.
+
+    A run collects in whole iterations, and the warm-up in whole episodes of all worlds.
+    """
+    worlds, horizon = cfg.sim.num_worlds, spaces.horizon
+    per_iteration = worlds * (cfg.loop.collect_steps or horizon)
+    random_steps = -(-cfg.loop.warm_up_episodes // worlds) * worlds * horizon
+    collected = -(-cfg.budget.env_steps // per_iteration) * per_iteration
+    # updates begin in the iteration that ends the warm-up; overlapped, in the next one
+    if 0 < collected < random_steps + per_iteration * cfg.loop.overlap:
+        yield Notice(
             "error",
-            f"the budget of {cfg.budget.env_steps:,} env steps is spent in the warm-up of "
-            f"{warm_up:,}: nothing would be learned; raise --budget.env-steps or lower "
-            "--loop.warm-up-episodes",
+            f"the warm-up of {random_steps:,} env steps uses up the budget of "
+            f"{cfg.budget.env_steps:,}, so nothing would be learned; raise "
+            "--budget.env-steps or lower --loop.warm-up-episodes",
         )
 
 
 RULES: tuple[Rule, ...] = (
-    camera_without_eyes,
+    unused_camera,
     untrained_encoder,
-    left_out_proprio,
-    distracted_teacher,
-    honesty,
-    shifted_coordinates,
+    missing_sensor,
+    distillation,
+    privileged_information,
+    shift_augmentation,
     coarse_encoder,
-    rhythm,
+    too_few_updates,
     idle_gpu,
     idle_overlap,
-    random_start,
+    warm_up,
 )
 """Every rule, in the order of the run."""

@@ -1,23 +1,25 @@
-"""What a configuration says of its run besides the curves."""
+"""Derive what the doctor must know of a run from its configuration."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS
-from puckrl.config.run_cfg import RunCfg, config_hash, to_dict
+from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.monitor.facts import RunFacts
 from puckrl.tasks.catalog import make_task
 
 
 def facts_of(cfg: RunCfg, spaces: Mapping[str, int] | None = None) -> RunFacts:
-    """What one of our configurations says.
+    """Return the facts of a run that its curves do not show.
 
     Args:
         cfg: of the run.
-        spaces: ``horizon`` and ``action_dim``, as far as known; None: the task is asked.
+        spaces: ``horizon`` and ``action_dim``, as far as known; None: the task is made
+            to get them.
 
     Raises:
-        UserError: if the task is asked and cannot be made.
+        UserError: if the task cannot be made.
     """
     known = _spaces(cfg) if spaces is None else spaces
     return RunFacts(
@@ -36,28 +38,23 @@ def facts_of(cfg: RunCfg, spaces: Mapping[str, int] | None = None) -> RunFacts:
 
 
 def _spaces(cfg: RunCfg) -> dict[str, int]:
-    """What the task says; one in a file of the user's is run for it."""
+    """Return horizon and action_dim of the task; a task in a user's file is executed."""
     spaces = make_task(cfg.task, cfg.reward).spaces
     return {"horizon": spaces.horizon, "action_dim": spaces.action_dim}
 
 
 def _usual_takeoff(cfg: RunCfg) -> float | None:
-    """Updates to the take-off: what the user says, or the preset of this very recipe."""
-    told, base = cfg.expect.takeoff_updates, PRESETS.get(cfg.preset)
-    if base is None or told != base.expect.takeoff_updates:
-        return told or None
+    """Return the updates to the take-off; None where they are unknown.
+
+    A preset's number counts only for a run that the preset describes exactly.
+    """
+    expected, base = cfg.expect.takeoff_updates, PRESETS.get(cfg.preset)
+    if base is None or expected != base.expect.takeoff_updates:
+        return expected or None
     same = config_hash(cfg) == config_hash(base)
-    return told if told and same else None
+    return expected if expected and same else None
 
 
 def flat_settings(cfg: RunCfg) -> dict[str, Any]:
-    """The configuration as dotted names, for comparisons."""
-    return _flat("", to_dict(cfg))
-
-
-def _flat(prefix: str, tree: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        inner = isinstance(value, dict)
-        found |= _flat(f"{prefix}{key}.", value) if inner else {prefix + key: value}
-    return found
+    """Return every setting of a configuration by its dotted name."""
+    return {setting.name: setting.value for setting in settings(cfg)}

@@ -1,4 +1,4 @@
-"""Named runs."""
+"""Collect the presets by name."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ PRESETS: dict[str, RunCfg] = {cfg.preset: cfg for cfg in (*TWO_CORES, *ONE_GPU)}
 
 
 def preset(name: str) -> RunCfg:
-    """A preset by name; ``path/to/file.py:ClassName`` gets the defaults for a new task.
+    """Return a preset by name, or for ``path/to/file.py:ClassName`` a task's defaults.
 
     Raises:
         UserError: for an unknown name.

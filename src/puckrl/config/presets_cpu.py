@@ -1,4 +1,4 @@
-"""Presets for two CPU cores, each with its budget and the bounds it is held to."""
+"""Define presets for two CPU cores, each with its budget and the bounds it promises."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ from puckrl.replay.sampling import SamplingCfg
 PUSH = RunCfg(
     preset="push",
     task="push",
-    # Twin critics and slow targets are what lifts it from 0.97 to 0.99.
+    # Twin critics and slow target networks raise success from 0.97 to 0.99.
     agent=SacCfg(alpha=0.05, tau=0.02, batch_size=512, hidden=(256, 256), critics=2),
     replay=ReplayCfg(sampling=SamplingCfg(moving_share=0.6)),
     loop=LoopCfg(update_ratio=0.125),
@@ -37,9 +37,9 @@ REACH = RunCfg(
     preset="reach",
     task="reach",
     sim=SimCfg(num_worlds=16),
-    # A goal is ten steps away, so a short discount tells good actions from bad ones
-    # sooner; without a price on effort one seed in three saturates and waits.
-    # Every action moves the gripper: there is nothing for explorers to find.
+    # A goal is ten steps away, so a short discount separates good actions from bad ones
+    # sooner; without a cost of actions the actor saturates for a while in one seed of three.
+    # Every action moves the gripper, so worlds of random actions have nothing to find.
     agent=Td3Cfg(
         gamma=0.8,
         tau=0.1,
@@ -51,7 +51,7 @@ REACH = RunCfg(
         action_l2=0.2,
         explore=ExploreCfg(random_share=0.2, explorer_share=0.0, corners=False),
     ),
-    # So few updates are over before a compiler is.
+    # These updates take less time than compiling them.
     loop=LoopCfg(
         update_ratio=0.25, warm_up_episodes=16, normalize_episodes=320, compile=False
     ),
@@ -60,8 +60,8 @@ REACH = RunCfg(
     expect=ExpectCfg(success=0.98, train_s=4.0, takeoff_updates=200),
 )
 
-# Twice the fresh steps per update and a third layer: with Push's rhythm it stood at 0.6,
-# the goals on the table, after nine minutes.
+# Twice the fresh steps per update and a third layer: with Push's settings success was
+# 0.6 after nine minutes, only with goals on the table.
 PICK_PLACE = replace(
     PUSH,
     preset="pick-place",
@@ -81,9 +81,8 @@ SLIDE = replace(
 )
 
 
-# Honest: the policy sees a camera, what the robot measures itself, and the goal. Critics
-# and auxiliary loss know the state, and so does the teacher that the policy imitates; all
-# three are thrown away after training.
+# The policy gets a camera, proprioception and the goal. Privileged in training: the
+# critics, the auxiliary loss and the teacher that the student imitates use the state.
 PUSH_PIXELS = replace(
     PUSH,
     preset="push-pixels",
@@ -95,7 +94,7 @@ PUSH_PIXELS = replace(
         hidden=(256, 256),
         critics=2,
         max_grad_norm=1.0,
-        # 256 saves a tenth of the updates, and makes each of them a third slower.
+        # 256 needs a tenth fewer updates, but each of them takes a third longer.
         student_batch=128,
         actor_sensors=MODES["pixels"],
         vision=VisionCfg(encoder=EncoderCfg(channels=16), lr=1e-3),
@@ -113,7 +112,7 @@ PICK_PLACE_PIXELS = replace(
     agent=replace(PUSH_PIXELS.agent, hidden=PICK_PLACE.agent.hidden),
     loop=PICK_PLACE.loop,
     budget=BudgetCfg(env_steps=2_000_000, until_success=0.98),
-    # One seed, on busy cores: 1232 s.
+    # Measured with one seed beside other jobs: 1232 s.
     expect=ExpectCfg(success=0.95, train_s=1500.0, takeoff_updates=5_000),
 )
 
@@ -135,8 +134,8 @@ _ASYMMETRIC = replace(
     expect=ExpectCfg(success=0.95, train_s=1000.0, takeoff_updates=10_000),
 )
 
-# Without proprioception: with it, Reach needs no camera. One view does not tell how far
-# away the gripper is: with it alone the policy stands between 0.90 and 0.97.
+# Without proprioception, since with it Reach needs no camera. One view does not show how
+# far away the gripper is: with a single one success stays between 0.90 and 0.97.
 _REACH_PIXELS = replace(
     REACH,
     preset="reach-pixels",
@@ -159,8 +158,8 @@ _REACH_PIXELS = replace(
     expect=ExpectCfg(success=0.95, train_s=300.0, takeoff_updates=1_000),
 )
 
-# The critics see what the actor sees, so both must be told exactly: from two sides, by an
-# encoder that learns nothing but where the object is.
+# Critics and actor get the same images, so these must locate the object precisely: two
+# viewpoints, and an encoder that learns nothing but the goal prediction.
 SYMMETRIC = replace(
     _ASYMMETRIC,
     preset="push-pixels-symmetric",
@@ -178,8 +177,8 @@ SYMMETRIC = replace(
     expect=ExpectCfg(),
 )
 
-# The setting of the lessons: the object's position comes with the achieved goal, the
-# encoder learns from the critics alone, k = 8 hindsight goals, no help besides.
+# The setting of the lessons: the achieved goal contains the object's position, the encoder
+# learns from the critics alone, k = 8 hindsight goals, no auxiliary loss.
 LESSONS = replace(
     SYMMETRIC,
     preset="push-pixels-lessons",
@@ -198,27 +197,27 @@ LESSONS = replace(
 )
 
 
-def _control(name: str, sight: VisionCfg, sensors: tuple[str, ...] = ()) -> RunCfg:
-    """The lessons' run with one thing changed."""
-    seen = sensors or MODES["pixels-goal-both"]
+def _control(name: str, vision: VisionCfg, sensors: tuple[str, ...] = ()) -> RunCfg:
+    """Return the lessons' run with one thing changed."""
+    given = sensors or MODES["pixels-goal-both"]
     agent = replace(
-        LESSONS.agent, vision=sight, actor_sensors=seen, critic_sensors=seen
+        LESSONS.agent, vision=vision, actor_sensors=given, critic_sensors=given
     )
     return replace(LESSONS, preset=f"{LESSONS.preset}-{name}", agent=agent)
 
 
-_SEEN = LESSONS.agent.vision
+_VISION = LESSONS.agent.vision
 LESSON_RUNS = (
     LESSONS,
-    _control("nature", replace(_SEEN, encoder=EncoderCfg(kind="nature"))),
-    _control("actor-encoder", replace(_SEEN, encoder_gradient="actor")),
-    _control("drq", replace(_SEEN, augment="shift")),
-    _control("no-proprio", _SEEN, ("pixels", "achieved_goal", "desired_goal")),
+    _control("nature", replace(_VISION, encoder=EncoderCfg(kind="nature"))),
+    _control("actor-encoder", replace(_VISION, encoder_gradient="actor")),
+    _control("drq", replace(_VISION, augment="shift")),
+    _control("no-proprio", _VISION, ("pixels", "achieved_goal", "desired_goal")),
 )
 
 
 def _dense(cfg: RunCfg) -> RunCfg:
-    """The same run on the dense reward."""
+    """Return the same run with the dense reward."""
     return replace(
         cfg, preset=f"{cfg.preset}-dense", reward="dense", expect=ExpectCfg()
     )
@@ -235,4 +234,4 @@ TWO_CORES = (
     SYMMETRIC,
     *LESSON_RUNS,
 )
-"""All of them."""
+"""All presets for two CPU cores."""

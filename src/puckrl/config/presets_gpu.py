@@ -1,4 +1,4 @@
-"""Presets for one data-center GPU: those for two cores, with what a GPU wants otherwise."""
+"""Adapt the presets for two CPU cores to one data-center GPU."""
 
 from dataclasses import replace
 
@@ -23,12 +23,12 @@ def _on_gpu(
     overlap: bool = True,
     until: float = 0.99,
 ) -> RunCfg:
-    """The same run for one data-center GPU: physics, replay and learning stay on it.
+    """Return the same run with physics, replay buffer and learning on one GPU.
 
-    Steps are cheap there and small products cost no less than large ones, so there are
+    Steps are cheap there, and small products take as long as large ones, so there are
     more worlds, larger batches and networks, and fewer updates per step. Physics leaves
-    out the robot's contacts with itself; success is judged with them. The shortest run
-    does not overlap: a turn's delay costs it what it gains.
+    out the robot's contacts with itself; evaluation has them. The shortest run does not
+    overlap: it loses as much by the delay of one iteration as it gains.
     """
     agent = replace(cfg.agent, batch_size=batch, hidden=(256, 256, 256))
     return replace(
@@ -46,15 +46,15 @@ def _on_gpu(
 
 
 def _larger(cfg: RunCfg) -> RunCfg:
-    """The same run with four times the pixels and twice the channels."""
-    sight = cfg.agent.vision
-    sight = replace(sight, encoder=replace(sight.encoder, channels=32))
+    """Return the same run with four times the pixels and twice the channels."""
+    vision = cfg.agent.vision
+    vision = replace(vision, encoder=replace(vision.encoder, channels=32))
     pixels = replace(cfg.pixels, height=64, width=64)
-    return replace(cfg, pixels=pixels, agent=replace(cfg.agent, vision=sight))
+    return replace(cfg, pixels=pixels, agent=replace(cfg.agent, vision=vision))
 
 
-# A hit decides everything, so what is learned of it must be precise: wider networks,
-# larger batches, less noise, and a discount that sees the end from the hit.
+# A single hit decides the episode, so its value must be precise: wider networks, larger
+# batches, less noise, and a discount that reaches from the hit to the end.
 _SLIDE_GPU = _on_gpu(SLIDE, batch=2048, expect=ExpectCfg(takeoff_updates=15_000))
 _SLIDE_GPU = replace(
     _SLIDE_GPU,
@@ -84,10 +84,10 @@ _SYMMETRIC_GPU = _on_gpu(
 
 
 def _lessons_on_gpu(cfg: RunCfg, expect: ExpectCfg) -> RunCfg:
-    """84 x 84 in stacks of four, with a budget of twice what the lessons' run took.
+    """Return a lessons' run for a GPU, with twice the env steps that it took.
 
-    Batches are those of Stable-Baselines3, which the lessons used. Updates take most of
-    the time, so there are twice as many fresh steps between two.
+    The batch size is that of Stable-Baselines3, which the lessons used. Updates take most
+    of the time, so there are twice the fresh steps per update.
     """
     made = _on_gpu(cfg, batch=256, expect=expect)
     loop = replace(made.loop, update_ratio=0.03125)
@@ -116,4 +116,4 @@ ONE_GPU = (
     ),
     *(_lessons_on_gpu(cfg, ExpectCfg()) for cfg in LESSON_RUNS[1:]),
 )
-"""All of them."""
+"""All presets for one GPU."""

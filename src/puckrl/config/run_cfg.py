@@ -1,236 +1,273 @@
-"""RunCfg: everything that decides a run, as one frozen value.
+"""Define RunCfg: everything that decides a run, as one frozen value.
 
-It goes to YAML and back without loss, and its hash names the run's folder: two runs
-with the same hash differ by their seed only.
+It converts to YAML and back without loss. Its hash names the run's folder: two runs with
+the same hash and the same seed learn the same, apart from noise.
 """
 
 import dataclasses
 import hashlib
 import typing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 
 from puckrl.agents.distill import DistillCfg
 from puckrl.agents.sac import SacCfg
 from puckrl.agents.td3 import Td3Cfg
+from puckrl.config import renamed
+from puckrl.config.fields import Declared, declared, marked
 from puckrl.core.errors import UserError
+from puckrl.core.settings import (
+    COUNT,
+    NON_NEGATIVE,
+    NOT_HASHED,
+    PER_PROCESS,
+    POSITIVE,
+    SHARE,
+    Bounds,
+    Mark,
+)
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.episodes import ReplayCfg
 from puckrl.sim.randomize import RandomizeCfg
 from puckrl.tasks.task import RewardKind
 
-AGENTS: dict[str, type[Td3Cfg] | type[SacCfg] | type[DistillCfg]] = {
-    "td3": Td3Cfg,
-    "sac": SacCfg,
-    "distill": DistillCfg,
-}
+_SIDE_PX = Bounds(8, 1024, "8 to 1024 pixels")
 
 
 @dataclass(frozen=True)
 class SimCfg:
-    """Physics."""
+    """Physics simulation."""
 
     backend: Literal["cpu", "warp"] = "cpu"
-    """MuJoCo's C threads, or mujoco_warp on the run's device."""
+    """cpu: MuJoCo's C engine on threads; warp: mujoco_warp on the run's device."""
     contacts: str = "touching"
     """Pairs that may collide (warp only). Every task has all, and touching: the same
     trajectories, faster. A task may have more: Fetch has hand, without the robot's contacts
     with itself, faster still."""
-    num_worlds: int = 32
-    """Worlds that collect at the same time."""
-    num_threads: int = 0
-    """C threads of the physics (cpu only); 0: every core."""
+    num_worlds: Annotated[int, COUNT, PER_PROCESS] = 32
+    """Number of parallel worlds."""
+    num_threads: Annotated[int, NON_NEGATIVE, NOT_HASHED] = 0
+    """Threads of the C engine (cpu only); 0: one per core."""
 
 
 @dataclass(frozen=True)
 class PixelsCfg:
-    """Cameras; a network sees them if "pixels" is among its sensors."""
+    """Cameras; a network gets their images if "pixels" is among its sensors."""
 
     viewpoints: tuple[str, ...] = ()
-    """Where cameras stand: viewpoints of the task, or free: MuJoCo's free camera. Fetch has
-    side, corner, front, reference, film, and wrist, which moves with the gripper. None: no
+    """Camera positions: viewpoints of the task, or free: MuJoCo's free camera. Fetch has
+    side, corner, front, reference, film, and wrist, which moves with the gripper. Empty: no
     camera."""
-    height: int = 64
-    """Rows of a picture."""
-    width: int = 64
-    """Pixels per row."""
-    stack: int = 3
-    """Frames that are seen together."""
+    height: Annotated[int, _SIDE_PX] = 64
+    """Height of an image, in pixels."""
+    width: Annotated[int, _SIDE_PX] = 64
+    """Width of an image, in pixels."""
+    stack: Annotated[int, Bounds(1, 64, "1 to 64 frames")] = 3
+    """Number of consecutive frames in an observation."""
     randomize: RandomizeCfg = field(default_factory=RandomizeCfg)
-    """Colors, lights and places of cameras that change with every episode."""
+    """Domain randomization: colors, lights and camera poses, drawn for each episode."""
 
 
 @dataclass(frozen=True)
 class LoopCfg:
-    """Rhythm of the run."""
+    """Training loop: collecting and updating."""
 
-    update_ratio: float = 0.15
-    """Critic updates per env step (UTD)."""
-    collect_steps: int = 0
-    """Control steps of every world between two stretches of updates; 0: an episode."""
+    update_ratio: Annotated[float, POSITIVE] = 0.15
+    """Critic updates per env step (update-to-data ratio, UTD)."""
+    collect_steps: Annotated[int, NON_NEGATIVE] = 0
+    """Control steps that every world collects per iteration; 0: one episode."""
     overlap: bool = False
-    """Make a turn's updates while the next is collected, on a CUDA stream of their own."""
-    warm_up_episodes: int = 400
-    """Episodes of random play before the first update."""
-    normalize_episodes: int = 800
-    """The input normalizers learn from this many first episodes, then stand still."""
+    """Update while the next iteration is collected, on a second CUDA stream."""
+    warm_up_episodes: Annotated[int, COUNT, PER_PROCESS] = 400
+    """Episodes of random actions before the first update."""
+    normalize_episodes: Annotated[int, NON_NEGATIVE, PER_PROCESS] = 800
+    """Input normalizers learn from the first episodes, up to this number, then freeze."""
     compile: bool = True
-    """torch.compile the update (where there is a C++ compiler, or CUDA)."""
+    """Compile the update with torch.compile; it needs a C++ compiler, or CUDA."""
 
 
 @dataclass(frozen=True)
 class EvalCfg:
-    """How the run is judged while it goes on."""
+    """Evaluation."""
 
-    every_env_steps: int = 10_000
-    """Env steps between evaluations."""
-    episodes: int = 128
-    """Deterministic episodes each time."""
-    final_episodes: int = 512
-    """Deterministic episodes at the end."""
+    every_env_steps: Annotated[int, NON_NEGATIVE] = 10_000
+    """Env steps between two evaluations."""
+    episodes: Annotated[int, COUNT] = 128
+    """Episodes per evaluation, with deterministic actions."""
+    final_episodes: Annotated[int, COUNT] = 512
+    """Episodes of the evaluation at the end."""
 
 
 @dataclass(frozen=True)
 class BudgetCfg:
-    """When the run ends; 0 switches a limit off."""
+    """Limits that end the run; 0 switches a limit off."""
 
-    env_steps: int = 300_000
+    env_steps: Annotated[int, NON_NEGATIVE] = 300_000
     """Env steps, summed over worlds."""
-    train_s: float = 0.0
-    """Seconds of collecting and updating; evaluation and compilation come on top."""
-    until_success: float = 0.0
-    """End early when two evaluations in a row reach this success rate."""
+    train_s: Annotated[float, NON_NEGATIVE] = 0.0
+    """Seconds of collecting and updating, without evaluation and compilation."""
+    until_success: Annotated[float, SHARE] = 0.0
+    """Success rate that ends the run early, if two evaluations in a row reach it."""
     stop: StopMode = "budget"
-    """budget: at these limits. auto: also when the doctor calls the run converged, dead or
-    diverged. never: only when interrupted."""
+    """What ends the run. budget: these limits; auto: also the doctor, if it calls the run
+    converged, dead or diverged; never: only an interruption."""
 
 
 @dataclass(frozen=True)
 class ExpectCfg:
-    """What the preset is held to; the card says whether it was kept."""
+    """Bounds that the preset promises; the run's card says whether they were kept."""
 
-    success: float = 0.0
-    """Least final success rate."""
-    train_s: float = 0.0
-    """Seconds within which it is reached: on two CPU cores, or on one H200 where the
-    physics is Warp's."""
-    takeoff_updates: float = 0.0
-    """Updates after which it usually leaves its floor, measured; 0: not known yet."""
+    success: Annotated[float, SHARE] = 0.0
+    """Minimum of the final success rate."""
+    train_s: Annotated[float, NON_NEGATIVE] = 0.0
+    """Seconds of training until that success rate is reached: on two CPU cores, or on one
+    H100 with --sim.backend warp."""
+    takeoff_updates: Annotated[float, NON_NEGATIVE] = 0.0
+    """Updates after which success usually takes off, as measured; 0: unknown."""
 
 
 @dataclass(frozen=True)
 class SaveCfg:
-    """What is kept of the run."""
+    """Files of the run."""
 
-    every_s: float = 30.0
-    """Seconds between snapshots; 0: only at the end."""
+    every_s: Annotated[float, NON_NEGATIVE] = 30.0
+    """Seconds between two snapshots; 0: only at the end."""
     replay: bool = True
-    """Put the replay into snapshots; without it the run cannot be resumed."""
+    """Save the replay buffer in snapshots; without it the run cannot be resumed."""
     tensorboard: bool = True
-    """Write TensorBoard event files too."""
+    """Also write TensorBoard event files."""
     video: bool = True
-    """Film the policy at the end."""
+    """Record a video of the policy at the end."""
 
 
 @dataclass(frozen=True)
 class RunCfg:
-    """One run."""
+    """Every setting of a run."""
 
-    preset: str = "custom"
-    """Name of the preset that it was made from."""
+    preset: Annotated[str, NOT_HASHED] = "custom"
+    """Name of the preset that the run started from."""
     task: str = "push"
     """Task name, or path/to/file.py:ClassName."""
     reward: RewardKind = "sparse"
-    """0 / -1, or minus the distance in meters."""
-    seed: int = 0
-    """Decides weights, exploration, resets, goals and replay draws."""
-    device: str = "auto"
-    """Where replay and networks live: auto, cpu, cuda, cuda:N."""
+    """sparse: 0 at the goal, else -1; dense: minus the distance to the goal, in meters."""
+    seed: Annotated[int, Bounds(0, 2**62, "0 or more, below 2^62"), NOT_HASHED] = 0
+    """Seed of weights, exploration, resets, goals and replay sampling."""
+    device: Annotated[str, NOT_HASHED] = "auto"
+    """Device of replay buffer and networks: auto, cpu, cuda, cuda:N."""
     sim: SimCfg = field(default_factory=SimCfg)
-    """Physics."""
+    """Physics simulation."""
     pixels: PixelsCfg = field(default_factory=PixelsCfg)
     """Cameras."""
     agent: Td3Cfg | SacCfg | DistillCfg = field(default_factory=Td3Cfg)
     """Learning rule and networks."""
     replay: ReplayCfg = field(default_factory=ReplayCfg)
-    """Memory and hindsight."""
+    """Replay buffer and hindsight."""
     loop: LoopCfg = field(default_factory=LoopCfg)
-    """Rhythm."""
-    eval: EvalCfg = field(default_factory=EvalCfg)
-    """Judging."""
-    budget: BudgetCfg = field(default_factory=BudgetCfg)
-    """End."""
-    expect: ExpectCfg = field(default_factory=ExpectCfg)
-    """Promise."""
-    save: SaveCfg = field(default_factory=SaveCfg)
-    """Files."""
+    """Training loop."""
+    eval: Annotated[EvalCfg, NOT_HASHED] = field(default_factory=EvalCfg)
+    """Evaluation."""
+    budget: Annotated[BudgetCfg, NOT_HASHED] = field(default_factory=BudgetCfg)
+    """Limits."""
+    expect: Annotated[ExpectCfg, NOT_HASHED] = field(default_factory=ExpectCfg)
+    """Bounds that the preset promises."""
+    save: Annotated[SaveCfg, NOT_HASHED] = field(default_factory=SaveCfg)
+    """Files of the run."""
 
 
 def to_dict(cfg: RunCfg) -> dict[str, Any]:
-    """Plain nested dictionaries; the agent says its kind."""
-    tree = dataclasses.asdict(cfg)
-    kind = next(k for k, c in AGENTS.items() if type(cfg.agent) is c)
-    tree["agent"] = {"kind": kind, **tree["agent"]}
-    return tree
+    """Return a configuration as plain nested dictionaries."""
+    return _tree(cfg, frozenset())
 
 
-_RENAMED = {"budget.wall_s": "train_s"}
-"""What fields were called when older runs and tables were written."""
+def _tree(section: Any, left_out: frozenset[Mark]) -> dict[str, Any]:
+    """Return a section as nested dictionaries, without fields that have these marks."""
+    values = {
+        known.name: getattr(section, known.name)
+        for known in declared(type(section))
+        if not known.marks & left_out
+    }
+    return {
+        name: _tree(value, left_out) if dataclasses.is_dataclass(value) else value
+        for name, value in values.items()
+    }
 
 
 def from_dict(tree: dict[str, Any]) -> RunCfg:
-    """The inverse of ``to_dict``.
+    """Return the configuration that ``to_dict`` turned into dictionaries.
+
+    Settings that are left out have their defaults; old names are still known
+    (``config/renamed.py``).
 
     Raises:
         UserError: for a field or a kind of agent that does not exist, or a value of
             another type.
     """
-    return _build(RunCfg, _checked(tree, dict, "the configuration"), "")
+    whole = _checked(tree, dict, "the configuration")
+    return _build(RunCfg, renamed.with_new_names(whole), "")
 
 
 def _build(cls: type[Any], tree: dict[str, Any], where: str) -> Any:
-    """A dataclass from a dictionary, fields by their declared types."""
-    hints = typing.get_type_hints(cls)
-    named = {_RENAMED.get(f"{where}{key}", key): key for key in tree}
-    strange = sorted(set(named) - set(hints))
-    if strange:
+    """Return a dataclass from a dictionary, its fields by their declared types."""
+    known = {each.name: each for each in declared(cls)}
+    unknown = sorted(map(str, set(tree) - set(known)))
+    if unknown:
         raise UserError(
-            f"unknown setting {where}{strange[0]!r}; legal: {', '.join(hints)}"
+            f"unknown setting {where}{unknown[0]!r}; legal: {', '.join(known)}"
         )
     values = {
-        name: _value(hints[name], tree[key], f"{where}{name}.")
-        for name, key in named.items()
+        name: _value(known[name], value, f"{where}{name}")
+        for name, value in tree.items()
     }
-    return cls(**values)
+    return cls(**{n: value for n, value in values.items() if not known[n].fixed})
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """One field: a nested dataclass, the agent, a tuple, or the value itself."""
-    if where == "agent.":
-        rest = dict(_checked(value, dict, where))
-        kind = rest.pop("kind", "td3")
-        if kind not in (*AGENTS,):  # a list, say, has no hash
-            raise UserError(f"unknown agent {kind!r}; legal: {', '.join(AGENTS)}")
-        return _build(AGENTS[kind], rest, where)
-    if dataclasses.is_dataclass(hint):
-        section = _checked(value, dict, where)
-        return _build(typing.cast(type[Any], hint), section, where)
-    if typing.get_origin(hint) is tuple:
-        each = typing.get_args(hint)[0]
-        return tuple(
-            _value(each, x, where) for x in _checked(value, list | tuple, where)
-        )
-    if typing.get_origin(hint) is typing.Literal:
-        legal = typing.get_args(hint)
-        if value not in legal:
-            raise UserError(
-                f"{where.rstrip('.')} is {value!r}; legal: {', '.join(map(str, legal))}"
-            )
-        return value
-    is_float = float in (hint, *typing.get_args(hint))
-    return _checked(value, hint | int if is_float else hint, where)
+def _value(known: Declared, value: Any, where: str) -> Any:
+    """Return the value of one field: a section, or a setting."""
+    if not known.sections or (value is None and known.optional):
+        return _setting(known.value_type, value, where)
+    tree = _checked(value, dict, where)
+    return _build(_section(known.sections, tree, where), tree, f"{where}.")
+
+
+def _section(
+    classes: tuple[type[Any], ...], tree: dict[str, Any], where: str
+) -> type[Any]:
+    """Return the class of a section: the one whose ``kind`` the section names.
+
+    The first class has no need to be named: it is what a section without a kind means.
+    """
+    if len(classes) == 1 or "kind" not in tree:
+        return classes[0]
+    kinds = {_kind(cls): cls for cls in classes}
+    return kinds[_one_of(tuple(kinds), tree["kind"], f"{where}.kind")]
+
+
+def _kind(cls: type[Any]) -> str:
+    """Return the only value of the ``Literal`` that tells a class from its siblings."""
+    (kind,) = (known.value_type for known in declared(cls) if known.name == "kind")
+    (value,) = typing.get_args(kind)
+    return value
+
+
+def _setting(kind: Any, value: Any, where: str) -> Any:
+    """Return a setting's value: one of a few, a tuple, or a single value."""
+    if typing.get_origin(kind) is tuple:
+        each = typing.get_args(kind)[0]
+        given = _checked(value, list | tuple, where)
+        return tuple(_setting(each, one, where) for one in given)
+    if typing.get_origin(kind) is Literal:
+        return _one_of(typing.get_args(kind), value, where)
+    is_float = float in (kind, *typing.get_args(kind))
+    return _checked(value, kind | int if is_float else kind, where)
+
+
+def _one_of(legal: tuple[Any, ...], value: Any, where: str) -> Any:
+    """Return the value, if it is among the legal ones."""
+    if value not in legal:
+        raise UserError(f"{where} is {value!r}; legal: {', '.join(map(str, legal))}")
+    return value
 
 
 _WORDS: dict[Any, str] = {
@@ -245,45 +282,47 @@ _WORDS: dict[Any, str] = {
 
 
 def _checked(value: Any, kind: Any, where: str) -> Any:
-    """The value of a field, if it is of its kind; a truth is no number."""
+    """Return the value, if it is of its type; a bool is no number."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         wanted = _WORDS.get(kind, str(kind))
-        raise UserError(f"{where.rstrip('.')} is {value!r}; wanted: {wanted}")
+        raise UserError(f"{where} is {value!r}; wanted: {wanted}")
     return value
 
 
 def to_yaml(cfg: RunCfg) -> str:
-    """The configuration as YAML text, fields in their declared order."""
+    """Return the configuration as YAML text, fields in their declared order."""
     return yaml.safe_dump(_plain(to_dict(cfg)), sort_keys=False)
 
 
 def from_yaml(text: str) -> RunCfg:
-    """The inverse of ``to_yaml``."""
+    """Return the configuration that ``to_yaml`` turned into text.
+
+    Raises:
+        UserError: as ``from_dict``.
+    """
     return from_dict(yaml.safe_load(text))
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, so that safe YAML can hold them."""
+    """Return tuples as lists, so that safe YAML can hold them."""
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
 
 
-APART = (
-    *("preset", "seed", "device", "sim.num_threads"),
-    *("eval", "budget", "save", "expect"),
-)
-"""Settings, or sections of them, that do not decide what is learned but for noise."""
-
-
 def config_hash(cfg: RunCfg) -> str:
-    """Eight hex digits of everything that decides what is learned, but the seed."""
-    tree = _plain(to_dict(cfg))
-    for name in APART:
-        *path, last = name.split(".")
-        section = tree
-        for key in path:
-            section = section[key]
-        del section[last]
+    """Return eight hex digits of everything that decides what a run learns.
+
+    The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``.
+    """
+    tree = _plain(_tree(cfg, frozenset({NOT_HASHED})))
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def is_hashed(name: str) -> bool:
+    """Return whether a setting, by its dotted name, counts for ``config_hash``."""
+    return not any(
+        name == apart or name.startswith(f"{apart}.")
+        for apart in marked(RunCfg, NOT_HASHED)
+    )

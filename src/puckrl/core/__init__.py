@@ -1,1 +1,1 @@
-"""Types, mathematics, clocks and seeds: what every other floor stands on."""
+"""Hold what every other floor uses: types, formulas, clocks, seeds, CUDA capture."""

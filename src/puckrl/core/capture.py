@@ -1,4 +1,4 @@
-"""A function of tensors recorded once as a CUDA graph and replayed.
+"""Record a function of tensors once as a CUDA graph, and replay it.
 
 An update launches hundreds of kernels of a few microseconds each; replaying them as
 one graph removes the launches, which are most of the time.
@@ -20,19 +20,22 @@ _SMALL_BYTES = 1 << 20
 
 
 class Graph(Protocol):
-    """Something that records GPU work once and repeats it."""
+    """Record GPU work once and repeat it."""
 
     def record(self, function: Callable[[], Any]) -> Any:
-        """Record the work of one call; its result, which every replay overwrites."""
+        """Record the work of one call and return its result.
+
+        Every replay overwrites the result's tensors.
+        """
         ...
 
     def replay(self) -> None:
-        """Do the recorded work again, on the present stream of torch."""
+        """Run the recorded work again, on torch's current stream."""
         ...
 
 
 class TorchGraph:
-    """Records what torch launches."""
+    """Record what torch launches; a ``Graph``."""
 
     def __init__(self) -> None:
         self._graph = torch.cuda.CUDAGraph()
@@ -49,7 +52,7 @@ class TorchGraph:
         self._graph.replay()
 
     def forget(self) -> None:
-        """Free the recording; there is nothing to replay any more."""
+        """Free the recording, after which it cannot be replayed."""
         self._graph.reset()
 
 
@@ -59,7 +62,7 @@ _recorded: WeakSet[TorchGraph] = WeakSet()
 def forget_recordings() -> None:
     """Free every recording of torch.
 
-    NCCL waits for ever when it is to close a connection that a recording has used
+    Without it NCCL hangs when it closes a connection that a recording has used
     (pytorch/pytorch#115388).
     """
     for graph in tuple(_recorded):
@@ -68,7 +71,7 @@ def forget_recordings() -> None:
 
 @contextmanager
 def _keeping_garbage() -> Generator[None]:
-    """Nothing is collected inside: CUDA aborts the process that frees during a recording."""
+    """Suspend garbage collection: CUDA aborts a process that frees while it records."""
     gc.collect()
     was_on = gc.isenabled()
     gc.disable()
@@ -80,16 +83,16 @@ def _keeping_garbage() -> Generator[None]:
 
 
 class Captured:
-    """Calls ``function`` through a CUDA graph; inputs are copied into fixed buffers.
+    """Call ``function`` through a CUDA graph, with inputs copied into fixed buffers.
 
-    ``function`` may read and change other tensors as long as they stay where they
-    are. The first calls run it eagerly, so that lazy initialization and compilation
+    ``function`` may read and change other tensors as long as their memory stays in
+    place. The first calls run it eagerly, so that lazy initialization and compilation
     are over before the recording. Results are live buffers: the next call overwrites
     them.
 
     Args:
-        function: of nested containers of CUDA tensors, to the same.
-        graph: what records it.
+        function: takes and returns nested containers of CUDA tensors.
+        graph: what records it; None: torch.
     """
 
     def __init__(
@@ -102,7 +105,7 @@ class Captured:
         self._outputs: Any = None
 
     def __call__(self, *args: Any) -> Any:
-        """The function's result for ``args``, whose shapes never change."""
+        """Return the function's result for ``args``, whose shapes never change."""
         self._calls += 1
         leaves, structure = pytree.tree_flatten(args)
         if not self._buffers:
@@ -124,7 +127,7 @@ class Captured:
         return self._outputs
 
     def _fill(self, leaves: list[Tensor]) -> None:
-        """Copy the inputs: small ones of a type with one kernel, pictures as memory."""
+        """Copy the inputs: small ones of a dtype in one kernel, images as memory."""
         kinds = defaultdict[torch.dtype, list[tuple[Tensor, Tensor]]](list)
         for buffer, leaf in zip(self._buffers, leaves, strict=True):
             if buffer.nbytes > _SMALL_BYTES:

@@ -1,4 +1,4 @@
-"""Counters of a run, and predicates that make its loop read as English."""
+"""Count a run's env steps, updates and seconds, and tell what is due."""
 
 import time
 from collections.abc import Generator
@@ -9,17 +9,17 @@ from typing import Literal
 
 @dataclass
 class Every:
-    """True once for each period that a counter has crossed since the last call.
+    """Return True if a counter has crossed a multiple of a period since the last call.
 
-    ``Every(100)`` asked at 0, 60, 120, 130, 350 answers False, False, True,
-    False, True: several periods crossed at once count once.
+    ``Every(100)`` called with 0, 60, 120, 130, 350 returns False, False, True,
+    False, True: several multiples crossed at once count once.
     """
 
     period: float
     last: float = 0.0
 
     def __call__(self, now: float) -> bool:
-        """Whether a multiple of ``period`` lies in (last asked, now]."""
+        """Return whether a multiple of ``period`` lies in (last, now]."""
         due = self.period > 0 and now // self.period > self.last // self.period
         self.last = now
         return due
@@ -27,34 +27,34 @@ class Every:
 
 @dataclass
 class Ratio:
-    """How many updates are due so that updates / env steps stays at ``ratio``.
+    """Tell how many updates are due to keep updates / env steps at ``ratio``.
 
-    The fraction that is left over is carried to the next call, so the ratio is
-    exact in the long run whatever the number of worlds.
+    A remaining fraction of an update is carried over to the next call, so the ratio is
+    exact in the long run, for any number of worlds.
     """
 
     ratio: float
     debt: float = 0.0
 
     def earn(self, new_steps: int) -> None:
-        """Owe the updates of ``new_steps`` further env steps."""
+        """Add the updates that ``new_steps`` further env steps earn."""
         self.debt += new_steps * self.ratio
 
     def due(self) -> int:
-        """Whole updates that are owed; they are not owed any more."""
+        """Return the whole updates that are due, and take them off."""
         due = int(self.debt)
         self.debt -= due
         return due
 
 
-Phase = Literal[
+Activity = Literal[
     "collect", "update", "overlap", "evaluate", "compile", "save", "diagnose"
 ]
 
 
 @dataclass
 class Clock:
-    """The run's counters: env steps and updates, and where the seconds went."""
+    """Count env steps and updates, and the seconds that each activity took."""
 
     env_steps: int = 0
     """Control steps, summed over worlds."""
@@ -65,33 +65,32 @@ class Clock:
     diverged: int = 0
     """Worlds that were reset because their physics failed."""
     seconds: dict[str, float] = field(default_factory=dict[str, float])
-    """Seconds spent in each phase."""
+    """Seconds that each activity took."""
 
     @contextmanager
-    def phase(self, name: Phase) -> Generator[None]:
-        """Count the time inside towards a phase."""
+    def measure(self, activity: Activity) -> Generator[None]:
+        """Add the seconds of a ``with`` block to those of an activity."""
         begin = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[name] = (
-                self.seconds.get(name, 0.0) + time.perf_counter() - begin
-            )
+            took = time.perf_counter() - begin
+            self.seconds[activity] = self.seconds.get(activity, 0.0) + took
 
     @property
     def train_s(self) -> float:
-        """Seconds of collecting and updating: the clock that results quote."""
+        """Seconds of collecting and updating: the time that results quote."""
         return self.spent("collect", "update", "overlap")
 
     def copy(self) -> "Clock":
-        """As it is now."""
+        """Return a copy of the present counters."""
         return replace(self, seconds=dict(self.seconds))
 
-    def spent(self, *phases: Phase) -> float:
-        """Seconds of these phases."""
-        return sum(self.seconds.get(phase, 0.0) for phase in phases)
+    def spent(self, *activities: Activity) -> float:
+        """Return the seconds that these activities took."""
+        return sum(self.seconds.get(activity, 0.0) for activity in activities)
 
     @property
     def wall_s(self) -> float:
-        """Seconds of all phases."""
+        """Seconds of all activities."""
         return sum(self.seconds.values())

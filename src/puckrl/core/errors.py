@@ -1,4 +1,4 @@
-"""What is meant for the person at the keyboard: one exception, and what stands for others."""
+"""Define the error that users see, and turn errors of other libraries into one line."""
 
 import re
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ class UserError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says, in one line; its name if it says nothing."""
+    """Return the first line of an error's message, or its type's name if it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def unknown(kind: str, name: str, legal: Iterable[str]) -> UserError:
-    """The error for a name outside a closed set: the legal names, and the likeliest."""
+    """Return the error for an unknown name, with the legal names and the closest one."""
     names = sorted(legal)
     close = get_close_matches(name, names, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
@@ -26,7 +26,7 @@ def unknown(kind: str, name: str, legal: Iterable[str]) -> UserError:
 
 
 def out_of_memory(error: Exception) -> str | None:
-    """What to say if Python, torch or Warp found no memory; None: it is another error."""
+    """Return a message if Python, torch or Warp is out of memory, None for other errors."""
     asked = re.search(r"(?:[Tt]ried|[Ff]ailed) to allocate ([\d.]+) ?(\w+)", str(error))
     if not asked and not isinstance(error, MemoryError):
         return None
@@ -37,5 +37,5 @@ def out_of_memory(error: Exception) -> str | None:
         amount = f" for {told} more"
     return (
         f"no memory{amount}; lower --sim.num-worlds, --agent.batch-size, --agent.hidden or "
-        "--replay.capacity, or keep pictures elsewhere: --replay.frames-on cpu"
+        "--replay.capacity, or keep images in main memory: --replay.frames-on cpu"
     )

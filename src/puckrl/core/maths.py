@@ -1,4 +1,4 @@
-"""Small formulas that more than one floor needs."""
+"""Provide formulas that more than one floor needs."""
 
 import math
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Interval(NamedTuple):
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> Interval:
-    """Wilson score interval of a success rate; 95 % by default.
+    """Return the Wilson score interval of a success rate, 95 % by default.
 
     Source: Wilson (1927), "Probable inference, the law of succession, and
     statistical inference", JASA 22.
@@ -37,10 +37,10 @@ def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> Interva
 
 
 def matrix_to_euler(mat: Tensor) -> Tensor:
-    """Rotation matrices (..., 3, 3) to Euler angles in rad (..., 3).
+    """Return Euler angles in rad, (..., 3), of rotation matrices, (..., 3, 3).
 
-    The convention (and its branch at the pole) is that of gymnasium-robotics'
-    ``rotations.mat2euler``: parity of the object's rotation depends on it.
+    The convention, and its branch at the pole, is that of gymnasium-robotics'
+    ``rotations.mat2euler``, so that the object's rotation matches.
     """
     cy = torch.sqrt(mat[..., 2, 2] ** 2 + mat[..., 1, 2] ** 2)
     regular = cy > _GIMBAL_EPS

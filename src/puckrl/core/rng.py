@@ -1,9 +1,8 @@
-"""Seeds without global state: counter-based draws and named generator streams.
+"""Draw random numbers without global state: counter-based, or from named streams.
 
-Resets are drawn by a counter-based generator: the value is a hash of
-(seed, world, episode, draw index). World 7 therefore resets the same way whether
-it runs beside 8 worlds or 8,000, on the CPU or on a GPU, and a checkpoint only
-has to remember how many episodes each world has begun.
+Resets use a counter-based generator: each value is a hash of (seed, world, episode, draw
+index). World 7 therefore resets the same way beside 8 worlds or 8,000, on the CPU or on
+a GPU, and a checkpoint stores only the number of episodes that each world has begun.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ _MASK = {shift: (1 << (64 - shift)) - 1 for shift in (11, 27, 30, 31)}
 
 
 def _signed(value: int) -> int:
-    """A 64-bit pattern as the signed integer that torch.int64 holds."""
+    """Return a 64-bit pattern as the signed integer that torch.int64 holds."""
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
@@ -28,12 +27,12 @@ _MIX_2 = _signed(0x94D049BB133111EB)
 
 
 def _shift(x: Tensor, bits: int) -> Tensor:
-    """Logical right shift of int64 (torch's own shift copies the sign)."""
+    """Return int64 shifted right logically; torch's own shift copies the sign."""
     return (x >> bits) & _MASK[bits]
 
 
 def splitmix64(x: Tensor) -> Tensor:
-    """SplitMix64's output function on int64 bit patterns, elementwise.
+    """Apply SplitMix64's output function to int64 bit patterns, elementwise.
 
     Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
     generators" (OOPSLA 2014), figure 17.
@@ -45,12 +44,12 @@ def splitmix64(x: Tensor) -> Tensor:
 
 
 class Draws:
-    """Uniform draws for the reset of some worlds, independent world by world.
+    """Draw uniform numbers for the reset of some worlds, independently for each world.
 
     Args:
         seed: the run's seed.
         worlds: indices of the worlds that reset, (n,) int64.
-        episodes: how many episodes each of them has begun before, (n,) int64.
+        episodes: number of episodes that each of them has begun before, (n,) int64.
     """
 
     def __init__(self, seed: int, worlds: Tensor, episodes: Tensor) -> None:
@@ -59,7 +58,7 @@ class Draws:
         self._used = 0
 
     def uniform(self, low: float | Tensor, high: float | Tensor, *shape: int) -> Tensor:
-        """Draws in [low, high), shape (n, *shape), float64."""
+        """Draw numbers in [low, high), (n, *shape) float64."""
         count = int(np.prod(shape, dtype=np.int64))
         index = torch.arange(self._used, self._used + count, device=self._key.device)
         self._used += count
@@ -69,9 +68,9 @@ class Draws:
 
 
 def generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
-    """A torch generator for one named stream, e.g. ``"replay"`` or ``"explore"``.
+    """Return a torch generator for a named stream, e.g. ``"replay"`` or ``"explore"``.
 
-    Each process of a team has streams of its own.
+    Each process of a team has its own streams.
     """
     rng = torch.Generator(device=device)
     begin_stream(rng, seed, stream)
@@ -79,7 +78,7 @@ def generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
 
 
 def begin_stream(rng: torch.Generator, seed: int, stream: str) -> None:
-    """Let a generator begin a named stream; see ``generator``."""
+    """Seed a generator with the start of a named stream; see ``generator``."""
     stream = f"{stream}/{team.rank()}" if team.rank() else stream
     digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
     rng.manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -1,4 +1,4 @@
-"""What the machine offers, and how it is shared between physics and learning."""
+"""Pick a device, set threads and memory, and tell what the machine supports."""
 
 import contextlib
 import ctypes
@@ -14,12 +14,12 @@ from puckrl.core.errors import UserError
 
 
 def pick_device(name: str) -> torch.device:
-    """A torch device by name; "auto" is CUDA where there is one, else the CPU.
+    """Return a torch device by name; "auto" is CUDA if there is a GPU, else the CPU.
 
-    Of the processes that torchrun starts on a machine each takes a GPU of its own.
+    Each process that torchrun starts on a machine takes its own GPU.
 
     Raises:
-        UserError: if CUDA is asked for and absent, or the name is no device.
+        UserError: if CUDA is named but absent, or the name is not a device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -38,10 +38,10 @@ def pick_device(name: str) -> torch.device:
 
 @contextlib.contextmanager
 def torch_threads(count: int) -> Generator[None]:
-    """Let torch use ``count`` threads inside.
+    """Let torch use ``count`` threads in a ``with`` block.
 
-    While MuJoCo's pool steps, torch must use one: the threads of an OpenMP team
-    spin for a while after each parallel region and take the cores from the physics.
+    While MuJoCo's thread pool steps, torch must use one: OpenMP's threads spin for a
+    while after each parallel region and take the cores from the physics.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(count)
@@ -55,11 +55,11 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 
 
 def keep_memory() -> None:
-    """Let this process keep memory that it has freed, where malloc is glibc's.
+    """Let this process keep freed memory, if its malloc is glibc's.
 
-    A batch of pictures is tens of megabytes. glibc returns such a block to the system
-    at once, and the next batch has to take fresh pages, one fault each: on a virtual
-    machine these took longer than the copying.
+    A batch of images is tens of megabytes. glibc returns such a block to the system at
+    once, and the next batch takes fresh pages, with one page fault each; on a virtual
+    machine the faults took longer than the copy.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(libc, "mallopt"):
@@ -78,14 +78,15 @@ def tune_convolutions(device: torch.device) -> None:
 
 
 def has_compiler() -> bool:
-    """Whether a C++ compiler is there, which torch.compile needs on the CPU."""
+    """Return whether there is a C++ compiler, which torch.compile needs on the CPU."""
     return shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether a device multiplies bfloat16 natively (AVX512-BF16, AMX; Ampere and later).
+    """Return whether a device multiplies bfloat16 natively.
 
-    Emulated, such products take many times as long as those of float32.
+    CPUs with AVX512-BF16 or AMX do, and GPUs from Ampere on. Emulated products are many
+    times slower than float32.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)

@@ -1,8 +1,8 @@
-"""What a setting may be, and what it decides: said on the field itself.
+"""Declare on a setting's field what is legal and what the setting decides.
 
     seed: Annotated[int, Bounds(0, 2**62, "0 or more, below 2^62"), NOT_HASHED] = 0
 
-``config/`` walks the fields and reads these notes; no list of names is kept anywhere.
+``config/fields.py`` reads these notes from the fields, so no list of names is kept.
 """
 
 import math
@@ -12,7 +12,7 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class Bounds:
-    """An interval of legal numbers; of a tuple, what each of its numbers may be."""
+    """An interval of legal numbers; on a tuple it holds for each number."""
 
     low: float
     """Minimum."""
@@ -27,15 +27,18 @@ class Bounds:
 
 
 class Mark(Enum):
-    """What else ``config/`` must know of a setting, or of a whole section."""
+    """What else ``config/`` and ``runner/`` must know of a setting.
 
-    NOT_HASHED = "does not decide what is learned, but for noise"
+    On a section, a mark holds for every setting in it.
+    """
+
+    NOT_HASHED = "does not change what a run learns, apart from noise"
     PER_PROCESS = "is divided among the processes that train together"
 
 
 NOT_HASHED, PER_PROCESS = Mark.NOT_HASHED, Mark.PER_PROCESS
 
-_MAX = 2**40  # beyond, whatever is counted overflows something
+_MAX = 2**40  # beyond it, sizes and counters overflow
 COUNT = Bounds(1, _MAX, "a whole number from 1 on")
 NON_NEGATIVE = Bounds(0, _MAX, "0 or more")
 POSITIVE = Bounds(math.ulp(0.0), 1e12, "above 0")

@@ -1,4 +1,4 @@
-"""A second CUDA stream: work that runs beside what the present one does."""
+"""Run work on a second CUDA stream, concurrently with the current one."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 class SideStream:
-    """Runs what is launched inside ``active`` beside everything else.
+    """Run what is launched inside ``active`` concurrently with other work.
 
-    Nothing waits by itself: ``begin`` and ``join`` say what comes before what. On a CPU
-    there are no streams, and everything happens in the order of its calls.
+    Only ``begin`` and ``join`` make one stream wait for another. A CPU has no streams, so
+    there everything runs in the order of the calls.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -22,18 +22,18 @@ class SideStream:
         self._stream = torch.cuda.Stream(device) if on_cuda else None
 
     def begin(self) -> None:
-        """What it does from now on comes after everything launched so far."""
+        """Make later work on this stream wait for what the current stream has so far."""
         if self._stream is not None:
             self._stream.wait_stream(torch.cuda.current_stream(self._device))
 
     def join(self) -> None:
-        """What others do from now on comes after everything it was given."""
+        """Make later work on the current stream wait for what this stream has so far."""
         if self._stream is not None:
             torch.cuda.current_stream(self._device).wait_stream(self._stream)
 
     @contextmanager
     def active(self) -> Generator[None]:
-        """Launch on it inside."""
+        """Launch work on this stream in a ``with`` block."""
         if self._stream is None:
             yield
             return
@@ -44,10 +44,11 @@ class SideStream:
 def beside(
     functions: Sequence[Callable[..., T]], device: torch.device
 ) -> Callable[..., list[T]]:
-    """A function that calls all of them with its arguments; in a CUDA graph side by side.
+    """Return a function that calls all ``functions`` with its arguments.
 
-    What comes after the call comes after all of them. While nothing is recorded they run
-    one after the other: cuDNN times its algorithms then, and should time them alone.
+    While a CUDA graph is recorded, each runs on its own stream, and later work waits for
+    all of them. Otherwise they run one after the other: cuDNN then times its algorithms,
+    and should time them alone.
     """
     sides = [SideStream(device) for _ in functions[1:]]
 

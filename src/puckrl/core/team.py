@@ -1,8 +1,8 @@
-"""Processes that train one policy together, as torchrun starts them.
+"""Let several processes train one policy together (data parallelism with torchrun).
 
-Every process has worlds, a replay and a copy of the networks of its own; gradients and
-counts are those of all. Collectives must be called by every process in the same order.
-Without torchrun there is one process, and all of this gives back what it was given.
+Every process has its own worlds, replay buffer and copy of the networks; gradients and
+counts are summed over all. Every process must call the collectives in the same order.
+Without torchrun there is one process, and each collective returns its input.
 """
 
 import os
@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import torch
 
-# Imported while a team stands, as compiling does, it would keep the team's threads in its
-# default arguments until the interpreter ends, and they would abort the process there.
+# torch.compile imports this later. If a team exists at that time, the module's default
+# arguments keep the team's threads until the interpreter ends, and these abort the process.
 import torch.distributed.nn.functional  # pyright: ignore[reportUnusedImport]
 from torch import Tensor
 from torch import distributed as dist
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass
 class _Team:
-    """This process among the others."""
+    """Position of this process among the others."""
 
     rank: int = 0
     size: int = 1
@@ -38,34 +38,34 @@ _team = _Team()
 
 
 def rank() -> int:
-    """Number of this process in its team; 0 writes, judges and decides."""
+    """Return the number of this process; process 0 writes, evaluates and decides."""
     return _team.rank
 
 
 def size() -> int:
-    """How many processes train together."""
+    """Return the number of processes that train together."""
     return _team.size
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and talks, in a team or alone."""
-    return _told("RANK") == 0
+    """Return whether this process writes and prints, in a team or alone."""
+    return _environment("RANK") == 0
 
 
 def local_rank() -> int:
-    """Number of this process on its machine, which is the GPU it takes; 0 without torchrun."""
-    return _told("LOCAL_RANK")
+    """Return the number of this process on its machine, and so of its GPU."""
+    return _environment("LOCAL_RANK")
 
 
-def _told(name: str) -> int:
-    """A number that torchrun gives each of several processes; 0 where there is one."""
+def _environment(name: str) -> int:
+    """Return a number that torchrun sets for each process; 0 if there is only one."""
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     return int(os.environ.get(name, "0")) if several else 0
 
 
 @contextmanager
 def together(device: torch.device) -> Generator[None]:
-    """Train with whoever torchrun started beside this process; alone without it.
+    """Connect the processes that torchrun started, for a ``with`` block.
 
     Args:
         device: of this process's networks; NCCL connects GPUs, Gloo CPUs.
@@ -73,7 +73,7 @@ def together(device: torch.device) -> Generator[None]:
     Raises:
         UserError: if the others cannot be reached.
     """
-    if _told("WORLD_SIZE") == 0:
+    if _environment("WORLD_SIZE") == 0:
         yield
         return
     backend = "nccl" if device.type == "cuda" else "gloo"
@@ -94,26 +94,26 @@ def together(device: torch.device) -> Generator[None]:
 
 
 def total(x: Tensor) -> Tensor:
-    """The sum over all processes, of the shape of ``x``."""
+    """Return the sum of ``x`` over all processes, elementwise."""
     if _team.size == 1:
         return x
     return _reduced(x, dist.ReduceOp.SUM)
 
 
 def mean(x: Tensor) -> Tensor:
-    """The mean over all processes, of the shape of ``x``."""
+    """Return the mean of ``x`` over all processes, elementwise."""
     return x if _team.size == 1 else total(x) / _team.size
 
 
 def totals(*counts: int) -> tuple[int, ...]:
-    """Sums of whole numbers over all processes."""
+    """Return the sum of each whole number over all processes."""
     if _team.size == 1:
         return counts
     return tuple(int(x) for x in total(torch.tensor(counts, device=_team.device)))
 
 
-def least(count: int) -> int:
-    """The least over all processes."""
+def minimum(count: int) -> int:
+    """Return the minimum of a whole number over all processes."""
     if _team.size == 1:
         return count
     x = torch.tensor(count, device=_team.device)
@@ -121,19 +121,23 @@ def least(count: int) -> int:
 
 
 def _reduced(x: Tensor, operation: dist.ReduceOp.RedOpType) -> Tensor:
-    """A new tensor; the collective itself works in place."""
+    """Return the reduced tensor; the collective itself works in place."""
     x = x.clone()
     dist.all_reduce(x, operation)  # pyright: ignore[reportUnknownMemberType]
     return x
 
 
 def agreed(value: T) -> T:
-    """What process 0 says; any value that can be pickled."""
+    """Return the value of process 0; it must be picklable."""
     return from_first(lambda: value)
 
 
 def from_first(make: Callable[[], T]) -> T:
-    """What process 0 makes, and nobody else; its UserError is everybody's."""
+    """Call ``make`` in process 0 only, and return its result in all processes.
+
+    Raises:
+        UserError: in all processes, if ``make`` raises one.
+    """
     if _team.size == 1:
         return make()
     said: list[Any] = [None, None]

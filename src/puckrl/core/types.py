@@ -1,4 +1,4 @@
-"""The values that travel between floors."""
+"""Define the values that floors pass to each other."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     terminated: Tensor
 
     def rows(self, part: slice) -> "Batch":
-        """Some of the transitions, as views."""
+        """Return some of the transitions, as views."""
         return Batch(
             obs={name: value[part] for name, value in self.obs.items()},
             action=self.action[part],
@@ -140,38 +140,38 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Sensor:
-    """A named part of the state vector: what it is and which columns hold it."""
+    """A named part of the state vector."""
 
     columns: tuple[int, ...]
     """Columns of the state vector."""
     source: str
-    """Where a real robot would get it from."""
+    """Device or estimator that provides it on a real robot."""
     unit: str
     """Units of the columns."""
 
 
 @dataclass(frozen=True)
 class PixelSpace:
-    """Size of what cameras see; ``obs["pixels"]`` is (B, stack * channels, height, width)."""
+    """Size of image observations: (B, stack * channels, height, width)."""
 
     height: int
-    """Rows."""
+    """Height of an image, in pixels."""
     width: int
-    """Pixels per row."""
+    """Width of an image, in pixels."""
     channels: int = 3
     """Numbers per pixel of one frame: 3 per camera."""
     stack: int = 1
-    """Frames that are seen together, the oldest first."""
+    """Number of consecutive frames, the oldest first."""
 
     @property
     def stacked_channels(self) -> int:
-        """Channels of a whole stack."""
+        """Number of channels of a whole stack."""
         return self.stack * self.channels
 
 
 @dataclass(frozen=True)
 class Spaces:
-    """Sizes of what a task emits and takes."""
+    """Sizes of a task's observations and actions."""
 
     state_dim: int
     """Length of the state vector."""
@@ -184,4 +184,4 @@ class Spaces:
     sensors: dict[str, Sensor] = field(default_factory=dict[str, Sensor])
     """Named parts of the state vector."""
     pixels: PixelSpace | None = None
-    """What cameras see; None: there is none."""
+    """Size of image observations; None: no camera."""

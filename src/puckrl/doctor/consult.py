@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from puckrl.config.run_cfg import APART
+from puckrl.config.run_cfg import is_hashed
 from puckrl.core.errors import UserError
 from puckrl.doctor.logs.facts import with_facts
 from puckrl.doctor.logs.log import RunLog, unreadable
@@ -151,8 +151,7 @@ def differing(
     found: dict[str, tuple[Any, ...]] = {}
     for name in names:
         values = tuple(s.get(name) for s in known)
-        decides = not any(f"{name}.".startswith(f"{apart}.") for apart in APART)
-        if decides and any(v != values[0] for v in values):
+        if is_hashed(name) and any(v != values[0] for v in values):
             found[name] = values
     return found
 

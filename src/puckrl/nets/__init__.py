@@ -1,1 +1,1 @@
-"""Torch modules without losses."""
+"""Provide torch modules; losses live in ``agents/``."""

@@ -1,4 +1,4 @@
-"""Policies: an observation to the parameters of an action."""
+"""Map observations to the parameters of an action distribution."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,14 @@ from puckrl.nets.inputs import VectorInput
 
 
 class Actor(nn.Module):
-    """Features, then an MLP to ``outputs`` numbers per action component.
+    """Features, then an MLP with ``outputs`` numbers per action component.
 
     Args:
         features: observation to vector.
         hidden: widths of the hidden layers.
         action_dim: components of an action.
-        outputs: numbers per component: 1 (mean), or 2 (mean and log deviation).
+        outputs: numbers per component: 1 (mean), or 2 (mean and log standard
+            deviation).
         layer_norm: LayerNorm before each ReLU.
         compute_dtype: precision of the hidden products.
     """
@@ -44,5 +45,5 @@ class Actor(nn.Module):
         )
 
     def forward(self, obs: Obs) -> Tensor:
-        """Pre-squash outputs, (B, outputs * action_dim)."""
+        """Return outputs before the squashing, (B, outputs * action_dim)."""
         return self.mlp(self.features(obs))[0]

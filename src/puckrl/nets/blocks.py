@@ -1,4 +1,4 @@
-"""Layers: an ensemble of linear maps as one batched product, and MLPs of them."""
+"""Compute an ensemble of linear maps as one batched product, and MLPs of such layers."""
 
 import math
 from collections.abc import Sequence
@@ -33,35 +33,35 @@ class EnsembleLinear(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """X W + b for every member."""
+        """Return x W + b of every member."""
         dtype, product = self.compute_dtype, torch.bmm
         if x.is_cuda:
             product = narrow_bmm if self.weight.shape[-1] == 1 else aligned_bmm
         return product(x.to(dtype), self.weight.to(dtype)).float() + self.bias
 
     def extra_repr(self) -> str:
-        """E x in -> out."""
+        """Return "E x in -> out, dtype"."""
         ensemble, inputs, outputs = self.weight.shape
         return f"{ensemble} x {inputs} -> {outputs}, {self.compute_dtype}"
 
 
 def aligned_bmm(x: Tensor, weight: Tensor) -> Tensor:
-    """(E, B, in) @ (E, in, out) with zeros up to the next multiple of eight inputs.
+    """Return (E, B, in) @ (E, in, out), padded with zeros to a multiple of eight inputs.
 
-    Rows that do not begin on 16 bytes keep cuBLAS from its fast kernels, above all in the
-    gradient of the weights.
+    cuBLAS cannot use its fast kernels for rows that do not start on 16 bytes, above all in
+    the gradient of the weights.
     """
     missing = -x.shape[-1] % 8
     return torch.bmm(F.pad(x, (0, missing)), F.pad(weight, (0, 0, 0, missing)))
 
 
 def narrow_bmm(x: Tensor, weight: Tensor) -> Tensor:
-    """(E, B, in) @ (E, in, 1) as a sum, which a compiler fuses with what is around it."""
+    """Return (E, B, in) @ (E, in, 1) as a sum, which a compiler fuses with its context."""
     return (x * weight.mT).sum(-1, keepdim=True)
 
 
 class EnsembleMLP(nn.Module):
-    """E multilayer perceptrons side by side, (B, in) -> (E, B, out).
+    """E independent multilayer perceptrons, (B, in) -> (E, B, out).
 
     Args:
         ensemble: number of networks E.
@@ -92,7 +92,7 @@ class EnsembleMLP(nn.Module):
         self.head = EnsembleLinear(ensemble, widths[-1], outputs, torch.float32)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs of every member for the same input."""
+        """Return the outputs of every member for the same input."""
         h = x.expand(self.ensemble, *x.shape)
         for layer in self.hidden:
             h = layer(h)

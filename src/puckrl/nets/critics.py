@@ -1,4 +1,4 @@
-"""Action values: an ensemble of critics over one observation."""
+"""Estimate action values with an ensemble of critics."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from puckrl.nets.inputs import VectorInput
 
 
 class Critic(nn.Module):
-    """E action values, (B, ...), (B, action_dim) -> (E, B).
+    """E critics of the same observation and action, (B, ...), (B, action_dim) -> (E, B).
 
     Args:
         features: observation to vector.
@@ -44,5 +44,5 @@ class Critic(nn.Module):
         )
 
     def forward(self, obs: Obs, action: Tensor) -> Tensor:
-        """Action values, (E, B)."""
+        """Return action values, (E, B)."""
         return self.mlp(torch.cat([self.features(obs), action], dim=-1))[..., 0]

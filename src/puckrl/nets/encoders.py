@@ -1,4 +1,4 @@
-"""Pictures to features: convolutional stacks, and a table of what they do to an image.
+"""Map images to features with convolutions, and tabulate the receptive fields.
 
     kind          convolutions (kernel / stride, channels)     source
     nature        8/4 32 · 4/2 64 · 3/1 64                     Mnih et al. (2015)
@@ -8,19 +8,20 @@
     impala        three stages of 3/1, pool 3/2, two residual  Espeholt et al. (2018), figure 3
                   blocks; 16, 32, 32
 
-Large kernels and strides at the beginning blur away an object of a few pixels; 3 x 3
-kernels keep it. Weights are float32; products run in ``compute_dtype``.
+Large kernels and strides in the first layers blur away an object of a few pixels; 3 x 3
+kernels keep it. Weights are float32; products are computed in ``compute_dtype``.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from puckrl.core.errors import UserError
+from puckrl.core.settings import COUNT
 from puckrl.nets.heads import Head, SpatialSoftmax, head
 
 Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
@@ -29,20 +30,20 @@ HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
 
 @dataclass(frozen=True)
 class EncoderCfg:
-    """Pixels to features."""
+    """Pixel encoder."""
 
     kind: Kind = "padded"
-    """Convolutions: nature, drqv2, manipulation, padded, impala."""
-    channels: int = 32
-    """Channels of every layer; nature and impala have their own."""
+    """Convolutional layers: nature, drqv2, manipulation, padded, impala."""
+    channels: Annotated[int, COUNT] = 32
+    """Channels of every layer; nature and impala fix their own."""
     head: HeadKind = "spatial-softmax"
-    """From the last map to numbers: flatten, flatten-norm, spatial-softmax."""
-    features: int = 50
-    """Numbers that flatten-norm gives."""
+    """Last feature map to a vector: flatten, flatten-norm, spatial-softmax."""
+    features: Annotated[int, COUNT] = 50
+    """Length of the vector that flatten-norm returns."""
 
 
 class Layer(NamedTuple):
-    """One step down the stack."""
+    """One layer of the stack."""
 
     kernel: int
     stride: int
@@ -51,12 +52,12 @@ class Layer(NamedTuple):
     kind: Literal["conv", "pool", "residual"] = "conv"
 
     def size(self, before: int) -> int:
-        """Rows out for rows in."""
+        """Return the rows out for a number of rows in."""
         return (before + 2 * self.padding - self.kernel) // self.stride + 1
 
 
 class LayerRow(NamedTuple):
-    """What a layer makes of an image.
+    """Feature map and receptive field of a layer.
 
     ========= =================================================== ======
     field     meaning                                             unit
@@ -65,7 +66,7 @@ class LayerRow(NamedTuple):
     channels  of its map
     height    rows of its map                                     cells
     width     columns of its map                                  cells
-    field_px  side of the square of the image that a cell sees    pixels
+    field_px  side of a cell's receptive field, a square          pixels
     jump_px   distance between the centers of two cells           pixels
     first_px  center of the first cell; 0: that of the first      pixels
               pixel
@@ -82,7 +83,7 @@ class LayerRow(NamedTuple):
 
 
 def layers(cfg: EncoderCfg) -> list[Layer]:
-    """The stack of an encoder, residual blocks as one layer each."""
+    """Return the layers of an encoder; a residual block counts as one."""
     c = cfg.channels
     match cfg.kind:
         case "nature":
@@ -107,7 +108,7 @@ def layers(cfg: EncoderCfg) -> list[Layer]:
 
 
 def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:
-    """Shapes, receptive fields and strides of every layer.
+    """Return shape, receptive field and stride of every layer.
 
     Raises:
         UserError: if the image is too small for the encoder.
@@ -118,8 +119,8 @@ def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:
         height, width = layer.size(height), layer.size(width)
         if min(height, width) < 1:
             raise UserError(
-                f"the image is too small for the {cfg.kind} encoder, which needs "
-                f"{least_size(cfg)} x {least_size(cfg)} pixels at least; use a larger "
+                f"the image is too small for the {cfg.kind} encoder, which needs at "
+                f"least {minimum_size(cfg)} x {minimum_size(cfg)} pixels; use a larger "
                 "image or another encoder"
             )
         field += (layer.kernel - 1) * jump
@@ -130,8 +131,8 @@ def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:
     return rows
 
 
-def least_size(cfg: EncoderCfg) -> int:
-    """Side of the smallest image that leaves one cell."""
+def minimum_size(cfg: EncoderCfg) -> int:
+    """Return the side of the smallest image that leaves one cell."""
     size = 1
     for layer in reversed(layers(cfg)):
         size = max((size - 1) * layer.stride + layer.kernel - 2 * layer.padding, 1)
@@ -142,7 +143,7 @@ class Encoder(nn.Module):
     """Convolutions, then a head: (B, C, H, W) uint8 to (B, size) float32.
 
     Args:
-        cfg: which one.
+        cfg: kind and size.
         stacked_channels: C, all frames and cameras.
         height: H.
         width: W.
@@ -174,10 +175,10 @@ class Encoder(nn.Module):
             cfg.head, channels, last.height, last.width, cfg.features
         )
         self.size = self.head.size
-        """Features out."""
+        """Number of features."""
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Features of images whose pixels lie in 0 ... 255."""
+        """Return the features of images with values in 0 ... 255, (B, size) float32."""
         if pixels.is_cuda:
             x = pad_channels(pixels.to(self.compute_dtype) / 255.0 - 0.5)
         else:
@@ -185,14 +186,14 @@ class Encoder(nn.Module):
         return self.head(self.convs(x).float())
 
     def keypoints(self, features: Tensor) -> Tensor:
-        """Where in the image each channel of a spatial softmax looks.
+        """Return the keypoint of each channel of a spatial softmax.
 
         Args:
-            features: what ``forward`` gave, (B, size).
+            features: of ``forward``, (B, size).
 
         Returns:
             (B, channels, 2): x and y as shares of width and height, from the upper left
-            corner. No channels with another head.
+            corner. With another head there are no channels.
         """
         if not isinstance(self.head, SpatialSoftmax):
             return torch.zeros(len(features), 0, 2, device=features.device)
@@ -202,14 +203,14 @@ class Encoder(nn.Module):
             for pair in ((last.width, last.height), self._image)
         )
         cell = (features.unflatten(1, (-1, 2)) + 1.0) / 2.0 * (cells - 1)
-        # from centers of pixels to places in the image, which begins half a pixel before
+        # the image begins half a pixel before the center of its first pixel
         return (last.first_px + last.jump_px * cell + 0.5) / size
 
 
 def pad_channels(x: Tensor) -> Tensor:
-    """(B, C, H, W) with zeros up to the next multiple of eight channels, channels last.
+    """Pad (B, C, H, W) with zeros to a multiple of eight channels, channels last.
 
-    Tensor cores take channels by eight; cuDNN convolves other numbers of them without.
+    For other numbers of channels cuDNN does not use tensor cores.
     """
     x = F.pad(x, (0, 0, 0, 0, 0, -x.shape[1] % 8))
     return x.contiguous(memory_format=torch.channels_last)
@@ -217,10 +218,10 @@ def pad_channels(x: Tensor) -> Tensor:
 
 @torch.library.custom_op("puckrl::cast_pixels", mutates_args=())
 def cast_pixels(pixels: Tensor, dtype: torch.dtype) -> Tensor:
-    """A copy of (B, C, H, W) in another type, channels last.
+    """Copy (B, C, H, W) to another dtype, channels last.
 
-    An operator of its own, since the loop that torch.compile makes of it on a CPU is
-    not vectorised and takes six times as long.
+    It is a custom operator because the loop that torch.compile generates for a CPU is not
+    vectorized and takes six times as long.
     """
     return pixels.to(dtype, memory_format=torch.channels_last, copy=True)
 
@@ -242,31 +243,31 @@ class _Conv(nn.Module):
         nn.init.orthogonal_(self.weight, gain=math.sqrt(2.0))
 
     def convolve(self, x: Tensor) -> Tensor:
-        """Without the ReLU."""
+        """Return conv(x), without the ReLU."""
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
         missing = x.shape[1] - weight.shape[1]  # see pad_channels
         weight = F.pad(weight, (0, 0, 0, 0, 0, missing)) if missing else weight
         return F.conv2d(x, weight, bias, self.stride, self.padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Relu(conv(x))."""
+        """Return ReLU(conv(x))."""
         return torch.relu(self.convolve(x))
 
     def extra_repr(self) -> str:
-        """Shape of the weights, stride, padding."""
+        """Return the shape of the weights, the stride and the padding."""
         shape = " x ".join(map(str, self.weight.shape))
         return f"{shape}, stride {self.stride}, padding {self.padding}"
 
 
 class _Pool(nn.Module):
-    """The largest of each window."""
+    """Max pooling."""
 
     def __init__(self, inputs: int, layer: Layer) -> None:
         super().__init__()
         self.window = (layer.kernel, layer.stride, layer.padding)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Max pooling."""
+        """Return the maximum of each window."""
         return F.max_pool2d(x, *self.window)
 
 
@@ -279,7 +280,7 @@ class _Residual(nn.Module):
         self.first, self.second = _Conv(inputs, inner), _Conv(inputs, inner)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block."""
+        """Return the block's output, of the shape of ``x``."""
         return torch.relu(x + self.second.convolve(self.first(x)))
 
 

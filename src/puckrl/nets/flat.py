@@ -1,7 +1,7 @@
-"""A module whose parameters are one vector.
+"""Keep the parameters of a module in one vector.
 
-Adam, Polyak averaging and gradient norms become a handful of operations on one
-tensor, and a whole update fits one compiled graph: state in, state out.
+Adam, Polyak averaging and gradient norms become a few operations on one tensor, and a
+whole update fits one compiled graph.
 """
 
 import copy
@@ -12,10 +12,10 @@ from torch.func import functional_call
 
 
 class Flat:
-    """A module and the vector that its parameters are views of.
+    """A module whose parameters are views of one vector.
 
     Args:
-        module: taken over: its parameters are replaced by views.
+        module: its parameters are replaced by views.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -40,11 +40,11 @@ class Flat:
         return {"parameters": self.vector, **dict(self.module.named_buffers())}
 
     def split(self, vector: Tensor) -> dict[str, Tensor]:
-        """A vector as named parameters."""
+        """Return the named parameters that a vector holds, as views."""
         parts = vector.split(self._sizes)
         named = zip(self._shapes.items(), parts, strict=True)
         return {name: part.view(shape) for (name, shape), part in named}
 
     def __call__(self, vector: Tensor, *args: object) -> Tensor:
-        """The module's output with ``vector`` as its parameters."""
+        """Return the module's output with ``vector`` as its parameters."""
         return functional_call(self.module, self.split(vector), args)

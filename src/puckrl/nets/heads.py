@@ -1,4 +1,4 @@
-"""From the last map of an encoder to a vector."""
+"""Map the last feature map of an encoder to a vector."""
 
 from typing import Literal, assert_never
 
@@ -8,20 +8,20 @@ from torch.nn import functional as F
 
 
 class Head(nn.Module):
-    """(B, C, H, W) float32 to (B, size)."""
+    """A module from (B, C, H, W) float32 to (B, size)."""
 
     size: int
 
 
 class Flatten(Head):
-    """Every cell as a number."""
+    """The feature map as it is, flattened."""
 
     def __init__(self, channels: int, height: int, width: int) -> None:
         super().__init__()
         self.size = channels * height * width
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C H W)."""
+        """Return (B, C H W)."""
         return x.flatten(1)
 
 
@@ -38,15 +38,15 @@ class FlattenNorm(Head):
         self.norm = nn.LayerNorm(features)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, features) in (-1, 1)."""
+        """Return (B, features) in (-1, 1)."""
         return torch.tanh(self.norm(self.linear(x.flatten(1))))
 
 
 class SpatialSoftmax(Head):
-    """Where each channel looks: the mean position under a softmax over its cells.
+    """Keypoints: the mean position of each channel under a softmax over its cells.
 
-    A channel becomes two numbers, x and y in [-1, 1], -1 at the center of the first
-    cell and 1 at that of the last. The temperature is learned, one for all channels.
+    A channel becomes two numbers, x and y in [-1, 1]: -1 is the center of the first cell,
+    1 that of the last. All channels share one learned temperature.
 
     Source: Levine et al. (2016), "End-to-end training of deep visuomotor policies",
     section 5.1.
@@ -55,7 +55,7 @@ class SpatialSoftmax(Head):
     def __init__(self, channels: int, height: int, width: int) -> None:
         super().__init__()
         self.size = 2 * channels
-        # log, so that it stays positive
+        # its log is learned, so that it stays positive
         self.log_temperature = nn.Parameter(torch.zeros(()))
         y, x = torch.meshgrid(
             torch.linspace(-1.0, 1.0, height),
@@ -66,16 +66,16 @@ class SpatialSoftmax(Head):
         self.register_buffer("places", torch.stack([x, y], dim=-1).reshape(-1, 2))
 
     def weights(self, x: Tensor) -> Tensor:
-        """Attention over the cells, (B, C, H W), summing to 1."""
+        """Return the softmax over cells, (B, C, H W), which sums to 1."""
         return F.softmax(x.flatten(2) * torch.exp(-self.log_temperature), dim=-1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 2 C): x and y of the first channel, then of the second ..."""
-        # softmax(x) @ places as three sums over cells, channels innermost: in the memory
-        # order of the convolutions a compiler vectorises this, and not the obvious form,
-        # which costs seven times as much: more than a layer of convolutions.
-        greatest = x.amax((2, 3), keepdim=True).detach()
-        cells = (x - greatest).permute(0, 2, 3, 1).flatten(1, 2)
+        """Return (B, 2 C): x and y of the first channel, then of the second ..."""
+        # softmax(x) @ places as three sums over cells, channels innermost: a compiler
+        # vectorizes this, in the memory order of the convolutions. The obvious form takes
+        # seven times as long, more than a convolutional layer.
+        maximum = x.amax((2, 3), keepdim=True).detach()
+        cells = (x - maximum).permute(0, 2, 3, 1).flatten(1, 2)
         weights = torch.exp(cells * torch.exp(-self.log_temperature))
         place = [(weights * self.places[:, None, axis]).sum(1) for axis in (0, 1)]
         return (torch.stack(place, dim=-1) / weights.sum(1)[..., None]).flatten(1)
@@ -88,7 +88,7 @@ def head(
     width: int,
     features: int,
 ) -> Head:
-    """A head by name."""
+    """Return a head by name."""
     match kind:
         case "flatten":
             return Flatten(channels, height, width)

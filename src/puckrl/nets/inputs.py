@@ -1,4 +1,4 @@
-"""What a network sees of an observation, normalized."""
+"""Select and normalize a network's inputs from an observation."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ _STD_FLOOR = 1e-3
 
 
 class Normalizer(nn.Module):
-    """Vectors in units of their spread: (x - mean) / std, clipped to +-5.
+    """Normalize vectors to (x - mean) / std, clipped to [-5, 5].
 
-    Mean and deviation are of everything that ``update`` was shown; a deviation counts as
-    0.001 at least, so that a column that never varied is 0.
+    Mean and standard deviation are those of all vectors passed to ``update``. The standard
+    deviation is at least 0.001, so a column that never varied becomes 0.
 
     Args:
         size: length of the vectors.
@@ -30,20 +30,20 @@ class Normalizer(nn.Module):
         self.moments: Tensor
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
-        # count, sum, sum of squares: float64, so that they can be summed for days
+        # count, sum, sum of squares: float64, so that sums over days stay exact enough
         self.register_buffer("moments", torch.zeros(3, size, dtype=torch.float64))
 
     def normalize(self, x: Tensor) -> Tensor:
-        """Normalized vectors, (..., size) float32."""
+        """Return normalized vectors, (..., size) float32."""
         return ((x - self.mean) * self.scale).clamp(-_CLIP, _CLIP)
 
     def denormalize(self, x: Tensor) -> Tensor:
-        """The vectors behind normalized ones that were not clipped, (..., size)."""
+        """Return the vectors of normalized ones that were not clipped, (..., size)."""
         return x / self.scale + self.mean
 
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
-        """Add vectors (..., size) of all processes to the running mean and deviation."""
+        """Add vectors (..., size) of all processes to the mean and standard deviation."""
         x = x.double().reshape(-1, self.size)
         count = torch.full_like(self.mean, len(x), dtype=torch.float64)
         self.moments += team.total(torch.stack([count, x.sum(0), x.square().sum(0)]))
@@ -55,16 +55,15 @@ class Normalizer(nn.Module):
 
 
 class VectorInput(Normalizer):
-    """Chosen state columns, the goal and the way to it; then features as they are.
+    """Concatenate chosen state columns, the goal, the offset to it, and features.
 
     Output columns: state[columns], desired_goal, desired_goal - achieved_goal, all
-    normalized; behind them ``obs[name]`` for every name in ``features``.
+    normalized; then ``obs[name]`` for every name in ``features``.
 
     Args:
-        columns: columns of the state vector that this network may see.
+        columns: columns of the state vector that this network gets.
         goal_dim: length of the goals.
-        show_achieved: whether achieved_goal may be used; if not, there is no
-            difference column.
+        show_achieved: whether the network gets the offset, desired_goal - achieved_goal.
         features: names and lengths of vectors that are appended unchanged.
     """
 
@@ -80,14 +79,14 @@ class VectorInput(Normalizer):
         self.show_achieved = show_achieved
         self.features = features or {}
         self.width = self.size + sum(self.features.values())
-        """Numbers out."""
+        """Number of output columns."""
         self.columns: Tensor
         self.register_buffer(
             "columns", torch.as_tensor(list(columns), dtype=torch.int64)
         )
 
     def raw(self, obs: Obs) -> Tensor:
-        """The columns before normalization, (..., size)."""
+        """Return the columns before normalization, (..., size)."""
         goal = obs["desired_goal"]
         parts = [obs["state"][..., self.columns], goal]
         if self.show_achieved:
@@ -95,7 +94,7 @@ class VectorInput(Normalizer):
         return torch.cat(parts, dim=-1).float()
 
     def forward(self, obs: Obs) -> Tensor:
-        """What the network sees, (B, width) float32."""
+        """Return the network's input, (B, width) float32."""
         normalized = self.normalize(self.raw(obs))
         return torch.cat([normalized, *(obs[name] for name in self.features)], dim=-1)
 

@@ -12,10 +12,12 @@ one row per world and enter the ring complete.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from puckrl.core.settings import COUNT, PER_PROCESS, SHARE
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, Step
 from puckrl.replay import goals, her, sampling
 from puckrl.replay.frames import Place, make_frames
@@ -27,20 +29,21 @@ _RECENT = 256
 
 @dataclass(frozen=True)
 class ReplayCfg:
-    """Size of the memory and what is drawn from it."""
+    """Replay buffer and hindsight relabeling."""
 
-    capacity: int = 1_000_000
-    """Transitions kept; the oldest episodes go first."""
+    capacity: Annotated[int, COUNT, PER_PROCESS] = 1_000_000
+    """Maximum number of transitions; new episodes replace the oldest."""
     her_strategy: her.Strategy = "future"
-    """Where in an episode hindsight goals come from."""
-    her_ratio: float = 0.8
-    """Share of sampled goals that are hindsight goals; k per original goal: k / (k + 1)."""
+    """Part of an episode from which hindsight goals come."""
+    her_ratio: Annotated[float, SHARE] = 0.8
+    """Share of hindsight goals in a batch; k per original goal is k / (k + 1)."""
     sampling: SamplingCfg = field(default_factory=SamplingCfg)
-    """Which steps a batch looks at."""
+    """Choice of the transitions in a batch."""
     frames_on: Place = "device"
-    """Where images are kept: beside the networks, in main memory, in a file."""
+    """Storage of images. device: with the networks; cpu: in main memory; disk: in a
+    file."""
     frames_folder: str = ""
-    """Holds that file; empty: the system's folder for temporary files."""
+    """Folder of that file; empty: the system's folder for temporary files."""
 
     def episodes(self, spaces: Spaces, num_worlds: int) -> int:
         """Episodes that fit; at least one per world."""

@@ -15,6 +15,7 @@ from puckrl.agents.distill import Distill, DistillCfg
 from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.settings import AgentCfg
 from puckrl.agents.td3 import Td3, Td3Cfg
+from puckrl.config.bounds import check_bounds
 from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
 from puckrl.core import team
 from puckrl.core.clock import Ratio
@@ -116,7 +117,7 @@ def make_cameras(
     Raises:
         UserError: for an unknown viewpoint, or a number out of range.
     """
-    cfg.randomize.check()
+    check_bounds(cfg.randomize, "pixels.randomize.")
     views = [viewpoint(name, task.viewpoints) for name in cfg.viewpoints]
     if not views:
         return NoCameras()

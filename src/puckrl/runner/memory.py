@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from puckrl.config.conflicts import Finding
+from puckrl.config.conflicts import Notice
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.runtime import pick_device
 from puckrl.core.types import Spaces
@@ -73,10 +73,10 @@ def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
     return Memory(each, total, where, free, largest, kept)
 
 
-def too_large(memory: Memory) -> Finding:
+def too_large(memory: Memory) -> Notice:
     """Return the error for a buffer that does not fit."""
     assert memory.free is not None
-    return Finding(
+    return Notice(
         "error",
         f"the replay needs {size_text(memory.replay)}, but {memory.where} has "
         f"{size_text(memory.free)} free; the maximum is --replay.capacity "
@@ -84,7 +84,7 @@ def too_large(memory: Memory) -> Finding:
     )
 
 
-def no_room_on_disk(memory: Memory, folder: Path) -> list[Finding]:
+def no_room_on_disk(memory: Memory, folder: Path) -> list[Notice]:
     """Return a warning if the snapshots do not fit on the disk of ``folder``."""
     free = shutil.disk_usage(folder).free
     if memory.snapshots <= _SAFETY * free:
@@ -94,7 +94,7 @@ def no_room_on_disk(memory: Memory, folder: Path) -> list[Finding]:
         f"{size_text(free)} free; lower --replay.capacity, or give up --resume with "
         "--save.no-replay"
     )
-    return [Finding("warning", text)]
+    return [Notice("warning", text)]
 
 
 def size_text(count: float) -> str:

@@ -18,8 +18,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from puckrl.config.bounds import check_limits
-from puckrl.config.conflicts import Finding, conflicts
+from puckrl.config.bounds import check_bounds
+from puckrl.config.conflicts import Notice, conflicts
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
@@ -78,7 +78,7 @@ class Plan:
     """Shapes of these sensors."""
     footprints: list[Footprint]
     """What cameras show of the object."""
-    findings: list[Finding]
+    findings: list[Notice]
     """Errors, notes, warnings."""
 
     @property
@@ -101,7 +101,7 @@ def plan(cfg: RunCfg) -> Plan:
         UserError: for a number out of range, or a network that is to see a sensor that
             is not there.
     """
-    check_limits(cfg)
+    check_bounds(cfg)
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
     env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
     env.task.check_contacts(cfg.sim.contacts)
@@ -122,7 +122,7 @@ def plan(cfg: RunCfg) -> Plan:
         sensors={"actor": cfg.agent.actor_sensors, "critics": cfg.agent.critic_sensors},
         sizes={row.name: row.shape for row in sensor_rows(env.spaces)},
         footprints=shown,
-        findings=sorted(findings, key=Finding.rank),
+        findings=sorted(findings, key=Notice.rank),
     )
 
 
@@ -135,7 +135,7 @@ def admit(cfg: RunCfg) -> Memory:
     Raises:
         UserError: for the first error.
     """
-    check_limits(cfg)
+    check_bounds(cfg)
     size, views = cfg.pixels, len(cfg.pixels.viewpoints)
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     task = make_task(cfg.task, cfg.reward)
@@ -153,12 +153,12 @@ def admit(cfg: RunCfg) -> Memory:
     return memory
 
 
-def _visibility(shot: Footprint) -> list[Finding]:
+def _visibility(shot: Footprint) -> list[Notice]:
     """Whether the object is there to be seen, and after the last layer too."""
     name, _, cells = shot.layers[-1]
     if shot.seen_share < _SEEN_SHARE:
         return [
-            Finding(
+            Notice(
                 "warning",
                 f"from {shot.viewpoint} the object is seen in only "
                 f"{100 * shot.seen_share:.0f} % of worlds; choose another viewpoint",
@@ -166,7 +166,7 @@ def _visibility(shot: Footprint) -> list[Finding]:
         ]
     if cells < _SMALL_CELLS:
         return [
-            Finding(
+            Notice(
                 "warning",
                 f"from {shot.viewpoint} the object covers {shot.pixels:.0f} pixels and "
                 f"{cells:.1f} cells after the last layer ({name}): it falls between "

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from puckrl.config.bounds import check_limits
+from puckrl.config.bounds import check_bounds
 from puckrl.config.facts import facts_of
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core import team
@@ -89,7 +89,7 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
             f"{folder.path} kept no replay (--save.no-replay), so it cannot go on; "
             "it can be judged and filmed: puck eval, puck record"
         )
-    check_limits(cfg)
+    check_bounds(cfg)
     _refuse_nothing_to_do(folder, cfg)
     with team.together(pick_device(cfg.device)):
         _refuse_other_team(folder)
@@ -258,7 +258,7 @@ def _begin(
     """This process's snapshots, and where the run stands."""
     path = folder.checkpoints_of(team.rank())
     checkpoints = Checkpoints(path, replay=cfg.save.replay)
-    if resumed and team.least(checkpoints.serial):
+    if resumed and team.minimum(checkpoints.serial):
         return checkpoints, snapshot.restore(checkpoints, parts)
     if resumed:
         log.warning("it was ended before its first snapshot: beginning at 0 env steps")

@@ -1,40 +1,37 @@
-"""One process's part of a run that several train together."""
+"""Divide a run among the processes that train it together."""
 
-from dataclasses import fields, replace
 from typing import Any
 
+from puckrl.config.fields import Setting, changed
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core import team
 from puckrl.core.errors import UserError
-
-_SPLIT = {
-    "sim": ("num_worlds",),
-    "agent": ("batch_size", "student_batch"),
-    "replay": ("capacity",),
-    "loop": ("warm_up_episodes", "normalize_episodes"),
-}
+from puckrl.core.settings import PER_PROCESS
 
 
 def shard(cfg: RunCfg) -> RunCfg:
-    """What this process does of a run: its part of worlds, batches and replay.
+    """Return this process's part of a run: its worlds, batches and replay.
+
+    Every setting that is marked ``PER_PROCESS`` is divided by the number of processes.
 
     Raises:
-        UserError: if the processes cannot have equal parts, or would overlap: their
-            gradients meet in an order that two streams do not keep.
+        UserError: if a setting is no multiple of the number of processes, or if several
+            processes would overlap: their gradients meet in an order that two CUDA
+            streams do not keep.
     """
     if team.size() > 1 and cfg.loop.overlap:
         raise UserError("overlapped turns are for one process; add --loop.no-overlap")
-    return replace(cfg, **{name: _part(cfg, name) for name in _SPLIT})
+    return changed(cfg, _part)
 
 
-def _part(cfg: RunCfg, section: str) -> Any:
-    """A section of the configuration with everything that is split divided."""
-    whole, processes = getattr(cfg, section), team.size()
-    names = {field.name for field in fields(whole)} & set(_SPLIT[section])
-    for name in sorted(names):
-        if getattr(whole, name) % processes:
-            raise UserError(
-                f"--{section}.{name.replace('_', '-')} {getattr(whole, name)} cannot be "
-                f"split among {processes} processes; use a multiple of {processes}"
-            )
-    return replace(whole, **{name: getattr(whole, name) // processes for name in names})
+def _part(setting: Setting) -> Any:
+    """Return a setting's value for one process."""
+    if PER_PROCESS not in setting.marks:
+        return setting.value
+    part, rest = divmod(setting.value, team.size())
+    if rest:
+        raise UserError(
+            f"{setting.flag} {setting.value} cannot be split among {team.size()} "
+            f"processes; use a multiple of {team.size()}"
+        )
+    return part

@@ -66,9 +66,9 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     Raises:
         UserError: if no snapshot can be used, or another version wrote it.
     """
-    snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
+    snapshot = checkpoints.load(parts.replay, team.minimum(checkpoints.serial))
     if _moments_differ(checkpoints):  # one was damaged; all may have the one before
-        snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
+        snapshot = checkpoints.load(parts.replay, team.minimum(checkpoints.serial))
     if _moments_differ(checkpoints):
         raise UserError(
             f"snapshots of the processes are of different moments, see "
@@ -87,7 +87,7 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
 
 def _moments_differ(checkpoints: Checkpoints) -> bool:
     """Whether processes that train together stand at different snapshots."""
-    return team.least(checkpoints.serial) != -team.least(-checkpoints.serial)
+    return team.minimum(checkpoints.serial) != -team.minimum(-checkpoints.serial)
 
 
 def _go_on_drawing(parts: Parts, states: dict[str, Tensor], env_steps: int) -> None:

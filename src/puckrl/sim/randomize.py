@@ -10,53 +10,42 @@ from simulation to the real world", section III.A.
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from torch import Tensor
 
-from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
+from puckrl.core.settings import Bounds
 
 if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
     from puckrl.sim.camera import Camera
 
+_SHARE = Bounds(0.0, 1.0, "0 to 1")
+_METERS = Bounds(0.0, 1.0, "0 to 1 m")
+_DEGREES = Bounds(0.0, 90.0, "0 to 90 degrees")
 _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
 
 
 @dataclass(frozen=True)
 class RandomizeCfg:
-    """Set the range of randomization; everything is off by default."""
+    """Ranges of the domain randomization; at 0, the default, nothing changes."""
 
-    colors: float = 0.0
+    colors: Annotated[float, _SHARE] = 0.0
     """Maximum share of a random color in the color of every geom, 0 to 1."""
-    brightness: float = 0.0
-    """Lights are stronger or weaker by up to this share, 0 to 1."""
-    light_deg: float = 0.0
-    """Lights turn by up to this angle about each axis, 0 to 90."""
-    camera_m: float = 0.0
-    """Cameras move by up to this distance along each axis, 0 to 1."""
-    camera_deg: float = 0.0
-    """Cameras turn by up to this angle about each axis, 0 to 90."""
+    brightness: Annotated[float, _SHARE] = 0.0
+    """Maximum relative change of the lights' strength, 0 to 1."""
+    light_deg: Annotated[float, _DEGREES] = 0.0
+    """Maximum rotation of lights about each axis, 0 to 90 degrees."""
+    camera_m: Annotated[float, _METERS] = 0.0
+    """Maximum shift of cameras along each axis, 0 to 1 m."""
+    camera_deg: Annotated[float, _DEGREES] = 0.0
+    """Maximum rotation of cameras about each axis, 0 to 90 degrees."""
 
     @property
     def on(self) -> bool:
         """Tell whether anything changes."""
         return any(value != 0 for value in asdict(self).values())
-
-    def check(self) -> None:
-        """Refuse numbers without a meaning.
-
-        Raises:
-            UserError: for a number outside its range.
-        """
-        for name, value in asdict(self).items():
-            maximum = 90.0 if name.endswith("_deg") else 1.0
-            if not 0.0 <= value <= maximum:
-                raise UserError(
-                    f"--pixels.randomize.{name.replace('_', '-')} {value:g} is out of "
-                    f"range; legal: 0 to {maximum:g}"
-                )
 
 
 class Randomizer:

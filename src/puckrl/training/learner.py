@@ -57,7 +57,7 @@ class Learner:
     @property
     def warming_up(self) -> bool:
         """Whether the replay buffer still fills with random play."""
-        return team.least(self.replay.episodes_added) < self.warm_up_episodes
+        return team.minimum(self.replay.episodes_added) < self.warm_up_episodes
 
     @property
     def behavior(self) -> Policy:
@@ -95,7 +95,7 @@ class Learner:
 
     def _normalize(self) -> None:
         """Show the newest episodes to the input normalizers, early in a run."""
-        last = min(team.least(self.replay.episodes_added), self.normalize_episodes)
+        last = min(team.minimum(self.replay.episodes_added), self.normalize_episodes)
         if last <= self.normalized:
             return
         self.agent.update_normalizers(self.replay.vectors(self.normalized, last))

@@ -99,7 +99,7 @@ def train(
         stop = team.agreed(stop or asked_to_stop())
         if team.agreed(should_save(clock.wall_s)):
             report(Status.SAVING)
-            with clock.phase("save"):
+            with clock.measure("save"):
                 save()
     return stop
 
@@ -112,9 +112,9 @@ def judge(
 ) -> None:
     """Evaluate the present policy; log and remember the result."""
     clock = progress.clock
-    with clock.phase("evaluate"), torch_threads(1):
+    with clock.measure("evaluate"), torch_threads(1):
         judged = team.from_first(evaluate)
-    with clock.phase("diagnose"), torch_threads(1):
+    with clock.measure("diagnose"), torch_threads(1):
         probed = team.from_first(diagnose)
     sink.write(clocks(clock) | evaluation_row(judged) | probed)
     progress.evaluated_at = clock.env_steps

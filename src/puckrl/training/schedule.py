@@ -50,14 +50,14 @@ class Sequential:
         """See ``Schedule``."""
         learner = self._learner
         report(Status.WARMING_UP if learner.warming_up else Status.COLLECTING)
-        with clock.phase("collect"), torch_threads(1):
+        with clock.measure("collect"), torch_threads(1):
             collected = self._collector.collect(learner.behavior, self._steps)
         learner.earn(collected.env_steps)
         updates = learner.pending()
         compile_first(learner, updates, clock, report)
         if updates.left:
             report(Status.LEARNING)
-        with clock.phase("update"):  # on CUDA its end is where updates are waited for
+        with clock.measure("update"):  # on CUDA its end is where updates are waited for
             updates.run(updates.left)
             metrics = updates.means()
         clock.updates += updates.updates
@@ -98,7 +98,7 @@ class Overlapped:
             compile_first(learner, self._updates, clock, report)
         report(Status.WARMING_UP if learner.warming_up else Status.LEARNING)
         policy = learner.behavior if learner.warming_up else self._behavior
-        with clock.phase("overlap"), torch_threads(1):
+        with clock.measure("overlap"), torch_threads(1):
             self._side.begin()
             collected = self._collector.collect(policy, self._steps, self)
             self._side.join()
@@ -128,6 +128,6 @@ def compile_first(
     """Make the round that compiles apart from the others: its time is not learning."""
     if updates.left and not learner.ready:
         report(Status.COMPILING)
-        with clock.phase("compile"):
+        with clock.measure("compile"):
             updates.run(1)
             learner.ready = True
