@@ -102,7 +102,7 @@ def test_snapshots_hold_what_will_be_played_at_most_the_replay_or_nothing() -> N
 def test_a_tenth_of_what_is_free_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert replace(RUN, replay=9 * GB, free=10 * GB).fits
     assert not replace(RUN, replay=9 * GB + 1, free=10 * GB).fits
-    monkeypatch.setattr(memory, "_free", lambda cfg, pictures: ("RAM", 10 * GB))
+    monkeypatch.setattr(memory, "_free", lambda cfg, images: ("RAM", 10 * GB))
     found = memory_of(preset("push"), make_task("push").spaces)
     assert found.largest_capacity == int(9 * GB / found.per_transition)
 

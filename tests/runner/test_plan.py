@@ -99,7 +99,7 @@ class _Timed(Collector):
     now = 0.0
 
     def collect(self, policy: Any, steps: int, *args: Any, **named: Any) -> Any:
-        _Timed.now += steps * self.env.num_worlds / 400.0
+        _Timed.now += steps * self.worlds.num_worlds / 400.0
         return super().collect(policy, steps, *args, **named)
 
 

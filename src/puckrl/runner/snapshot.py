@@ -39,6 +39,7 @@ _RENAMED = (
     ("env.looks.", "env.appearance."),
 )
 """How names began in snapshots of earlier versions, and how they begin now."""
+_NORMALIZED = ("normalized", "normalised")  # now, and in earlier versions
 
 
 def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
@@ -53,7 +54,7 @@ def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
     scalars = {
         "progress": asdict(progress),
         "debt": parts.learner.ratio.debt,
-        "normalized": parts.learner.normalized,
+        _NORMALIZED[0]: parts.learner.normalized,
     }
     checkpoints.save(tensors, scalars, parts.replay)
 
@@ -81,7 +82,9 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     progress = progress_of(snapshot.scalars)
     _go_on_drawing(parts, section(_RNG, tensors), progress.clock.env_steps)
     parts.learner.ratio.debt = snapshot.scalars["debt"]
-    parts.learner.normalized = snapshot.scalars["normalized"]
+    [parts.learner.normalized] = (
+        snapshot.scalars[name] for name in _NORMALIZED if name in snapshot.scalars
+    )
     return progress
 
 
