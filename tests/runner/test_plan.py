@@ -55,7 +55,7 @@ def test_a_folder_for_frames_must_exist() -> None:
     cfg = _small_pixels()
     replay = replace(cfg.replay, frames_on="disk", frames_folder="/nowhere/at/all")
     for look in (admit, plan):
-        with pytest.raises(UserError, match="/nowhere/at/all is no folder"):
+        with pytest.raises(UserError, match="/nowhere/at/all is not a folder"):
             look(replace(cfg, replay=replay))
 
 

@@ -12,7 +12,7 @@ from puckrl.core.types import Obs, PixelSpace, Spaces, Step
 from puckrl.monitor.signals import METRICS
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
-from puckrl.replay.sampling import straight
+from puckrl.replay.sampling import euclidean
 from puckrl.representation.goal_prediction import GoalPrediction
 from puckrl.representation.vision import Vision
 from puckrl.training.gauges import (
@@ -271,7 +271,7 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
         objective.head.bias.fill_(-1.0 + 0.2)
         objective.goals.mean.fill_(0.5)
         objective.goals.scale.fill_(2.0)
-    found = measure([EncoderGauge(vision, replay, straight)])
+    found = measure([EncoderGauge(vision, replay, euclidean)])
     assert set(found) <= set(METRICS)
     assert "probe/goal_prediction_error_m" not in measure(
         [EncoderGauge(vision, replay)]

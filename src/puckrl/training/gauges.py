@@ -20,7 +20,7 @@ from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.replay.sampling import GoalFn, straight
+from puckrl.replay.sampling import GoalFn, euclidean
 from puckrl.representation.vision import Vision
 from puckrl.training.sinks import Row
 
@@ -61,7 +61,7 @@ class ReplayGauge:
         replay: EpisodeReplayBuffer,
         reward_fn: GoalFn,
         success_reward: float | None,
-        distance_fn: GoalFn = straight,
+        distance_fn: GoalFn = euclidean,
     ) -> None:
         self._replay, self._reward = replay, reward_fn
         self._best, self._distance = success_reward, distance_fn
@@ -102,7 +102,7 @@ class ValueGauge:
         self,
         agent: ActorCritic,
         replay: EpisodeReplayBuffer,
-        distance_fn: GoalFn = straight,
+        distance_fn: GoalFn = euclidean,
     ) -> None:
         self._agent, self._replay = agent, replay
         self._distance = distance_fn
@@ -251,7 +251,7 @@ def random_step(rows: Obs, rng: torch.Generator) -> Tensor:
     return (unit * rows["length"]).long()
 
 
-def displacement_m(rows: Obs, distance_fn: GoalFn = straight) -> Tensor:
+def displacement_m(rows: Obs, distance_fn: GoalFn = euclidean) -> Tensor:
     """How far the achieved goal got in each episode, meters, (n,)."""
     index = torch.arange(len(rows["length"]), device=rows["length"].device)
     achieved = rows["achieved_goal"]
