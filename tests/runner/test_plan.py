@@ -1,4 +1,4 @@
-"""The plan: bytes against an allocated replay, pictures against a moved object."""
+"""The plan: bytes of an allocated buffer, images of a moved object."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ from puckrl.core.errors import UserError
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.runner.build import make_env, make_replay
 from puckrl.runner.memory import memory_of
-from puckrl.runner.plan import _lighter, admit, plan, render
+from puckrl.runner.plan import _reduced, admit, plan, render
 from puckrl.runner.visibility import footprints
 from puckrl.sim.randomize import RandomizeCfg
 
@@ -37,8 +37,8 @@ def _small_pixels(capacity: int = 500) -> RunCfg:
 def test_the_planned_bytes_are_those_that_the_replay_allocates() -> None:
     cfg = _small_pixels()
     env = make_env(cfg.task, cfg.sim, pixels=cfg.pixels)
-    ring = make_replay(cfg, env, CPU)
-    stored = [*ring.rows.values(), *ring._staging.values()]
+    buffer = make_replay(cfg, env, CPU)
+    stored = [*buffer.rows.values(), *buffer._staging.values()]
     allocated = sum(rows.numel() * rows.element_size() for rows in stored)
     assert memory_of(cfg, env.spaces).replay == allocated
 
@@ -61,12 +61,12 @@ def test_a_folder_for_frames_must_exist() -> None:
 
 def test_the_probe_shrinks_every_batch_of_pictures_alike() -> None:
     cfg = preset("push-pixels")
-    few, times = _lighter(cfg)
+    few, times = _reduced(cfg)
     assert isinstance(cfg.agent, DistillCfg)
     assert isinstance(few.agent, DistillCfg)
     assert (cfg.agent.batch_size, cfg.agent.student_batch) == (512, 128)
     assert (few.agent.batch_size, few.agent.student_batch, times) == (64, 16, 8)
-    assert _lighter(preset("push"))[1] == 1
+    assert _reduced(preset("push"))[1] == 1
 
 
 def test_no_budget_is_said_and_not_zero_minutes() -> None:
@@ -94,8 +94,8 @@ def test_a_gpus_preset_is_planned_without_one() -> None:
     out = Console(width=200, record=True, file=StringIO())
     out.print(render(made))
     told = out.export_text()
-    assert "of a GPU that is not here" in told
-    assert "not probed" in told
+    assert "of a GPU that this machine lacks" in told
+    assert "not measured" in told
 
 
 def test_looks_out_of_range_are_refused_before_the_run() -> None:

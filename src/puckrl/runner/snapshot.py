@@ -1,4 +1,4 @@
-"""The whole state of a run as named tensors and plain numbers, and back."""
+"""The complete state of a run as named tensors and plain numbers."""
 
 import logging
 from dataclasses import asdict
@@ -38,11 +38,11 @@ _RENAMED = (
     ),
     ("env.looks.", "env.appearance."),
 )
-"""How names began in snapshots of earlier versions, and how they begin now."""
+"""Prefixes of names in snapshots of earlier versions, and the current ones."""
 
 
 def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
-    """Write a snapshot of everything that decides the future."""
+    """Write a snapshot of the complete state."""
     rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
     tensors = {
         **under(_OBS, parts.collector.obs or {}),
@@ -59,19 +59,19 @@ def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
 
 
 def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
-    """Bring fresh parts into the state of the newest intact snapshot.
+    """Restore the newest intact snapshot into ``parts``; return the progress.
 
-    Of processes that train together each has its own; all go back to the same moment.
+    Each process of a team has its own snapshots; all restore the same moment.
 
     Raises:
-        UserError: if no snapshot can be used, or another version wrote it.
+        UserError: if no snapshot can be used, or an incompatible version wrote it.
     """
     snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
-    if _moments_differ(checkpoints):  # one was damaged; all may have the one before
+    if _moments_differ(checkpoints):  # one is damaged; all may have the previous one
         snapshot = checkpoints.load(parts.replay, team.least(checkpoints.serial))
     if _moments_differ(checkpoints):
         raise UserError(
-            f"snapshots of the processes are of different moments, see "
+            f"the processes have snapshots of different moments, see "
             f"{checkpoints.folder.parent}; start the run anew"
         )
     tensors = present_names(snapshot.tensors)
@@ -79,21 +79,23 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     parts.collector.obs = section(_OBS, tensors)
     _load(parts.agent, tensors)
     progress = progress_of(snapshot.scalars)
-    _go_on_drawing(parts, section(_RNG, tensors), progress.clock.env_steps)
+    _restore_generators(parts, section(_RNG, tensors), progress.clock.env_steps)
     parts.learner.ratio.debt = snapshot.scalars["debt"]
     parts.learner.normalized = snapshot.scalars["normalized"]
     return progress
 
 
 def _moments_differ(checkpoints: Checkpoints) -> bool:
-    """Whether processes that train together stand at different snapshots."""
+    """Return whether processes of the team have loaded different snapshots."""
     return team.least(checkpoints.serial) != -team.least(-checkpoints.serial)
 
 
-def _go_on_drawing(parts: Parts, states: dict[str, Tensor], env_steps: int) -> None:
-    """Generators go on where they were; on another kind of device with new streams.
+def _restore_generators(
+    parts: Parts, states: dict[str, Tensor], env_steps: int
+) -> None:
+    """Restore the generators; on another kind of device, start new streams.
 
-    A GPU's generator cannot take the state of a CPU's, nor the other way round.
+    Generators of GPU and CPU cannot exchange states.
     """
     rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
     moved = False
@@ -105,18 +107,18 @@ def _go_on_drawing(parts: Parts, states: dict[str, Tensor], env_steps: int) -> N
             moved = True
     if moved:
         log.warning(
-            "the snapshot is from another kind of device: the run goes on, with other "
-            "random numbers than it would have drawn there"
+            "the snapshot is from another kind of device: the run continues with "
+            "different random numbers"
         )
 
 
 def trained_agent(
     folder: RunFolder, cfg: RunCfg, spaces: Spaces, device: torch.device
 ) -> ActorCritic:
-    """Return the agent of a run's newest intact snapshot, to act in these spaces.
+    """Return the agent of a run's newest intact snapshot.
 
     Raises:
-        UserError: if the run has no usable snapshot, or another version wrote it.
+        UserError: if no snapshot can be used, or an incompatible version wrote it.
     """
     agent = make_agent(cfg, spaces, device, reward_bounds=None)  # it only acts
     _load(agent, present_names(read_state(folder.checkpoints).tensors))
@@ -124,10 +126,10 @@ def trained_agent(
 
 
 def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
-    """Bring an agent into the state of a snapshot.
+    """Load an agent's tensors from a snapshot.
 
     Raises:
-        UserError: if that lacks a tensor.
+        UserError: if a tensor is missing.
     """
     try:
         agent.load(section(_AGENT, tensors))
@@ -139,13 +141,13 @@ def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
 
 
 def progress_of(scalars: dict[str, Any]) -> Progress:
-    """The counters of a snapshot."""
+    """Return the progress stored in a snapshot."""
     stored = dict(scalars["progress"])
     return Progress(**{**stored, "clock": Clock(**stored["clock"])})
 
 
 def present_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of a snapshot by the names that this version gives them."""
+    """Return the tensors of a snapshot by their current names."""
     return {_present_name(name): value for name, value in tensors.items()}
 
 
