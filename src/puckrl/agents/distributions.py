@@ -1,4 +1,4 @@
-"""Distributions of actions: turn outputs of an actor into actions."""
+"""Distributions of actions, which turn outputs of an actor into actions."""
 
 import math
 from typing import Protocol

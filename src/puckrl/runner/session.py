@@ -316,19 +316,19 @@ def _interruptible(report: Report) -> Iterator[Callable[[], bool]]:
     Yields:
         A function that tells whether the first one has arrived.
     """
-    asked: list[int] = []
+    received: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if asked:
+        if received:
             raise KeyboardInterrupt
-        asked.append(number)
+        received.append(number)
         report(Status.STOPPING)
 
     in_main = threading.current_thread() is threading.main_thread()
     caught = (signal.SIGINT, signal.SIGTERM) if in_main else ()
     before = {number: signal.signal(number, ask) for number in caught}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

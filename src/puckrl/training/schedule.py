@@ -47,7 +47,7 @@ class Sequential:
         self._collector, self._learner, self._steps = collector, learner, steps
 
     def __call__(self, clock: Clock, report: Report) -> tuple[Collected, Metrics]:
-        """See ``Schedule``."""
+        """Run one iteration; see ``Schedule``."""
         learner = self._learner
         report(Status.WARMING_UP if learner.warming_up else Status.COLLECTING)
         with clock.phase("collect"), torch_threads(1):
@@ -89,7 +89,7 @@ class Overlapped:
         self._launched = 0
 
     def __call__(self, clock: Clock, report: Report) -> tuple[Collected, Metrics]:
-        """See ``Schedule``."""
+        """Run one iteration; see ``Schedule``."""
         learner = self._learner
         self._updates, self._launched = learner.pending(), 0
         with torch.no_grad():
