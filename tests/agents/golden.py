@@ -24,7 +24,7 @@ _ROUNDS = 3
 
 
 def numbers(agent: ActorCritic) -> dict[str, float]:
-    """Metrics of the third round and sums of what it left behind."""
+    """Return metrics of the third round, and sums of the tensors after it."""
     agent.update_normalizers(small.obs(64, torch.Generator().manual_seed(1)))
     found = {k: v.item() for k, v in small.learn(agent, _ROUNDS).items()}
     for name, value in agent.tensors().items():
@@ -35,7 +35,7 @@ def numbers(agent: ActorCritic) -> dict[str, float]:
 
 
 def path(case: str) -> Path:
-    """Where a case's numbers are kept."""
+    """Return the file of a case's numbers."""
     return FOLDER / f"{case}.json"
 
 

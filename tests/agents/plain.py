@@ -1,4 +1,4 @@
-"""TD3 and SAC as one would write them first: torch networks, autograd, torch.optim.
+"""Plain TD3 and SAC, with torch networks, autograd and torch.optim.
 
 They start as copies of an agent of ours and take the same batches and noise; after
 any number of rounds both must hold the same weights.
@@ -25,14 +25,14 @@ from tests.oracles import PlainMLP
 
 
 def policy(outputs: Tensor) -> TransformedDistribution:
-    """The squashed Gaussian by torch.distributions."""
+    """Return the squashed Gaussian of torch.distributions."""
     mean, log_std = outputs.chunk(2, dim=-1)
     normal = Normal(mean, log_std.clamp(-5.0, 2.0).exp())
     return TransformedDistribution(Independent(normal, 1), [TanhTransform()])
 
 
 class Plain:
-    """What both have: two networks, their targets, two optimizers, the round."""
+    """The common part: two networks, their targets, two optimizers, the round."""
 
     def __init__(self, agent: ActorCritic) -> None:
         actor, critic = agent.actor.module, agent.critic.module

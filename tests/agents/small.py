@@ -25,17 +25,17 @@ _SMALL: dict[str, Any] = {"hidden": (16, 16), "batch_size": 8, "precision": "fp3
 
 
 def td3(seed: int = 0, **settings: Any) -> Td3:
-    """A TD3 agent with small networks."""
+    """Return a TD3 agent with small networks."""
     return Td3(Td3Cfg(**{**_SMALL, **settings}), SPACES, BOUNDS, seed, CPU)
 
 
 def sac(seed: int = 0, **settings: Any) -> Sac:
-    """A SAC agent with small networks."""
+    """Return a SAC agent with small networks."""
     return Sac(SacCfg(**{**_SMALL, **settings}), SPACES, BOUNDS, seed, CPU)
 
 
 def distill(seed: int = 0, **settings: Any) -> Distill:
-    """A distilled agent with small networks, whose policy does not see everything."""
+    """Return a distilled agent with small networks and a partially observing student."""
     cfg = DistillCfg(**{**_SMALL, "actor_sensors": HALF, **settings})
     return Distill(cfg, SPACES, BOUNDS, seed, CPU)
 
@@ -44,7 +44,7 @@ AGENTS = {"td3": td3, "sac": sac, "distill": distill}
 
 
 def obs(count: int, rng: torch.Generator) -> Obs:
-    """Random observations."""
+    """Draw random observations."""
     return {
         "state": torch.randn(count, SPACES.state_dim, generator=rng),
         "achieved_goal": torch.randn(count, SPACES.goal_dim, generator=rng),
@@ -53,7 +53,7 @@ def obs(count: int, rng: torch.Generator) -> Obs:
 
 
 def batch(count: int, rng: torch.Generator) -> Batch:
-    """Random transitions, sparse rewards, some of them terminal."""
+    """Draw random transitions, sparse rewards, some of them terminal."""
     before = obs(count, rng)
     after = {**obs(count, rng), "desired_goal": before["desired_goal"]}
     return Batch(
@@ -66,7 +66,7 @@ def batch(count: int, rng: torch.Generator) -> Batch:
 
 
 def learn(agent: ActorCritic, rounds: int, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Some rounds on fresh random batches; the last metrics."""
+    """Make some rounds on random batches; return the last metrics."""
     rng = torch.Generator().manual_seed(seed)
     metrics: dict[str, torch.Tensor] = {}
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""What every agent promises: who learns when, who sees what, and that it repeats."""
+"""Common behavior of all agents: updates, inputs of networks, reproducibility."""
 
 import pytest
 import torch

@@ -27,10 +27,10 @@ def test_pictures_keep_shape_and_type_and_all_draws_differ(
     augment, pixels = augmentation(kind), _pixels(rng)
     drawn = augment.draw(5, rng)
     changed = [_apply(augment, pixels, half) for half in drawn]
-    for pictures in changed:
-        assert pictures.shape == pixels.shape
-        assert pictures.dtype == torch.uint8
-        assert torch.equal(pictures, pixels) == (kind == "none")
+    for images in changed:
+        assert images.shape == pixels.shape
+        assert images.dtype == torch.uint8
+        assert torch.equal(images, pixels) == (kind == "none")
     assert torch.equal(*changed) == (kind == "none")
     assert drawn.numel() == 2 * 5 * augment.size
 

@@ -1,4 +1,4 @@
-"""A teacher that is SAC number for number, and a policy that imitates it."""
+"""A teacher that equals SAC exactly, and a student that imitates it."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ NOTHING_RANDOM = ExploreCfg(random_share=0.0, explorer_share=0.0)
 
 
 def twins(**settings: Any) -> tuple[Sac, Distill]:
-    """SAC, and a distilled agent whose teacher and critics begin as its networks."""
+    """Return SAC, and a distilled agent whose teacher and critics start as its networks."""
     sac, distill = small.sac(**settings), small.distill(**settings)
     shared = sac.tensors()
     for name, value in distill.tensors().items():
@@ -109,7 +109,7 @@ def test_what_acts_is_a_running_mean_of_the_policy(rng: torch.Generator) -> None
 
 
 def explored(agent: Distill, obs: Obs, noise: Tensor) -> Tensor:
-    """Return what the behavior policy does with this noise."""
+    """Return the actions of the behavior policy with this noise."""
     agent.explorer.noise = lambda count: noise
     return agent.behavior.act(obs, explore=True)
 
@@ -150,7 +150,7 @@ def test_imitation_alone_teaches_the_encoder(rng: torch.Generator) -> None:
 
 
 def thrifty(agent: Distill, rng: torch.Generator) -> Any:
-    """A batch with pictures before the last transitions, as the replay gives it."""
+    """Return a batch with pixels of the last transitions, as the replay buffer does."""
     batch = small.batch(agent.batch_spec.transitions, rng)
     pixels = with_pixels(batch, rng).obs["pixels"][-agent.batch_spec.num_pixels :]
     return batch._replace(obs={**batch.obs, "pixels": pixels})

@@ -33,7 +33,7 @@ def learn(agent: ActorCritic, rng: torch.Generator) -> None:
 
 
 def explore(agent: ActorCritic, policy: ActorPolicy, obs: Obs) -> Tensor:
-    """Return exploring actions with the noise that comes next; draw it again later."""
+    """Return exploring actions with the next noise, and rewind the noise."""
     state = agent.explorer.rng.get_state()
     action = policy.act(obs, explore=True)
     agent.explorer.rng.set_state(state)
@@ -68,7 +68,7 @@ def test_a_copy_holds_no_critic_and_no_optimizer() -> None:
 
 
 class LastStates:
-    """Remembers the first state component of the step before, zero at a reset."""
+    """Remembers the first state component of the previous step; zero after a reset."""
 
     def __init__(self, worlds: int) -> None:
         self.last = torch.zeros(worlds)

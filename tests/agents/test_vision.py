@@ -25,7 +25,7 @@ both_agents = pytest.mark.parametrize("kind", ["td3", "sac"])
 
 
 def agent(kind: str = "td3", seed: int = 0, **settings: Any) -> ActorCritic:
-    """An agent whose actor, or whose networks, see small images."""
+    """Return an agent whose actor, or whose networks, get small images."""
     vision = {k: settings.pop(k) for k in list(settings) if hasattr(VisionCfg(), k)}
     given = {
         "hidden": (16, 16),
@@ -42,7 +42,7 @@ def agent(kind: str = "td3", seed: int = 0, **settings: Any) -> ActorCritic:
 
 
 def with_pixels(batch: Batch, rng: torch.Generator) -> Batch:
-    """The batch with pixels."""
+    """Return the batch with pixels."""
     shape = (len(batch.reward), 6, 16, 16)
 
     def seen(obs: Obs) -> Obs:
@@ -160,19 +160,19 @@ def _features(made: ActorCritic, vector: Tensor, pixels: Tensor) -> tuple[Any, A
 
 
 def _huber(off: Tensor) -> Tensor:
-    """Slope 10 off within 0.1, else 1."""
+    """Return the Huber loss: quadratic within 0.1, slope 1 beyond."""
     return torch.where(off.abs() < 0.1, 5 * off**2, off.abs() - 0.05)
 
 
 def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
-    """Honest TD3: the actor's loss plus the auxiliary one, by torch.autograd.grad."""
+    """Return gradients of the actor's plus the auxiliary loss, by torch.autograd."""
     made = agent(max_grad_norm=0.0, aux_weight=0.7, condition_on_prediction=True)
     (trainer,) = made.routing.trainers.values()
     made.update_normalizers(small.obs(100, rng))
     obs = batch(8, rng).obs
     vectors = [made.actor.vector.clone(), trainer.vector.clone()]
-    actor, eyes = (v.requires_grad_() for v in vectors)
-    features, prediction = _features(made, eyes, obs["pixels"])
+    actor, vision = (v.requires_grad_() for v in vectors)
+    features, prediction = _features(made, vision, obs["pixels"])
     objective = trainer.vision.objective
     assert isinstance(objective, GoalPrediction)
     goals = objective.goals
@@ -191,12 +191,14 @@ def test_gradients_equal_plain_autograd(rng: torch.Generator) -> None:
     q = made.critic(made.critic.vector, obs, action)
     loss = -q.mean() + made.cfg.action_l2 * (action**2).mean()
     loss = loss + 0.7 * _huber(prediction - wanted).mean()
-    of_actor, of_eyes = torch.autograd.grad(loss, [actor, eyes])
+    of_actor, of_vision = torch.autograd.grad(loss, [actor, vision])
     before = made.actor.vector.clone()
     with torch.no_grad():
         metrics = made._update_actor(obs, torch.zeros(8, 3))
     torch.testing.assert_close(metrics["train/actor_grad_norm"], of_actor.norm())
-    torch.testing.assert_close(metrics["train/actor_encoder_grad_norm"], of_eyes.norm())
+    torch.testing.assert_close(
+        metrics["train/actor_encoder_grad_norm"], of_vision.norm()
+    )
     # Adam's first step is lr * sign, up to its epsilon
     step = made.cfg.actor_lr * of_actor / (of_actor.abs() + 1e-8)
     torch.testing.assert_close(made.actor.vector, before - step, atol=1e-6, rtol=1e-4)
@@ -249,7 +251,7 @@ def test_only_a_trained_prediction_conditions_the_networks(
 def test_an_encoder_trained_by_goal_prediction_ignores_the_critics(
     rng: torch.Generator,
 ) -> None:
-    """Its gradient is that of the auxiliary loss, whatever the critics are taught."""
+    """Its gradient is that of the auxiliary loss, independent of the critics' loss."""
     made = agent(
         encoder_gradient="goal-prediction",
         actor_sensors=SEEING,
@@ -259,23 +261,23 @@ def test_an_encoder_trained_by_goal_prediction_ignores_the_critics(
     )
     trainer = made.routing.trainers["vision"]
     made.update_normalizers(small.obs(100, rng))
-    seen = batch(8, rng)
-    eyes = trainer.vector.clone().requires_grad_()
-    _, prediction = _features(made, eyes, seen.obs["pixels"])
+    data = batch(8, rng)
+    vision = trainer.vector.clone().requires_grad_()
+    _, prediction = _features(made, vision, data.obs["pixels"])
     objective = trainer.vision.objective
     assert isinstance(objective, GoalPrediction)
     goals = objective.goals
     mean, scale = goals.mean, goals.scale
-    wanted = ((seen.obs["achieved_goal"] - mean) * scale).clamp(-5, 5)
-    (expected,) = torch.autograd.grad(_huber(prediction - wanted).mean(), [eyes])
+    wanted = ((data.obs["achieved_goal"] - mean) * scale).clamp(-5, 5)
+    (expected,) = torch.autograd.grad(_huber(prediction - wanted).mean(), [vision])
     with torch.no_grad():
-        metrics = made._update_critic(seen, 100 * torch.ones(8))
+        metrics = made._update_critic(data, 100 * torch.ones(8))
     torch.testing.assert_close(
         metrics["train/critic_encoder_grad_norm"], expected.norm()
     )
     step = made.cfg.vision.lr * expected / (expected.abs() + 1e-8)
     torch.testing.assert_close(
-        trainer.vector, eyes.detach() - step, atol=1e-6, rtol=1e-4
+        trainer.vector, vision.detach() - step, atol=1e-6, rtol=1e-4
     )
 
 
@@ -291,13 +293,13 @@ def test_the_actors_loss_never_trains_through_what_the_critics_see(
     )
     trainer = made.routing.trainers["vision"]
     obs = batch(8, rng).obs
-    eyes = trainer.vector.clone().requires_grad_()
-    features, _ = _features(made, eyes, obs["pixels"])
+    vision = trainer.vector.clone().requires_grad_()
+    features, _ = _features(made, vision, obs["pixels"])
     seen = {**obs, "actor.features": features, "critic.features": features.detach()}
     action = torch.tanh(made.actor(made.actor.vector, seen))
     q = made.critic(made.critic.vector, seen, action)
     loss = -q.mean() + made.cfg.action_l2 * (action**2).mean()
-    (expected,) = torch.autograd.grad(loss, [eyes])
+    (expected,) = torch.autograd.grad(loss, [vision])
     with torch.no_grad():
         metrics = made._update_actor(obs, torch.zeros(8, 3))
     torch.testing.assert_close(

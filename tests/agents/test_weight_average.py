@@ -1,4 +1,4 @@
-"""The mean of weights that is judged."""
+"""The average of weights that is evaluated."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from tests.agents.test_vision import batch
 
 
 def means(share: float, values: list[float]) -> list[float]:
-    """The mean after each value that a parameter takes, which begins at 100."""
+    """Return the average after each value of a parameter that begins at 100."""
     vector, found = torch.tensor([100.0]), list[float]()
     average = WeightAverage(share, {"actor": vector})
     for value in values:

@@ -129,11 +129,11 @@ CASES = {
     "NumbArm": ["random: episodes that move the achieved goal", "expert: success"],
     "DarkRoom": ["camera: visible geoms"],
     "LooksAway": ["camera: contrast", "camera: pixels that tell worlds apart"],
-    "PaidAtTheGoal": ["reward: agrees with success", "reward: greatest"],
+    "PaidAtTheGoal": ["reward: agrees with success", "reward: maximum"],
     "WrongWayRound": ["reward: agrees with success"],
     "OtherTolerance": ["reward: agrees with success"],
-    "Unbounded": ["reward: least"],
-    "NotANumber": ["reward: least", "reward: greatest"],
+    "Unbounded": ["reward: minimum"],
+    "NotANumber": ["reward: minimum", "reward: maximum"],
     "Dice": ["reset: difference for the same seed"],
 }
 
@@ -174,7 +174,7 @@ def test_a_reward_upside_down_is_caught() -> None:
     """It is 0 at the goal, as it should be, but +1 elsewhere."""
     name = f"{ROOT}/benchmarks/doctor_tasks.py:RewardUpsideDown"
     report = check_task(name, num_worlds=8, random_episodes=8)
-    assert broken(report) == ["reward: greatest"]
+    assert broken(report) == ["reward: maximum"]
 
 
 def test_how_far_the_goal_went_is_the_tasks_distance(tmp_path: Path) -> None:

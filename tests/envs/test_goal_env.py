@@ -199,7 +199,7 @@ def _fetch(name: str, num_worlds: int, seed: int = 3) -> GoalEnv:
 
 
 def _play(env: GoalEnv, steps: int, seed: int) -> list[Obs]:
-    """Observations along random play; the same seed, the same actions per world."""
+    """Return observations of random actions, which depend on seed and world only."""
     rngs = [torch.Generator().manual_seed(seed + w) for w in range(env.num_worlds)]
     seen = []
     for _ in range(steps):
@@ -284,7 +284,7 @@ def test_a_diverged_world_is_flagged_reset_and_alone(
 
 
 def _second_episode(seed: int) -> Obs:
-    """The second episode's first observation."""
+    """Return the second episode's first observation."""
     env = _fetch("push", 3, seed)
     env.reset()
     return env.reset()

@@ -1,4 +1,4 @@
-"""The play loop, against worlds that count and a policy that remembers."""
+"""The control loop, with counting worlds and a policy with memory."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ WORLDS = 3
 
 
 class Remembering:
-    """Acts by the number of steps that it remembers of each world."""
+    """Acts by the number of steps in its memory of each world."""
 
     device = CPU
 

@@ -1,4 +1,4 @@
-"""Worlds that count, so that every stored number says where it came from.
+"""Worlds that count, so that every stored number identifies its source.
 
 World w emits state (c, w, e): a counter c that never stops, the world, and the
 number e of its episode. The action taken at c is (c, w). Within an episode c rises
@@ -24,17 +24,17 @@ SEEING = replace(SPACES, pixels=PixelSpace(HEIGHT, WIDTH, channels=3, stack=STAC
 
 
 def reward(achieved: Tensor, desired: Tensor) -> Tensor:
-    """Minus the distance on the counter: tells every pair of goals apart."""
+    """Return minus the distance on the counter, different for every pair of goals."""
     return -(achieved[..., 0] - desired[..., 0]).abs()
 
 
 def terminated(achieved: Tensor, desired: Tensor) -> Tensor:
-    """Where the goal is reached."""
+    """Return whether the goal is reached."""
     return achieved[..., 0] == desired[..., 0]
 
 
-def picture(counter: int, world: int, number: int) -> list[list[list[int]]]:
-    """What the camera sees, (height, width, channels) in 0 ... 255."""
+def image(counter: int, world: int, number: int) -> list[list[list[int]]]:
+    """Return the camera image, (height, width, channels) in 0 ... 255."""
     shown = (counter, world, number)
     return [
         [[(n + 100 * y + 30 * x) % 256 for n in shown] for x in range(WIDTH)]
@@ -44,7 +44,7 @@ def picture(counter: int, world: int, number: int) -> list[list[list[int]]]:
 
 @dataclass
 class Episode:
-    """What the oracle remembers of one episode: where its counter began, its steps."""
+    """What the oracle stores of one episode: its first counter and its length."""
 
     world: int
     number: int
@@ -54,31 +54,31 @@ class Episode:
 
 @dataclass
 class CountingWorlds:
-    """Plays episodes of random lengths, some ended by failing physics, into a ring."""
+    """Plays episodes of random lengths, some ended by diverged physics, into a buffer."""
 
-    ring: EpisodeReplayBuffer
+    buffer: EpisodeReplayBuffer
     num_worlds: int
     rng: torch.Generator
     failing: float = 0.2
     kept: list[Episode] = field(default_factory=list[Episode])
-    """Episodes that the ring should have received, oldest first."""
+    """Episodes that the buffer should have received, oldest first."""
 
     def __post_init__(self) -> None:
         self.counter = [0] * self.num_worlds
         self.number = [0] * self.num_worlds
         self.first = [0] * self.num_worlds
         self.planned = [self._plan() for _ in range(self.num_worlds)]
-        self.ring.begin(self.observe())
+        self.buffer.begin(self.observe())
 
     def _plan(self) -> int:
         return int(torch.randint(1, HORIZON + 1, (), generator=self.rng))
 
     def observe(self) -> Obs:
-        """Observations of all worlds, in the simulation's double precision."""
+        """Return observations of all worlds, in the simulation's double precision."""
         rows = list(zip(self.counter, range(self.num_worlds), self.number, strict=True))
         state = torch.tensor(rows, dtype=torch.float64)
         desired = torch.stack([-1.0 - state[:, 2], state[:, 1]], dim=1)
-        frames = [picture(*row) for row in rows]
+        frames = [image(*row) for row in rows]
         return {
             "state": state,
             "achieved_goal": state[:, :2].clone(),
@@ -87,7 +87,7 @@ class CountingWorlds:
         }
 
     def step(self) -> None:
-        """One step of every world, recorded."""
+        """Make one step of every world and record it."""
         action = self.observe()["state"][:, :2].float()
         self.counter = [c + 1 for c in self.counter]
         final = self.observe()
@@ -99,12 +99,12 @@ class CountingWorlds:
             if done[world]:
                 self._end(world, failed[world])
         step = Step.recorded(final, torch.tensor(done), self.observe())
-        self.ring.add(action, step._replace(diverged=torch.tensor(failed)))
+        self.buffer.add(action, step._replace(diverged=torch.tensor(failed)))
 
-    def recording_into(self, ring: EpisodeReplayBuffer) -> "CountingWorlds":
-        """The same worlds at the same moment; ``ring`` must know the episodes under way."""
+    def recording_into(self, buffer: EpisodeReplayBuffer) -> "CountingWorlds":
+        """Return a copy of the worlds; ``buffer`` must hold the unfinished episodes."""
         twin = copy.copy(self)
-        twin.ring, twin.rng = ring, torch.Generator()
+        twin.buffer, twin.rng = buffer, torch.Generator()
         twin.rng.set_state(self.rng.get_state())
         for name in ("counter", "number", "first", "planned", "kept"):
             setattr(twin, name, list(getattr(self, name)))

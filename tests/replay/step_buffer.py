@@ -1,4 +1,4 @@
-"""A replay buffer of single steps: what a later one for dense rewards may look like.
+"""A replay buffer of single steps, as one for dense rewards may be.
 
 It shows that the loop and the snapshots need nothing but the protocol.
 """

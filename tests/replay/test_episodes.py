@@ -1,4 +1,4 @@
-"""The ring against worlds that count and an oracle that remembers every episode."""
+"""The buffer, compared with an oracle that stores every episode of counting worlds."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ WORLDS = 5
 CAPACITY = 23  # episodes: no multiple of the worlds, so writes straddle the wrap
 
 
-def make_ring(
+def make_buffer(
     cfg: ReplayCfg, spaces: Spaces = SPACES, num_worlds: int = WORLDS
 ) -> EpisodeReplayBuffer:
     return EpisodeReplayBuffer(cfg, spaces, num_worlds, reward, terminated, CPU, CPU)
@@ -34,17 +34,17 @@ def make_ring(
 def play(
     steps: int, *, strategy: Strategy = "future", her_ratio: float = 0.8
 ) -> tuple[EpisodeReplayBuffer, list[Episode]]:
-    """A ring after some steps, and the episodes that it should hold."""
+    """Return a buffer after ``steps`` steps, and the episodes that it should hold."""
     cfg = ReplayCfg(CAPACITY * HORIZON, strategy, her_ratio)
-    ring = make_ring(cfg)
-    worlds = CountingWorlds(ring, WORLDS, torch.Generator().manual_seed(1))
+    buffer = make_buffer(cfg)
+    worlds = CountingWorlds(buffer, WORLDS, torch.Generator().manual_seed(1))
     for _ in range(steps):
         worlds.step()
-    return ring, worlds.kept[-CAPACITY:]
+    return buffer, worlds.kept[-CAPACITY:]
 
 
 def rows(batch: Batch) -> Iterable[tuple[list[float], ...]]:
-    """The rows of a batch, as plain numbers."""
+    """Return the rows of a batch as plain numbers."""
     columns = [
         batch.obs["state"],
         batch.obs["achieved_goal"],
@@ -59,7 +59,7 @@ def rows(batch: Batch) -> Iterable[tuple[list[float], ...]]:
 
 
 def find(kept: list[Episode], state: list[float]) -> tuple[Episode, int]:
-    """The episode that a state belongs to, and its step; fails if it was not kept."""
+    """Return the episode of a state, and its step; fails if it was not kept."""
     counter, world, number = map(int, state)
     [episode] = [e for e in kept if (e.world, e.number) == (world, number)]
     step = counter - episode.first
@@ -67,15 +67,15 @@ def find(kept: list[Episode], state: list[float]) -> tuple[Episode, int]:
     return episode, step
 
 
-# 8 steps: a few episodes · 40: the ring fills · 200: it has wrapped many times
+# 8 steps: a few episodes · 40: the buffer fills · 200: it has wrapped many times
 @pytest.mark.parametrize("steps", [8, 40, 200])
 @pytest.mark.parametrize("strategy", ["future", "final", "episode"])
 def test_every_sampled_row_is_what_the_oracle_remembers(
     steps: int, strategy: Strategy, rng: torch.Generator
 ) -> None:
-    ring, kept = play(steps, strategy=strategy)
+    buffer, kept = play(steps, strategy=strategy)
     for state, achieved, goal, action, after, reached, same_goal, judged in rows(
-        ring.sample(BatchSpec(1000), rng)
+        buffer.sample(BatchSpec(1000), rng)
     ):
         episode, step = find(kept, state)
         counter = episode.first + step
@@ -90,8 +90,8 @@ def test_every_sampled_row_is_what_the_oracle_remembers(
 
 
 def test_next_minus_present_is_always_one(rng: torch.Generator) -> None:
-    ring, _ = play(200)
-    batch = ring.sample(BatchSpec(5000), rng)
+    buffer, _ = play(200)
+    batch = buffer.sample(BatchSpec(5000), rng)
     apart = batch.next_obs["state"] - batch.obs["state"]
     assert (apart == torch.tensor([1.0, 0.0, 0.0])).all()
 
@@ -100,9 +100,9 @@ def test_next_minus_present_is_always_one(rng: torch.Generator) -> None:
 def test_every_kept_step_can_be_sampled_and_no_other(
     steps: int, rng: torch.Generator
 ) -> None:
-    ring, kept = play(steps)
-    assert len(ring) == sum(episode.length for episode in kept)
-    states = ring.sample(BatchSpec(200 * len(ring)), rng).obs["state"]
+    buffer, kept = play(steps)
+    assert len(buffer) == sum(episode.length for episode in kept)
+    states = buffer.sample(BatchSpec(200 * len(buffer)), rng).obs["state"]
     sampled = {tuple(state) for state in states.unique(dim=0).tolist()}
     expected = {
         (float(e.first + t), float(e.world), float(e.number))
@@ -114,8 +114,8 @@ def test_every_kept_step_can_be_sampled_and_no_other(
 
 @pytest.mark.parametrize("ratio", [0.0, 0.8, 1.0])
 def test_the_share_of_hindsight_goals(ratio: float, rng: torch.Generator) -> None:
-    ring, _ = play(200, her_ratio=ratio)
-    goals = ring.sample(BatchSpec(10_000), rng).obs["desired_goal"][:, 0]
+    buffer, _ = play(200, her_ratio=ratio)
+    goals = buffer.sample(BatchSpec(10_000), rng).obs["desired_goal"][:, 0]
     # desired goals are negative, achieved ones are not; 4 deviations of a binomial
     assert float((goals >= 0).float().mean()) == pytest.approx(
         ratio, abs=4 * (ratio * (1 - ratio) / 10_000) ** 0.5
@@ -123,38 +123,38 @@ def test_the_share_of_hindsight_goals(ratio: float, rng: torch.Generator) -> Non
 
 
 def test_an_episode_under_way_cannot_be_sampled(rng: torch.Generator) -> None:
-    ring = make_ring(ReplayCfg(), num_worlds=1)
-    worlds = CountingWorlds(ring, 1, torch.Generator().manual_seed(0), failing=0.0)
+    buffer = make_buffer(ReplayCfg(), num_worlds=1)
+    worlds = CountingWorlds(buffer, 1, torch.Generator().manual_seed(0), failing=0.0)
     worlds.planned = [3]
     worlds.step()
     worlds.step()
-    assert len(ring) == 0
+    assert len(buffer) == 0
     with pytest.raises(ValueError, match="empty"):
-        ring.sample(BatchSpec(1), rng)
+        buffer.sample(BatchSpec(1), rng)
     worlds.step()
-    assert len(ring) == 3
+    assert len(buffer) == 3
 
 
 def test_an_episode_that_failed_at_once_leaves_nothing() -> None:
-    ring = make_ring(ReplayCfg(), num_worlds=1)
-    worlds = CountingWorlds(ring, 1, torch.Generator().manual_seed(0), failing=1.0)
+    buffer = make_buffer(ReplayCfg(), num_worlds=1)
+    worlds = CountingWorlds(buffer, 1, torch.Generator().manual_seed(0), failing=1.0)
     worlds.planned = [1]
     worlds.step()
     assert worlds.kept == []
-    assert ring.added == len(ring) == 0
+    assert buffer.added == len(buffer) == 0
 
 
 def test_same_stream_same_batch() -> None:
-    ring, _ = play(40)
+    buffer, _ = play(40)
     one, two = (
-        ring.sample(BatchSpec(64), torch.Generator().manual_seed(7)) for _ in range(2)
+        buffer.sample(BatchSpec(64), torch.Generator().manual_seed(7)) for _ in range(2)
     )
     assert list(rows(one)) == list(rows(two))
 
 
 def test_each_quantity_is_stored_once() -> None:
     spaces = Spaces(state_dim=25, goal_dim=3, action_dim=4, horizon=50)
-    ring = make_ring(ReplayCfg(capacity=1000 * 50), spaces, num_worlds=8)
+    buffer = make_buffer(ReplayCfg(capacity=1000 * 50), spaces, num_worlds=8)
     # float32: 51 states and achieved goals, 50 actions, one desired goal
     episode = 4 * (51 * 25 + 51 * 3 + 50 * 4 + 3)
     assert episode == 6524
@@ -162,12 +162,12 @@ def test_each_quantity_is_stored_once() -> None:
     tables = 2 * 2 * 8
     # int64 by world: its index and the steps of its episode under way
     staging = 8 * (episode + 2 * 8)
-    assert bytes_held(ring) == 1000 * (episode + tables) + staging
+    assert bytes_held(buffer) == 1000 * (episode + tables) + staging
     assert episode / 50 == 130.48  # bytes a transition
 
 
 def bytes_held(thing: object) -> int:
-    """Bytes of all tensors that an object keeps."""
+    """Return the bytes of all tensors that an object keeps."""
     if isinstance(thing, Tensor):
         return thing.numel() * thing.element_size()
     if isinstance(thing, dict):
@@ -177,28 +177,28 @@ def bytes_held(thing: object) -> int:
     return 0
 
 
-def moving_ring(moving_share: float) -> EpisodeReplayBuffer:
+def moving_buffer(moving_share: float) -> EpisodeReplayBuffer:
     """Two episodes of six steps: in the first the goal moves until step 2."""
     sampling = SamplingCfg(moving_share=moving_share, moved_m=0.1)
-    ring = make_ring(ReplayCfg(sampling=sampling), num_worlds=2)
+    buffer = make_buffer(ReplayCfg(sampling=sampling), num_worlds=2)
 
     def observe(time: int) -> dict[str, Tensor]:
         state = torch.tensor([[time, 0.0, 0.0], [time, 1.0, 0.0]])
         goal = torch.tensor([[min(time, 3.0), 0.0], [0.0, 0.0]])
         return {"state": state, "achieved_goal": goal, "desired_goal": goal - 9.0}
 
-    ring.begin(observe(0))
+    buffer.begin(observe(0))
     for time in range(HORIZON):
         done = torch.full((2,), time == HORIZON - 1)
-        ring.add(torch.zeros(2, 2), Step.recorded(observe(time + 1), done))
-    return ring
+        buffer.add(torch.zeros(2, 2), Step.recorded(observe(time + 1), done))
+    return buffer
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_the_share_of_steps_after_which_the_goal_moves(
     share: float, rng: torch.Generator
 ) -> None:
-    state = moving_ring(share).sample(BatchSpec(4000), rng).obs["state"]
+    state = moving_buffer(share).sample(BatchSpec(4000), rng).obs["state"]
     moving = ((state[:, 1] == 0) & (state[:, 0] < 3)).float().mean()
     # the uniform part finds 3 moving steps among 12
     expected = share + (1 - share) * 3 / 12
@@ -208,42 +208,42 @@ def test_the_share_of_steps_after_which_the_goal_moves(
 def test_every_piece_of_a_sample_has_the_same_shares(rng: torch.Generator) -> None:
     # a sample is cut into one piece per update: were the moving steps in front, one
     # update would see only those and the next one none
-    state = moving_ring(0.5).sample(BatchSpec(8000), rng).obs["state"]
+    state = moving_buffer(0.5).sample(BatchSpec(8000), rng).obs["state"]
     moving = ((state[:, 1] == 0) & (state[:, 0] < 3)).float()
     pieces = moving.reshape(4, -1).mean(dim=1)
     assert pieces.tolist() == pytest.approx([0.625] * 4, abs=0.05)
 
 
 def test_how_much_still_moves_is_reported() -> None:
-    ring = moving_ring(0.5)
-    assert ring.moving_share == 3 / 12
-    assert ring.recent_moving_share(1) == 0.0  # the newest is that of world 1
-    assert ring.recent_moving_share(2) == 0.5
-    assert ring.recent_moving_share(99) == 0.5
-    assert make_ring(ReplayCfg()).recent_moving_share(5) == 0.0
+    buffer = moving_buffer(0.5)
+    assert buffer.moving_share == 3 / 12
+    assert buffer.recent_moving_share(1) == 0.0  # the newest is that of world 1
+    assert buffer.recent_moving_share(2) == 0.5
+    assert buffer.recent_moving_share(99) == 0.5
+    assert make_buffer(ReplayCfg()).recent_moving_share(5) == 0.0
 
 
 def test_without_motion_steps_are_drawn_uniformly(rng: torch.Generator) -> None:
     sampling = SamplingCfg(moving_share=1.0, moved_m=100.0)
-    ring = make_ring(ReplayCfg(sampling=sampling), num_worlds=1)
-    worlds = CountingWorlds(ring, 1, torch.Generator().manual_seed(0))
+    buffer = make_buffer(ReplayCfg(sampling=sampling), num_worlds=1)
+    worlds = CountingWorlds(buffer, 1, torch.Generator().manual_seed(0))
     for _ in range(40):
         worlds.step()
-    assert ring.moving_share == 0.0
-    assert len(ring.sample(BatchSpec(100), rng).reward) == 100
+    assert buffer.moving_share == 0.0
+    assert len(buffer.sample(BatchSpec(100), rng).reward) == 100
 
 
 def test_exported_episodes_come_back_in_place(rng: torch.Generator) -> None:
-    ring, kept = play(200)
-    assert ring.oldest == ring.added - CAPACITY
-    other = make_ring(ring.cfg)
-    middle = ring.oldest + 9
-    for first, last in ((ring.oldest, middle), (middle, ring.added)):
-        other.load(first, ring.export(first, last))
-    other.restore(ring.snapshot(), ring.added)
+    buffer, kept = play(200)
+    assert buffer.oldest == buffer.added - CAPACITY
+    other = make_buffer(buffer.cfg)
+    middle = buffer.oldest + 9
+    for first, last in ((buffer.oldest, middle), (middle, buffer.added)):
+        other.load(first, buffer.export(first, last))
+    other.restore(buffer.snapshot(), buffer.added)
     assert len(other) == sum(episode.length for episode in kept)
     one, two = (
         r.sample(BatchSpec(500), torch.Generator().manual_seed(3))
-        for r in (ring, other)
+        for r in (buffer, other)
     )
     assert list(rows(one)) == list(rows(two))

@@ -1,4 +1,4 @@
-"""Images in the ring against worlds that show where they are, and a slow oracle."""
+"""Images in the buffer, compared with a slow oracle."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.replay.counting import (
     WIDTH,
     CountingWorlds,
     Episode,
-    picture,
+    image,
     reward,
     terminated,
 )
@@ -33,34 +33,34 @@ CAPACITY = 23  # episodes: no multiple of the worlds, so writes straddle the wra
 PLACES: list[Place] = ["device", "cpu", "disk"]
 
 
-def make_ring(place: Place = "device", spaces: Spaces = SEEING) -> EpisodeReplayBuffer:
+def make_buffer(
+    place: Place = "device", spaces: Spaces = SEEING
+) -> EpisodeReplayBuffer:
     cfg = ReplayCfg(CAPACITY * HORIZON, frames_on=place)
     return EpisodeReplayBuffer(cfg, spaces, WORLDS, reward, terminated, CPU, CPU)
 
 
-def play(ring: EpisodeReplayBuffer, steps: int) -> list[Episode]:
-    """The episodes that the ring should hold after some steps."""
-    worlds = CountingWorlds(ring, WORLDS, torch.Generator().manual_seed(1))
+def play(buffer: EpisodeReplayBuffer, steps: int) -> list[Episode]:
+    """Return the episodes that the buffer should hold after ``steps`` steps."""
+    worlds = CountingWorlds(buffer, WORLDS, torch.Generator().manual_seed(1))
     for _ in range(steps):
         worlds.step()
     return worlds.kept[-CAPACITY:]
 
 
 def expected(kept: list[Episode], state: list[float]) -> tuple[Tensor, Tensor]:
-    """The stacks before and after the step that began in ``state``."""
+    """Return the stacks before and after the step that began in ``state``."""
     counter, world, number = map(int, state)
     [episode] = [e for e in kept if (e.world, e.number) == (world, number)]
     step = counter - episode.first
     assert 0 <= step < episode.length
-    seen = [
-        picture(episode.first + t, world, number) for t in range(episode.length + 1)
-    ]
+    seen = [image(episode.first + t, world, number) for t in range(episode.length + 1)]
     before, after = (oracles.frame_stack(seen, t, STACK) for t in (step, step + 1))
     return torch.tensor(before), torch.tensor(after)
 
 
-def sample(ring: EpisodeReplayBuffer, count: int = 500) -> Batch:
-    return ring.sample(BatchSpec(count), torch.Generator().manual_seed(3))
+def sample(buffer: EpisodeReplayBuffer, count: int = 500) -> Batch:
+    return buffer.sample(BatchSpec(count), torch.Generator().manual_seed(3))
 
 
 def assert_same(one: Batch, two: Batch) -> None:
@@ -72,30 +72,32 @@ def assert_same(one: Batch, two: Batch) -> None:
     assert torch.equal(one.terminated, two.terminated)
 
 
-def test_without_looking_ahead_the_rest_is_the_same_and_has_no_gaps() -> None:
-    ring = make_ring()
-    play(ring, 40)
-    ahead = sample(ring)
-    batch = ring.sample(
+def test_without_next_pixels_the_rest_is_the_same_and_contiguous() -> None:
+    buffer = make_buffer()
+    play(buffer, 40)
+    complete = sample(buffer)
+    batch = buffer.sample(
         BatchSpec(500, next_pixels=False), torch.Generator().manual_seed(3)
     )
     assert batch.obs["pixels"].is_contiguous()
     assert_same(
-        batch._replace(next_obs={**batch.next_obs, "pixels": ahead.next_obs["pixels"]}),
-        ahead,
+        batch._replace(
+            next_obs={**batch.next_obs, "pixels": complete.next_obs["pixels"]}
+        ),
+        complete,
     )
 
 
-# 8 steps: a few episodes · 40: the ring fills · 200: it has wrapped many times
+# 8 steps: a few episodes · 40: the buffer fills · 200: it has wrapped many times
 @pytest.mark.parametrize("steps", [8, 40, 200])
 @pytest.mark.parametrize("place", PLACES)
-def test_every_stack_is_what_the_oracle_remembers(place: Place, steps: int) -> None:
+def test_every_stack_equals_the_oracles(place: Place, steps: int) -> None:
     # lengths differ, some episodes lost a last step in which the physics failed, four
     # of five goals are hindsight goals
-    ring = make_ring(place)
-    kept = play(ring, steps)
+    buffer = make_buffer(place)
+    kept = play(buffer, steps)
     assert len({episode.length for episode in kept}) > 1
-    batch = sample(ring)
+    batch = sample(buffer)
     now, then = batch.obs["pixels"], batch.next_obs["pixels"]
     assert now.dtype == then.dtype == torch.uint8
     assert now.shape == then.shape == (500, STACK * 3, HEIGHT, WIDTH)
@@ -108,13 +110,15 @@ def test_every_stack_is_what_the_oracle_remembers(place: Place, steps: int) -> N
 
 
 def test_the_stack_after_the_last_step_of_a_shortened_episode() -> None:
-    ring = make_ring()
-    worlds = CountingWorlds(ring, WORLDS, torch.Generator().manual_seed(1), failing=1.0)
+    buffer = make_buffer()
+    worlds = CountingWorlds(
+        buffer, WORLDS, torch.Generator().manual_seed(1), failing=1.0
+    )
     worlds.planned = [3] * WORLDS
     for _ in range(3):
         worlds.step()
     assert [episode.length for episode in worlds.kept] == [2] * WORLDS
-    batch = sample(ring)
+    batch = sample(buffer)
     step, newest = batch.obs["state"][:, 0], batch.next_obs["pixels"][:, -3, 0, 0]
     assert step.unique().tolist() == [0, 1]
     assert torch.equal(newest, (step + 1).to(torch.uint8))
@@ -124,9 +128,9 @@ def test_the_stack_after_the_last_step_of_a_shortened_episode() -> None:
 def test_stacks_of_any_depth(stack: int) -> None:
     # 9: deeper than an episode is long
     spaces = replace(SEEING, pixels=PixelSpace(HEIGHT, WIDTH, 3, stack))
-    ring = make_ring(spaces=spaces)
-    play(ring, 40)
-    batch = sample(ring)
+    buffer = make_buffer(spaces=spaces)
+    play(buffer, 40)
+    batch = sample(buffer)
     counters = batch.obs["pixels"][:, ::3, 0, 0].long()
     after = batch.next_obs["pixels"][:, ::3, 0, 0].long()
     assert counters.shape == (500, stack)
@@ -139,7 +143,7 @@ def test_stacks_of_any_depth(stack: int) -> None:
 
 
 def test_images_are_stored_once_and_looked_up_once() -> None:
-    batch_of = make_ring()
+    batch_of = make_buffer()
     play(batch_of, 40)
     batch = sample(batch_of)
     now, then = batch.obs["pixels"], batch.next_obs["pixels"]
@@ -148,7 +152,7 @@ def test_images_are_stored_once_and_looked_up_once() -> None:
 
 
 def test_without_a_camera_nothing_is_kept_and_nothing_else_changes() -> None:
-    blind, seeing = make_ring(spaces=SPACES), make_ring()
+    blind, seeing = make_buffer(spaces=SPACES), make_buffer()
     play(blind, 40)
     play(seeing, 40)
     batch = sample(seeing)
@@ -162,47 +166,47 @@ def test_without_a_camera_nothing_is_kept_and_nothing_else_changes() -> None:
 def test_exported_frames_come_back_in_place_and_the_future_is_the_same(
     place: Place,
 ) -> None:
-    ring, other = make_ring(), make_ring(place)
-    worlds = CountingWorlds(ring, WORLDS, torch.Generator().manual_seed(1))
+    buffer, other = make_buffer(), make_buffer(place)
+    worlds = CountingWorlds(buffer, WORLDS, torch.Generator().manual_seed(1))
     for _ in range(200):
         worlds.step()
-    middle = ring.oldest + 9
-    for first, last in ((ring.oldest, middle), (middle, ring.added)):
-        rows = ring.export(first, last)
+    middle = buffer.oldest + 9
+    for first, last in ((buffer.oldest, middle), (middle, buffer.added)):
+        rows = buffer.export(first, last)
         assert rows["frame"].dtype == torch.uint8
         other.load(first, rows)
-    other.restore(ring.snapshot(), ring.added)
-    assert_same(sample(ring), sample(other))
-    # the episodes under way had frames, too
+    other.restore(buffer.snapshot(), buffer.added)
+    assert_same(sample(buffer), sample(other))
+    # the unfinished episodes had frames, too
     twin = worlds.recording_into(other)
     for each in (worlds, twin):
         for _ in range(HORIZON):
             each.step()
-    assert_same(sample(ring), sample(other))
+    assert_same(sample(buffer), sample(other))
 
 
 def test_only_what_is_asked_for_is_exported() -> None:
-    ring = make_ring()
-    play(ring, 40)
-    rows = ring.export(ring.oldest, ring.added, ["state"])
+    buffer = make_buffer()
+    play(buffer, 40)
+    rows = buffer.export(buffer.oldest, buffer.added, ["state"])
     assert rows.keys() == {"state", "length"}
-    whole = ring.export(ring.oldest, ring.added)
+    whole = buffer.export(buffer.oldest, buffer.added)
     assert torch.equal(rows["state"], whole["state"])
 
 
 def test_the_file_is_gone_while_it_is_in_use(tmp_path: Path) -> None:
     cfg = ReplayCfg(CAPACITY * HORIZON, frames_on="disk", frames_folder=str(tmp_path))
-    ring = EpisodeReplayBuffer(cfg, SEEING, WORLDS, reward, terminated, CPU, CPU)
+    buffer = EpisodeReplayBuffer(cfg, SEEING, WORLDS, reward, terminated, CPU, CPU)
     assert list(tmp_path.iterdir()) == []
-    play(ring, 8)
-    assert sample(ring).obs["pixels"].any()
+    play(buffer, 8)
+    assert sample(buffer).obs["pixels"].any()
 
 
 def test_a_full_or_missing_disk_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = str(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="no folder"):
+    with pytest.raises(UserError, match="not a folder"):
         frames.make_frames(SEEING, 3, "disk", CPU, nowhere)
     full = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(frames.shutil, "disk_usage", lambda _: full)
@@ -216,11 +220,11 @@ def test_batches_on_a_gpu_from_frames_anywhere(
     place: Place, device: torch.device
 ) -> None:
     cfg = ReplayCfg(CAPACITY * HORIZON, frames_on=place)
-    ring = EpisodeReplayBuffer(cfg, SEEING, WORLDS, reward, terminated, device, CPU)
+    buffer = EpisodeReplayBuffer(cfg, SEEING, WORLDS, reward, terminated, device, CPU)
     where = device.type if place == "device" else "cpu"
-    assert ring.rows["frame"].device.type == where
-    kept = play(ring, 200)
-    batch = ring.sample(BatchSpec(500), torch.Generator(device).manual_seed(3))
+    assert buffer.rows["frame"].device.type == where
+    kept = play(buffer, 200)
+    batch = buffer.sample(BatchSpec(500), torch.Generator(device).manual_seed(3))
     assert batch.obs["pixels"].device.type == device.type
     now, then = batch.obs["pixels"].cpu(), batch.next_obs["pixels"].cpu()
     for i, state in enumerate(batch.obs["state"].tolist()):

@@ -1,11 +1,11 @@
-"""Hindsight as indices: where a goal lies, and what is found there."""
+"""Places of goals in the replay buffer, and the goals found there."""
 
 import torch
 
 from puckrl.replay import her
 from puckrl.replay.goals import GoalPlaces, draw_places, goal_vectors
 from tests.replay.counting import SPACES
-from tests.replay.test_frames import make_ring, play
+from tests.replay.test_frames import make_buffer, play
 
 
 def test_places_follow_from_the_draws(rng: torch.Generator) -> None:
@@ -36,13 +36,13 @@ def test_a_goal_is_the_episodes_own_or_one_that_it_achieved() -> None:
 
 def test_the_same_places_find_images(rng: torch.Generator) -> None:
     """A goal may be an image: the frame at the place of a goal shows that moment."""
-    ring = make_ring()
-    play(ring, 40)
-    episode, step = ring._uniform.draw(200, rng)
-    length = ring._uniform.eligible[episode]
+    buffer = make_buffer()
+    play(buffer, 40)
+    episode, step = buffer._uniform.draw(200, rng)
+    length = buffer._uniform.eligible[episode]
     places = draw_places("future", 1.0, episode, step, length, rng)
-    vector = goal_vectors(ring.rows, places)["desired_goal"]
-    frame = ring.rows["frame"][places.episode, places.index]
+    vector = goal_vectors(buffer.rows, places)["desired_goal"]
+    frame = buffer.rows["frame"][places.episode, places.index]
     counter = frame[:, 0, 0, 0]  # the counter, which is column 0 of state and goal
     assert vector.shape == (200, SPACES.goal_dim)
     assert torch.equal(counter.float(), vector[:, 0] % 256)

@@ -34,8 +34,8 @@ def resident() -> int:
 cpu = torch.device("cpu")
 spaces = Spaces(1, 1, 1, horizon=50, pixels=PixelSpace(84, 84, 3, stack=4))
 start = resident()
-ring = EpisodeReplayBuffer(ReplayCfg(25_000), spaces, 1, reward, terminated, cpu, cpu)
-frames = ring.rows["frame"]
+buffer = EpisodeReplayBuffer(ReplayCfg(25_000), spaces, 1, reward, terminated, cpu, cpu)
+frames = buffer.rows["frame"]
 assert not frames[-1, -1].any()
 looked = resident()
 frames.fill_(1)
@@ -50,21 +50,25 @@ def nbytes(tensors: dict[str, Tensor]) -> int:
 def test_what_is_promised_is_what_is_allocated() -> None:
     cfg = ReplayCfg(capacity=60)
     for spaces in (SPACES, SEEING):
-        ring = EpisodeReplayBuffer(cfg, spaces, 5, reward, terminated, CPU, CPU)
-        assert nbytes(ring.rows) == cfg.episodes(spaces, 5) * bytes_per_episode(spaces)
-        under_way = ring.snapshot()
+        buffer = EpisodeReplayBuffer(cfg, spaces, 5, reward, terminated, CPU, CPU)
+        assert nbytes(buffer.rows) == cfg.episodes(spaces, 5) * bytes_per_episode(
+            spaces
+        )
+        under_way = buffer.snapshot()
         del under_way["elapsed"]
-        total = nbytes(ring.rows) + nbytes(under_way)
+        total = nbytes(buffer.rows) + nbytes(under_way)
         assert cfg.bytes_total(spaces, 5) == total
 
 
 def test_a_batch_is_as_large_as_it_says() -> None:
     for spaces in (SPACES, SEEING):
-        ring = EpisodeReplayBuffer(ReplayCfg(), spaces, 2, reward, terminated, CPU, CPU)
-        worlds = CountingWorlds(ring, 2, torch.Generator().manual_seed(0))
+        buffer = EpisodeReplayBuffer(
+            ReplayCfg(), spaces, 2, reward, terminated, CPU, CPU
+        )
+        worlds = CountingWorlds(buffer, 2, torch.Generator().manual_seed(0))
         for _ in range(20):
             worlds.step()
-        batch = ring.sample(BatchSpec(32), torch.Generator())
+        batch = buffer.sample(BatchSpec(32), torch.Generator())
         vectors = ("state", "achieved_goal", "desired_goal")
         size = sum(
             obs[name].nbytes for obs in (batch.obs, batch.next_obs) for name in vectors

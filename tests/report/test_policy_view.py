@@ -26,10 +26,10 @@ def test_dots_lie_where_the_points_are() -> None:
     points = torch.tensor([[[0.25, 0.50]], [[0.70, 0.35]]])
     view = policy_view(frame, points, height=240).float()
     middles = points[:, 0] * torch.tensor([300.0, 240.0])
-    for picture, (x, y) in zip(view, middles, strict=True):
+    for image, (x, y) in zip(view, middles, strict=True):
         row, column = int(y), int(x)
-        assert picture[row, column].tolist() == [255, 64, 64]  # the first hue: red
-        darkness = 255.0 - picture[..., 1]
+        assert image[row, column].tolist() == [255, 64, 64]  # the first hue: red
+        darkness = 255.0 - image[..., 1]
         rows, columns = torch.arange(240) + 0.5, torch.arange(300) + 0.5
         # radius 4 and a rim of 1.5 around it
         far = torch.hypot(columns - x, rows[:, None] - y) > 4.0 + 1.5 + 0.5

@@ -25,7 +25,7 @@ def reach(worlds: int) -> GoalEnv:
 
 
 class Still:
-    """Never moves, and remembers whether it was asked to explore."""
+    """Never moves; records whether it explores."""
 
     device = CPU
 
@@ -67,7 +67,7 @@ def test_what_the_policy_sees_stands_beside_each_world(tmp_path: Path) -> None:
 
     path = tmp_path / "a.mp4"
     record(env, Still(), path, episodes=1, size=(40, 32), keypoints=keypoints)
-    # the world, a seam, two pictures of 16 x 20 at twice their size, margins and frame
+    # the world, a seam, two images of 16 x 20 at twice their size, margins and frame
     meta = next(imageio_ffmpeg.read_frames(str(path)))
     assert meta["size"] == (40 + 4 + 2 * 40 + 12, 32 + 12)
     assert len(asked) == FRAMES - 10

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from puckrl.runner.compile import compiled_late, in_parallel
+from puckrl.runner.compile import compile_at_first_call, in_parallel
 from tests.agents import small
 
 
@@ -29,7 +29,7 @@ def test_a_round_of_strands_is_a_round(kind: str, rng: torch.Generator) -> None:
         assert torch.equal(x, cut.tensors()[name]), name
 
 
-def test_compiled_late_compiles_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = list[object]()
 
     def compile_(function: Callable[..., object], **_: object) -> Callable[..., object]:
@@ -37,7 +37,7 @@ def test_compiled_late_compiles_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return function
 
     monkeypatch.setattr(torch, "compile", compile_)
-    add = compiled_late(lambda a, b: a + b)
+    add = compile_at_first_call(lambda a, b: a + b)
     assert not compiled
     assert (add(1, 2), add(3, 4)) == (3, 7)
     assert len(compiled) == 1

@@ -1,4 +1,4 @@
-"""What is free for a replay."""
+"""Memory that is free for a replay buffer."""
 
 import json
 import multiprocessing

@@ -1,4 +1,4 @@
-"""The plan: bytes against an allocated replay, pictures against a moved object."""
+"""The plan: bytes of an allocated buffer, images of a moved object."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import pytest
 import torch
-from puckrl.training.collect import Collector
 from rich.console import Console
 
 from puckrl.agents.actor_critic import ActorCritic
@@ -22,9 +21,10 @@ from puckrl.nets.encoders import EncoderCfg
 from puckrl.runner import plan as plan_
 from puckrl.runner.build import make_agent, make_env, make_replay
 from puckrl.runner.memory import memory_of
-from puckrl.runner.plan import _lighter, admit, plan, render
+from puckrl.runner.plan import _reduced, admit, plan, render
 from puckrl.runner.visibility import Footprint, footprints
 from puckrl.sim.randomize import RandomizeCfg
+from puckrl.training.collect import Collector
 
 SMALL = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=2)
 CPU = torch.device("cpu")
@@ -44,8 +44,8 @@ def _small_pixels(capacity: int = 500) -> RunCfg:
 def test_the_planned_bytes_are_those_that_the_replay_allocates() -> None:
     cfg = _small_pixels()
     env = make_env(cfg.task, cfg.sim, pixels=cfg.pixels)
-    ring = make_replay(cfg, env, CPU)
-    stored = [*ring.rows.values(), *ring._staging.values()]
+    buffer = make_replay(cfg, env, CPU)
+    stored = [*buffer.rows.values(), *buffer._staging.values()]
     allocated = sum(rows.numel() * rows.element_size() for rows in stored)
     assert memory_of(cfg, env.spaces).replay == allocated
 
@@ -62,18 +62,18 @@ def test_a_folder_for_frames_must_exist() -> None:
     cfg = _small_pixels()
     replay = replace(cfg.replay, frames_on="disk", frames_folder="/nowhere/at/all")
     for look in (admit, plan):
-        with pytest.raises(UserError, match="/nowhere/at/all is no folder"):
+        with pytest.raises(UserError, match="/nowhere/at/all is not a folder"):
             look(replace(cfg, replay=replay))
 
 
 def test_the_probe_shrinks_every_batch_of_pictures_alike() -> None:
     cfg = preset("push-pixels")
-    few, times = _lighter(cfg)
+    few, times = _reduced(cfg)
     assert isinstance(cfg.agent, DistillCfg)
     assert isinstance(few.agent, DistillCfg)
     assert (cfg.agent.batch_size, cfg.agent.student_batch) == (512, 128)
     assert (few.agent.batch_size, few.agent.student_batch, times) == (64, 16, 8)
-    assert _lighter(preset("push"))[1] == 1
+    assert _reduced(preset("push"))[1] == 1
 
 
 def test_no_budget_is_said_and_not_zero_minutes() -> None:
@@ -172,8 +172,8 @@ def test_a_gpus_preset_is_planned_without_one() -> None:
     out = Console(width=200, record=True, file=StringIO())
     out.print(render(made))
     told = out.export_text()
-    assert "of a GPU that is not here" in told
-    assert "not probed" in told
+    assert "of a GPU that this machine lacks" in told
+    assert "not measured" in told
 
 
 @pytest.mark.parametrize("backend", ["cpu", "warp"])

@@ -1,4 +1,4 @@
-"""Judging a run's policy."""
+"""Evaluation of a run's policy."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from puckrl.runner.policies import worlds_for
     ("episodes", "worlds"),
     [(1, 1), (2, 2), (64, 64), (100, 50), (128, 64), (200, 50), (500, 50), (97, 64)],
 )
-def test_as_many_episodes_are_played_as_were_asked_for(
+def test_the_number_of_worlds_divides_that_of_episodes(
     episodes: int, worlds: int
 ) -> None:
-    """But for numbers such as 97, which would be played one after the other."""
+    """Except for numbers such as 97, which would need a single world."""
     assert worlds_for(episodes) == worlds

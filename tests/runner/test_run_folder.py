@@ -83,7 +83,7 @@ def test_a_folder_within_a_run_is_foreign(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_its_owner_took_away_is_no_lock(tmp_path: Path) -> None:
-    """Whoever waited on the old file must not own it beside one who made a new one."""
+    """A process that waited for the old file must not own the lock next to a new one."""
     one = run_folder.Lock(tmp_path)
     one.__enter__()
     waiting = (tmp_path / "lock").open("a+")  # opened before, locked after

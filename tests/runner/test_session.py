@@ -61,7 +61,7 @@ def limited(env_steps: int) -> RunCfg:
 
 
 def rows(folder: run_folder.RunFolder) -> list[dict[str, float]]:
-    """Logged rows without the columns that measure time."""
+    """Return logged rows without the columns that measure time."""
     found = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
     timed = ("train_s", "wall_s", "rate/env_steps_per_s", "rate/updates_per_s")
     return [{k: v for k, v in row.items() if k not in timed} for row in found]
@@ -128,7 +128,7 @@ def test_a_snapshot_of_another_version_is_one_line(
 def test_it_resumes_on_another_kind_of_device(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A generator of a GPU keeps 16 bytes, one of a CPU 5,056: neither takes the other's."""
+    """A GPU's generator has 16 bytes, a CPU's 5,056: neither accepts the other's state."""
 
     def as_on_a_gpu(section: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
         cut = 16 if section == "rng" else None
@@ -186,7 +186,7 @@ def test_without_a_replay_it_can_be_judged_and_not_resumed(tmp_path: Path) -> No
     assert not any(name.startswith("replay.") for name in names)
     assert not list(folder.checkpoints.glob("episodes-*"))
     assert judge_run(folder.path.name, tmp_path, 2, 0).episodes == 2
-    with pytest.raises(UserError, match=r"kept no replay \(--save.no-replay\)"):
+    with pytest.raises(UserError, match=r"no saved replay buffer \(--save.no-replay\)"):
         session.resume(folder, limited(1000))
 
 
@@ -203,12 +203,12 @@ def test_a_run_ended_before_its_first_snapshot_begins_anew(tmp_path: Path) -> No
 
 def test_a_finished_run_goes_on_only_if_its_limits_allow(tmp_path: Path) -> None:
     folder = session.start(limited(200), tmp_path)
-    with pytest.raises(UserError, match="spent its budget; to go on raise"):
+    with pytest.raises(UserError, match="spent its budget; to continue, raise"):
         session.resume(folder, limited(200))
     assert folder.manifest()["status"] == "finished"
     folder.update_manifest(stop="success", stopped_at=0.9)
     asked = replace(TINY, budget=BudgetCfg(env_steps=1000, until_success=0.9))
-    with pytest.raises(UserError, match="twice in a row; to go on raise"):
+    with pytest.raises(UserError, match="twice in a row; to continue, raise"):
         session.resume(folder, asked)
     session.resume(folder, limited(300))
     assert folder.manifest()["clock"]["env_steps"] == 300
@@ -224,7 +224,8 @@ def test_an_interrupted_run_ends_with_a_snapshot_and_says_so(
     steps = read_state(folder.checkpoints).scalars["progress"]["clock"]["env_steps"]
     assert steps == rows(folder)[-1]["env_steps"]
     assert (
-        "stopping after this turn; ctrl-C again ends it now" in capsys.readouterr().out
+        "stopping after this iteration; ctrl-C again ends it now"
+        in capsys.readouterr().out
     )
 
 
@@ -261,7 +262,7 @@ def test_an_unwritable_root_is_one_line(tmp_path: Path) -> None:
 
 
 def _in_child(root: str) -> None:
-    """Start or resume the one run under ``root``, saving all the time."""
+    """Start or resume the only run under ``root``, saving all the time."""
     torch.set_num_threads(1)
     cfg = replace(
         limited(4000), save=SaveCfg(every_s=1e-3, tensorboard=False, video=False)

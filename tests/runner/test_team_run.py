@@ -60,7 +60,7 @@ def snapshots(folder: RunFolder) -> list[Snapshot]:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("team")
     in_turn([whole, begin, taught, begin_hurt], folder)
-    # As if it had been killed between the snapshots of the two: one is a turn ahead
+    # As if it had been killed between the snapshots of the two: one is an iteration ahead
     ahead = RunFolder(folder / "parted").checkpoints_of(1)
     (ahead / "snapshot-000001.json").rename(ahead / "kept")
     text = (ahead / "kept").read_text()

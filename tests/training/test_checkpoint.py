@@ -1,4 +1,4 @@
-"""Snapshots: atomic, hashed, incremental, and no worse than the one before."""
+"""Snapshots: atomic, hashed, incremental, with the previous one as a fallback."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ SPACES = Spaces(state_dim=2, goal_dim=1, action_dim=1, horizon=3)
 WORLDS = 2
 
 
-def ring(capacity: int = 30) -> EpisodeReplayBuffer:
+def make_buffer(capacity: int = 30) -> EpisodeReplayBuffer:
     def never(achieved: torch.Tensor, desired: torch.Tensor) -> torch.Tensor:
         return torch.zeros(len(achieved))
 
@@ -36,13 +36,13 @@ def observation(value: float) -> dict[str, torch.Tensor]:
 
 
 def play(replay: EpisodeReplayBuffer, episodes: int, start: float) -> None:
-    """Fill with one episode per world at a time; values count up from ``start``."""
+    """Add one episode per world at a time; values count up from ``start``."""
     replay.begin(observation(start))
-    for turn in range(episodes // WORLDS):
+    for index in range(episodes // WORLDS):
         for time in range(SPACES.horizon):
             last = time == SPACES.horizon - 1
-            value = start + 100 * turn + time + 1
-            following = observation(start + 100 * (turn + 1) if last else value)
+            value = start + 100 * index + time + 1
+            following = observation(start + 100 * (index + 1) if last else value)
             done = torch.full((WORLDS,), last)
             step = Step.recorded(observation(value), done, following)
             replay.add(torch.zeros(WORLDS, 1), step)
@@ -58,11 +58,11 @@ def save(checkpoints: Checkpoints, replay: EpisodeReplayBuffer, mark: float) -> 
 
 
 def test_a_snapshot_brings_everything_back(tmp_path: Path) -> None:
-    replay, checkpoints = ring(), Checkpoints(tmp_path)
+    replay, checkpoints = make_buffer(), Checkpoints(tmp_path)
     play(replay, 4, start=1.0)
     save(checkpoints, replay, mark=7.0)
 
-    again = ring()
+    again = make_buffer()
     snapshot = Checkpoints(tmp_path).load(again)
     assert snapshot.scalars == {"mark": 7.0}
     assert snapshot.tensors["mark"].item() == 7.0
@@ -73,11 +73,11 @@ def test_a_snapshot_brings_everything_back(tmp_path: Path) -> None:
 
 
 def test_an_older_snapshot_brings_nothing_of_a_newer(tmp_path: Path) -> None:
-    replay, checkpoints = ring(), Checkpoints(tmp_path)
+    replay, checkpoints = make_buffer(), Checkpoints(tmp_path)
     for mark in (1.0, 2.0):
         play(replay, 4, start=1000 * mark)
         save(checkpoints, replay, mark)
-    again, kept = ring(), Checkpoints(tmp_path)
+    again, kept = make_buffer(), Checkpoints(tmp_path)
     assert kept.load(again).scalars == {"mark": 2.0}
     assert kept.load(again, newest=1).scalars == {"mark": 1.0}
     assert (again.added, len(again)) == (4, len(replay) // 2)
@@ -86,7 +86,7 @@ def test_an_older_snapshot_brings_nothing_of_a_newer(tmp_path: Path) -> None:
 
 
 def test_without_a_replay_it_holds_the_state_only(tmp_path: Path) -> None:
-    replay = ring()
+    replay = make_buffer()
     play(replay, 4, start=1.0)
     save(Checkpoints(tmp_path), replay, mark=6.0)
     assert list(tmp_path.glob("episodes-*"))
@@ -98,7 +98,7 @@ def test_without_a_replay_it_holds_the_state_only(tmp_path: Path) -> None:
 
 
 def test_only_new_episodes_are_written_again(tmp_path: Path) -> None:
-    replay, checkpoints = ring(capacity=300), Checkpoints(tmp_path)
+    replay, checkpoints = make_buffer(capacity=300), Checkpoints(tmp_path)
     play(replay, 4, start=1.0)
     save(checkpoints, replay, 1)
     first = tmp_path / "episodes-0-4.safetensors"
@@ -107,7 +107,7 @@ def test_only_new_episodes_are_written_again(tmp_path: Path) -> None:
     save(checkpoints, replay, 2)
     assert first.stat().st_mtime_ns == written
     assert (tmp_path / "episodes-4-6.safetensors").exists()
-    again = ring(capacity=300)
+    again = make_buffer(capacity=300)
     Checkpoints(tmp_path).load(again)
     assert torch.equal(again.rows["state"], replay.rows["state"])
 
@@ -115,10 +115,13 @@ def test_only_new_episodes_are_written_again(tmp_path: Path) -> None:
 def test_two_snapshots_are_kept_and_outgrown_episodes_are_dropped(
     tmp_path: Path,
 ) -> None:
-    replay, checkpoints = ring(capacity=12), Checkpoints(tmp_path)  # four episodes
-    for turn in range(5):
-        play(replay, 2, start=10.0 * turn)
-        save(checkpoints, replay, turn)
+    replay, checkpoints = (
+        make_buffer(capacity=12),
+        Checkpoints(tmp_path),
+    )  # four episodes
+    for index in range(5):
+        play(replay, 2, start=10.0 * index)
+        save(checkpoints, replay, index)
     assert len(list(tmp_path.glob("snapshot-*.json"))) == 2
     assert len(list(tmp_path.glob("state-*"))) == 2
     chunks = sorted(p.name for p in tmp_path.glob("episodes-*"))
@@ -126,7 +129,7 @@ def test_two_snapshots_are_kept_and_outgrown_episodes_are_dropped(
     assert chunks == [
         f"episodes-{a}-{b}.safetensors" for a, b in ((4, 6), (6, 8), (8, 10))
     ]
-    again = ring(capacity=12)
+    again = make_buffer(capacity=12)
     Checkpoints(tmp_path).load(again)
     assert torch.equal(again.rows["state"], replay.rows["state"])
 
@@ -146,14 +149,14 @@ def flip_a_bit(path: Path) -> None:
 def test_a_damaged_file_falls_back_with_a_warning(
     tmp_path: Path, damage, which: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    replay, checkpoints = ring(capacity=300), Checkpoints(tmp_path)
+    replay, checkpoints = make_buffer(capacity=300), Checkpoints(tmp_path)
     play(replay, 4, start=1.0)
     save(checkpoints, replay, 1)
     play(replay, 2, start=9.0)
     save(checkpoints, replay, 2)
     (path,) = tmp_path.glob(f"{which}*")
     damage(path)
-    again = ring(capacity=300)
+    again = make_buffer(capacity=300)
     snapshot = Checkpoints(tmp_path).load(again)
     assert snapshot.scalars == {"mark": 1}
     assert again.added == 4
@@ -165,13 +168,13 @@ def test_a_damaged_file_falls_back_with_a_warning(
 def test_a_damaged_shared_chunk_costs_only_its_episodes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    replay, checkpoints = ring(capacity=300), Checkpoints(tmp_path)
+    replay, checkpoints = make_buffer(capacity=300), Checkpoints(tmp_path)
     play(replay, 4, start=1.0)
     save(checkpoints, replay, 1)
     play(replay, 2, start=9.0)
     save(checkpoints, replay, 2)
     flip_a_bit(tmp_path / "episodes-0-4.safetensors")
-    again = ring(capacity=300)
+    again = make_buffer(capacity=300)
     snapshot = Checkpoints(tmp_path).load(again)
     assert snapshot.scalars == {"mark": 2}
     assert len(again) == 2 * SPACES.horizon
@@ -182,7 +185,7 @@ def test_a_damaged_shared_chunk_costs_only_its_episodes(
 
 def test_nothing_usable_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no usable snapshot"):
-        Checkpoints(tmp_path).load(ring())
+        Checkpoints(tmp_path).load(make_buffer())
     with pytest.raises(UserError, match="no usable snapshot"):
         read_state(tmp_path)
 
@@ -190,7 +193,7 @@ def test_nothing_usable_is_one_clear_line(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_earlier_snapshot_and_no_litter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replay, checkpoints = ring(), Checkpoints(tmp_path)
+    replay, checkpoints = make_buffer(), Checkpoints(tmp_path)
     play(replay, 2, start=1.0)
     save(checkpoints, replay, 1)
     before = sorted(p.name for p in tmp_path.iterdir())
@@ -207,7 +210,7 @@ def test_a_failed_write_leaves_the_earlier_snapshot_and_no_litter(
 
 
 def test_leftovers_of_a_killed_write_are_swept_away(tmp_path: Path) -> None:
-    replay, checkpoints = ring(), Checkpoints(tmp_path)
+    replay, checkpoints = make_buffer(), Checkpoints(tmp_path)
     (tmp_path / "state-000001.safetensors.tmp").write_bytes(b"half")
     play(replay, 2, start=1.0)
     save(checkpoints, replay, 1)
@@ -264,11 +267,11 @@ def test_one_chunk_is_in_memory_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("puckrl.training.checkpoint._CHUNK_BYTES", 1)
-    replay, checkpoints = ring(), Checkpoints(tmp_path)
+    replay, checkpoints = make_buffer(), Checkpoints(tmp_path)
     play(replay, 6, start=1.0)
     save(checkpoints, replay, 1)
     assert len(list(tmp_path.glob("episodes-*"))) == 6
-    again, sizes = ring(), list[int]()
+    again, sizes = make_buffer(), list[int]()
     put = again.load
 
     def spy(first: int, rows: dict[str, torch.Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""Collecting, counted by hand."""
+"""Collecting, compared with counts by hand."""
 
 from puckrl.agents.scripted import Zero
 from puckrl.envs.goal_env import GoalEnv
@@ -28,7 +28,7 @@ def test_collecting_counts_steps_episodes_wins_and_failures() -> None:
 
 
 def test_a_world_out_of_step_is_no_success_rate() -> None:
-    """One that failed ends alone from then on: its episode counts with the others' last."""
+    """A world that diverged ends later: its episode counts with the others' last."""
     sim, task = CountingSim(WORLDS, []), Anywhere()
     task._goals = task._goals.repeat(2, 1, 1)  # more rounds than the list has
     env = GoalEnv(task, sim)

@@ -12,7 +12,7 @@ from puckrl.core.types import Obs, PixelSpace, Spaces, Step
 from puckrl.monitor.signals import METRICS
 from puckrl.nets.encoders import Encoder, EncoderCfg
 from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
-from puckrl.replay.sampling import straight
+from puckrl.replay.sampling import euclidean
 from puckrl.representation.goal_prediction import GoalPrediction
 from puckrl.representation.vision import Vision
 from puckrl.training.gauges import (
@@ -36,8 +36,8 @@ def sparse(achieved: Tensor, desired: Tensor) -> Tensor:
     return -((achieved - desired).norm(dim=-1) > 0.05).float()
 
 
-def ring(moves: float) -> EpisodeReplayBuffer:
-    """Episodes whose achieved goal moves evenly by ``moves`` meters in all."""
+def make_buffer(moves: float) -> EpisodeReplayBuffer:
+    """Return episodes whose achieved goal moves evenly, by ``moves`` meters in total."""
     rng = torch.Generator().manual_seed(0)
     replay = EpisodeReplayBuffer(
         ReplayCfg(),
@@ -78,7 +78,7 @@ def agent() -> Td3:
 
 @pytest.mark.parametrize("moves", [0.0, 0.8])
 def test_displacement_and_trivial_rewards(moves: float) -> None:
-    replay = ring(moves)
+    replay = make_buffer(moves)
     found = ReplayGauge(replay, sparse, 0.0).measure()
     assert found["replay/displacement_m"] == pytest.approx(moves, abs=1e-5)
     # unmoved: every relabelled goal is already reached; moved 0.2 m a step: none is
@@ -87,7 +87,7 @@ def test_displacement_and_trivial_rewards(moves: float) -> None:
 
 
 def test_displacement_is_the_tasks_distance() -> None:
-    replay, made = ring(0.01), agent()
+    replay, made = make_buffer(0.01), agent()
     found = ReplayGauge(replay, sparse, 0.0, tenfold).measure()
     assert found["replay/displacement_m"] == pytest.approx(0.1, abs=1e-5)
     still = ValueGauge(made, replay).measure()["probe/hindsight_gap"]
@@ -97,7 +97,7 @@ def test_displacement_is_the_tasks_distance() -> None:
 
 
 def test_a_constant_critic_sees_no_difference() -> None:
-    replay, made = ring(0.8), agent()
+    replay, made = make_buffer(0.8), agent()
     before = ValueGauge(made, replay).measure()
     assert before["probe/q_action_spread"] > 1e-4
     made.critic.vector.zero_()
@@ -110,7 +110,7 @@ def test_a_constant_critic_sees_no_difference() -> None:
 
 
 def test_the_gap_needs_goals_that_moved() -> None:
-    gap = ValueGauge(agent(), ring(0.0)).measure()["probe/hindsight_gap"]
+    gap = ValueGauge(agent(), make_buffer(0.0)).measure()["probe/hindsight_gap"]
     assert gap != gap
 
 
@@ -191,19 +191,19 @@ def test_values_are_compared_as_worked_out_by_hand() -> None:
 
 
 def test_recorded_activations_are_those_of_the_network() -> None:
-    made, replay = agent(), ring(0.8)
+    made, replay = agent(), make_buffer(0.8)
     obs = {k: v[:7] for k, v in newest(replay).items()}
     obs = {
         "state": obs["state"][:, 0],
         "achieved_goal": obs["achieved_goal"][:, 0],
         "desired_goal": obs["desired_goal"],
     }
-    with recorded(made.actor.module) as seen:
+    with recorded(made.actor.module) as hidden:
         out = made.actor.module(obs)
-    assert [h.shape for h in seen] == [(1, 7, 32), (1, 7, 16)]
-    assert all(bool((h >= 0).all()) for h in seen)  # behind the ReLU
+    assert [h.shape for h in hidden] == [(1, 7, 32), (1, 7, 16)]
+    assert all(bool((h >= 0).all()) for h in hidden)  # behind the ReLU
     head = made.actor.module.get_submodule("mlp.head")
-    assert torch.equal(head(seen[-1])[0], out)
+    assert torch.equal(head(hidden[-1])[0], out)
     with recorded(made.actor.module) as again:
         pass
     made.actor.module(obs)
@@ -211,7 +211,7 @@ def test_recorded_activations_are_those_of_the_network() -> None:
 
 
 def test_dead_networks_are_dormant() -> None:
-    made, replay = agent(), ring(0.8)
+    made, replay = agent(), make_buffer(0.8)
     alive = NetworkGauge(made, replay).measure()
     made.actor.vector.zero_()
     dead = NetworkGauge(made, replay).measure()
@@ -262,8 +262,8 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
 
     replay.begin(obs())
     for step in range(1, 5):
-        seen, done = obs(), torch.full((EPISODES,), step == 4)
-        replay.add(torch.zeros(EPISODES, 2), Step.recorded(seen, done))
+        final, done = obs(), torch.full((EPISODES,), step == 4)
+        replay.add(torch.zeros(EPISODES, 2), Step.recorded(final, done))
     objective = GoalPrediction(2, 1)
     vision = Vision(Eye(), objective)
     with torch.no_grad():  # brightness, a tenth too large, in the units of the goals
@@ -271,7 +271,7 @@ def test_an_encoder_is_probed_for_the_achieved_goal(sees: bool) -> None:
         objective.head.bias.fill_(-1.0 + 0.2)
         objective.goals.mean.fill_(0.5)
         objective.goals.scale.fill_(2.0)
-    found = measure([EncoderGauge(vision, replay, straight)])
+    found = measure([EncoderGauge(vision, replay, euclidean)])
     assert set(found) <= set(METRICS)
     assert "probe/goal_prediction_error_m" not in measure(
         [EncoderGauge(vision, replay)]
@@ -293,7 +293,7 @@ def test_attention_is_read_where_there_is_some() -> None:
 
 
 def test_gauges_know_the_glossary_change_nothing_and_repeat() -> None:
-    replay, made = ring(0.8), agent()
+    replay, made = make_buffer(0.8), agent()
     gauges = [
         ReplayGauge(replay, sparse, 0.0),
         ValueGauge(made, replay),

@@ -1,4 +1,4 @@
-"""Evaluation against a table worked out by hand."""
+"""Evaluation, compared with a table computed by hand."""
 
 import pytest
 import torch
@@ -54,7 +54,7 @@ class Scripted(CountingTask):
 
 
 class Shortcut(Scripted):
-    """The same with a distance of its own: between 3 and 7 it is a tenth."""
+    """The same with another distance: between 3 and 7 it is a tenth."""
 
     def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
         away = super().distance(achieved, desired)
@@ -68,7 +68,7 @@ class Shortcut(Scripted):
 
 
 class Player:
-    """Plays what the list says."""
+    """Acts by a list."""
 
     device = CPU
 
@@ -150,7 +150,7 @@ class Anywhere(Scripted):
 
 
 def test_failed_physics_win_nothing() -> None:
-    """Whatever state the worlds are left in."""
+    """Independent of the previous state of the worlds."""
     sim = CountingSim(WORLDS, [])
     env = GoalEnv(Anywhere(), sim, auto_reset=False)
     sim.failing[1] = True

@@ -1,4 +1,4 @@
-"""How batches reach an agent that only counts."""
+"""Batches of the learner, with an agent that only counts."""
 
 from dataclasses import dataclass, field
 from typing import cast
@@ -30,7 +30,7 @@ ROUND = BatchSpec(SIZE)
 
 @dataclass
 class CountingAgent:
-    """Remembers what it was shown."""
+    """Records observations and batches."""
 
     device: torch.device = CPU
     updates_per_round: int = 2
@@ -47,16 +47,16 @@ class CountingAgent:
 
 
 def make_learner(spaces: Spaces) -> tuple[Learner, CountingAgent]:
-    """A learner whose replay holds some episodes; one update per env step."""
+    """Return a learner whose buffer holds some episodes; one update per env step."""
     cfg = ReplayCfg(60 * HORIZON)
-    ring = EpisodeReplayBuffer(cfg, spaces, 5, reward, terminated, CPU, CPU)
-    worlds = CountingWorlds(ring, 5, torch.Generator().manual_seed(0))
+    buffer = EpisodeReplayBuffer(cfg, spaces, 5, reward, terminated, CPU, CPU)
+    worlds = CountingWorlds(buffer, 5, torch.Generator().manual_seed(0))
     for _ in range(30):
         worlds.step()
     agent = CountingAgent()
     learner = Learner(
         cast(ActorCritic, agent),
-        ring,
+        buffer,
         Ratio(1.0),
         torch.Generator().manual_seed(0),
         warm_up_episodes=1,

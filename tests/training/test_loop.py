@@ -1,4 +1,4 @@
-"""The loop against a schedule worked out by hand; every noun is a fake."""
+"""The loop against a schedule worked out by hand; all parts are fakes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -42,12 +42,12 @@ class Run:
     """Iterations of 10 env steps, 5 updates, 1 s of collecting and 0.25 s of updating."""
 
     successes: Sequence[float] = (0.0,) * 99
-    """What the evaluations find, in turn."""
+    """Success of each evaluation."""
     ask: Sequence[Stop | None] = (None,) * 99
-    """What a person says, in turn."""
+    """Answers of ``asked_to_stop``."""
     progress: Progress = field(default_factory=lambda: Progress(Clock(), 0, []))
     journal: list[str] = field(default_factory=list[str])
-    """What happened, with the env steps at which it did."""
+    """Events, each with its env steps."""
     rows: list[LogRow] = field(default_factory=list[LogRow])
     """What the sink was given."""
 
@@ -107,7 +107,7 @@ class Run:
         )
 
     def when(self, what: str) -> list[int]:
-        """Env steps at which something happened."""
+        """Return the env steps of an event."""
         words = (entry.rsplit(" ", 1) for entry in self.journal)
         return [int(steps) for name, steps in words if name == what]
 
@@ -169,11 +169,11 @@ def test_the_last_policy_is_judged_though_no_evaluation_is_due() -> None:
     assert run.when("evaluate") == [40, 50]
 
 
-def test_evaluations_come_with_each_period_that_turns_cross() -> None:
+def test_evaluations_come_with_each_period_that_iterations_cross() -> None:
     run = Run()
     run.go(Limits(100, 0.0, 0.0), evaluate_every=25)
     assert run.when("evaluate") == [30, 50, 80, 100]
-    seldom = Run()  # one of several periods that a turn crosses
+    seldom = Run()  # one of several periods that an iteration crosses
     seldom.go(Limits(30, 0.0, 0.0), evaluate_every=4)
     assert seldom.when("evaluate") == [10, 20, 30]
 
@@ -181,7 +181,7 @@ def test_evaluations_come_with_each_period_that_turns_cross() -> None:
 def test_saves_come_with_seconds_and_after_the_evaluation() -> None:
     run = Run()
     run.go(Limits(60, 0.0, 0.0), evaluate_every=30, save_every_s=3.0)
-    # 1.25 s a turn: 3 s are over with the third turn, 6 s with the fifth
+    # 1.25 s per iteration: 3 s are over with the third, 6 s with the fifth
     assert run.when("saving") == run.when("save") == [30, 50]
     assert run.journal.index("save 30") > run.journal.index("ask 30")
     assert "save" in run.progress.clock.seconds
@@ -202,7 +202,7 @@ def test_seconds_are_a_budget_too() -> None:
     assert run.when("evaluate") == [40]
 
 
-def test_a_request_ends_it_after_the_turn() -> None:
+def test_a_request_ends_it_after_the_iteration() -> None:
     run = Run(ask=[None, None, "interrupted"])
     assert run.go(NO_LIMIT, evaluate_every=1000) == "interrupted"
     assert run.when("iteration") == [0, 10, 20]
@@ -215,7 +215,7 @@ def test_a_resumed_run_keeps_schedule_and_success() -> None:
     run = Run(successes=[0.9], progress=Progress(clock, 40, [0.3, 0.95]))
     assert run.go(Limits(0, 0.0, 0.9), evaluate_every=40, save_every_s=7.0) == "success"
     assert run.when("evaluate") == [80]
-    assert run.when("save") == [60]  # 7 s are over with its first turn
+    assert run.when("save") == [60]  # 7 s are over with its first iteration
     assert run.progress.successes == [0.95, 0.9]
 
 

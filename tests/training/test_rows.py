@@ -77,7 +77,7 @@ def test_plain_lines_keep_the_last_known_success(
     assert "training success 0.75  " in third
 
 
-def test_rates_are_those_of_the_turn() -> None:
+def test_rates_are_those_of_the_iteration() -> None:
     """A machine that is shared for a while shows, and is over with when it is over."""
     clock, rates = Clock(), list[tuple[float, float]]()
     for collect_s, updates, update_s in (

@@ -28,7 +28,7 @@ def cfg(*, overlap: bool) -> RunCfg:
 
 
 def iterate(parts: Parts, count: int) -> list[tuple[int, int]]:
-    """Env steps and updates after each iteration."""
+    """Return env steps and updates after each iteration."""
     clock, seen = Clock(), list[tuple[int, int]]()
     for _ in range(count):
         collected, _ = parts.schedule(clock, report_nothing)
@@ -59,8 +59,8 @@ def test_overlapped_rounds_are_spread_over_steps_under_way(
     note_calls(monkeypatch, parts.agent, "update", done, "round")
     note_calls(monkeypatch, parts.env, "step_wait", done, "waited")
     iterate(parts, 1)
-    told = "".join(word[0] for word in done)
-    assert told == "lrrw" * 2 + "lrw" * 3
+    order = "".join(word[0] for word in done)
+    assert order == "lrrw" * 2 + "lrw" * 3
 
 
 def note_calls(

@@ -1,1 +1,1 @@
-"""Learning rules: they know networks, never physics."""
+"""Learning rules, which know networks and never physics."""

@@ -1,8 +1,8 @@
-"""What TD3 and SAC share: networks, targets, optimizers, one round of updates.
+"""The common part of TD3 and SAC: networks, targets, optimizers, rounds of updates.
 
 A *round* is ``actor_delay`` critic updates followed by one actor update and one
-Polyak step. It is a pure function of tensors that are changed in place, so
-torch.compile (CPU) or a CUDA graph can wrap it from outside; the losses do not know.
+Polyak step. It only changes tensors in place, so torch.compile (CPU) or a CUDA graph
+can wrap it from outside, without changes to the losses.
 Its *branches* touch disjoint state: running them concurrently or in sequence gives the
 same result.
 """
@@ -35,8 +35,8 @@ from puckrl.nets.inputs import VectorInput
 
 Metrics = dict[str, Tensor]
 Branch = Callable[[Batch, Tensor, Tensor], Metrics]
-"""Of a batch, noise (2, B, action_dim), and the random numbers of the augmentation."""
-# Loss and what else it has found; by name, since torch.compile cannot subscript types
+"""A function of a batch, noise (2, B, action_dim), and the augmentation's draws."""
+# A loss and further results; named, since torch.compile cannot subscript types
 CriticLoss = tuple[Tensor, tuple[Tensor, Metrics]]
 ActorLoss = tuple[Tensor, Metrics]
 
@@ -49,8 +49,8 @@ class ActorCritic(ABC):
         spaces: sizes of observations and actions.
         reward_bounds: minimum and maximum reward of a step; None: unbounded.
         seed: seeds weights and exploration.
-        device: where everything lives.
-        distribution: what the actor's outputs mean.
+        device: device of all tensors.
+        distribution: turns the actor's outputs into actions.
     """
 
     next_pixels: bool = True
@@ -79,8 +79,8 @@ class ActorCritic(ABC):
             actor, critic, self.routing = make_networks(
                 cfg, spaces, distribution.outputs_per_action, device
             )
-        sees = bool(self.routing.trainers)
-        self.augment = augmentation(cfg.vision.augment if sees else "none")
+        has_pixels = bool(self.routing.trainers)
+        self.augment = augmentation(cfg.vision.augment if has_pixels else "none")
         self.actor, self.critic = Flat(actor), Flat(critic)
         self.actor_tau = cfg.tau
         """Polyak factor of the actor's and the encoders' target networks."""
@@ -98,22 +98,22 @@ class ActorCritic(ABC):
         if pixels.sizes:
             averaged["pixels"] = pixels.vector
         self.average = WeightAverage(cfg.average_share, averaged)
-        """The parameters that are judged and kept."""
+        """The parameters that are evaluated and saved."""
         self._distribution = distribution
         self.policy = self._policy(self.actor.vector, pixels.vector)
-        """The policy that learns."""
+        """The policy that is trained."""
         self.averaged = self._policy(
             self.average.vectors["actor"],
             self.average.vectors.get("pixels", pixels.vector),
         )
-        """The policy that is judged, kept and exported."""
+        """The policy that is evaluated, saved and exported."""
         self.behavior: BehaviorPolicy = self.policy
         """The policy that collects."""
         self.random: Policy = Scripted(self._random_action, device)
-        """Acts at random: collects during the warm-up."""
+        """The random policy that collects during the warm-up."""
 
     def _policy(self, actor: Tensor, vision: Tensor) -> ActorPolicy:
-        """Return the policy of some parameters."""
+        """Return a policy with these actor and encoder parameters."""
         return ActorPolicy(
             self.actor,
             actor,
@@ -144,7 +144,7 @@ class ActorCritic(ABC):
 
     @property
     def batch_spec(self) -> BatchSpec:
-        """What one round needs of the replay buffer."""
+        """Size and contents of the batch of one round."""
         return BatchSpec(
             self.cfg.actor_delay * self.cfg.batch_size, next_pixels=self.next_pixels
         )
@@ -153,8 +153,8 @@ class ActorCritic(ABC):
         """Make one round of updates.
 
         Args:
-            batch: as ``batch_spec`` asks for.
-            run: ``round`` as it was compiled; None: as it is written.
+            batch: a batch of ``batch_spec``.
+            run: the compiled ``round``; None: the uncompiled one.
 
         Returns:
             Metrics, () tensors.
@@ -180,11 +180,11 @@ class ActorCritic(ABC):
         return metrics
 
     def branches(self) -> tuple[Branch, ...]:
-        """Return what a round consists of; no branch changes what another one touches."""
+        """Return the branches of a round; none changes state that another one uses."""
         return (self._learn,)
 
     def update_targets(self) -> None:
-        """End a round: one Polyak step of the target networks, one of the average."""
+        """Update the target networks and the weight average at the end of a round."""
         self.actor_target.lerp_(self.actor.vector, self.actor_tau)
         self.critic_target.lerp_(self.critic.vector, self.cfg.tau)
         for trainer in self.routing.trainers.values():
@@ -202,7 +202,7 @@ class ActorCritic(ABC):
         """Make ``actor_delay`` critic updates and one actor update."""
         size = self.cfg.batch_size
         batch = self._augmented(batch, changes)
-        # Actor and target networks stand still until the end of the round.
+        # Actor and target networks do not change until the end of the round.
         targets = self.target(batch, noise[0])
         metrics: Metrics = {}
         for first in range(0, len(targets), size):
@@ -236,7 +236,7 @@ class ActorCritic(ABC):
         }
 
     def _update_actor(self, obs: Obs, noise: Tensor) -> Metrics:
-        """Do what follows the critic updates of a round."""
+        """Update the actor after the critic updates of a round."""
         return self._improve_actor(obs, noise)
 
     def _improve_actor(self, obs: Obs, noise: Tensor) -> Metrics:
@@ -263,7 +263,7 @@ class ActorCritic(ABC):
 
     @abstractmethod
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
-        """Return the critics' regression targets, (B,), of a batch not yet encoded."""
+        """Return the critics' TD targets, (B,), of a batch that is not yet encoded."""
 
     @abstractmethod
     def actor_loss(
@@ -272,15 +272,15 @@ class ActorCritic(ABC):
         """Return the actor's loss, (), and further metrics.
 
         Args:
-            parameters: the actor's, (n,).
-            obs: encoded for actor and critics.
+            parameters: parameters of the actor, (n,).
+            obs: observation encoded for actor and critics.
             noise: standard normal, (B, action_dim).
         """
 
     # -- checkpoint -----------------------------------------------------------
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return every live tensor that decides the future, by name."""
+        """Return every live tensor of the training state, by name."""
         found = {
             "actor_target": self.actor_target,
             "critic_target": self.critic_target,
@@ -295,16 +295,16 @@ class ActorCritic(ABC):
         return found | under("memory", self.behavior.memory.tensors())
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Copy what ``tensors`` once returned into the live tensors.
+        """Copy saved ``tensors`` into the live ones.
 
         Raises:
-            KeyError: if one is missing.
+            KeyError: if a tensor is missing.
         """
         for name, live in self.tensors().items():
             live.copy_(tensors[name])
 
     def generators(self) -> dict[str, torch.Generator]:
-        """Return the random streams, by name."""
+        """Return the random number generators, by name."""
         return {"explore": self.explorer.rng, "learn": self._learn_rng}
 
 
@@ -317,7 +317,7 @@ def descend(
     """Take one gradient step of a network and of the encoders that its loss trains.
 
     Returns:
-        The loss with what else it returned, and the norms of the gradients.
+        The results of ``loss``, and the norms of the gradients.
     """
     vectors = [parameters, *(trainer.vector for trainer in encoders)]
     argnums = tuple(range(len(vectors)))
@@ -328,5 +328,5 @@ def descend(
 
 
 def _encoder_norm(network: Network, norms: list[Tensor]) -> Metrics:
-    """Return the norm of an encoder's gradient, if one follows the network's own."""
+    """Return the norm of the encoder's gradient, if the update trains an encoder."""
     return {f"train/{network}_encoder_grad_norm": norms[1]} if norms[1:] else {}

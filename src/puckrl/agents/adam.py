@@ -1,4 +1,4 @@
-"""Adam on one flat parameter vector, in place, so that it fits a compiled graph."""
+"""Adam on one flat parameter vector, in place, for compiled graphs."""
 
 import torch
 from torch import Tensor
@@ -9,14 +9,14 @@ _BETA_1, _BETA_2, _EPS = 0.9, 0.999, 1e-8
 
 
 class Adam:
-    """First and second moments of one vector.
+    """Optimizer of one parameter vector.
 
     Source: Kingma, Ba (2015), "Adam", algorithm 1; equal to torch.optim.Adam.
 
     Args:
         vector: the parameters, (n,).
         lr: step size.
-        max_grad_norm: gradients longer than this are scaled down to it; 0: never.
+        max_grad_norm: maximum norm of the gradient; 0: no clipping.
     """
 
     def __init__(self, vector: Tensor, lr: float, max_grad_norm: float = 0.0) -> None:
@@ -26,9 +26,9 @@ class Adam:
         self.steps = torch.zeros((), dtype=torch.float64, device=vector.device)
 
     def step(self, vector: Tensor, grad: Tensor) -> Tensor:
-        """Move ``vector`` one step; returns the gradient's norm before clipping, ().
+        """Update ``vector`` in place; return the gradient's norm before clipping, ().
 
-        Of processes that train together, the mean of their gradients counts.
+        Processes that train together use the mean of their gradients.
         """
         grad = team.mean(grad)
         norm = torch.linalg.vector_norm(grad)
@@ -44,15 +44,14 @@ class Adam:
         return norm
 
     def state(self) -> dict[str, Tensor]:
-        """Live tensors for a checkpoint."""
+        """Return the live tensors, by name."""
         return {"first": self.first, "second": self.second, "steps": self.steps}
 
 
 def _number(x: Tensor) -> Tensor:
-    """The same, () float64 to (1,) float32, in memory of its own.
+    """Convert () float64 to (1,) float32, outside of the compiler's fused loop.
 
-    A compiler that may fuse powers into the loop over all parameters computes them there
-    again and again, which takes about as long as the rest of the step. It does not fuse
-    what ``as_strided`` looks at.
+    If the compiler fuses the powers into the loop over all parameters, it computes them
+    for each parameter, which doubles the time of a step. ``as_strided`` prevents that.
     """
     return x.float().as_strided((1,), (1,))

@@ -1,10 +1,10 @@
-"""SAC on the state, and a policy that is distilled from it while it learns.
+"""SAC with a privileged teacher, and a student that is distilled from it during training.
 
-Teacher and critics get the state and are thrown away after training. The policy gets
-the sensors of a robot, and imitates the teacher at the states that both visit: the
-teacher plays in a share of the worlds, the policy in the others. Updates of teacher and
-critics read no pixels, which is what makes this fast: images are convolved once a round,
-for the imitation, and on a GPU concurrently with those updates.
+Teacher and critics get the full state and are discarded after training. The student gets
+the sensors of a robot and imitates the teacher at states that both visit: the teacher
+acts in a share of the worlds, the student in the others. Updates of teacher and critics
+read no pixels, so they are fast: only the imitation encodes images, once per round, and
+on a GPU concurrently with those updates.
 
 Source: Ross, Gordon, Bagnell (2011), "A reduction of imitation learning and structured
 prediction to no-regret online learning" (DAgger), section 3; Chen et al. (2019),
@@ -50,10 +50,10 @@ class DistillCfg(SacSettings):
 
 
 class Distill(Sac):
-    """``actor`` is the policy that is kept; ``teacher`` is what the critics evaluate.
+    """Trains ``teacher`` with SAC, and ``actor``, the student, to imitate it.
 
-    The running mean of the actor acts: an imitation on a few images at a time is noisy,
-    its mean is not. See ``ActorCritic`` for the arguments.
+    The running mean of the student acts, because imitation on small batches of images is
+    noisy. See ``ActorCritic`` for the arguments.
     """
 
     next_pixels = False  # the critics' targets need no pixels
@@ -76,27 +76,27 @@ class Distill(Sac):
         self.teacher = Flat(teacher.to(device))
         self.teacher_adam = Adam(self.teacher.vector, cfg.teacher_lr)
         self.example = self.teacher.vector.clone()
-        """The teacher of the round before, which the policy imitates."""
+        """Parameters of the previous round's teacher, which the student imitates."""
         self.networks["teacher"] = (self.teacher, self.teacher_adam)
         self.policy = self._policy(self.actor_target, self.routing.actor.target)
         self.behavior = TeacherMixture(self.policy, self.teacher, cfg.teacher_share)
 
     @property
     def batch_spec(self) -> BatchSpec:
-        """What one round needs: pixels of the transitions at which the policy imitates."""
+        """Size and contents of one round's batch: pixels only for the imitation."""
         return replace(super().batch_spec, pixels=self._pixels)
 
     def branches(self) -> tuple[Branch, ...]:
-        """Return the imitation, and the learning of teacher and critics."""
+        """Return the update of the student, and that of teacher and critics."""
         return (self._imitate, self._learn)
 
     def update_targets(self) -> None:
-        """Do what ``ActorCritic`` does, and keep the teacher for the next round."""
+        """Update the targets as ``ActorCritic`` does, and save the teacher for imitation."""
         super().update_targets()
         self.example.copy_(self.teacher.vector)
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Do what ``ActorCritic`` does; between rounds teacher and example are the same."""
+        """Load as ``ActorCritic`` does; between rounds ``example`` equals the teacher."""
         super().load(tensors)
         self.example.copy_(self.teacher.vector)
 
@@ -106,7 +106,7 @@ class Distill(Sac):
     def actor_loss(
         self, parameters: Tensor, obs: Obs, noise: Tensor
     ) -> tuple[Tensor, Metrics]:
-        """Return mean (tanh π(o) - tanh μ(s))², μ the mean of the last round's teacher."""
+        """Return mean (tanh π(o) - tanh μ(s))², μ the mean of the previous round's teacher."""
         target = torch.tanh(self.teacher(self.example, obs).chunk(2, dim=-1)[0])
         action = torch.tanh(self.actor(parameters, obs))
         return (action - target).square().mean(), {}

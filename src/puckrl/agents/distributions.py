@@ -1,4 +1,4 @@
-"""What the outputs of an actor mean: its deterministic action, and a random one."""
+"""Distributions of actions, which turn outputs of an actor into actions."""
 
 import math
 from typing import Protocol
@@ -11,7 +11,7 @@ _LOG_STD_MIN, _LOG_STD_MAX = -5.0, 2.0
 
 
 class Distribution(Protocol):
-    """A distribution of actions, from an actor's outputs."""
+    """A distribution of actions, parameterized by an actor's outputs."""
 
     outputs_per_action: int
     """Outputs of the actor for each component of the action."""

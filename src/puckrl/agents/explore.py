@@ -1,8 +1,8 @@
-"""How worlds explore while they collect.
+"""Exploration while collecting.
 
-Sparse rewards are learned from episodes in which the achieved goal moved, and a young
-policy moves it less often than chance does. So a share of the worlds keeps acting at
-random while the others follow the policy, an idea of Horgan et al. (2018),
+Agents learn sparse rewards from episodes in which the achieved goal moved, and an
+untrained policy moves it less often than random actions do. So a share of the worlds
+always acts at random while the others follow the policy, as in Horgan et al. (2018),
 "Distributed prioritized experience replay", section 4.1 (an exploration level per actor).
 """
 
@@ -31,12 +31,12 @@ class ExploreCfg:
 
 
 class Explorer:
-    """Draws everything that is random in the actions of a policy, from one stream.
+    """Draws exploration noise and random actions from one generator.
 
     Args:
         cfg: shares and scales.
         action_dim: components of an action.
-        rng: the stream; its device is where actions are made.
+        rng: random number generator on the device of the actions.
     """
 
     def __init__(self, cfg: ExploreCfg, action_dim: int, rng: torch.Generator) -> None:
@@ -70,8 +70,8 @@ def mix_in_random(cfg: ExploreCfg, action: Tensor, rng: torch.Generator) -> Tens
 
     Args:
         cfg: shares.
-        action: what the policy would do, (num_worlds, action_dim).
-        rng: the exploration's stream.
+        action: actions of the policy, (num_worlds, action_dim).
+        rng: random number generator of the exploration.
 
     Returns:
         Actions, (num_worlds, action_dim); all random in the first ``explorer_share``

@@ -1,4 +1,4 @@
-"""What actor-critics regress on."""
+"""Losses of the critics."""
 
 from torch import Tensor
 
@@ -6,13 +6,13 @@ from torch import Tensor
 def td_target(
     reward: Tensor, discount: Tensor, next_q: Tensor, bounds: tuple[float, float] | None
 ) -> Tensor:
-    """Y = clip(r + γ' min_i Q_i(s', a')), with γ' = γ (1 - terminated).
+    """Return y = clip(r + γ' min_i Q_i(s', a')), with γ' = γ (1 - terminated).
 
     Args:
         reward: (B,).
         discount: γ', (B,).
-        next_q: target values of every critic, (E, B).
-        bounds: least and greatest return that rewards allow; None: no clipping.
+        next_q: values of every target critic, (E, B).
+        bounds: minimum and maximum possible return; None: no clipping.
             Source: Andrychowicz et al. (2017), appendix A.
 
     Returns:
@@ -23,5 +23,5 @@ def td_target(
 
 
 def critic_loss(q: Tensor, target: Tensor) -> Tensor:
-    """Σ_i mean_B (Q_i - y)²;  q (E, B), target (B,)."""
+    """Return Σ_i mean_B (Q_i - y)², for q (E, B) and target (B,)."""
     return (q - target).square().mean(dim=1).sum()

@@ -1,4 +1,4 @@
-"""What a policy remembers of each world from one control step to the next."""
+"""Memory of a policy, from one control step of a world to the next."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ class PolicyMemory(Protocol):
     """State of a policy, a row for each world."""
 
     def step(self, obs: Obs) -> Obs:
-        """Take in an observation of every world; return it with what is remembered."""
+        """Update with observations of every world; return them with the memory added."""
         ...
 
     def reset(self, done: Tensor) -> None:
@@ -19,19 +19,19 @@ class PolicyMemory(Protocol):
         ...
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the live state, by name: a snapshot holds it."""
+        """Return the live state, by name, for a snapshot."""
         ...
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what ``tensors`` returned."""
+        """Restore what ``tensors`` returned."""
         ...
 
 
 class NoMemory:
-    """The memory of a policy that acts on the present observation alone."""
+    """The memory of a policy that uses the current observation only."""
 
     def step(self, obs: Obs) -> Obs:
-        """Return the observation as it is."""
+        """Return the observation unchanged."""
         return obs
 
     def reset(self, done: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Settings -> fresh networks, and how pixels reach them."""
+"""Construction of networks and their encoders from settings."""
 
 import torch
 
@@ -27,18 +27,18 @@ def make_networks(
 ) -> tuple[Actor, Critic, VisionRouting]:
     """Make actor, critics and their encoders on ``device``.
 
-    Weights are drawn from torch's global generator.
+    Torch's global generator draws the weights.
     """
     dtype = _DTYPES[cfg.precision]
     sensors: tuple[tuple[Network, tuple[str, ...]], ...] = (
         ("actor", cfg.actor_sensors),
         ("critic", cfg.critic_sensors),
     )
-    sees: tuple[Network, ...] = tuple(
-        name for name, seen in sensors if "pixels" in seen
+    with_pixels: tuple[Network, ...] = tuple(
+        network for network, names in sensors if "pixels" in names
     )
     routing = route_pixels(
-        cfg.vision, sees, lambda: _vision(cfg, spaces, dtype), device
+        cfg.vision, with_pixels, lambda: _vision(cfg, spaces, dtype), device
     )
     actor = make_actor(
         cfg, cfg.actor_sensors, spaces, outputs_per_action, routing.actor.features
@@ -60,7 +60,7 @@ def make_actor(
     outputs_per_action: int,
     pixels: PixelFeatures | NoPixelFeatures,
 ) -> Actor:
-    """Make an actor that gets some sensors, on the CPU."""
+    """Make an actor with these sensors as inputs, on the CPU."""
     return Actor(
         _input(sensors, spaces, pixels),
         cfg.hidden,
@@ -71,7 +71,7 @@ def make_actor(
 
 
 def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
-    """Make an encoder with its objective, on the CPU."""
+    """Make an encoder with its objective on the CPU."""
     pixels = spaces.pixels
     assert pixels is not None, "a network gets pixels, but there is no camera"
     encoder = Encoder(
@@ -93,7 +93,7 @@ def _input(
 
 
 def sensor_columns(names: tuple[str, ...], spaces: Spaces) -> list[int]:
-    """Return the columns of the state vector behind sensor names; "state" is all of them.
+    """Return the state vector's columns of these sensors; "state" has all of them.
 
     Raises:
         KeyError: for a name that the task does not have.

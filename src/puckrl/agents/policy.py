@@ -1,8 +1,8 @@
-"""A policy as a value: parameters of an actor and its encoder, and how to act with them.
+"""Policies as values: parameters of an actor and its encoder, and how to act with them.
 
-One agent has several: the one that learns, the averaged one that is judged and kept,
-and the one that collects. An overlapped schedule plays with a copy, so that updates may
-change the original meanwhile.
+An agent has several: the trained policy, the averaged one that is evaluated and saved,
+and the behavior policy. An overlapped schedule collects with a copy, while updates
+change the original.
 """
 
 from typing import Protocol
@@ -47,11 +47,11 @@ class ActorPolicy:
     Args:
         actor: the actor's structure and buffers.
         parameters: the actor's parameters, (n,), live.
-        features: what it gets of pixels.
+        features: encodes pixels.
         vision: the encoder's parameters, (m,), live; (0,) without pixels.
-        distribution: what the outputs mean.
+        distribution: turns the actor's outputs into actions.
         explorer: draws exploration noise.
-        memory: what it remembers of each world.
+        memory: the policy's memory of each world; None: no memory.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ActorPolicy:
 
     def outputs(self, encoded: Obs) -> Tensor:
         """Return the actor's outputs, (B, outputs_per_action * action_dim)."""
-        if self.parameters is self.actor.vector:  # saves a functional call a step
+        if self.parameters is self.actor.vector:  # avoids a functional call per step
             return self.actor.module(encoded)
         return self.actor(self.parameters, encoded)
 
@@ -90,7 +90,7 @@ class ActorPolicy:
 
         Args:
             obs: observations, (B, ...) each.
-            explore: sample, and mix in random actions; else the deterministic action.
+            explore: whether to sample and mix in random actions; else deterministic.
         """
         encoded = self.memory.step(self.encode(obs))
         if not explore:
@@ -133,15 +133,15 @@ class ActorPolicy:
 
 
 class TeacherMixture:
-    """A teacher plays in the last worlds and its student in the others.
+    """A behavior policy: a teacher acts in the last worlds, its student in the others.
 
     Both explore with the teacher's standard deviation. Source: Ross, Gordon, Bagnell
     (2011), section 3: the mixture of expert and policy that collects.
 
     Args:
-        student: the policy that is distilled; without exploration it acts alone.
-        teacher: state to means and log standard deviations.
-        share: of the worlds in which the teacher plays.
+        student: the student; without exploration it acts in all worlds.
+        teacher: maps the state to means and log standard deviations.
+        share: share of the worlds in which the teacher acts.
     """
 
     def __init__(self, student: ActorPolicy, teacher: Flat, share: float) -> None:
@@ -181,7 +181,7 @@ class TeacherMixture:
 
 
 def copy_tensors(source: BehaviorPolicy, target: BehaviorPolicy) -> None:
-    """Give ``target`` the parameters and buffers of ``source``, in place."""
+    """Copy parameters and buffers of ``source`` to ``target``, in place."""
     live = target.tensors()
     for name, tensor in source.tensors().items():
         live[name].copy_(tensor)

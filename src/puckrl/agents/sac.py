@@ -1,4 +1,4 @@
-"""SAC: a squashed Gaussian policy that is paid for its entropy.
+"""SAC: maximum-entropy actor-critic with a squashed Gaussian policy.
 
 Source: Haarnoja et al. (2018), "Soft actor-critic algorithms and applications"
 (arXiv 1812.05905), sections 4 and 5.
@@ -63,7 +63,7 @@ class Sac(ActorCritic):
     ) -> None:
         distribution = distribution or SquashedNormal()
         super().__init__(cfg, spaces, reward_bounds, seed, device, distribution)
-        # log α, not α, is tuned: it cannot turn negative
+        # log α is tuned, so that α stays positive
         self.log_alpha = torch.full((1,), math.log(cfg.alpha), device=device)
         self.alpha_adam = Adam(self.log_alpha, cfg.alpha_lr if cfg.tune_alpha else 0.0)
         entropy = cfg.target_entropy
@@ -80,7 +80,7 @@ class Sac(ActorCritic):
         return td_target(batch.reward, discount, soft_q, self.bounds)
 
     def _next_outputs(self, obs: Obs) -> Tensor:
-        """Return outputs of the policy that the critics evaluate, (B, 2 A)."""
+        """Return the outputs of the policy that the critics evaluate, (B, 2 A)."""
         return self.actor(self.actor.vector, self.routing.actor.encode(obs))
 
     def actor_loss(
@@ -106,7 +106,7 @@ class Sac(ActorCritic):
         return metrics | self._tune(metrics["train/entropy"])
 
     def _tune(self, entropy: Tensor) -> Metrics:
-        """Take one step of the temperature, if it is tuned."""
+        """Update the temperature if it is tuned; return it."""
         surplus = entropy - self.target_entropy
 
         def loss(log_alpha: Tensor) -> Tensor:

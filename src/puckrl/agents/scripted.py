@@ -1,4 +1,4 @@
-"""Policies that learn nothing: sanity checks and floor scores for those that do."""
+"""Policies that do not learn, for sanity checks and baseline scores."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ _CPU = torch.device("cpu")
 
 
 class Zero:
-    """Never acts: what a task does when left alone.
+    """Always returns zero actions.
 
     Args:
         action_dim: length of the action.
-        device: where observations live.
+        device: device of observations and actions.
     """
 
     def __init__(self, action_dim: int, device: torch.device = _CPU) -> None:
@@ -32,12 +32,12 @@ class Zero:
 
 
 class Random:
-    """Uniform actions from a stream of its own: the floor of every curve.
+    """Draws uniform actions from its own generator.
 
     Args:
         action_dim: length of the action.
-        seed: of the stream ``"random policy"``.
-        device: where observations live.
+        seed: seed of the stream ``"random policy"``.
+        device: device of observations and actions.
     """
 
     def __init__(self, action_dim: int, seed: int, device: torch.device = _CPU) -> None:
@@ -55,11 +55,11 @@ class Random:
 
 
 class Scripted:
-    """Acts by a function of the observation, as a task's expert is.
+    """Acts by a function of the observation, such as a task's expert.
 
     Args:
-        script: observations to actions (B, action_dim).
-        device: where observations live.
+        script: maps observations to actions (B, action_dim).
+        device: device of observations and actions.
     """
 
     def __init__(

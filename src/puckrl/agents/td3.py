@@ -1,4 +1,4 @@
-"""TD3: a deterministic policy, delayed, with target smoothing if asked for.
+"""TD3: a deterministic policy, delayed actor updates, optional target smoothing.
 
 Source: Fujimoto, van Hoof, Meger (2018), "Addressing function approximation error
 in actor-critic methods", algorithm 1. With one critic and no smoothing it is the

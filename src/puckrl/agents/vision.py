@@ -1,17 +1,17 @@
-"""How pixels reach actor and critics, and whose gradient reaches the encoder.
+"""Encoders of actor and critics, and the routing of gradients to them.
 
 The rows are losses, the columns are values of ``encoder_gradient``; x: the gradient of
-the loss reaches the encoder that its own network sees through.
+the loss reaches the encoder of its own network.
 
                      critic   actor   both   goal-prediction   none
     critics' loss      x                x
     actor's loss                 x      x
     auxiliary loss     x         x      x          x
 
-Without an x the network takes the features as they are. A gradient reaches the encoder
-through the input of the network that is being updated only: the actor's loss never
-trains what the critics see. The auxiliary loss counts once for each encoder, in the
-update of the critics where their row trains it, else in the actor's.
+Without an x the features are constants for the loss. A gradient reaches an encoder only
+through the inputs of the network that is being updated: the actor's loss never trains
+the critics' features. The auxiliary loss is added once for each encoder: to the critics'
+loss if that trains the encoder, else to the actor's.
 
 Source of ``critic``: Yarats et al. (2021), "Mastering visual continuous control"
 (DrQ-v2), section 3.1.
@@ -42,7 +42,7 @@ _TRAINS: dict[EncoderGradient, tuple[Network, ...]] = {
     "goal-prediction": ("critic", "actor"),
     "none": (),
 }
-"""Networks in whose update the encoder that they see through is trained."""
+"""Networks whose updates train their encoder."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class VisionCfg:
 
 
 class VisionTrainer:
-    """A vision network with its optimizer and its target network."""
+    """A vision network with its optimizer and target network."""
 
     def __init__(self, cfg: VisionCfg, vision: Vision, device: torch.device) -> None:
         self.vision = vision.to(device)
@@ -81,7 +81,7 @@ class VisionTrainer:
         self.target = self.vector.clone()
         self.adam = Adam(self.vector, cfg.lr, cfg.max_grad_norm)
         self.predicts = False
-        """Whether the auxiliary loss trains the prediction."""
+        """Whether the auxiliary loss trains the objective's prediction."""
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every live tensor, by name."""
@@ -91,13 +91,13 @@ class VisionTrainer:
 
 
 class PixelFeatures:
-    """Adds the features of pixels to the observation of one network.
+    """Adds features of the pixels to the observation of one network.
 
     Args:
         name: key of the features in the observation.
         vision: a flat ``Vision``.
-        detached: no gradient of the network reaches the encoder.
-        conditioned: add what the objective offers for conditioning.
+        detached: whether to stop the network's gradient before the encoder.
+        conditioned: whether to add the objective's input for conditioning.
     """
 
     def __init__(
@@ -109,21 +109,21 @@ class PixelFeatures:
         self.vector = vision.vector
         """Parameters of the vision network, (n,)."""
         self.sizes = {name: self.vision.size}
-        """Names and lengths of what the network gets of what ``encode`` adds."""
+        """Names and lengths of the added vectors that are inputs of the network."""
         if conditioned:
             self.sizes[f"{name}.conditioned"] = 2 * self.vision.objective.size
 
     def encode(self, parameters: Tensor, obs: Obs) -> Obs:
-        """Return the observation with features, (B, size), and their prediction."""
-        features, prediction = self._flat_of(parameters, obs["pixels"])
-        shown = features.detach() if self._detached else features
-        seen = {**obs, self.name: shown, f"{self.name}.prediction": prediction}
+        """Return the observation with features (B, size) and the objective's prediction."""
+        features, prediction = self._apply(parameters, obs["pixels"])
+        inputs = features.detach() if self._detached else features
+        encoded = {**obs, self.name: inputs, f"{self.name}.prediction": prediction}
         if self._conditioned:
             added = self.vision.objective.condition(prediction, obs)
-            seen[f"{self.name}.conditioned"] = added
-        return seen
+            encoded[f"{self.name}.conditioned"] = added
+        return encoded
 
-    def _flat_of(self, parameters: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def _apply(self, parameters: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
         return self._flat(parameters, pixels)  # pyright: ignore[reportReturnType]
 
     def keypoints(self, encoded: Obs) -> Tensor:
@@ -131,7 +131,7 @@ class PixelFeatures:
         return self.vision.encoder.keypoints(encoded[self.name])
 
     def copy(self) -> "PixelFeatures":
-        """Return the same on a copy of the vision network."""
+        """Return the same with a copy of the vision network."""
         return PixelFeatures(
             self.name,
             self._flat.copy(),
@@ -145,14 +145,14 @@ class PixelFeatures:
 
 
 class NoPixelFeatures:
-    """The features of a network that gets no pixels."""
+    """Stands for ``PixelFeatures`` in a network without pixels."""
 
     def __init__(self, device: torch.device) -> None:
         self.sizes: dict[str, int] = {}
         self.vector = torch.zeros(0, device=device)
 
     def encode(self, parameters: Tensor, obs: Obs) -> Obs:
-        """Return the observation as it is."""
+        """Return the observation unchanged."""
         return obs
 
     def keypoints(self, encoded: Obs) -> None:
@@ -169,19 +169,19 @@ class NoPixelFeatures:
 
 @dataclass(frozen=True)
 class Route:
-    """How one network gets its pixels, and what its update trains."""
+    """The encoder of one network, and the encoders that its update trains."""
 
     features: PixelFeatures | NoPixelFeatures
-    """Adds the features to its observation."""
+    """Adds features to the network's observation."""
     target: Tensor
     """Target parameters of the encoder, (n,)."""
     trains: tuple[VisionTrainer, ...]
-    """Encoders that the update of this network trains: one or none."""
+    """Encoders that the network's update trains: one or none."""
     aux_weight: float
     """Weight of the auxiliary loss in this update."""
 
     def encode(self, obs: Obs) -> Obs:
-        """Return the observation with features of the present parameters."""
+        """Return the observation with features of the online parameters."""
         return self.features.encode(self.features.vector, obs)
 
     def encode_target(self, obs: Obs) -> Obs:
@@ -199,14 +199,14 @@ class Route:
 
 @dataclass(frozen=True)
 class VisionRouting:
-    """Which network sees through which encoder, and which loss trains it."""
+    """The encoder of each network, and the loss that trains it."""
 
     actor: Route
     """The actor's route."""
     critic: Route
     """The critics' route."""
     trainers: dict[str, VisionTrainer]
-    """The encoders, by name; none without pixels."""
+    """The encoders, by name; {} without pixels."""
 
 
 def route_pixels(
@@ -215,39 +215,39 @@ def route_pixels(
     make: Callable[[], Vision],
     device: torch.device,
 ) -> VisionRouting:
-    """Wire encoders to the networks that get pixels.
+    """Assign encoders to the networks that get pixels.
 
     Args:
-        cfg: gradient routing and so on.
+        cfg: settings of encoders and gradient routing.
         sees: networks that get pixels.
-        make: a fresh vision network on the CPU.
-        device: where everything lives.
+        make: makes a vision network on the CPU.
+        device: device of the encoders.
     """
     trainers: dict[str, VisionTrainer] = {}
-    through: dict[Network, VisionTrainer] = {}
+    encoders: dict[Network, VisionTrainer] = {}
     for name in sees:
         key = "vision" if cfg.shared and len(sees) == 2 else f"{name}_vision"
         if key not in trainers:
             trainers[key] = VisionTrainer(cfg, make(), device)
-        through[name] = trainers[key]
+        encoders[name] = trainers[key]
     trained: tuple[Network, ...] = tuple(
-        name for name in _TRAINS[cfg.encoder_gradient] if name in through
+        name for name in _TRAINS[cfg.encoder_gradient] if name in encoders
     )
-    auxiliary = _first_of_each(trained, through)
-    alone = cfg.encoder_gradient == "goal-prediction"
-    trained = auxiliary if alone else trained
+    auxiliary = _first_of_each(trained, encoders)
+    auxiliary_only = cfg.encoder_gradient == "goal-prediction"
+    trained = auxiliary if auxiliary_only else trained
     for name in auxiliary:
-        through[name].predicts = cfg.aux_weight > 0
+        encoders[name].predicts = cfg.aux_weight > 0
 
     def route(name: Network) -> Route:
-        if name not in through:
+        if name not in encoders:
             none = NoPixelFeatures(device)
             return Route(none, none.vector, (), 0.0)
-        trainer = through[name]
+        trainer = encoders[name]
         features = PixelFeatures(
             f"{name}.features",
             trainer.flat,
-            detached=alone,
+            detached=auxiliary_only,
             conditioned=cfg.condition_on_prediction and trainer.predicts,
         )
         trains = (trainer,) if name in trained else ()
@@ -258,10 +258,10 @@ def route_pixels(
 
 
 def _first_of_each(
-    names: tuple[Network, ...], through: dict[Network, VisionTrainer]
+    names: tuple[Network, ...], encoders: dict[Network, VisionTrainer]
 ) -> tuple[Network, ...]:
-    """Return the first network of each encoder."""
+    """Return the first network of each encoder, in the order of ``names``."""
     first: dict[int, Network] = {}
     for name in names:
-        first.setdefault(id(through[name]), name)
+        first.setdefault(id(encoders[name]), name)
     return tuple(first.values())

@@ -1,18 +1,18 @@
-"""Is a task sane? Behind ``puck check``.
+"""Checks of a task before training, for ``puck check``.
 
-A task can be broken so that nothing crashes: the arm stands a meter away, the object
-falls off the table, hindsight still finds successes, the losses still fall, and no
-policy ever learns. Each row measures one thing that must hold before training.
+A broken task need not crash: the arm may be a meter away, or the object fall off the
+table, while hindsight still finds successes and losses still fall, but no policy ever
+learns. Each row measures one condition that must hold before training.
 
-    spaces    states, goals and actions have the sizes that the task tells
-    reset     numbers finite, the same for the same seed, landmarks in their boxes
-    rest      doing nothing, the achieved goal stays
-    random    random play moves something, and seldom succeeds
-    reward    0 where a goal is reached and nowhere else, never outside [-1, 0]
-    expert    the script solves the task, if there is one
-    camera    images show something, and what differs between worlds is visible
+    spaces    states, goals and actions have the sizes of the task's spaces
+    reset     finite numbers, equal for equal seeds, landmarks in their boxes
+    rest      the achieved goal stays where it is under zero actions
+    random    random actions move the achieved goal, and seldom succeed
+    reward    0 exactly where a goal is reached, within [-1, 0] elsewhere
+    expert    the scripted expert solves the task, if there is one
+    camera    images are not blank, and show differences between worlds
 
-Only what the ``Task`` protocol offers is used; a task's own bounds are its ``sanity``.
+The checks use the ``Task`` protocol only; a task sets its own bounds in ``sanity``.
 """
 
 from collections.abc import Iterator
@@ -39,10 +39,10 @@ _CPU = torch.device("cpu")
 _TWIN_WORLDS = 2
 _CAMERA_WORLDS = 16
 _IMAGE_SIZE = 64
-_SEEN_LEVELS = 12
-"""A pixel shows a difference from this many of the 255 levels on."""
-_SEEN_PIXELS = 4.0
-"""An object that covers fewer pixels cannot be learned from."""
+_CHANGED_LEVELS = 12
+"""Minimum difference of a changed pixel, in levels of 255."""
+_CHANGED_PIXELS = 4.0
+"""Minimum number of changed pixels that a policy can learn from."""
 _ANY = float("inf")
 
 
@@ -51,15 +51,15 @@ class Measurement:
     """One measurement and the range in which it is legal."""
 
     name: str
-    """What was measured."""
+    """Name of the measured quantity."""
     value: float
-    """The measured value; NaN is never legal."""
+    """Measured value; NaN is never legal."""
     unit: str
     """Its unit; empty for a share or a count."""
     low: float
-    """Least legal value."""
+    """Minimum legal value."""
     high: float
-    """Greatest legal value."""
+    """Maximum legal value."""
 
     @property
     def ok(self) -> bool:
@@ -69,12 +69,12 @@ class Measurement:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """Everything that was measured about a task."""
+    """All measurements of a task."""
 
     task: str
     """Name of the task."""
     rows: tuple[Measurement, ...]
-    """In the order of an episode."""
+    """Measurements, in the order of an episode."""
 
     @property
     def ok(self) -> bool:
@@ -83,7 +83,7 @@ class CheckReport:
 
     @property
     def verdict(self) -> str:
-        """One line."""
+        """The result in one line."""
         broken = [row.name for row in self.rows if not row.ok]
         return f"not sane: {', '.join(broken)}" if broken else "sane"
 
@@ -94,10 +94,10 @@ def check_task(
     """Measure a task by name or from a file (``path/to/file.py:Class``).
 
     Args:
-        name: as ``puckrl.tasks.catalog.make_task`` takes it.
-        num_worlds: worlds that play together.
-        seed: of resets and of random play.
-        random_episodes: least number of episodes of random play.
+        name: name or file, see ``puckrl.tasks.catalog.make_task``.
+        num_worlds: number of worlds.
+        seed: seed of resets and random actions.
+        random_episodes: minimum number of episodes with random actions.
 
     Raises:
         UserError: if there is no such task.
@@ -106,7 +106,7 @@ def check_task(
     twin = _make_env(make_task(name), min(_TWIN_WORLDS, num_worlds), seed)
     with torch_threads(1):
         rows = list(_spaces_rows(twin))
-        if all(row.ok for row in rows):  # else the others would only stumble
+        if all(row.ok for row in rows):  # else the other checks would crash
             rows += _reset_rows(env, twin)
             rows += _rest_rows(env)
             played = _play_at_random(env, random_episodes)
@@ -118,7 +118,7 @@ def check_task(
 
 
 def render(report: CheckReport) -> Table:
-    """The report as a table, the verdict below."""
+    """Return the report as a table with the verdict below."""
     table = Table(title=f"check {report.task}", caption=report.verdict)
     table.add_column("measured")
     for column in ("value", "legal", "unit"):
@@ -131,20 +131,20 @@ def render(report: CheckReport) -> Table:
 
 
 def _legal(row: Measurement) -> str:
-    """The legal range in words."""
+    """Return the legal range as text."""
     if row.high == _ANY:
         return f"≥ {row.low:.4g}"
     return f"{row.low:.4g} … {row.high:.4g}"
 
 
 def _make_env(task: Task, num_worlds: int, seed: int) -> GoalEnv:
-    """An environment that does not reset by itself."""
+    """Make an environment without automatic resets."""
     sim = CpuSim(task.scene().compile(), num_worlds)
     return GoalEnv(task, sim, seed, auto_reset=False)
 
 
 def _spaces_rows(env: GoalEnv) -> Iterator[Measurement]:
-    """What the task emits is as wide as its spaces say; asked before any environment."""
+    """Measure the sizes of states, goals and actions, without running the environment."""
     task, spaces = env.task, env.spaces
     worlds = torch.arange(env.num_worlds)
     goal = task.reset(worlds, Draws(env.seed, worlds, torch.zeros_like(worlds)))
@@ -160,7 +160,7 @@ def _spaces_rows(env: GoalEnv) -> Iterator[Measurement]:
         title = f"spaces: columns of sensor {name!r}"
         rows.append(Measurement(title, farthest, "", 0, spaces.state_dim - 1))
     yield from rows
-    if not all(row.ok for row in rows):  # a script would read what is not there
+    if not all(row.ok for row in rows):  # the expert may index missing columns
         return
     yield _width_row("marker_pos_m()", task.marker_pos_m(goal), len(worlds), 3)
     obs = {"state": state, "achieved_goal": achieved, "desired_goal": goal}
@@ -170,7 +170,7 @@ def _spaces_rows(env: GoalEnv) -> Iterator[Measurement]:
 
 
 def _width_row(name: str, emitted: Tensor, worlds: int, width: int) -> Measurement:
-    """How many columns there are; NaN if there is not one row a world."""
+    """Measure the number of columns; NaN unless there is one row per world."""
     shape = tuple(emitted.shape)
     if len(shape) != 2 or shape[0] != worlds:
         title = f"spaces: {name} is {shape}, not ({worlds} worlds, {width})"
@@ -179,7 +179,7 @@ def _width_row(name: str, emitted: Tensor, worlds: int, width: int) -> Measureme
 
 
 def _reset_rows(env: GoalEnv, twin: GoalEnv) -> Iterator[Measurement]:
-    """Finite, reproducible, not always the same, landmarks in their boxes."""
+    """Check that resets are finite, reproducible and diverse, landmarks in place."""
     sanity = env.task.sanity
     obs, again = env.reset(), twin.reset()
     table, same = _flat(obs), _flat(again)
@@ -200,7 +200,7 @@ def _reset_rows(env: GoalEnv, twin: GoalEnv) -> Iterator[Measurement]:
 
 
 def _landmark_rows(task: Task, state: Tensor, when: str) -> Iterator[Measurement]:
-    """How far each landmark is outside its box at worst; 0 is inside."""
+    """Measure the maximum distance of each landmark from its box; 0 is inside."""
     for mark in task.sanity.landmarks:
         at = state[:, list(mark.columns)]
         low, high = at.new_tensor(mark.low_m), at.new_tensor(mark.high_m)
@@ -210,10 +210,10 @@ def _landmark_rows(task: Task, state: Tensor, when: str) -> Iterator[Measurement
 
 
 def _rest_rows(env: GoalEnv) -> Iterator[Measurement]:
-    """Doing nothing for a second moves nothing."""
+    """Measure how far the achieved goal drifts in a second of zero actions."""
     steps = min(env.spaces.horizon, round(1.0 / env.control_dt_s))
     played = _play(env, Zero(env.spaces.action_dim), steps)
-    drift = float(played.went_m.max())
+    drift = float(played.max_displacement_m.max())
     yield Measurement(
         "rest: drift of the achieved goal",
         drift,
@@ -224,15 +224,15 @@ def _rest_rows(env: GoalEnv) -> Iterator[Measurement]:
 
 
 def _play_at_random(env: GoalEnv, episodes: int) -> list["_Episodes"]:
-    """At least so many whole episodes."""
+    """Play at least ``episodes`` whole episodes with random actions."""
     policy = Random(env.spaces.action_dim, env.seed)
     rounds = -(-episodes // env.num_worlds)
     return [_play(env, policy, env.spaces.horizon) for _ in range(rounds)]
 
 
 def _random_rows(task: Task, parts: list["_Episodes"]) -> Iterator[Measurement]:
-    """Random play reaches something, breaks nothing and seldom wins."""
-    moved = torch.cat([part.went_m > task.sanity.moved_m for part in parts])
+    """Check that random actions move the goal, seldom succeed and never diverge."""
+    moved = torch.cat([part.max_displacement_m > task.sanity.moved_m for part in parts])
     won = torch.cat([part.success for part in parts])
     diverged = sum(part.diverged for part in parts)
     name = "random: episodes that move the achieved goal"
@@ -242,24 +242,24 @@ def _random_rows(task: Task, parts: list["_Episodes"]) -> Iterator[Measurement]:
 
 
 def _reward_rows(task: Task, parts: list["_Episodes"]) -> Iterator[Measurement]:
-    """Sparse rewards, for the goals that were asked for and for those that were reached.
+    """Check sparse rewards, for desired goals and for finally achieved goals.
 
-    They agree where 0 is the reward of success and of nothing else. Outside [-1, 0] they
-    cannot be learned: values are held to [-1 / (1 - gamma), 0].
+    They must be 0 exactly where ``success`` holds. Outside [-1, 0] they could not be
+    learned, because targets are clipped to [-1 / (1 - gamma), 0].
     """
     trail = torch.cat([part.trail for part in parts], dim=1)
-    asked = torch.cat([part.goal for part in parts]).expand_as(trail)
-    desired = torch.cat([asked, trail[-1].expand_as(trail)]).flatten(0, 1)
+    own = torch.cat([part.goal for part in parts]).expand_as(trail)
+    desired = torch.cat([own, trail[-1].expand_as(trail)]).flatten(0, 1)
     achieved = torch.cat([trail, trail]).flatten(0, 1)
     reward, success = task.reward(achieved, desired), task.success(achieved, desired)
     agrees = _share((reward == 0.0) == success)
     yield Measurement("reward: agrees with success", agrees, "", 1.0, 1.0)
-    yield Measurement("reward: least", float(reward.min()), "", -1.0, 0.0)
-    yield Measurement("reward: greatest", float(reward.max()), "", -1.0, 0.0)
+    yield Measurement("reward: minimum", float(reward.min()), "", -1.0, 0.0)
+    yield Measurement("reward: maximum", float(reward.max()), "", -1.0, 0.0)
 
 
 def _expert_rows(env: GoalEnv) -> Iterator[Measurement]:
-    """The scripted expert, if the task has one, succeeds."""
+    """Measure the success of the scripted expert, if the task has one."""
     task = env.task
     if task.expert(policy_obs(env.reset(), _CPU)) is None:
         return
@@ -279,40 +279,42 @@ def _expert_rows(env: GoalEnv) -> Iterator[Measurement]:
 class _Episodes:
     """One episode in every world."""
 
-    went_m: Tensor
-    """Farthest that the achieved goal was from its start, (num_worlds,)."""
+    max_displacement_m: Tensor
+    """Maximum distance of the achieved goal from its start, (num_worlds,)."""
     success: Tensor
-    """Goal reached at the last step, (num_worlds,) bool."""
+    """Whether the goal is reached at the last step, (num_worlds,) bool."""
     diverged: int
-    """Worlds whose physics failed."""
+    """Number of worlds whose physics diverged."""
     goal: Tensor
-    """Goals that were asked for, (num_worlds, goal_dim)."""
+    """Desired goals, (num_worlds, goal_dim)."""
     trail: Tensor
-    """What was achieved, from the reset on, (steps + 1, num_worlds, goal_dim)."""
+    """Achieved goals from the reset on, (steps + 1, num_worlds, goal_dim)."""
 
 
 def _play(env: GoalEnv, policy: Policy, steps: int) -> _Episodes:
-    """Play ``steps`` control steps from a fresh reset; a world stops at its own end."""
+    """Play ``steps`` control steps after a reset; each world counts up to its end."""
     obs = begin(env, policy)
     start, goal = obs["achieved_goal"], obs["desired_goal"]
     alive = torch.ones(env.num_worlds, dtype=torch.bool)
-    won, broken, went = alive & False, alive & False, alive.double() * 0.0
+    won, broken, farthest = alive & False, alive & False, alive.double() * 0.0
     trail = [start]
     for _, _, step in play(env, policy, steps, explore=False, obs=obs):
         achieved, goal = step.obs["achieved_goal"], step.obs["desired_goal"]
-        went = torch.where(alive, went.maximum(env.distance(achieved, start)), went)
+        farthest = torch.where(
+            alive, farthest.maximum(env.distance(achieved, start)), farthest
+        )
         won = torch.where(alive, step.success, won)
         broken |= step.diverged
         alive &= ~step.done
         trail.append(achieved)
-    return _Episodes(went, won, int(broken.sum()), goal, torch.stack(trail))
+    return _Episodes(farthest, won, int(broken.sum()), goal, torch.stack(trail))
 
 
 def _camera_rows(env: GoalEnv) -> Iterator[Measurement]:
-    """Images are not blank, and what tells worlds apart is in them.
+    """Check that images are not blank and show differences between worlds.
 
-    Where resets place objects differently the images after a reset must differ;
-    else (only the goal is drawn) those after a stretch of random play.
+    If resets place objects differently, images after a reset must differ; else (resets
+    draw the goal only), images after ten random actions must.
     """
     achieved = env.reset()["achieved_goal"]
     if float(achieved.std(dim=0).max()) < env.task.sanity.moved_m:
@@ -320,7 +322,7 @@ def _camera_rows(env: GoalEnv) -> Iterator[Measurement]:
     cfg = CameraCfg(_IMAGE_SIZE, _IMAGE_SIZE, env.task.film_view)
     visible = int(np.isin(env.sim.model.geom_group, cfg.geom_groups).sum())
     yield Measurement("camera: visible geoms", visible, "", 1.0, _ANY)
-    if visible == 0:  # nothing to trace
+    if visible == 0:  # nothing to render
         return
     env.sim.forward()
     camera = Camera(env.sim, env.task.scene(), cfg)
@@ -329,18 +331,20 @@ def _camera_rows(env: GoalEnv) -> Iterator[Measurement]:
     yield Measurement(
         "camera: contrast", float(images.std(dim=(1, 2, 3)).min()), "levels", 5.0, _ANY
     )
-    changed = (images - images.median(dim=0).values).abs().amax(dim=-1) > _SEEN_LEVELS
+    changed = (images - images.median(dim=0).values).abs().amax(
+        dim=-1
+    ) > _CHANGED_LEVELS
     pixels = float(changed.sum(dim=(1, 2)).double().median())
     yield Measurement(
-        "camera: pixels that tell worlds apart", pixels, "", _SEEN_PIXELS, _ANY
+        "camera: pixels that tell worlds apart", pixels, "", _CHANGED_PIXELS, _ANY
     )
 
 
 def _flat(obs: Obs) -> Tensor:
-    """All observations side by side, (num_worlds, ...)."""
+    """Return all observations concatenated, (num_worlds, ...)."""
     return torch.cat([obs[name].double() for name in sorted(obs)], dim=1)
 
 
 def _share(flags: Tensor) -> float:
-    """Share of true flags."""
+    """Return the share of true flags."""
     return float(flags.double().mean())

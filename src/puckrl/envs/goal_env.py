@@ -15,19 +15,19 @@ from puckrl.tasks.task import Task
 
 
 class GoalEnv:
-    """Worlds of a task; each is reset when its own episode ends. See ``GoalWorlds``.
+    """Worlds of a task that reset individually when their episodes end; see ``GoalWorlds``.
 
     Observations are ``state`` (W, state_dim), ``achieved_goal`` and
     ``desired_goal`` (W, goal_dim), in the simulation's precision; with cameras also
     ``frame`` and ``pixels``, see ``cameras``.
 
     Args:
-        task: the task; it is bound to ``sim`` here.
-        sim: its simulation.
-        seed: decides every reset, per world and episode.
-        auto_reset: begin the next episode of a world as soon as one ends.
-        cameras: render the worlds.
-        first_world: number of the first world, where others have those before it.
+        task: the task, which is bound to ``sim`` here.
+        sim: the task's simulation.
+        seed: determines every reset, per world and episode.
+        auto_reset: whether a world begins its next episode as soon as one ends.
+        cameras: render the worlds; None: no images.
+        first_world: number of the first world; other processes have those before it.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class GoalEnv:
         self.spaces = replace(task.spaces, pixels=self._cameras.space)
         self.auto_reset = auto_reset
         self.guard: Guard = ignore
-        """Called with worlds whose physics failed, before they are reset."""
+        """Called with worlds whose physics diverged, before they are reset."""
         self.control_dt_s = sim.model.opt.timestep * task.substeps
         """Duration of a control step."""
         self._first_world = first_world
@@ -61,7 +61,7 @@ class GoalEnv:
 
     @property
     def device(self) -> torch.device:
-        """Where observations come from and actions must be."""
+        """Device of observations and actions."""
         return self.sim.device
 
     @property
@@ -96,7 +96,7 @@ class GoalEnv:
         self._begun.zero_()
 
     def reset(self, worlds: Tensor | None = None) -> Obs:
-        """Begin an episode in ``worlds`` (all: None); return the observation of all."""
+        """Begin an episode in ``worlds`` (None: all); return observations of all worlds."""
         worlds = self._worlds if worlds is None else worlds
         numbers = worlds + self._first_world
         draws = Draws(self.seed, numbers, self._begun[worlds])
@@ -107,7 +107,7 @@ class GoalEnv:
         return self.observe()
 
     def observe(self) -> Obs:
-        """Return the observation of all worlds; fresh tensors, no views of the physics."""
+        """Return observations of all worlds, as tensors that no later step changes."""
         return {**self._vectors(), **self._cameras.observe()}
 
     def _vectors(self) -> Obs:
@@ -135,7 +135,7 @@ class GoalEnv:
         self._launched = step._replace(obs=obs, final_obs=obs)
 
     def step_wait(self) -> Step:
-        """Return the launched control step; begin anew where an episode is over."""
+        """Return the launched control step; reset worlds whose episode is over."""
         step = self._launched
         # The only synchronization with the GPU until an episode ends
         if not bool(step.done.any()):
@@ -147,7 +147,7 @@ class GoalEnv:
         return step._replace(obs=self.reset(step.done.nonzero()[:, 0]))
 
     def _control_step(self, action: Tensor) -> Step:
-        """Do what needs no decision on the host: on a GPU it is one graph."""
+        """Compute a control step without synchronization: on a GPU it is one graph."""
         task = self.task
         task.apply(action.clamp(-1.0, 1.0))
         diverged = self.sim.step(task.substeps)
@@ -170,7 +170,7 @@ class GoalEnv:
         self._cameras.close()
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Return a copy of everything that decides the future, for a checkpoint."""
+        """Return a copy of the complete state, for a checkpoint."""
         own = {"begun": self._begun, "elapsed": self._elapsed, "goal": self._goal}
         return {
             **{name: value.clone() for name, value in own.items()},
@@ -179,7 +179,7 @@ class GoalEnv:
         }
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Put back what ``snapshot`` returned."""
+        """Restore a ``snapshot``."""
         self._begun.copy_(snapshot["begun"])
         self._elapsed.copy_(snapshot["elapsed"])
         self._goal.copy_(snapshot["goal"])

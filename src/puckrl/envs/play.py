@@ -1,4 +1,4 @@
-"""The one loop that plays: collecting, judging, filming and checking iterate over it."""
+"""The control loop of a policy, used to collect, evaluate, film and check."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -15,15 +15,15 @@ class Played(NamedTuple):
     """One control step of every world."""
 
     obs: Obs
-    """What the policy acted on, (W, ...) each."""
+    """Observations before the step, (W, ...) each."""
     action: Tensor
-    """What it did, (W, action_dim), on the device of the worlds."""
+    """Actions of the policy, (W, action_dim), on the device of the worlds."""
     step: Step
-    """Where that led."""
+    """Results of the step."""
 
 
 def nothing() -> None:
-    """Do nothing while a control step is under way."""
+    """Do nothing during a control step."""
 
 
 def play(
@@ -38,19 +38,19 @@ def play(
     """Yield ``steps`` control steps of a policy in every world.
 
     Args:
-        worlds: play.
-        policy: acts; it forgets a world when the world's episode is over.
-        steps: control steps.
-        explore: act with exploration noise.
-        obs: present observation of worlds that are under way; None: they are reset, and
-            the policy forgets all of them.
-        meanwhile: called while a control step is under way, which on a GPU takes time.
+        worlds: the worlds.
+        policy: acts; its memory of a world is reset when the world's episode ends.
+        steps: number of control steps.
+        explore: whether to act with exploration noise.
+        obs: current observations of the worlds; None: worlds and policy are reset first.
+        meanwhile: called after each launch of a control step, before its results are
+            awaited; on a GPU the two overlap.
     """
     if obs is None:
         obs = begin(worlds, policy)
     for _ in range(steps):
-        seen = policy_obs(obs, policy.device)
-        action = policy.act(seen, explore=explore).to(worlds.device)
+        inputs = policy_obs(obs, policy.device)
+        action = policy.act(inputs, explore=explore).to(worlds.device)
         worlds.step_async(action)
         meanwhile()
         step = worlds.step_wait()
@@ -60,16 +60,16 @@ def play(
 
 
 def begin(worlds: Worlds, policy: Policy) -> Obs:
-    """Reset every world and the policy's memory; return the first observation."""
+    """Reset every world and the policy's memory; return the first observations."""
     every = torch.ones(worlds.num_worlds, dtype=torch.bool, device=policy.device)
     policy.reset(every)
     return worlds.reset()
 
 
 def policy_obs(obs: Obs, device: torch.device) -> Obs:
-    """Return what a policy gets: pixels as they are, everything else as float32.
+    """Return the inputs of a policy: pixels as uint8, everything else as float32.
 
-    The newest frame alone stays behind: it is for the replay buffer.
+    The newest single frame is left out, because only the replay buffer needs it.
     """
     return {
         name: value.to(device, value.dtype if name == "pixels" else torch.float32)

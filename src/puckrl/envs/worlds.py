@@ -1,4 +1,4 @@
-"""What collecting, judging and filming ask of an environment."""
+"""The protocol of environments, for collecting, evaluating and filming."""
 
 from typing import Protocol
 
@@ -11,8 +11,8 @@ from puckrl.core.types import Obs, Spaces, Step
 class Worlds(Protocol):
     """Many worlds of one task that step together.
 
-    ``GoalEnv`` is one; an adapter of a foreign environment is another. What it returns is
-    owned by the caller: no later step changes it.
+    ``GoalEnv`` implements it; an adapter of a foreign environment may, too. No later step
+    changes a returned tensor.
     """
 
     @property
@@ -27,7 +27,7 @@ class Worlds(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where observations come from and actions must be."""
+        """Device of observations and actions."""
         ...
 
     @property
@@ -36,7 +36,7 @@ class Worlds(Protocol):
         ...
 
     def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Return how far goals (..., goal_dim) are apart, (...)."""
+        """Return the distance of goals (..., goal_dim), (...)."""
         ...
 
     def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class Worlds(Protocol):
         ...
 
     def reset(self) -> Obs:
-        """Begin an episode in every world; return its first observation."""
+        """Begin an episode in every world; return the first observations."""
         ...
 
     def step_async(self, action: Tensor) -> None:
@@ -56,11 +56,11 @@ class Worlds(Protocol):
         ...
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Return a copy of everything that decides the future."""
+        """Return a copy of the complete state."""
         ...
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Put back what ``snapshot`` returned."""
+        """Restore a ``snapshot``."""
         ...
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class Worlds(Protocol):
 
 
 class GoalWorlds(Worlds, Protocol):
-    """Worlds whose reward follows from goals, so that hindsight may relabel it."""
+    """Worlds whose rewards depend on goals only, as hindsight relabeling requires."""
 
     @property
     def reward_bounds(self) -> tuple[float, float] | None:

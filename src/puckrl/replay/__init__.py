@@ -1,1 +1,1 @@
-"""Memory: whole episodes, goals relabelled when they are sampled."""
+"""Replay buffers: whole episodes, with goals relabeled when they are sampled."""

@@ -1,4 +1,4 @@
-"""What the training loop and its snapshots ask of a replay buffer.
+"""The protocol of a replay buffer, for the training loop and its snapshots.
 
 ``EpisodeReplayBuffer`` keeps whole episodes and relabels goals. A buffer of single steps,
 for dense rewards without goals, satisfies the same protocol.
@@ -13,9 +13,9 @@ from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, Step
 
 
 class ReplayBuffer(Protocol):
-    """Steps in, batches out.
+    """A replay buffer.
 
-    What is stored is counted in *units*, the pieces that snapshots write: whole episodes
+    It counts what it stores in *units*, the pieces that snapshots write: whole episodes
     in one buffer, single steps in another.
     """
 
@@ -26,7 +26,7 @@ class ReplayBuffer(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where batches are made."""
+        """Device of the sampled batches."""
         ...
 
     @property
@@ -41,7 +41,7 @@ class ReplayBuffer(Protocol):
 
     @property
     def bytes_per_unit(self) -> int:
-        """Bytes of a stored unit."""
+        """Size of a stored unit in bytes."""
         ...
 
     @property
@@ -62,15 +62,15 @@ class ReplayBuffer(Protocol):
         ...
 
     def sample(self, spec: BatchSpec, rng: torch.Generator, rounds: int = 1) -> Batch:
-        """Draw the transitions of some rounds; ``Batch.split`` cuts them."""
+        """Draw the transitions of ``rounds`` rounds; ``Batch.split`` separates them."""
         ...
 
     def vectors(self, first: int, last: int) -> Obs:
-        """Return the vectors seen in episodes first ... last - 1, (n, dim) each."""
+        """Return the observed vectors of episodes first ... last - 1, (n, dim) each."""
         ...
 
     def metrics(self) -> dict[str, float]:
-        """Return what the log says of the buffer."""
+        """Return the numbers to log, by name."""
         ...
 
     # -- checkpoint -----------------------------------------------------------
@@ -80,17 +80,17 @@ class ReplayBuffer(Protocol):
         ...
 
     def load(self, first: int, rows: dict[str, Tensor]) -> None:
-        """Put exported units back, the oldest first."""
+        """Store exported units, oldest first."""
         ...
 
     def forget(self) -> None:
-        """Drop what is stored; ``load`` and ``restore`` then say what is."""
+        """Drop all units; ``load`` and ``restore`` may then fill the buffer again."""
         ...
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Return a copy of what is not yet a unit."""
+        """Return a copy of the steps that do not yet form a unit."""
         ...
 
     def restore(self, snapshot: dict[str, Tensor], added: int) -> None:
-        """Put back what ``snapshot`` returned when ``added`` units had been added."""
+        """Restore a ``snapshot``, taken when ``added`` units had been added."""
         ...

@@ -1,13 +1,13 @@
-"""A ring buffer of whole episodes; every quantity is stored once.
+"""A replay buffer of whole episodes; every quantity is stored once.
 
     state, achieved_goal   (capacity, T + 1, ...)   before each step and after the last
     action                 (capacity, T, ...)
     desired_goal           (capacity, ...)          one per episode
     frame                  (capacity, T + 1, ...)   of tasks with cameras: `frames`
 
-Next observations, rewards and relabelled goals are never stored: they follow
-from these when a batch is sampled. Episodes under way wait in a staging area of
-one row per world and enter the ring complete.
+Next observations, rewards and relabeled goals are never stored: ``sample`` computes
+them from these. Unfinished episodes are staged, one row per world, and are copied into
+the buffer when they are complete. New episodes overwrite the oldest ones.
 """
 
 from collections.abc import Sequence
@@ -46,27 +46,27 @@ class ReplayCfg:
     """Folder of that file; empty: the system's folder for temporary files."""
 
     def episodes(self, spaces: Spaces, num_worlds: int) -> int:
-        """Episodes that fit; at least one per world."""
+        """Return the number of episodes that fit, at least one per world."""
         return max(self.capacity // spaces.horizon, num_worlds)
 
     def bytes_total(self, spaces: Spaces, num_worlds: int) -> int:
-        """Bytes of stored episodes and of those under way, before anything is allocated."""
+        """Return the bytes of stored and unfinished episodes, without allocating them."""
         rows = self.episodes(spaces, num_worlds) + num_worlds
         return rows * bytes_per_episode(spaces)
 
 
 class EpisodeReplayBuffer:
-    """Episodes in, relabelled batches out.
+    """Stores whole episodes and samples transitions with relabeled goals.
 
     Args:
         cfg: size and sampling.
         spaces: sizes of states, goals and actions.
         num_worlds: worlds that record at the same time.
         reward_fn: reward of (achieved, desired) goals.
-        terminated_fn: whether an episode truly ends there.
-        device: where the ring lives and batches are made.
-        staging_device: where observations come from.
-        distance_fn: how far (achieved, desired) goals are apart; tells what still moves.
+        terminated_fn: whether (achieved, desired) goals terminate an episode.
+        device: device of stored episodes and batches, except of frames kept elsewhere.
+        staging_device: device of incoming observations.
+        distance_fn: distance of (achieved, desired) goals; decides what counts as moving.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class EpisodeReplayBuffer:
         terminated_fn: GoalFn,
         device: torch.device,
         staging_device: torch.device,
-        distance_fn: GoalFn = sampling.straight,
+        distance_fn: GoalFn = sampling.euclidean,
     ) -> None:
         self.cfg, self.spaces, self.device = cfg, spaces, device
         self._reward, self._terminated = reward_fn, terminated_fn
@@ -93,7 +93,7 @@ class EpisodeReplayBuffer:
         self.rows = allocate(vectors, self.capacity, torch.float32, device)
         self.rows |= self._frames.rows
         """Stored episodes, (capacity, ...) each, by name."""
-        # Staged where the observations are made: they cross to ``device`` once an
+        # Staged on the device of the observations: they are copied to ``device`` once an
         # episode, not once a step.
         self._staging = allocate(vectors, num_worlds, torch.float32, staging_device)
         self._staging |= self._frames.staging(num_worlds, staging_device)
@@ -105,15 +105,15 @@ class EpisodeReplayBuffer:
         """Episodes ever added; the newest is in slot (added - 1) % capacity."""
 
     def __len__(self) -> int:
-        """Transitions that can be sampled."""
+        """Return the number of transitions that can be sampled."""
         return self._uniform.total
 
     def begin(self, obs: Obs, worlds: Tensor | None = None) -> None:
-        """Record first observations; an episode that is under way there is forgotten.
+        """Record first observations; unfinished episodes of these worlds are dropped.
 
         Args:
-            obs: of every world, (num_worlds, ...).
-            worlds: indices of those that begin an episode, (n,) int64; None: all.
+            obs: observations of every world, (num_worlds, ...).
+            worlds: indices of the worlds that begin an episode, (n,) int64; None: all.
         """
         worlds = self._worlds if worlds is None else worlds
         self._elapsed[worlds] = 0
@@ -125,7 +125,7 @@ class EpisodeReplayBuffer:
 
         Args:
             action: (num_worlds, action_dim).
-            step: where it led; a world whose physics failed does not record it.
+            step: its results; a world whose physics diverged does not record it.
         """
         self._staging["action"][self._worlds, self._elapsed] = action.to(torch.float32)
         self._elapsed += 1
@@ -138,15 +138,15 @@ class EpisodeReplayBuffer:
         self.begin(step.obs, done.nonzero()[:, 0])
 
     def _write_obs(self, worlds: Tensor, obs: Obs) -> None:
-        """Stage the observation of ``worlds`` at their present index."""
+        """Stage the observations of ``worlds`` at the current index of their episodes."""
         index = self._elapsed[worlds]
         kept = {name: obs[name] for name in ("state", "achieved_goal")}
-        for name, value in (kept | self._frames.seen(obs)).items():
+        for name, value in (kept | self._frames.stored(obs)).items():
             rows = self._staging[name]
             rows[worlds, index] = value[worlds].to(rows.dtype)
 
     def _commit(self, worlds: Tensor) -> None:
-        """Copy complete episodes from staging into the ring."""
+        """Copy complete episodes from staging into the buffer."""
         rows = {name: staged[worlds] for name, staged in self._staging.items()}
         self.load(self.added, rows | {"length": self._elapsed[worlds]})
         self.added += len(worlds)
@@ -161,11 +161,11 @@ class EpisodeReplayBuffer:
 
     @property
     def moving_share(self) -> float:
-        """Share of stored steps after which the achieved goal still moves."""
+        """Share of stored steps after which the achieved goal will still move."""
         return self._moving.total / max(len(self), 1)
 
     def recent_moving_share(self, episodes: int) -> float:
-        """Share of the newest episodes in which the achieved goal moved at all."""
+        """Return the share of the newest episodes in which the achieved goal moved."""
         newest = min(episodes, self.added, self.capacity)
         slots = (
             self.added - 1 - torch.arange(newest, device=self.device)
@@ -175,30 +175,31 @@ class EpisodeReplayBuffer:
         )
 
     def sample(self, spec: BatchSpec, rng: torch.Generator, rounds: int = 1) -> Batch:
-        """Draw transitions with relabelled goals and their rewards.
+        """Draw transitions with relabeled goals and their rewards.
 
         Args:
-            spec: what one round needs.
-            rng: draws.
-            rounds: rounds that the batch will be split into; pixels are looked up for
-                the last transitions of each.
+            spec: size and contents of one round.
+            rng: random number generator on ``device``.
+            rounds: number of rounds in the batch; pixels are looked up for the last
+                transitions of each.
 
         Raises:
-            ValueError: if nothing has been stored yet.
+            ValueError: if the buffer is empty.
         """
         if not self.added:
             raise ValueError("the replay buffer is empty: collect before sampling")
         episode, step = self._draw(rounds * spec.transitions, rng)
-        shown = (last_of_each(x, rounds, spec.pixels) for x in (episode, step))
-        frames = self._frames.stacks(*shown, needs_next_pixels=spec.next_pixels)
+        with_pixels = (last_of_each(x, rounds, spec.pixels) for x in (episode, step))
+        frames = self._frames.stacks(*with_pixels, needs_next_pixels=spec.next_pixels)
         return self._gather(episode, step, rng, *frames)
 
     def observations(self, number: Tensor, step: Tensor) -> Obs:
-        """What the policy saw before ``step`` of episodes, with the goals they had.
+        """Return the observations before ``step`` of episodes, with their own goals.
 
         Args:
-            number: of each episode, counted since the beginning, (B,) int64; stored yet.
-            step: 0 <= step < length of that episode, (B,) int64.
+            number: number of each episode, counted from the first one ever added, (B,)
+                int64; each must still be stored.
+            step: 0 <= step < length of the episode, (B,) int64.
         """
         slot, stored = number % self.capacity, self.rows
         before, _ = self._frames.stacks(slot, step, needs_next_pixels=False)
@@ -210,7 +211,7 @@ class EpisodeReplayBuffer:
         }
 
     def _draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Episodes and steps in the shares that the strategy asks for."""
+        """Draw episode slots and steps, (count,) int64 each, in the configured shares."""
         moving = (
             round(count * self.cfg.sampling.moving_share) if self._moving.total else 0
         )
@@ -220,8 +221,8 @@ class EpisodeReplayBuffer:
             self._moving.draw(moving, rng),
             self._uniform.draw(count - moving, rng),
         ]
-        # Shuffled: a batch is cut into one piece per update, and each piece must have
-        # the same shares.
+        # Shuffled: a batch is split into one part per update, and each part must have
+        # the same shares in expectation.
         order = torch.randperm(count, generator=rng, device=self.device)
         episode = torch.cat([part[0] for part in parts])
         step = torch.cat([part[1] for part in parts])
@@ -235,7 +236,7 @@ class EpisodeReplayBuffer:
         before: Obs,
         after: Obs,
     ) -> Batch:
-        """Look up, relabel, compute rewards."""
+        """Look up transitions, relabel their goals and compute their rewards."""
         stored, cfg = self.rows, self.cfg
         length = self._uniform.eligible[episode]
         places = goals.draw_places(
@@ -264,7 +265,7 @@ class EpisodeReplayBuffer:
         )
 
     def vectors(self, first: int, last: int) -> Obs:
-        """Return every vector seen in episodes first ... last - 1, (n, dim) each."""
+        """Return the observed vectors of episodes first ... last - 1, (n, dim) each."""
         names = ("state", "achieved_goal", "desired_goal")
         rows = self.export(max(first, self.oldest), last, names)
         index = torch.arange(self.horizon + 1, device=self.device)
@@ -277,7 +278,7 @@ class EpisodeReplayBuffer:
         }
 
     def metrics(self) -> dict[str, float]:
-        """Return size and shares of episodes in which the achieved goal moves."""
+        """Return the size, and the shares of steps and episodes that move the goal."""
         return {
             "replay/transitions": len(self),
             "replay/moving_share": self.moving_share,
@@ -288,12 +289,12 @@ class EpisodeReplayBuffer:
 
     @property
     def episodes_added(self) -> int:
-        """Complete episodes ever added: the units of this buffer."""
+        """Complete episodes ever added, which are the units of this buffer."""
         return self.added
 
     @property
     def bytes_per_unit(self) -> int:
-        """Bytes of a stored episode."""
+        """Size of a stored episode in bytes."""
         return bytes_per_episode(self.spaces)
 
     @property
@@ -304,12 +305,12 @@ class EpisodeReplayBuffer:
     def export(
         self, first: int, last: int, names: Sequence[str] | None = None
     ) -> dict[str, Tensor]:
-        """Copies of the episodes numbered first ... last - 1, and their lengths.
+        """Return copies of episodes first ... last - 1, and their lengths, by name.
 
         Args:
             first: number of the first episode.
-            last: one more than the number of the last.
-            names: the quantities that are wanted; None: all.
+            last: number after that of the last episode.
+            names: names of the quantities to return; None: all.
         """
         runs = self._runs(first, last - first)
         wanted = {name: self.rows[name] for name in names or self.rows}
@@ -320,12 +321,12 @@ class EpisodeReplayBuffer:
         }
 
     def forget(self) -> None:
-        """Drop what is stored; ``load`` and ``restore`` then say what is."""
+        """Drop all episodes; ``load`` and ``restore`` may then fill the buffer again."""
         self._uniform.clear()
         self._moving.clear()
 
     def load(self, first: int, rows: dict[str, Tensor]) -> None:
-        """Put exported episodes back, the oldest first: later ones replace outgrown ones."""
+        """Store exported episodes, oldest first; later ones overwrite the oldest."""
         length = rows["length"].to(self.device)
         for slots, part in self._runs(first, len(length)):
             for name, stored in self.rows.items():
@@ -334,10 +335,10 @@ class EpisodeReplayBuffer:
         self._count((first + order) % self.capacity, length)
 
     def _runs(self, first: int, count: int) -> list[tuple[slice, slice]]:
-        """Slots of ``count`` episodes from number ``first`` on, and which of them lie there.
+        """Return two pairs of slices: slots, and the episodes that belong there.
 
-        Two runs where the ring wraps: whole slices are copied ten times faster than
-        scattered rows.
+        The second pair is for the ``count`` episodes from number ``first`` on that wrap
+        around to the first slot. Slices are copied ten times faster than scattered rows.
         """
         start = first % self.capacity
         head = min(count, self.capacity - start)
@@ -347,12 +348,12 @@ class EpisodeReplayBuffer:
         ]
 
     def snapshot(self) -> dict[str, Tensor]:
-        """A copy of the episodes under way."""
-        under_way = {name: rows.clone() for name, rows in self._staging.items()}
-        return {**under_way, "elapsed": self._elapsed.clone()}
+        """Return a copy of the unfinished episodes, by name."""
+        unfinished = {name: rows.clone() for name, rows in self._staging.items()}
+        return {**unfinished, "elapsed": self._elapsed.clone()}
 
     def restore(self, snapshot: dict[str, Tensor], added: int) -> None:
-        """Put back the episodes under way; ``added`` is the count at that time."""
+        """Restore a ``snapshot``, taken when ``added`` episodes had been added."""
         self.added = added
         self._elapsed.copy_(snapshot["elapsed"])
         for name, rows in self._staging.items():
@@ -360,7 +361,10 @@ class EpisodeReplayBuffer:
 
 
 def last_of_each(x: Tensor, parts: int, count: int | None) -> Tensor:
-    """The last ``count`` elements of each of ``parts`` equal parts of (B,); None: all."""
+    """Return the last ``count`` elements of each of ``parts`` equal parts of ``x``, (B,).
+
+    None: all of them.
+    """
     if count is None:
         return x
     rows = x.view(parts, -1)

@@ -1,17 +1,17 @@
-"""Images in the ring: each stored once, stacks rebuilt when a batch is sampled.
+"""Camera frames of a replay buffer: each is stored once; ``sample`` rebuilds the stacks.
 
     frame   (capacity, T + 1, channels, height, width) uint8
 
-The stack before step t is frames max(t - k + 1, 0) ... t of the episode: the first
-one repeats. The stack after it is one frame further, so k + 1 frames serve both:
+The stack before step t consists of frames max(t - k + 1, 0) ... t of the episode; the
+first one repeats. The next stack is one frame later, so k + 1 frames serve both:
 
     k = 3, t = 4     frames 2 3 4 5     stack before: 2 3 4     after: 3 4 5
            t = 1     frames 0 0 1 2     stack before: 0 0 1     after: 0 1 2
 
-Planes, not pixels, lie side by side: both stacks are then views of one gather of
-whole frames. Measured on one CPU core, 256 stacks of 4 frames of 84 x 84 x 3: 4 ms;
-weaving the frames into channels-last rows takes 70 ms more, and the conversion to a
-channels-last float, which the encoder does anyway, is no faster from there.
+Frames are stored channels first: both stacks are then views of one gather of whole
+frames. Measured on one CPU core, 256 stacks of 4 frames of 84 x 84 x 3: 4 ms.
+Interleaving the frames into channels-last rows takes 70 ms more, and the encoder's
+conversion to a channels-last float is no faster from there.
 """
 
 import shutil
@@ -30,57 +30,60 @@ Place = Literal["device", "cpu", "disk"]
 
 
 class Frames(Protocol):
-    """What the ring keeps of images."""
+    """Storage for the images of episodes."""
 
     rows: dict[str, Tensor]
-    """Storage by name, (capacity, ...) each, wherever it lives."""
+    """Storage by name, (capacity, ...) each, on any device."""
 
     def staging(self, num_worlds: int, device: torch.device) -> dict[str, Tensor]:
-        """Storage for the episodes under way, (num_worlds, ...) each."""
+        """Allocate storage for unfinished episodes, (num_worlds, ...) each, by name."""
         ...
 
-    def seen(self, obs: Obs) -> Obs:
-        """What of an observation is to be stored, by name, (B, ...) each."""
+    def stored(self, obs: Obs) -> Obs:
+        """Return the part of an observation to store, by name, (B, ...) each."""
         ...
 
     def stacks(
         self, episode: Tensor, step: Tensor, *, needs_next_pixels: bool = True
     ) -> tuple[Obs, Obs]:
-        """What the policy sees before and after ``step`` of ``episode``, (B,) int64.
+        """Return the pixels before and after ``step`` of ``episode``.
 
-        Nothing of what comes after, unless it looks ahead.
+        Args:
+            episode: slots of the episodes, (B,) int64.
+            step: steps within them, (B,) int64.
+            needs_next_pixels: whether to return pixels after the step; else none.
         """
         ...
 
 
 class NoFrames:
-    """A task without images."""
+    """Storage for a task without images."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Tensor] = {}
 
     def staging(self, num_worlds: int, device: torch.device) -> dict[str, Tensor]:
-        """Nothing."""
+        """Return nothing."""
         return {}
 
-    def seen(self, obs: Obs) -> Obs:
-        """Nothing."""
+    def stored(self, obs: Obs) -> Obs:
+        """Return nothing."""
         return {}
 
     def stacks(
         self, episode: Tensor, step: Tensor, *, needs_next_pixels: bool = True
     ) -> tuple[Obs, Obs]:
-        """Nothing."""
+        """Return nothing."""
         return {}, {}
 
 
 class FrameStore:
-    """Every image once.
+    """Stores every image once.
 
     Args:
-        space: size of frames and stacks.
+        space: sizes of frames and stacks.
         rows: zeroed storage, (capacity, T + 1, channels, height, width) uint8.
-        device: where batches are made; indices and stacks are there.
+        device: device of indices and stacks.
     """
 
     def __init__(self, space: PixelSpace, rows: Tensor, device: torch.device) -> None:
@@ -91,21 +94,21 @@ class FrameStore:
         self._window = torch.arange(1 - space.stack, 2, device=device)
 
     def staging(self, num_worlds: int, device: torch.device) -> dict[str, Tensor]:
-        """Frames of the episodes under way."""
+        """Allocate storage for the frames of unfinished episodes."""
         shape = tuple(self.rows["frame"].shape[1:])
         return allocate({"frame": shape}, num_worlds, torch.uint8, device)
 
-    def seen(self, obs: Obs) -> Obs:
-        """The newest frames as planes, from ``frame`` (B, height, width, channels)."""
+    def stored(self, obs: Obs) -> Obs:
+        """Return ``frame`` (B, height, width, channels) with its channels first."""
         return {"frame": obs["frame"].permute(0, 3, 1, 2)}
 
     def stacks(
         self, episode: Tensor, step: Tensor, *, needs_next_pixels: bool = True
     ) -> tuple[Obs, Obs]:
-        """Stacks, (B, stack * channels, height, width) uint8, the oldest frame first.
+        """Return stacks, (B, stack * channels, height, width) uint8, oldest frame first.
 
-        Both are views of the same memory. Without looking ahead the first fills it, and is
-        copied as memory, not element by element as a view with gaps.
+        Both are views of the same memory. Without next pixels, the first is contiguous
+        and therefore faster to copy.
         """
         space, length = self._space, self.rows["frame"].shape[1]
         window = self._window if needs_next_pixels else self._window[:-1]
@@ -123,17 +126,17 @@ class FrameStore:
 def make_frames(
     spaces: Spaces, capacity: int, place: Place, device: torch.device, folder: str
 ) -> Frames:
-    """Storage for the images of ``capacity`` episodes, if there are images.
+    """Allocate storage for the images of ``capacity`` episodes, if the task has images.
 
     Args:
-        spaces: what the task emits.
-        capacity: episodes that fit.
+        spaces: sizes of observations.
+        capacity: number of episodes.
         place: on ``device``, in main memory, or in a file.
-        device: where batches are made.
-        folder: where the file lies; empty: where the system keeps temporary files.
+        device: device of the sampled batches.
+        folder: folder of the file; empty: the system's folder for temporary files.
 
     Raises:
-        UserError: if the disk has too little room.
+        UserError: if the folder does not exist or its disk is too full.
     """
     if spaces.pixels is None:
         return NoFrames()
@@ -147,7 +150,7 @@ def make_frames(
 
 
 def frames_folder(name: str) -> Path:
-    """Where a file of images lies; empty: where the system keeps temporary files.
+    """Return the folder for files of images; empty name: the system's temporary folder.
 
     Raises:
         UserError: if it does not exist.
@@ -155,22 +158,22 @@ def frames_folder(name: str) -> Path:
     folder = Path(name or tempfile.gettempdir())
     if not folder.is_dir():
         raise UserError(
-            f"--replay.frames-folder {folder} is no folder; create it first"
+            f"--replay.frames-folder {folder} is not a folder; create it first"
         )
     return folder
 
 
 def _on_disk(shape: tuple[int, ...], folder: str) -> Tensor:
-    """Zeros in a sparse file that is gone as soon as nobody maps it, even if killed."""
+    """Map zeros in a sparse file that the system deletes once no process maps it."""
     size, parent = int(torch.Size(shape).numel()), frames_folder(folder)
-    # Checked now: a mapped file on a full disk ends the process without a word
+    # Checked now: on a full disk, writing to a mapped file kills the process silently
     free = shutil.disk_usage(parent).free
     if free < size:
         raise UserError(
             f"frames need {size / 1e9:.1f} GB, {parent} has {free / 1e9:.1f} GB free; "
             "lower --replay.capacity or choose another --replay.frames-folder"
         )
-    with tempfile.TemporaryDirectory(prefix="puck-frames-", dir=parent) as private:
-        name = str(Path(private) / "frames")
+    with tempfile.TemporaryDirectory(prefix="puck-frames-", dir=parent) as temporary:
+        name = str(Path(temporary) / "frames")
         flat = torch.from_file(name, shared=True, size=size, dtype=torch.uint8)
     return flat.view(shape)

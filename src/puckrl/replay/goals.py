@@ -1,8 +1,8 @@
-"""Goals by their place in the replay buffer: hindsight swaps indices, never values.
+"""Goals as places in the replay buffer: hindsight relabeling changes indices only.
 
-A goal is either the one that its episode was given, or what was achieved at some index
-of that episode. Whoever needs the goal looks it up there: as a vector here; an image of
-the moment would be looked up among the frames in the same way.
+A goal is either the episode's own desired goal, or the goal achieved at some index of
+that episode. ``goal_vectors`` looks it up as a vector; image goals could be looked up
+among the frames in the same way.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from puckrl.replay import her
 
 @dataclass(frozen=True)
 class GoalPlaces:
-    """Where the goals of B transitions lie."""
+    """Places of the goals of B transitions."""
 
     episode: Tensor
     """Slots of the episodes, (B,) int64."""
@@ -42,7 +42,7 @@ def draw_places(
         episode: slots of the episodes, (B,) int64.
         step: sampled steps, (B,) int64.
         length: steps of the episodes, (B,) int64.
-        rng: draws.
+        rng: random number generator.
     """
     unit = torch.rand(2, len(step), generator=rng, device=step.device)
     index = her.goal_index(strategy, step, length, unit[0])
@@ -55,7 +55,7 @@ def goal_vectors(rows: dict[str, Tensor], places: GoalPlaces) -> Obs:
     Args:
         rows: stored episodes: achieved_goal (capacity, T + 1, goal_dim), desired_goal
             (capacity, goal_dim).
-        places: of B goals.
+        places: places of B goals.
 
     Returns:
         ``desired_goal``, (B, goal_dim).

@@ -1,11 +1,10 @@
-"""Hindsight: which later moment of an episode supplies the goal.
+"""Hindsight relabeling: which index of an episode supplies the goal.
 
 Pure functions of indices. Source: Andrychowicz et al. (2017), "Hindsight
 Experience Replay", section 4.5 (strategies `future`, `final`, `episode`).
 
-The achieved goal at index i of an episode is the one seen *before* step i; step t
-leads from index t to t + 1, so a goal that this step can still serve lies at
-t + 1 ... length.
+The achieved goal at index i of an episode is observed *before* step i. Step t leads
+from index t to t + 1, so it can contribute to the goals at t + 1 ... length.
 
     index    0     1     2     3          length = 3
     achieved g0    g1    g2    g3
@@ -24,11 +23,11 @@ Strategy = Literal["future", "final", "episode"]
 def goal_index(
     strategy: Strategy, step: Tensor, length: Tensor, unit: Tensor
 ) -> Tensor:
-    """Index of the achieved goal that replaces the desired one.
+    """Return the index of the achieved goal that replaces the desired one.
 
     Args:
         strategy: where in the episode the new goal comes from.
-        step: the sampled steps, (B,) int64, 0 <= step < length.
+        step: sampled steps, (B,) int64, 0 <= step < length.
         length: steps of their episodes, (B,) int64.
         unit: uniform draws in [0, 1), (B,).
 
@@ -47,10 +46,10 @@ def goal_index(
 
 
 def relabel_probability(k: float) -> float:
-    """Share of relabelled goals for k hindsight goals per original one: k / (k + 1)."""
+    """Return the share k / (k + 1) of relabeled goals: k for each original one."""
     return k / (k + 1)
 
 
 def substitute(mask: Tensor, hindsight: Tensor, desired: Tensor) -> Tensor:
-    """Hindsight goals where ``mask`` (B,) holds, desired goals elsewhere, (B, goal_dim)."""
+    """Return hindsight goals where ``mask`` (B,), else desired goals, (B, goal_dim)."""
     return torch.where(mask[:, None], hindsight, desired)

@@ -1,4 +1,4 @@
-"""How large an episode is, in numbers and in bytes, before anything is allocated."""
+"""Shapes and sizes of stored episodes, known before anything is allocated."""
 
 import math
 
@@ -10,7 +10,7 @@ from puckrl.core.types import Spaces
 
 
 def vector_shapes(spaces: Spaces) -> dict[str, tuple[int, ...]]:
-    """Shapes of the float32 quantities of one episode, by name."""
+    """Return the shapes of the float32 quantities of one episode, by name."""
     return {
         "state": (spaces.horizon + 1, spaces.state_dim),
         "achieved_goal": (spaces.horizon + 1, spaces.goal_dim),
@@ -20,7 +20,7 @@ def vector_shapes(spaces: Spaces) -> dict[str, tuple[int, ...]]:
 
 
 def frame_shapes(spaces: Spaces) -> dict[str, tuple[int, ...]]:
-    """Shapes of the uint8 quantities of one episode, by name: none without cameras."""
+    """Return the shapes of the uint8 quantities of one episode; {} without cameras."""
     size = spaces.pixels
     if size is None:
         return {}
@@ -33,7 +33,7 @@ def allocate(
     dtype: torch.dtype,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """Zeros for ``rows`` episodes, (rows, ...) each."""
+    """Return zeros for ``rows`` episodes, (rows, ...) each, by name."""
     return {
         name: lazy_zeros((rows, *shape), dtype, device)
         for name, shape in shapes.items()
@@ -43,7 +43,7 @@ def allocate(
 def lazy_zeros(
     shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> Tensor:
-    """Zeros; on the CPU their pages are taken from the system when first written."""
+    """Return zeros; on the CPU the system provides each page at its first write."""
     if device.type != "cpu":
         return torch.zeros(shape, dtype=dtype, device=device)
     # calloc; torch.zeros would write every page: 2 minutes for 21 GB
@@ -52,23 +52,23 @@ def lazy_zeros(
 
 
 def bytes_per_episode(spaces: Spaces) -> int:
-    """Bytes of a stored episode, whole or not."""
+    """Return the bytes of a stored episode; shorter ones take as much."""
     numbers = sum(math.prod(shape) for shape in vector_shapes(spaces).values())
     return 4 * numbers + sum(math.prod(s) for s in frame_shapes(spaces).values())
 
 
 def bytes_per_transition(spaces: Spaces) -> float:
-    """Bytes of a stored transition: T + 1 observations serve T of them."""
+    """Return the bytes per stored transition: T + 1 observations for T transitions."""
     return bytes_per_episode(spaces) / spaces.horizon
 
 
 def bytes_per_sample(spaces: Spaces) -> int:
-    """Bytes of a transition in a batch, where next observations exist; no images."""
+    """Return the bytes of a transition in a batch, next observation included, no images."""
     return 4 * (2 * spaces.state_dim + 4 * spaces.goal_dim + spaces.action_dim + 2)
 
 
 def bytes_per_stack(spaces: Spaces) -> int:
-    """Bytes of the images of a transition in a batch: two stacks share their frames."""
+    """Return the bytes of a batch transition's images: its two stacks share frames."""
     size = spaces.pixels
     if size is None:
         return 0

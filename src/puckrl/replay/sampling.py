@@ -1,7 +1,7 @@
-"""Which steps of the stored episodes a batch looks at.
+"""Which steps of the stored episodes are sampled.
 
-A strategy gives every episode a number of eligible steps, counted from its
-start; steps are then drawn uniformly among all eligible ones.
+Every episode has a number of eligible steps, counted from its start. Steps are drawn
+uniformly among all eligible ones.
 """
 
 from collections.abc import Callable
@@ -28,20 +28,20 @@ class SamplingCfg:
     meters or the task's unit."""
 
 
-def straight(achieved: Tensor, desired: Tensor) -> Tensor:
-    """Straight-line distance of goals, (..., goal_dim) x 2 -> (...)."""
+def euclidean(achieved: Tensor, desired: Tensor) -> Tensor:
+    """Return the Euclidean distance of goals, (..., goal_dim) x 2 -> (...)."""
     return (achieved - desired).square().sum(dim=-1).sqrt()
 
 
 def still_moving(
-    achieved: Tensor, length: Tensor, moved_m: float, distance_fn: GoalFn = straight
+    achieved: Tensor, length: Tensor, moved_m: float, distance_fn: GoalFn = euclidean
 ) -> Tensor:
-    """How many leading steps of each episode the achieved goal has yet to move after.
+    """Return the number of leading steps of each episode after which its goal moves.
 
     Args:
         achieved: achieved goals, (n, T + 1, goal_dim); rows beyond ``length`` are ignored.
         length: steps of each episode, (n,) int64.
-        moved_m: distance from the final achieved goal that counts as moved.
+        moved_m: minimum distance from the final achieved goal that counts as moving.
         distance_fn: the task's distance of (achieved, desired) goals.
 
     Returns:
@@ -56,32 +56,32 @@ def still_moving(
 
 
 class StepTable:
-    """Draws (episode, step) uniformly among the eligible steps of a ring of episodes."""
+    """Draws (episode, step) uniformly among the eligible steps of stored episodes."""
 
     def __init__(self, capacity: int, device: torch.device) -> None:
         self.eligible = torch.zeros(capacity, dtype=torch.int64, device=device)
         """Eligible steps of each stored episode, (capacity,)."""
-        self._upto = self.eligible.clone()
+        self._cumulative = self.eligible.clone()
         self.total = 0
         """All eligible steps."""
 
     def set(self, slots: Tensor, eligible: Tensor) -> None:
         """Record the eligible steps of the episodes written into ``slots``."""
         self.eligible[slots] = eligible
-        torch.cumsum(self.eligible, dim=0, out=self._upto)
-        self.total = int(self._upto[-1])
+        torch.cumsum(self.eligible, dim=0, out=self._cumulative)
+        self.total = int(self._cumulative[-1])
 
     def clear(self) -> None:
-        """No step is eligible any more."""
+        """Make no step eligible."""
         self.eligible.zero_()
-        self._upto.zero_()
+        self._cumulative.zero_()
         self.total = 0
 
     def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Episodes and steps, (count,) int64 each."""
+        """Draw episode slots and steps, (count,) int64 each."""
         place = torch.randint(
             self.total, (count,), generator=rng, device=self.eligible.device
         )
-        episode = torch.searchsorted(self._upto, place, right=True)
-        before = self._upto[episode] - self.eligible[episode]
+        episode = torch.searchsorted(self._cumulative, place, right=True)
+        before = self._cumulative[episode] - self.eligible[episode]
         return episode, place - before

@@ -1,4 +1,4 @@
-"""What a policy sees, for people: its newest pictures, and a dot where each channel looks."""
+"""Images of a policy's newest pixels, with dots at its spatial-softmax keypoints."""
 
 import colorsys
 
@@ -7,29 +7,29 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _RADIUS = 1 / 60
-"""Of a dot, as a share of the height."""
+"""Radius of a dot as a share of the height."""
 _RIM_PX = 1.5
 _RIM = (12.0, 12.0, 16.0)
 
 
 def policy_view(frame: Tensor, points: Tensor, height: int) -> Tensor:
-    """Enlarge pictures without smoothing them, and mark points in them.
+    """Enlarge images without smoothing them, and mark points in them.
 
     Args:
-        frame: newest pictures, those of several cameras side by side in the channels,
-            (n, rows, columns, 3 cameras) uint8.
-        points: x and y as shares of the width and height of a picture, (n, points, 2).
-        height: of the result in pixels, even.
+        frame: newest images, those of several cameras concatenated along the channels,
+            (n, rows, columns, 3 * cameras) uint8.
+        points: x and y as shares of an image's width and height, (n, points, 2).
+        height: even height of the result in pixels.
 
     Returns:
         (n, height, cameras * width, 3) uint8; the width is even.
     """
     count, rows, columns, _ = frame.shape
-    pictures = frame.unflatten(-1, (-1, 3))
-    cameras = pictures.shape[3]
+    images = frame.unflatten(-1, (-1, 3))
+    cameras = images.shape[3]
     width = 2 * round(height * columns / rows / 2)
-    pictures = pictures.permute(0, 3, 4, 1, 2).flatten(0, 1).float()
-    large = F.interpolate(pictures, (height, width), mode="nearest-exact")
+    images = images.permute(0, 3, 4, 1, 2).flatten(0, 1).float()
+    large = F.interpolate(images, (height, width), mode="nearest-exact")
     marked = _mark(
         large.permute(0, 2, 3, 1),
         points.repeat_interleave(cameras, dim=0) * torch.tensor([width, height]),
@@ -45,7 +45,7 @@ def _mark(images: Tensor, points: Tensor, radius_px: float) -> Tensor:
     Args:
         images: (n, height, width, 3) float32 in [0, 255].
         points: x and y in pixels from the upper left corner, (n, points, 2).
-        radius_px: of the discs; the rim comes on top.
+        radius_px: radius of the discs without their rims.
 
     Returns:
         (n, height, width, 3).

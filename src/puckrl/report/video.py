@@ -1,4 +1,4 @@
-"""A video of a policy: several worlds side by side, and the pixels that it gets."""
+"""Videos of a policy: several worlds side by side, with the pixels that it gets."""
 
 import math
 from collections.abc import Callable, Generator, Iterator
@@ -25,14 +25,14 @@ Keypoints = Callable[[Obs], Tensor | None]
 _FRAME_PX, _MARGIN_PX, _SEAM_PX = 3, 3, 4
 _HOLD_S = 0.4
 _IDLE = (0.20, 0.23, 0.29)
-# A palette of the video's own: the default one of GIF has bands in every gradient.
+# The video's own palette: GIF's default one shows bands in gradients
 _PALETTE = (
     "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=sierra2_4a"
 )
 
 
 def no_keypoints(obs: Obs) -> None:
-    """Return the keypoints of a policy that gets no pixels."""
+    """Return None, the keypoints of a policy without pixels."""
 
 
 @torch.no_grad()
@@ -48,23 +48,23 @@ def record(
     """Play deterministic episodes and write them as a video of all worlds.
 
     A translucent green sphere shows each goal; the frame around a world is green
-    while it is at its goal. Time runs at the speed of the real thing. Beside each world
-    stand the pixels that the policy gets, if it gets any.
+    while it is at its goal. The video plays in real time. Right of each world are the
+    pixels that the policy gets, if any, with dots at its spatial-softmax keypoints.
 
     Args:
-        env: worlds that do not reset themselves, on the CPU.
+        env: worlds without automatic resets, on the CPU.
         policy: acts without exploration.
-        path: where the video goes; its ending decides the format.
-        episodes: episodes, one after the other.
-        size: width and height of one world's picture in pixels.
-        keypoints: spatial-softmax keypoints of an observation.
+        path: path of the video; its ending determines the format.
+        episodes: number of consecutive episodes.
+        size: width and height of one world's image in pixels.
+        keypoints: returns the spatial-softmax keypoints of an observation.
 
     Returns:
         ``path``.
 
     Raises:
-        UserError: if the ending is not a known one, a number is out of range, or the file
-            cannot be written.
+        UserError: for an unknown ending, a number out of range, or a file that cannot be
+            written.
     """
     _check(path, episodes, size)
     task = env.task
@@ -74,24 +74,26 @@ def record(
         path.parent.mkdir(parents=True, exist_ok=True)
         with torch_threads(1):
             _write(path, frames, fps=round(1.0 / env.control_dt_s))
-    except OSError as error:  # ffmpeg's goes on with all that it was called with
+    except (
+        OSError
+    ) as error:  # ffmpeg's error quotes its whole command line after the first line
         reason = error.strerror or first_line(error)
         raise UserError(f"cannot write {path}: {reason}") from error
     return path
 
 
 def _check(path: Path, episodes: int, size: tuple[int, int]) -> None:
-    """Refuse what cannot be recorded."""
+    """Raise ``UserError`` for arguments that cannot be recorded."""
     if path.suffix.lower() not in ENDINGS:
         raise UserError(
             f"cannot write a video to {path.name!r}; its name must end in "
             f"{' or '.join(ENDINGS)}"
         )
     if episodes < 1:
-        raise UserError(f"{episodes} episodes make no video; at least one")
+        raise UserError(f"{episodes} episodes are too few; use at least one")
     if min(size) < 16 or any(pixels % 2 for pixels in size):
         raise UserError(
-            f"a picture of {size[0]} x {size[1]} pixels cannot be encoded; "
+            f"an image of {size[0]} x {size[1]} pixels cannot be encoded; "
             "width and height must be even and at least 16"
         )
 
@@ -103,15 +105,15 @@ def _play(
     episodes: int,
     keypoints: Keypoints,
 ) -> Iterator[Tensor]:
-    """Frames of whole episodes, (height, width, 3) uint8; the last ones are held."""
+    """Yield frames of whole episodes, (height, width, 3) uint8; repeat the last one."""
 
     def draw(obs: Obs, won: Tensor) -> Tensor:
         images = film.render(env.task.marker_pos_m(env.goal))
         points = keypoints(policy_obs(obs, policy.device))
         if points is not None:
-            seen = policy_view(obs["frame"], points.cpu(), height=images.shape[1])
+            view = policy_view(obs["frame"], points.cpu(), height=images.shape[1])
             seam = _rgb(BACKDROP).expand(*images.shape[:2], _SEAM_PX, 3)
-            images = torch.cat([images, seam, seen], dim=2)
+            images = torch.cat([images, seam, view], dim=2)
         return mosaic(images, won)
 
     for _ in range(episodes):
@@ -127,11 +129,11 @@ def _play(
 
 
 def mosaic(images: Tensor, won: Tensor) -> Tensor:
-    """Images side by side, nearly square, each in a frame that is green if it won.
+    """Arrange images nearly square, each in a frame that is green if ``won``.
 
     Args:
         images: (n, height, width, 3) uint8.
-        won: (n,) bool.
+        won: whether each world is at its goal, (n,) bool.
 
     Returns:
         (rows * (height + 12), columns * (width + 12), 3) uint8.
@@ -152,16 +154,16 @@ def mosaic(images: Tensor, won: Tensor) -> Tensor:
 
 
 def _rgb(color: tuple[float, float, float]) -> Tensor:
-    """A color in [0, 1] as (3,) uint8."""
+    """Return a color in [0, 1] as (3,) uint8."""
     return torch.tensor([round(255 * value) for value in color], dtype=torch.uint8)
 
 
 def _write(path: Path, frames: Iterator[Tensor], fps: int) -> None:
-    """Encode frames as they come; the file appears under its name when it is whole."""
+    """Encode frames one by one; rename the file when it is complete."""
     part = path.with_stem(f"{path.stem}.part")
     first = next(frames)
     try:
-        part.touch()  # if it cannot be written, better said by Python than by ffmpeg
+        part.touch()  # Python's error is clearer than ffmpeg's
         with closing(_encoder(part, first, fps)) as encoder:
             encoder.send(None)
             encoder.send(first.numpy().tobytes())
@@ -173,13 +175,13 @@ def _write(path: Path, frames: Iterator[Tensor], fps: int) -> None:
 
 
 def _encoder(path: Path, frame: Tensor, fps: int) -> Generator[None, bytes | None]:
-    """ffmpeg, waiting for frames as large as this one."""
+    """Start ffmpeg for frames of this size."""
     height, width, _ = frame.shape
     if path.suffix.lower() == ".gif":
         codec, pixels = "gif", "pal8"
         options = ["-filter_complex", _PALETTE, "-loop", "0"]
     else:
-        # yuv420p and the index in front: browsers play it, and before it is all there.
+        # Browsers need yuv420p; with the index in front they play while loading
         codec, pixels = "libx264", "yuv420p"
         options = ["-preset", "slow", "-movflags", "+faststart"]
     return imageio_ffmpeg.write_frames(

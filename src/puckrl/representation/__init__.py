@@ -1,1 +1,1 @@
-"""Objectives that train an encoder; they know nothing of policies."""
+"""Auxiliary objectives that train an encoder, independent of policies."""

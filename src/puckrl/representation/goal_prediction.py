@@ -1,4 +1,4 @@
-"""Goal prediction: features must give away the achieved goal, which is where the object is."""
+"""Goal prediction: an auxiliary loss that makes features predict the achieved goal."""
 
 from collections.abc import Callable
 
@@ -35,8 +35,8 @@ class GoalPrediction(nn.Module):
         """Return the Huber loss, in standard deviations of the achieved goal, ().
 
         It is quadratic within a tenth of a standard deviation and linear beyond. Where
-        nothing shows the object, under the hand or off the table, every prediction is
-        wrong, and squares of those errors would outweigh all others.
+        the object is invisible, under the hand or off the table, every prediction is
+        wrong, and the squares of those errors would dominate.
         Source: Huber (1964), "Robust estimation of a location parameter".
         """
         target = self.goals.normalize(obs["achieved_goal"].float())
@@ -58,7 +58,7 @@ class GoalPrediction(nn.Module):
     def health(
         self, prediction: Tensor, obs: Obs, distance: Callable[..., Tensor]
     ) -> dict[str, float]:
-        """Return the median distance of the predicted from the true achieved goal, meters."""
+        """Return the median distance of predicted and true achieved goals, meters."""
         predicted = self.goals.denormalize(prediction)
         error_m = distance(predicted, obs["achieved_goal"].float())
         return {"probe/goal_prediction_error_m": float(error_m.median())}

@@ -1,4 +1,4 @@
-"""What trains an encoder besides the losses of actor and critics."""
+"""The protocol of auxiliary objectives of an encoder."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,16 +9,16 @@ from puckrl.core.types import Obs
 
 
 class Objective(Protocol):
-    """A head on an encoder's features, with a loss and a health gauge.
+    """A head on an encoder's features, with a loss and health metrics.
 
-    An objective is a module: its parameters are trained with the encoder's.
+    An objective is a module; its parameters are trained with the encoder's.
     """
 
     size: int
     """Length of the prediction."""
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Return the prediction of features (B, features), (B, size)."""
+        """Return the prediction (B, size) from features (B, features)."""
         ...
 
     def loss(self, prediction: Tensor, obs: Obs) -> Tensor:
@@ -26,7 +26,7 @@ class Objective(Protocol):
         ...
 
     def condition(self, prediction: Tensor, obs: Obs) -> Tensor:
-        """Return what a network that is conditioned on the prediction gets, (B, 2 size)."""
+        """Return the input of networks conditioned on the prediction, (B, 2 size)."""
         ...
 
     def update_normalizer(self, obs: Obs) -> None:
@@ -36,5 +36,5 @@ class Objective(Protocol):
     def health(
         self, prediction: Tensor, obs: Obs, distance: Callable[..., Tensor]
     ) -> dict[str, float]:
-        """Return what tells whether the objective is met, by the names of the log."""
+        """Return metrics of how well the objective is met, by name in the log."""
         ...

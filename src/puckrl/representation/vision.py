@@ -1,4 +1,4 @@
-"""Pixels to features, with the objective that trains them."""
+"""An encoder of pixels, with its auxiliary objective."""
 
 from torch import Tensor, nn
 

@@ -1,6 +1,6 @@
-"""RunCfg -> live objects; the only place that picks backends, agents and compilers.
+"""Construction of a run from its RunCfg: backends, agents, compilers, schedules.
 
-Cameras and the GPU's physics are imported only where they are made: mujoco_warp takes
+Cameras and GPU physics are imported only if needed, because importing mujoco_warp takes
 seconds.
 """
 
@@ -55,28 +55,28 @@ EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
 @dataclass
 class Parts:
-    """Everything alive in a run."""
+    """All objects of a run."""
 
     env: GoalEnv
-    """Collects; resets itself."""
+    """Environment to collect in, with automatic resets."""
     eval_env: GoalEnv
-    """Judges; does not reset itself."""
+    """Environment to evaluate in, without automatic resets."""
     agent: ActorCritic
-    """Acts and learns."""
+    """The agent."""
     replay: EpisodeReplayBuffer
-    """What it learns from."""
+    """The replay buffer."""
     collector: Collector
-    """Plays into the replay buffer."""
+    """Collects into the replay buffer."""
     learner: Learner
     """Updates the agent from the replay buffer."""
     schedule: Schedule
-    """Collects and learns, sequentially or overlapped."""
+    """Collects and updates, sequentially or overlapped."""
     gauges: list[Gauge]
-    """Measure networks and replay buffer at evaluation times."""
+    """Measure networks and replay buffer at evaluations."""
     replay_rng: torch.Generator
     """Draws batches."""
     device: torch.device
-    """Where agent and replay buffer live."""
+    """Device of agent and replay buffer."""
 
 
 def make_env(
@@ -92,10 +92,13 @@ def make_env(
 ) -> GoalEnv:
     """A goal environment from names and numbers, or from a task that is not bound yet.
 
-    Cameras draw on ``device``, and ``warp`` computes there; MuJoCo stays on the CPU.
+    Cameras render on ``device``, and ``warp`` simulates there; MuJoCo stays on the CPU.
+
+    Raises:
+        UserError: for an unknown name, or a number out of range.
     """
     if sim.num_worlds < 1:
-        raise UserError(f"{sim.num_worlds} worlds; at least one")
+        raise UserError(f"{sim.num_worlds} worlds are too few; use at least one")
     made = task if isinstance(task, Task) else make_task(task, reward)
     worlds = make_sim(made, sim, device)
     cameras = make_cameras(made, worlds, pixels, device)
@@ -112,7 +115,7 @@ def make_env(
 def make_cameras(
     task: Task, sim: Sim, cfg: PixelsCfg, device: torch.device = _CPU
 ) -> Cameras | NoCameras:
-    """Cameras that look at the worlds of ``sim`` and draw them on ``device``.
+    """Make cameras that render the worlds of ``sim`` on ``device``.
 
     Raises:
         UserError: for an unknown viewpoint, or a number out of range.
@@ -141,7 +144,7 @@ def make_cameras(
 
 
 def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
-    """The physics of a task."""
+    """Make the simulation of a task."""
     if cfg.backend == "cpu":
         model = task.scene().compile()
         return CpuSim(model, cfg.num_worlds, cfg.num_threads)
@@ -160,22 +163,22 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
 
 @cache
 def _announce_kernels() -> None:
-    """Say once what the first start on a machine waits for."""
+    """Log once why the first start on a machine takes minutes."""
     log.info("physics kernels: compiling, or loading from ~/.cache/warp; minutes once")
 
 
 def make_eval_env(
     cfg: RunCfg, worlds: int, seed: int, device: torch.device = _CPU
 ) -> GoalEnv:
-    """The environment that judges and is filmed: its own worlds, on the C engine.
+    """Make an environment to evaluate and film in, with CPU physics.
 
-    Its cameras draw on ``device``.
+    Its cameras render on ``device``.
 
     Raises:
-        UserError: if there is to be no world.
+        UserError: if ``worlds`` is below 1.
     """
     if worlds < 1:
-        raise UserError(f"{worlds} worlds or episodes show nothing; at least one")
+        raise UserError(f"{worlds} worlds or episodes are too few; use at least one")
     sim = replace(cfg.sim, backend="cpu", num_worlds=worlds)
     return make_env(
         cfg.task,
@@ -197,14 +200,14 @@ def make_agent(
     """Make a fresh agent.
 
     Args:
-        cfg: the run.
+        cfg: configuration of the run.
         spaces: sizes of observations and actions.
-        device: where it lives.
+        device: device of the agent.
         reward_bounds: minimum and maximum reward of a step; None: unbounded.
 
     Raises:
-        UserError: if a network gets a sensor that is not there, or no goal, or pixels
-            that it cannot use.
+        UserError: if a network has an unknown sensor, no goal, or pixels that it cannot
+            use.
     """
     settings = _supported(cfg.agent, device)
     check_sensors(settings, spaces)
@@ -221,11 +224,11 @@ def make_agent(
 
 
 def check_sensors(cfg: AgentCfg, spaces: Spaces) -> None:
-    """Refuse sensors that no network could use, or learn from.
+    """Check that the networks can learn from their sensors.
 
     Raises:
-        UserError: for a sensor that is not there, a network without its goal, and pixels
-            for the critics of a teacher.
+        UserError: for an unknown sensor, a network without its goal, or pixels for the
+            critics of a teacher.
     """
     for names in (cfg.actor_sensors, cfg.critic_sensors):
         _check_sensors(names, spaces)
@@ -256,7 +259,7 @@ def _check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
 
 
 def _supported(cfg: AgentCfg, device: torch.device) -> AgentCfg:
-    """Return float32 settings where bfloat16 would be emulated."""
+    """Return the settings, with float32 if the device would emulate bfloat16."""
     if cfg.precision == "bf16" and not has_fast_bf16(device):
         what = "CPU" if device.type == "cpu" else "GPU"
         log.info("this %s has no bfloat16 products: using float32", what)
@@ -267,7 +270,7 @@ def _supported(cfg: AgentCfg, device: torch.device) -> AgentCfg:
 def make_replay(
     cfg: RunCfg, worlds: GoalWorlds, device: torch.device
 ) -> EpisodeReplayBuffer:
-    """Make an empty replay buffer; episodes under way stay where the worlds are."""
+    """Make an empty replay buffer; unfinished episodes stay on the worlds' device."""
     return EpisodeReplayBuffer(
         cfg.replay,
         worlds.spaces,
@@ -283,7 +286,7 @@ def make_replay(
 def make_gauges(
     worlds: GoalWorlds, agent: ActorCritic, replay: EpisodeReplayBuffer
 ) -> list[Gauge]:
-    """Make what the doctor needs to know of networks and replay buffer."""
+    """Make the gauges of networks and replay buffer, for the doctor."""
     bounds, distance = worlds.reward_bounds, worlds.distance
     best = None if bounds is None else bounds[1]
     return [
@@ -298,7 +301,7 @@ def make_gauges(
 
 
 def make_schedule(cfg: RunCfg, collector: Collector, learner: Learner) -> Schedule:
-    """Make what decides when collecting and learning happen."""
+    """Make the schedule of collecting and updating."""
     steps = cfg.loop.collect_steps or collector.worlds.spaces.horizon
     if not cfg.loop.overlap:
         return Sequential(collector, learner, steps)
@@ -306,10 +309,10 @@ def make_schedule(cfg: RunCfg, collector: Collector, learner: Learner) -> Schedu
 
 
 def build(cfg: RunCfg) -> Parts:
-    """Make everything that a run needs, fresh.
+    """Make all objects of a run.
 
     Args:
-        cfg: this process's part of the run; see ``shard``.
+        cfg: configuration of this process's part of the run; see ``shard``.
     """
     device = pick_device(cfg.device)
     tune_convolutions(device)

@@ -1,4 +1,4 @@
-"""How a round of updates is made fast: compiled, recorded, its branches in parallel."""
+"""Fast rounds of updates: compiled, recorded as CUDA graphs, branches in parallel."""
 
 import logging
 import warnings
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FastRound:
-    """An agent's round, made fast."""
+    """A fast version of an agent's round."""
 
     run: Branch
     """Computes what ``agent.round`` computes."""
@@ -33,8 +33,8 @@ def fast_round(agent: ActorCritic, *, compiled: bool) -> FastRound:
     """Return the agent's round compiled and, on CUDA, recorded as a graph.
 
     Args:
-        agent: is not changed.
-        compiled: use torch.compile, where there is a compiler.
+        agent: the agent, which is not changed.
+        compiled: whether to use torch.compile, if there is a compiler.
     """
     on_cuda = agent.device.type == "cuda"
     if compiled and not on_cuda and not has_compiler():
@@ -42,21 +42,21 @@ def fast_round(agent: ActorCritic, *, compiled: bool) -> FastRound:
             "no C++ compiler: updates run uncompiled, about 3x slower (install g++)"
         )
         compiled = False
-    fast = compiled_late if compiled else as_written
+    fast = compile_at_first_call if compiled else uncompiled
     if on_cuda:
         return FastRound(Captured(in_parallel(agent, fast)), compiles=True)
     return FastRound(fast(agent.round), compiles=compiled)
 
 
-def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function itself."""
+def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function unchanged."""
     return function
 
 
-def compiled_late(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that its first call compiles.
+def compile_at_first_call(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that compiles at its first call.
 
-    Importing torch's compiler takes seconds, which a run's first steps need not wait for.
+    Importing torch's compiler takes seconds, which would delay the first steps of a run.
     """
     compiled: Callable[..., Any] | None = None
 
@@ -73,10 +73,10 @@ def compiled_late(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def in_parallel(agent: ActorCritic, fast: Callable[..., Any]) -> Branch:
-    """Return a round whose branches run in parallel, each made ``fast``.
+    """Return a round whose branches run in parallel, each transformed by ``fast``.
 
-    With several processes they run in sequence: gradients must meet in the same order
-    everywhere.
+    With several processes they run in sequence, because all processes must exchange
+    gradients in the same order.
     """
     if len(agent.branches()) == 1 or team.size() > 1:
         return fast(agent.round)

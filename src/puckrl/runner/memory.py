@@ -177,7 +177,7 @@ def allocated() -> None:
 
     A buffer on the GPU is allocated at once, one in RAM page by page as it fills.
     """
-    with contextlib.suppress(OSError):  # it was announced to nobody
+    with contextlib.suppress(OSError):  # nothing was announced
         promised = json.loads(_own_note().read_text())
         _own_note().write_text(json.dumps({**promised, "GPU": 0}))
 

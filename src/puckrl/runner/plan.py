@@ -1,7 +1,7 @@
-"""Before the run: memory, time, what the encoder can see, what is misconfigured.
+"""The plan of a run: memory, time, visibility of the object, misconfigurations.
 
-Nothing of the run's size is allocated: sizes are computed, speeds are probed with few
-worlds and one uncompiled update, pictures are taken of a handful of worlds.
+Nothing of the run's size is allocated: sizes are computed, speeds are measured with few
+worlds and uncompiled updates, images are rendered in a few worlds.
 """
 
 import logging
@@ -40,7 +40,7 @@ from puckrl.training.collect import Collector
 
 log = logging.getLogger(__name__)
 
-_PROBE_WORLDS, _PROBE_STEPS, _PROBE_ROUNDS, _PROBE_PICTURES = 16, 25, 3, 64
+_PROBE_WORLDS, _PROBE_STEPS, _PROBE_ROUNDS, _PROBE_IMAGES = 16, 25, 3, 64
 _BUSY = 0.5  # cores
 _SMALL_CELLS = 1.0
 _SEEN_SHARE = 0.75
@@ -48,38 +48,38 @@ _SEEN_SHARE = 0.75
 
 @dataclass(frozen=True)
 class Speed:
-    """Measured just now, in a second or two."""
+    """Speeds, measured within a second or two."""
 
     env_steps_per_s: float
-    """Collecting, cameras included, with sixteen worlds."""
+    """Env steps per second while collecting in 16 worlds, cameras included."""
     update_s: float
-    """One update as it is written; compiled ones take a third or less."""
+    """Seconds of an uncompiled update; a compiled one takes a third or less."""
     budget_s: float
-    """Time of the whole budget at these speeds; inf without one."""
+    """Seconds of the whole budget at these speeds; inf without a budget."""
     busy_cores: float
-    """Cores that other programs kept busy: the load of the last minute."""
+    """Cores that other programs kept busy: the load average of the last minute."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that can be known before the run."""
+    """What is known before the run."""
 
     preset: str
     """Name of the preset."""
     config_hash: str
-    """Of the configuration."""
+    """Hash of the configuration."""
     memory: Memory
-    """The replay."""
+    """Sizes of the replay buffer and the snapshots."""
     speed: Speed | None
-    """Expected pace; None where it would need a GPU that is not here."""
+    """Measured speeds; None if the run needs GPU physics."""
     sensors: dict[str, tuple[str, ...]]
-    """What actor and critics get."""
+    """Sensors of actor and critics."""
     sizes: dict[str, tuple[int, ...]]
     """Shapes of these sensors."""
     footprints: list[Footprint]
-    """What cameras show of the object."""
+    """The object in the images of each camera."""
     findings: list[Notice]
-    """Errors, notes, warnings."""
+    """Errors, warnings and notes."""
 
     @property
     def ok(self) -> bool:
@@ -87,7 +87,7 @@ class Plan:
         return not any(finding.level == "error" for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values; a budget without end is None."""
+        """Return plain JSON values; an infinite time is None."""
         tree = asdict(self)
         if self.speed is not None and math.isinf(self.speed.budget_s):
             tree["speed"]["budget_s"] = None
@@ -95,11 +95,10 @@ class Plan:
 
 
 def plan(cfg: RunCfg) -> Plan:
-    """Look ahead.
+    """Make the plan of a run.
 
     Raises:
-        UserError: for a number out of range, or a network that is to see a sensor that
-            is not there.
+        UserError: for a number out of range, or an unknown sensor.
     """
     check_bounds(cfg)
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
@@ -127,10 +126,10 @@ def plan(cfg: RunCfg) -> Plan:
 
 
 def admit(cfg: RunCfg) -> Memory:
-    """What of the plan takes no time, before every run: warnings are logged.
+    """Check a run without measurements, before every start; log warnings.
 
     Returns:
-        What the replay will take.
+        Sizes of replay buffer and snapshots.
 
     Raises:
         UserError: for the first error.
@@ -154,7 +153,7 @@ def admit(cfg: RunCfg) -> Memory:
 
 
 def _visibility(shot: Footprint) -> list[Notice]:
-    """Whether the object is there to be seen, and after the last layer too."""
+    """Return a warning if the object is invisible, or too small after the last layer."""
     name, _, cells = shot.layers[-1]
     if shot.seen_share < _SEEN_SHARE:
         return [
@@ -170,18 +169,19 @@ def _visibility(shot: Footprint) -> list[Notice]:
                 "warning",
                 f"from {shot.viewpoint} the object covers {shot.pixels:.0f} pixels and "
                 f"{cells:.1f} cells after the last layer ({name}): it falls between "
-                "cells; come closer, draw larger, or use an encoder of smaller stride",
+                "cells; move the camera closer, render larger images, or use an encoder "
+                "with smaller strides",
             )
         ]
     return []
 
 
 def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
-    """A moment of collecting, and some updates that are not compiled."""
+    """Measure a short time of collecting, and some uncompiled updates."""
     device, busy = torch.device("cpu"), os.getloadavg()[0]
-    few, times = _lighter(cfg)
-    agent = make_agent(few, env.spaces, device, env.reward_bounds)
-    replay = make_replay(few, env, device)
+    small, times = _reduced(cfg)
+    agent = make_agent(small, env.spaces, device, env.reward_bounds)
+    replay = make_replay(small, env, device)
     collector = Collector(env, replay)
     with torch_threads(1):
         collector.collect(agent.behavior, 1)
@@ -199,33 +199,37 @@ def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
     update_s = statistics.median(seconds[1:]) * times / agent.updates_per_round
     steps = cfg.budget.env_steps or math.inf
     whole = steps / rate + steps * cfg.loop.update_ratio * update_s
-    least = min(whole, cfg.budget.train_s or math.inf)
-    return Speed(rate, update_s, least, busy)
+    budget_s = min(whole, cfg.budget.train_s or math.inf)
+    return Speed(rate, update_s, budget_s, busy)
 
 
-def _lighter(cfg: RunCfg) -> tuple[RunCfg, int]:
-    """The run with a small memory and, from pixels, smaller batches; how many times."""
-    sees = "pixels" in (*cfg.agent.actor_sensors, *cfg.agent.critic_sensors)
-    times = max(1, cfg.agent.batch_size // _PROBE_PICTURES) if sees else 1
+def _reduced(cfg: RunCfg) -> tuple[RunCfg, int]:
+    """Return the run with a small buffer and, for pixels, batches reduced by a factor.
+
+    Returns:
+        The reduced configuration, and the factor.
+    """
+    with_pixels = "pixels" in (*cfg.agent.actor_sensors, *cfg.agent.critic_sensors)
+    times = max(1, cfg.agent.batch_size // _PROBE_IMAGES) if with_pixels else 1
     sizes = {
         name: max(1, getattr(cfg.agent, name) // times)
         for name in ("batch_size", "student_batch")
         if hasattr(cfg.agent, name)
     }
     agent = replace(cfg.agent, **sizes)
-    memory = replace(cfg.replay, capacity=1, frames_on="device")
-    return replace(cfg, agent=agent, replay=memory), times
+    buffer = replace(cfg.replay, capacity=1, frames_on="device")
+    return replace(cfg, agent=agent, replay=buffer), times
 
 
 def render(made: Plan) -> Group:
-    """The plan for a terminal."""
+    """Return the plan for a terminal."""
     table = Table(box=None, show_header=False, title=f"plan of {made.preset}")
     for network, sensors in made.sensors.items():
         table.add_row(network, seen_text(sensors, made.sizes))
-    table.add_row("replay", _room(made.memory))
+    table.add_row("replay", _memory_text(made.memory))
     table.add_row("snapshots", f"up to {size_text(made.memory.snapshots)} of disk")
-    table.add_row(*_pace(made.speed))
-    layers = [_layers(shot) for shot in made.footprints]
+    table.add_row(*_speed_row(made.speed))
+    layers = [_layer_table(shot) for shot in made.footprints]
     colors = {"error": "red", "warning": "yellow", "note": "cyan"}
     lines = [
         Text.assemble((f"{found.level}: ", colors[found.level]), found.text)
@@ -234,39 +238,39 @@ def render(made: Plan) -> Group:
     return Group(table, *layers, *lines)
 
 
-def _room(memory: Memory) -> str:
-    """What the replay takes of what there is."""
+def _memory_text(memory: Memory) -> str:
+    """Return the buffer's size and the free memory as text."""
     needs = (
         f"{size_text(memory.per_transition)} a transition, {size_text(memory.replay)}"
     )
     if memory.free is None:
-        return f"{needs} of a GPU that is not here"
+        return f"{needs} of a GPU that this machine lacks"
     return (
         f"{needs} of {size_text(memory.free)} free {memory.where}; "
         f"{memory.largest_capacity:,} transitions would fit"
     )
 
 
-def _pace(speed: Speed | None) -> tuple[str, str]:
-    """How fast it will be."""
+def _speed_row(speed: Speed | None) -> tuple[str, str]:
+    """Return label and text of the table's row of speeds."""
     if speed is None:
-        return "pace", "not probed: physics and updates are made for a GPU"
+        return "speed", "not measured: this run needs GPU physics"
     return (
-        "pace, probed on this CPU",
+        "speed, measured on this CPU",
         f"{speed.env_steps_per_s:,.0f} env steps/s, {1e3 * speed.update_s:.0f} ms an "
-        f"update before compilation: {_budget(speed.budget_s)}{_company(speed)}",
+        f"update before compilation: {_budget_text(speed.budget_s)}{_load_text(speed)}",
     )
 
 
-def _budget(seconds: float) -> str:
-    """How long the budget takes, for people."""
+def _budget_text(seconds: float) -> str:
+    """Return the time of the budget as text."""
     if math.isinf(seconds):
         return "there is no budget"
     return f"the budget takes at most {max(1, math.ceil(seconds / 60))} min"
 
 
-def _company(speed: Speed) -> str:
-    """Whether the machine was busy with something else."""
+def _load_text(speed: Speed) -> str:
+    """Return how busy other programs keep the machine; empty if they do not."""
     if speed.busy_cores < _BUSY:
         return ""
     return (
@@ -274,8 +278,8 @@ def _company(speed: Speed) -> str:
     )
 
 
-def _layers(shot: Footprint) -> Table:
-    """What becomes of the object on its way through the encoder."""
+def _layer_table(shot: Footprint) -> Table:
+    """Return the object's size after each layer of the encoder as a table."""
     table = Table(
         box=None,
         title=f"from {shot.viewpoint}: an object of {shot.pixels:.0f} pixels, "

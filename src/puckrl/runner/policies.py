@@ -1,4 +1,4 @@
-"""Looking at a trained policy: how good is it, and what does it look like."""
+"""Evaluation and videos of trained policies."""
 
 from pathlib import Path
 
@@ -18,21 +18,22 @@ _TILE_PX = (320, 240)
 
 
 def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
-    """Deterministic episodes of a run's newest policy, on seeds it was not trained on.
+    """Evaluate a run's newest policy over deterministic episodes of another seed.
 
     Raises:
-        UserError: if there is no such run, or it has no snapshot yet.
+        UserError: if there is no such run, or no snapshot of it.
     """
     folder = run_folder.find(name, root)
-    agent, env = _stage(folder, worlds_for(episodes), seed)
+    agent, env = _restore(folder, worlds_for(episodes), seed)
     with torch_threads(1):
         return evaluate(env, agent.averaged, episodes)
 
 
 def worlds_for(episodes: int) -> int:
-    """Worlds that play so many episodes and no more, if they are not very few."""
-    most = min(EVAL_WORLDS, episodes)
-    return next((n for n in range(most, most // 4, -1) if episodes % n == 0), most)
+    """Return a number of worlds that divides ``episodes``, unless it would be small."""
+    largest = min(EVAL_WORLDS, episodes)
+    candidates = range(largest, largest // 4, -1)
+    return next((n for n in candidates if episodes % n == 0), largest)
 
 
 def record_run(
@@ -44,31 +45,32 @@ def record_run(
     episodes: int,
     seed: int,
 ) -> Path:
-    """Film a run's newest policy in so many worlds (None: few); the film's path.
+    """Film a run's newest policy in ``worlds`` worlds (None: a few); return the path.
 
     Raises:
-        UserError: no such run, no snapshot, or a file ending other than .mp4 and .gif.
+        UserError: if there is no such run, no snapshot, or the file's ending is neither
+            .mp4 nor .gif.
     """
     folder = run_folder.find(name, root)
     cfg = folder.config()
-    agent, env = _stage(folder, worlds or filmed_worlds(cfg), seed)
+    agent, env = _restore(folder, worlds or filmed_worlds(cfg), seed)
     path = output or folder.path / "policy.mp4"
     return film(cfg, agent, env, path, episodes)
 
 
 def filmed_worlds(cfg: RunCfg) -> int:
-    """Worlds that a video shows legibly."""
-    seeing = "pixels" in cfg.agent.actor_sensors
-    return _FILMED_WITH_VIEW if seeing else _FILMED_WORLDS
+    """Return the number of worlds that a video shows legibly."""
+    with_pixels = "pixels" in cfg.agent.actor_sensors
+    return _FILMED_WITH_VIEW if with_pixels else _FILMED_WORLDS
 
 
 def film(
     cfg: RunCfg, agent: ActorCritic, env: GoalEnv, path: Path, episodes: int
 ) -> Path:
-    """Film a policy, with what it sees if it sees pictures; the film's path."""
+    """Film a policy, with its pixels if it gets any; return the path."""
     width, height = _TILE_PX
     if "pixels" in cfg.agent.actor_sensors:
-        # pixels of the policy are squares of equal size
+        # a multiple of the policy's rows: its pixels become equal squares
         height = cfg.pixels.height * max(1, round(height / cfg.pixels.height))
         height += height % 2
     return record(
@@ -81,8 +83,8 @@ def film(
     )
 
 
-def _stage(folder: RunFolder, worlds: int, seed: int) -> tuple[ActorCritic, GoalEnv]:
-    """A run's newest policy and worlds to show it in, on the CPU."""
+def _restore(folder: RunFolder, worlds: int, seed: int) -> tuple[ActorCritic, GoalEnv]:
+    """Return a run's newest agent, and worlds to evaluate it in, on the CPU."""
     cfg = folder.config()
     env = make_eval_env(cfg, worlds, seed)
     return trained_agent(folder, cfg, env.spaces, pick_device("cpu")), env

@@ -1,4 +1,4 @@
-"""A run from beginning to end: start or resume, train, judge, tell its story."""
+"""A run from start to end: start or resume, train, evaluate, report."""
 
 import logging
 import signal
@@ -45,13 +45,13 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
     """Make a folder for the run and run it.
 
     Args:
-        cfg: what to run.
+        cfg: configuration of the run.
         root: folder of run folders.
-        out: this very folder instead of one under ``root``.
+        out: the run's folder; None: a new one under ``root``.
 
     Raises:
-        UserError: if the plan or the folder is refused, or the run fails for a reason
-            outside it.
+        UserError: if the configuration or the folder is refused, or if the run fails for
+            an external reason.
     """
     with team.together(pick_device(cfg.device)):
         part = shard(cfg)
@@ -64,17 +64,17 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
         for finding in no_room_on_disk(memory, folder.path):
             log.warning("%s", finding.text)
         with _only_writer(folder), announced(memory):
-            _go(folder, cfg, part, resumed=False)
+            _run(folder, cfg, part, resumed=False)
     return folder
 
 
 def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
-    """Go on where a run stopped; only its limits may have changed.
+    """Continue a stopped run; only its limits may have changed.
 
     Raises:
-        UserError: if another process writes it, the configuration or the task's file
-            differs, its limits are reached, the folder holds foreign files, or no
-            snapshot can be used.
+        UserError: if another process writes to the folder, the configuration or the task's
+            file differs, a limit is reached, the folder holds foreign files, or no snapshot
+            can be used.
     """
     if (
         config_hash(cfg) != config_hash(folder.config())
@@ -86,8 +86,8 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
         )
     if not folder.config().save.replay:
         raise UserError(
-            f"{folder.path} kept no replay (--save.no-replay), so it cannot go on; "
-            "it can be judged and filmed: puck eval, puck record"
+            f"{folder.path} has no saved replay buffer (--save.no-replay), so it "
+            "cannot be resumed; evaluate or film it: puck eval, puck record"
         )
     check_bounds(cfg)
     _refuse_nothing_to_do(folder, cfg)
@@ -100,69 +100,73 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
             team.from_first(lambda: run_folder.refuse_other_task(folder))
             if team.is_first():
                 folder.write_config(cfg)
-            _go(folder, cfg, part, resumed=True)
+            _run(folder, cfg, part, resumed=True)
     return folder
 
 
 def _only_writer(folder: RunFolder) -> AbstractContextManager[object]:
-    """The lock, for the one process of a team that writes."""
+    """Return the folder's lock for the first process, which writes; else no lock."""
     return Lock(folder.path) if team.is_first() else nullcontext()
 
 
 def _refuse_other_team(folder: RunFolder) -> None:
-    """A run goes on with as many processes as it was begun with."""
+    """Raise ``UserError`` if the run was started with another number of processes."""
     processes = folder.manifest().get("processes", 1)
     if processes != team.size():
         raise UserError(
-            f"{folder.path} was trained by {processes} processes, not {team.size()}; go on "
-            f"with: torchrun --nproc-per-node {processes} -m puckrl train --resume ..."
+            f"{folder.path} was trained by {processes} processes, not {team.size()}; "
+            f"resume with: torchrun --nproc-per-node {processes} -m puckrl train --resume ..."
         )
 
 
 def _refuse_nothing_to_do(folder: RunFolder, cfg: RunCfg) -> None:
-    """A run that ended by itself goes on only if its limits allow more."""
-    told, limits = folder.manifest(), limits_of(cfg)
-    if told.get("status") != "finished":
+    """Raise ``UserError`` if a finished run has still reached one of its limits."""
+    manifest, limits = folder.manifest(), limits_of(cfg)
+    if manifest.get("status") != "finished":
         return
-    if told["stop"] == "success" and 0 < limits.success <= told.get("stopped_at", 0):
+    stopped_at = manifest.get("stopped_at", 0)
+    if manifest["stop"] == "success" and 0 < limits.success <= stopped_at:
         raise UserError(
-            f"{folder.path} is done: success {told['stopped_at']:g} twice in a row; to go "
-            "on raise --budget.until-success, or set it to 0"
+            f"{folder.path} is done: success {stopped_at:g} twice in a row; to continue, "
+            "raise --budget.until-success, or set it to 0"
         )
-    if limits.reached(Clock(**told["clock"]), []):
+    if limits.reached(Clock(**manifest["clock"]), []):
         raise UserError(
-            f"{folder.path} has spent its budget; to go on raise --budget.env-steps or "
-            "--budget.train-s"
+            f"{folder.path} has spent its budget; to continue, raise --budget.env-steps "
+            "or --budget.train-s"
         )
 
 
-def _go(folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool) -> None:
-    """Do everything that happens while the lock is held.
+def _run(folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool) -> None:
+    """Run this process's part; report a failure in the manifest.
 
     Args:
-        folder: the run's.
-        cfg: the whole run.
-        part: this process's part of it.
-        resumed: go on from the newest snapshot.
+        folder: the run's folder, which is locked.
+        cfg: configuration of the whole run.
+        part: configuration of this process's part.
+        resumed: whether to continue from the newest snapshot.
+
+    Raises:
+        UserError: if the system refuses to read or write.
     """
-    go = _train_and_tell if team.is_first() else _train_along
+    run = _run_first_process if team.is_first() else _run_other_process
     try:
-        go(folder, cfg, part, resumed=resumed)
+        run(folder, cfg, part, resumed=resumed)
     except OSError as error:
         reason = f"{error.strerror or error}: {error.filename or folder.path}"
-        _last_words(folder, f"failed: {reason}")
-        go_on = f", go on with: puck train --resume {folder.path}"
+        _record_failure(folder, f"failed: {reason}")
+        advice = f"; resume with: puck train --resume {folder.path}"
         raise UserError(
             f"the run stopped: {reason}; its snapshots are intact"
-            f"{go_on if cfg.save.replay else ''}"
+            f"{advice if cfg.save.replay else ''}"
         ) from error
     except BaseException as error:
-        _last_words(folder, f"failed: {type(error).__name__}: {error}")
+        _record_failure(folder, f"failed: {type(error).__name__}: {error}")
         raise
 
 
-def _last_words(folder: RunFolder, status: str) -> None:
-    """Write the status if that is still possible, and the run has not told its end."""
+def _record_failure(folder: RunFolder, status: str) -> None:
+    """Write the status to the manifest, if possible and if the run is not finished."""
     if not team.is_first():
         return
     try:
@@ -172,9 +176,10 @@ def _last_words(folder: RunFolder, status: str) -> None:
         log.warning("the manifest could not be updated: %s", error)
 
 
-def _train_and_tell(
+def _run_first_process(
     folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool
 ) -> None:
+    """Train, write logs and display progress, then report; see ``_run``."""
     keep_memory()
     parts = build(part)
     allocated()
@@ -202,7 +207,7 @@ def _train_and_tell(
         snapshot.save(checkpoints, parts, progress)
     finally:
         sink.close()
-    _tell(folder, cfg, parts, progress, stop)
+    _report(folder, cfg, parts, progress, stop)
 
 
 def _train(
@@ -214,7 +219,7 @@ def _train(
     report: Report,
     asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
-    """The loop with this run's nouns."""
+    """Call the training loop with the parts of this run."""
     return train(
         progress=progress,
         limits=limits_of(cfg),
@@ -231,22 +236,22 @@ def _train(
     )
 
 
-def _train_along(
+def _run_other_process(
     folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool
 ) -> None:
-    """What a process does that is not the first of its team: it has nothing to tell."""
+    """Train without logs and display; see ``_run``."""
     parts = build(part)
     allocated()
     parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
-    with _interruptible(lambda doing: None):  # the first process hears of it, too
+    with _interruptible(lambda status: None):  # the first process reports it
         _train(
             cfg,
             parts,
             progress,
             checkpoints,
             MultiSink([]),
-            lambda doing: None,
+            lambda status: None,
             lambda: None,
         )
     snapshot.save(checkpoints, parts, progress)
@@ -255,19 +260,19 @@ def _train_along(
 def _begin(
     folder: RunFolder, cfg: RunCfg, parts: Parts, *, resumed: bool
 ) -> tuple[Checkpoints, Progress]:
-    """This process's snapshots, and where the run stands."""
+    """Return this process's snapshots and the run's progress, restored if resumed."""
     path = folder.checkpoints_of(team.rank())
     checkpoints = Checkpoints(path, replay=cfg.save.replay)
     if resumed and team.minimum(checkpoints.serial):
         return checkpoints, snapshot.restore(checkpoints, parts)
     if resumed:
-        log.warning("it was ended before its first snapshot: beginning at 0 env steps")
+        log.warning("the run has no snapshot yet: starting at 0 env steps")
         checkpoints.forget()
     return checkpoints, Progress(Clock(), evaluated_at=0, successes=[])
 
 
 def limits_of(cfg: RunCfg) -> Limits:
-    """When a run ends by itself; ``never`` switches every limit off."""
+    """Return the limits of a run; the stop rule ``never`` switches all of them off."""
     if cfg.budget.stop == "never":
         return Limits(0, 0.0, 0.0)
     budget = cfg.budget
@@ -275,10 +280,10 @@ def limits_of(cfg: RunCfg) -> Limits:
 
 
 def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
-    """Deterministic episodes of the present policy in the evaluation worlds.
+    """Evaluate the current policy over deterministic episodes.
 
-    The episodes depend on the run's seed and on ``moment`` only, so that a resumed
-    run is judged on the same ones as an uninterrupted run.
+    The episodes depend on the run's seed and on ``moment`` only, so that a resumed run
+    and an uninterrupted one are evaluated on the same episodes.
     """
     parts.eval_env.reseed(EVAL_SEED_OFFSET + parts.env.seed + moment)
     return evaluate(parts.eval_env, parts.agent.averaged, episodes)
@@ -287,7 +292,7 @@ def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
 def _files(
     folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None
 ) -> list[JsonLines | TensorBoard]:
-    """The sinks that write files; rows beyond the snapshot are written anew."""
+    """Return the sinks that write files, without rows later than the snapshot."""
     at = None if resumed_at is None else resumed_at.env_steps
     sinks: list[JsonLines | TensorBoard] = [JsonLines(folder.metrics, keep_until=at)]
     if cfg.save.tensorboard:
@@ -298,6 +303,7 @@ def _files(
 
 
 def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
+    """Return the title of the display."""
     others = f" · {team.size()} processes" if team.size() > 1 else ""
     return (
         f"{folder.path.name} · {cfg.task}, {cfg.reward} reward · "
@@ -307,40 +313,44 @@ def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
 
 @contextmanager
 def _interruptible(report: Report) -> Iterator[Callable[[], bool]]:
-    """End the run after this iteration at ctrl-C or SIGTERM; at once at the second."""
-    asked: list[int] = []
+    """Catch ctrl-C and SIGTERM; a second one raises ``KeyboardInterrupt``.
+
+    Yields:
+        A function that tells whether the first one has arrived.
+    """
+    received: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if asked:
+        if received:
             raise KeyboardInterrupt
-        asked.append(number)
+        received.append(number)
         report(Status.STOPPING)
 
     in_main = threading.current_thread() is threading.main_thread()
-    watched = (signal.SIGINT, signal.SIGTERM) if in_main else ()
-    before = {number: signal.signal(number, ask) for number in watched}
+    caught = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+    before = {number: signal.signal(number, ask) for number in caught}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _tell(
+def _report(
     folder: RunFolder, cfg: RunCfg, parts: Parts, progress: Progress, stop: Stop
 ) -> None:
-    """Final evaluation, curve, card, video; the manifest says how it ended."""
-    # Whoever interrupts a run does not want to wait for its last word
-    cut = stop == "interrupted"
-    episodes = cfg.eval.episodes if cut else cfg.eval.final_episodes
+    """Evaluate the final policy; write curve, card, manifest and video."""
+    # A user who interrupts a run does not want to wait for a long evaluation
+    interrupted = stop == "interrupted"
+    episodes = cfg.eval.episodes if interrupted else cfg.eval.final_episodes
     with torch_threads(1):
         final = judge(parts, episodes, progress.clock.env_steps + 1)
     rows = read_rows(folder.metrics)
-    said = diagnose(from_rows(rows), facts_of(cfg))
-    curve(rows, folder.path.name, folder.path / "curve.png", said)
-    page = card(folder.path.name, cfg, final, rows, stop, said)
+    diagnosis = diagnose(from_rows(rows), facts_of(cfg))
+    curve(rows, folder.path.name, folder.path / "curve.png", diagnosis)
+    page = card(folder.path.name, cfg, final, rows, stop, diagnosis)
     (folder.path / "card.md").write_text(page)
-    status = "interrupted" if cut else "finished"
+    status = "interrupted" if interrupted else "finished"
     clock = progress.clock
     folder.update_manifest(
         status=status,
@@ -350,15 +360,15 @@ def _tell(
         clock=asdict(clock),
         memory_gb=taken_gb(parts.device),
     )
-    if cfg.save.video and not cut:
+    if cfg.save.video and not interrupted:
         _film(folder, cfg, parts)
     log.info("%s", verdict(cfg, final, rows, stop))
 
 
 def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:
-    """The video, if it can be made: a run that has learned does not fail for its film."""
+    """Write the video; a failure is only a warning, because the run itself succeeded."""
     try:
-        stage = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
-        film(cfg, parts.agent, stage, folder.path / "policy.mp4", episodes=1)
-    except Exception as error:  # noqa: BLE001  a task of the user's may raise anything
+        env = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
+        film(cfg, parts.agent, env, folder.path / "policy.mp4", episodes=1)
+    except Exception as error:  # noqa: BLE001  a user's task may raise anything
         log.warning("no video: %s", first_line(error))

@@ -1,4 +1,4 @@
-"""The whole state of a run as named tensors and plain numbers, and back."""
+"""The complete state of a run as named tensors and plain numbers."""
 
 import logging
 from dataclasses import asdict
@@ -16,6 +16,7 @@ from puckrl.core.rng import begin_stream
 from puckrl.core.sections import section, under
 from puckrl.core.types import Spaces
 from puckrl.runner.build import Parts, make_agent
+from puckrl.runner.renamed import present_names
 from puckrl.runner.run_folder import RunFolder
 from puckrl.training.checkpoint import Checkpoints, read_state
 from puckrl.training.loop import Progress
@@ -24,26 +25,9 @@ log = logging.getLogger(__name__)
 
 _OBS, _ENV, _AGENT, _RNG = "obs", "env", "agent", "rng"  # sections of a snapshot
 
-_RENAMED = (
-    ("agent.kept.eyes", "agent.average.pixels"),
-    ("agent.kept.", "agent.average."),
-    *(
-        (f"agent.{old}.{part}", f"agent.{new}.{renamed}")
-        for old, new in (
-            ("sight", "vision"),
-            ("actor_sight", "actor_vision"),
-            ("critic_sight", "critic_vision"),
-        )
-        for part, renamed in (("goals.", "objective.goals."), ("", ""))
-    ),
-    ("env.looks.", "env.appearance."),
-)
-"""How names began in snapshots of earlier versions, and how they begin now."""
-_NORMALIZED = ("normalized", "normalised")  # now, and in earlier versions
-
 
 def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
-    """Write a snapshot of everything that decides the future."""
+    """Write a snapshot of the complete state."""
     rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
     tensors = {
         **under(_OBS, parts.collector.obs or {}),
@@ -54,49 +38,49 @@ def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
     scalars = {
         "progress": asdict(progress),
         "debt": parts.learner.ratio.debt,
-        _NORMALIZED[0]: parts.learner.normalized,
+        "normalized": parts.learner.normalized,
     }
     checkpoints.save(tensors, scalars, parts.replay)
 
 
 def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
-    """Bring fresh parts into the state of the newest intact snapshot.
+    """Restore the newest intact snapshot into ``parts``; return the progress.
 
-    Of processes that train together each has its own; all go back to the same moment.
+    Each process of a team has its own snapshots; all restore the same moment.
 
     Raises:
-        UserError: if no snapshot can be used, or another version wrote it.
+        UserError: if no snapshot can be used, or an incompatible version wrote it.
     """
     snapshot = checkpoints.load(parts.replay, team.minimum(checkpoints.serial))
-    if _moments_differ(checkpoints):  # one was damaged; all may have the one before
+    if _moments_differ(checkpoints):  # one is damaged; all may have the previous one
         snapshot = checkpoints.load(parts.replay, team.minimum(checkpoints.serial))
     if _moments_differ(checkpoints):
         raise UserError(
-            f"snapshots of the processes are of different moments, see "
+            f"the processes have snapshots of different moments, see "
             f"{checkpoints.folder.parent}; start the run anew"
         )
-    tensors = present_names(snapshot.tensors)
+    tensors, scalars = present_names(snapshot.tensors), present_names(snapshot.scalars)
     parts.env.restore(section(_ENV, tensors))
     parts.collector.obs = section(_OBS, tensors)
     _load(parts.agent, tensors)
-    progress = progress_of(snapshot.scalars)
-    _go_on_drawing(parts, section(_RNG, tensors), progress.clock.env_steps)
-    parts.learner.ratio.debt = snapshot.scalars["debt"]
-    [parts.learner.normalized] = (
-        snapshot.scalars[name] for name in _NORMALIZED if name in snapshot.scalars
-    )
+    progress = progress_of(scalars)
+    _restore_generators(parts, section(_RNG, tensors), progress.clock.env_steps)
+    parts.learner.ratio.debt = scalars["debt"]
+    parts.learner.normalized = scalars["normalized"]
     return progress
 
 
 def _moments_differ(checkpoints: Checkpoints) -> bool:
-    """Whether processes that train together stand at different snapshots."""
+    """Return whether processes of the team have loaded different snapshots."""
     return team.minimum(checkpoints.serial) != -team.minimum(-checkpoints.serial)
 
 
-def _go_on_drawing(parts: Parts, states: dict[str, Tensor], env_steps: int) -> None:
-    """Generators go on where they were; on another kind of device with new streams.
+def _restore_generators(
+    parts: Parts, states: dict[str, Tensor], env_steps: int
+) -> None:
+    """Restore the generators; on another kind of device, start new streams.
 
-    A GPU's generator cannot take the state of a CPU's, nor the other way round.
+    Generators of GPU and CPU cannot exchange states.
     """
     rngs = {"replay": parts.replay_rng, **parts.agent.generators()}
     moved = False
@@ -108,18 +92,18 @@ def _go_on_drawing(parts: Parts, states: dict[str, Tensor], env_steps: int) -> N
             moved = True
     if moved:
         log.warning(
-            "the snapshot is from another kind of device: the run goes on, with other "
-            "random numbers than it would have drawn there"
+            "the snapshot is from another kind of device: the run continues with "
+            "different random numbers"
         )
 
 
 def trained_agent(
     folder: RunFolder, cfg: RunCfg, spaces: Spaces, device: torch.device
 ) -> ActorCritic:
-    """Return the agent of a run's newest intact snapshot, to act in these spaces.
+    """Return the agent of a run's newest intact snapshot.
 
     Raises:
-        UserError: if the run has no usable snapshot, or another version wrote it.
+        UserError: if no snapshot can be used, or an incompatible version wrote it.
     """
     agent = make_agent(cfg, spaces, device, reward_bounds=None)  # it only acts
     _load(agent, present_names(read_state(folder.checkpoints).tensors))
@@ -127,10 +111,10 @@ def trained_agent(
 
 
 def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
-    """Bring an agent into the state of a snapshot.
+    """Load an agent's tensors from a snapshot.
 
     Raises:
-        UserError: if that lacks a tensor.
+        UserError: if a tensor is missing.
     """
     try:
         agent.load(section(_AGENT, tensors))
@@ -142,18 +126,6 @@ def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
 
 
 def progress_of(scalars: dict[str, Any]) -> Progress:
-    """The counters of a snapshot."""
+    """Return the progress stored in a snapshot."""
     stored = dict(scalars["progress"])
     return Progress(**{**stored, "clock": Clock(**stored["clock"])})
-
-
-def present_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors of a snapshot by the names that this version gives them."""
-    return {_present_name(name): value for name, value in tensors.items()}
-
-
-def _present_name(name: str) -> str:
-    for old, new in _RENAMED:
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return name

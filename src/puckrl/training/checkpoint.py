@@ -7,9 +7,9 @@
       snapshot-000002.json               clocks, and a SHA-256 of each file above
 
 A file is written under a temporary name, synced, then renamed; the JSON comes last,
-so a snapshot exists only when all of it does. Two snapshots are kept. Loading checks
-every hash and falls back to the older snapshot, with a warning. Nothing that is
-loaded can run code: safetensors and JSON only.
+so a snapshot exists only when all of its files do. Two snapshots are kept. Loading
+checks every hash and falls back to the older snapshot, with a warning. Loading cannot
+run code, because the files are safetensors and JSON.
 """
 
 import hashlib
@@ -33,12 +33,12 @@ log = logging.getLogger(__name__)
 
 _REPLAY = "replay"  # section of a snapshot
 _KEPT = 2
-_CHUNK_BYTES = 128 << 20  # episodes are copied twice on their way to the disk
+_CHUNK_BYTES = 128 << 20  # writing copies episodes twice
 
 
 @dataclass(frozen=True)
 class _File:
-    """A file that a snapshot needs."""
+    """A file of a snapshot."""
 
     name: str
     sha256: str
@@ -55,24 +55,24 @@ class _Chunk:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was saved beside the replay."""
+    """The saved state without the replay buffer."""
 
     tensors: dict[str, Tensor]
-    """Everything that decides the future, by name."""
+    """The complete state, by name."""
     scalars: dict[str, Any]
     """Clocks and other plain numbers."""
 
 
 class Damaged(Exception):
-    """A file of a snapshot is missing or not what was written."""
+    """A file of a snapshot is missing or corrupt."""
 
 
 class Checkpoints:
     """The snapshots of one run.
 
     Args:
-        folder: where they are kept; created if need be.
-        replay: whether they hold episodes; without them they are of use to play only.
+        folder: folder of the snapshots; created if missing.
+        replay: whether to save the replay buffer; a run without it cannot be resumed.
     """
 
     def __init__(self, folder: Path, *, replay: bool = True) -> None:
@@ -82,7 +82,7 @@ class Checkpoints:
         self._serial = max((_serial(p) for p in self._manifests()), default=0)
 
     def _manifests(self) -> list[Path]:
-        """Complete snapshots, oldest first."""
+        """Return the manifests of complete snapshots, oldest first."""
         return sorted(self.folder.glob("snapshot-*.json"))
 
     def save(
@@ -91,10 +91,10 @@ class Checkpoints:
         scalars: dict[str, Any],
         replay: ReplayBuffer,
     ) -> None:
-        """Write one snapshot; only episodes that no earlier one holds are written.
+        """Write one snapshot; it shares the files of already saved episodes.
 
         Raises:
-            OSError: disk full, read-only folder: the earlier snapshots stay intact.
+            OSError: if writing fails; earlier snapshots stay intact.
         """
         self._serial += 1
         self._chunks = self._units(replay) if self.keeps_replay else []
@@ -116,7 +116,7 @@ class Checkpoints:
         self._sweep()
 
     def _units(self, replay: ReplayBuffer) -> list[_Chunk]:
-        """All that are in the replay; those that no earlier snapshot holds are written."""
+        """Write units that no earlier snapshot has; return the chunks of all units."""
         chunks = [c for c in self._chunks if c.last > replay.oldest]
         start = max(chunks[-1].last if chunks else 0, replay.oldest)
         at_once = max(1, _CHUNK_BYTES // replay.bytes_per_unit)
@@ -128,7 +128,7 @@ class Checkpoints:
         return chunks
 
     def _write(self, name: str, tensors: dict[str, Tensor]) -> _File:
-        """Tensors into a file of the folder."""
+        """Write tensors to a file in the folder."""
         data = save(
             {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         )
@@ -136,7 +136,7 @@ class Checkpoints:
         return _File(name, _sha256(data))
 
     def _sweep(self) -> None:
-        """Delete what no kept snapshot needs, and leftovers of interrupted writes."""
+        """Delete files that no kept snapshot needs, and temporary files."""
         manifests = self._manifests()
         for old in manifests[:-_KEPT]:
             old.unlink()
@@ -149,18 +149,18 @@ class Checkpoints:
 
     @property
     def serial(self) -> int:
-        """Number of the newest snapshot, 0 if there is none."""
+        """Number of the newest snapshot; 0: there is none."""
         return self._serial
 
     def load(self, replay: ReplayBuffer, newest: int | None = None) -> Snapshot:
-        """The newest intact snapshot; its episodes go into ``replay``.
+        """Load the newest intact snapshot, and its episodes into ``replay``.
 
-        If none is wholly intact, the newest whose state is intact is used without
-        the damaged episodes.
+        If no snapshot is completely intact, load the newest one whose state is intact,
+        without its damaged episodes.
 
         Args:
-            replay: filled.
-            newest: number of a snapshot; later ones are left out.
+            replay: the replay buffer to fill.
+            newest: number of the newest snapshot to consider; None: all.
 
         Raises:
             UserError: if no snapshot can be used.
@@ -178,27 +178,28 @@ class Checkpoints:
         raise UserError(f"no usable snapshot in {self.folder}; start the run anew")
 
     def forget(self) -> None:
-        """Drop every snapshot: the run begins anew."""
+        """Delete every snapshot, to start the run anew."""
         for path in self._manifests():
             path.unlink()
         self._serial, self._chunks = 0, []
 
     def _forget_after(self, path: Path) -> None:
-        """Drop snapshots newer than the one in use: they would count as kept."""
+        """Delete snapshots newer than the one in use, which would count as kept."""
         for newer in self._manifests():
             if newer > path:
                 newer.unlink()
         self._serial = _serial(path)
 
     def _load(self, path: Path, replay: ReplayBuffer, *, lenient: bool) -> Snapshot:
+        """Load one snapshot; raise ``Damaged`` if a file that it needs is corrupt."""
         body = _body(path)
         tensors = self._read(_File(**body["state"]))
         chunks = [
             _Chunk(_File(**c["file"]), c["first"], c["last"]) for c in body["chunks"]
         ]
-        # All are looked through before the first is loaded, and one is held at a time
+        # All are checked before the first is loaded; memory holds one at a time
         intact = list(self._intact(chunks, lenient=lenient))
-        replay.forget()  # what a newer snapshot has left there
+        replay.forget()  # a newer, damaged snapshot may have filled it
         for chunk in intact:
             replay.load(chunk.first, load_file(self.folder / chunk.file.name))
         replay.restore(section(_REPLAY, tensors), body["added"])
@@ -206,7 +207,7 @@ class Checkpoints:
         return Snapshot(tensors, body["scalars"])
 
     def _intact(self, chunks: list[_Chunk], *, lenient: bool) -> Iterator[_Chunk]:
-        """The chunks that are what was written; damaged ones are skipped if ``lenient``."""
+        """Yield the intact chunks; skip damaged ones if ``lenient``, else raise."""
         for chunk in chunks:
             try:
                 self._check(chunk.file)
@@ -218,7 +219,7 @@ class Checkpoints:
                 yield chunk
 
     def _check(self, file: _File) -> None:
-        """Raise Damaged unless the hash is right."""
+        """Raise ``Damaged`` unless the file's hash is correct."""
         try:
             with (self.folder / file.name).open("rb") as stream:
                 found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -228,13 +229,13 @@ class Checkpoints:
             raise Damaged(f"{file.name} is damaged")
 
     def _read(self, file: _File) -> dict[str, Tensor]:
-        """Tensors of a file whose hash is right."""
+        """Return the tensors of a file after checking its hash."""
         self._check(file)
         return load_file(self.folder / file.name)
 
 
 def read_state(folder: Path) -> Snapshot:
-    """The newest snapshot whose state is intact, without its replay: to evaluate.
+    """Return the newest intact state, without its replay buffer, to evaluate.
 
     Raises:
         UserError: if there is none.
@@ -253,12 +254,12 @@ def read_state(folder: Path) -> Snapshot:
 
 
 def _next(path: Path, paths: Sequence[Path]) -> str:
-    """What comes after a damaged snapshot, of those from the oldest to the newest."""
+    """Return the warning's words for what is done after a damaged snapshot."""
     return "trying the one before" if path != paths[0] else "there is none before it"
 
 
 def _body(path: Path) -> dict[str, Any]:
-    """A manifest's content, if its hash is right."""
+    """Return a manifest's content; raise ``Damaged`` if its hash is wrong."""
     try:
         manifest = json.loads(path.read_bytes())
         if _sha256(manifest["body"].encode()) == manifest["sha256"]:
@@ -269,7 +270,7 @@ def _body(path: Path) -> dict[str, Any]:
 
 
 def _files_of(path: Path) -> set[str]:
-    """Names of the files that a snapshot needs; of a damaged one: none."""
+    """Return the names of the files of a snapshot; none if it is damaged."""
     try:
         body = _body(path)
     except Damaged:
@@ -278,7 +279,7 @@ def _files_of(path: Path) -> set[str]:
 
 
 def _serial(path: Path) -> int:
-    """The number in ``snapshot-000012.json``."""
+    """Return the number in ``snapshot-000012.json``."""
     return int(path.stem.rpartition("-")[2])
 
 
@@ -287,7 +288,7 @@ def _sha256(data: bytes) -> str:
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
-    """Temporary file, fsync, rename, fsync of the folder."""
+    """Write a temporary file, sync it, rename it, and sync the folder."""
     temporary = path.with_suffix(path.suffix + ".tmp")
     try:
         with temporary.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Collecting: worlds that play on and on into a replay buffer."""
+"""Collection of steps from continuously running worlds into a replay buffer."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -14,55 +14,55 @@ from puckrl.replay.buffer import ReplayBuffer
 
 @dataclass(frozen=True)
 class Collected:
-    """What some control steps gave, in the worlds of all processes."""
+    """Results of a call of ``collect``, over the worlds of all processes."""
 
     env_steps: int
     """Control steps, summed over worlds."""
     episodes: int
     """Episodes that ended."""
     success: float
-    """Share of the newest episodes that were at their goal at the last step: at least one
-    for each world, from earlier calls where this one had fewer: a few worlds that ended
-    early would mislead. NaN if no episode ended."""
+    """Share of the newest episodes that were at their goal at the last step; NaN if no
+    episode ended. They include episodes of earlier calls, to have at least one per world:
+    a few episodes that ended early would bias the share."""
     diverged: int
-    """Worlds whose physics failed and were reset."""
+    """Worlds that were reset because their physics diverged."""
 
 
 class Concurrent(Protocol):
-    """Work that goes on while worlds play."""
+    """Work that runs concurrently with control steps."""
 
     def meanwhile(self) -> None:
-        """Launch some of it: a control step is under way."""
+        """Launch a part of the work, during a control step."""
         ...
 
     def paused(self) -> AbstractContextManager[None]:
-        """Pause it inside: the replay buffer changes."""
+        """Pause the work inside, while the replay buffer changes."""
         ...
 
 
 class Collector:
-    """Plays into a replay buffer.
+    """Collects steps into a replay buffer.
 
     Args:
-        worlds: reset themselves.
+        worlds: worlds with automatic resets.
         replay: records every step.
     """
 
     def __init__(self, worlds: Worlds, replay: ReplayBuffer) -> None:
         self.worlds, self.replay = worlds, replay
         self.obs: Obs | None = None
-        """Present observation; None before the first call."""
-        self._newest: list[tuple[int, int]] = []  # episodes and wins of each call
+        """Current observations; None before the first call."""
+        self._newest: list[tuple[int, int]] = []  # episodes and successes of each call
 
     def collect(
         self, policy: Policy, steps: int, concurrent: Concurrent | None = None
     ) -> Collected:
-        """Play ``steps`` control steps in every world, exploring.
+        """Collect ``steps`` control steps of every world, with exploration.
 
         Args:
-            policy: acts.
+            policy: the behavior policy.
             steps: control steps of every world.
-            concurrent: goes on meanwhile.
+            concurrent: work to launch during control steps.
         """
         if self.obs is None:
             self.obs = begin(self.worlds, policy)
@@ -93,7 +93,7 @@ class Collector:
         return Collected(env_steps, episodes, success, diverged)
 
     def _success(self, episodes: int, wins: int) -> float:
-        """Return the success rate now that ``episodes`` ended; see ``Collected``."""
+        """Add the results of a call; return the success rate, see ``Collected``."""
         newest, enough = self._newest, self.worlds.num_worlds * team.size()
         newest.append((episodes, wins))
         while sum(count for count, _ in newest[1:]) >= enough:

@@ -1,9 +1,9 @@
-"""Gauges: numbers from live networks and the replay, taken at evaluation times.
+"""Gauges: measurements of networks and replay buffer, taken at evaluations.
 
-They draw from a generator of their own and change nothing: a run with gauges equals a
-run without, number for number.
+They draw from their own generator and change nothing: a run with gauges has exactly the
+same results as one without.
 
-Which gauges a run has is decided in runner/build.py: one ``EncoderGauge`` for each encoder.
+runner/build.py makes the gauges of a run, with one ``EncoderGauge`` for each encoder.
 """
 
 from collections.abc import Generator, Sequence
@@ -20,39 +20,39 @@ from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.replay.sampling import GoalFn, straight
+from puckrl.replay.sampling import GoalFn, euclidean
 from puckrl.representation.vision import Vision
 from puckrl.training.sinks import LogRow
 
 _EPISODES = 128
 _STATES = 128
 _ACTIONS = 8
-_STEPS = 4  # of each episode: what an encoder is probed with
+_STEPS = 4  # per episode, to probe an encoder
 _MOVED_M = 0.02
 _VECTORS = ("state", "achieved_goal", "action", "desired_goal")
 
 
 class Gauge(Protocol):
-    """Something that can be measured at any time."""
+    """A measurement that can be taken at any time."""
 
     def measure(self) -> LogRow:
-        """The present numbers; {} while there is nothing to measure."""
+        """Return the measured values by name; {} while there is nothing to measure."""
         ...
 
 
 @torch.no_grad()
 def measure(gauges: Sequence[Gauge]) -> LogRow:
-    """The numbers of all gauges; those that are NaN are left out by the sinks."""
+    """Return the values of all gauges; sinks leave out NaN."""
     return {name: value for g in gauges for name, value in g.measure().items()}
 
 
 class ReplayGauge:
-    """What the newest episodes did.
+    """Measures how the achieved goal moved in the newest episodes.
 
     Args:
-        replay: where they are.
-        reward_fn: reward of (achieved, desired) goals, to tell trivial rewards.
-        success_reward: reward at the goal; None: dense, nothing is trivial.
+        replay: the replay buffer.
+        reward_fn: reward of (achieved, desired) goals, to detect trivial rewards.
+        success_reward: reward at the goal; None: rewards are dense, none is trivial.
         distance_fn: the task's distance of (achieved, desired) goals.
     """
 
@@ -61,13 +61,13 @@ class ReplayGauge:
         replay: EpisodeReplayBuffer,
         reward_fn: GoalFn,
         success_reward: float | None,
-        distance_fn: GoalFn = straight,
+        distance_fn: GoalFn = euclidean,
     ) -> None:
         self._replay, self._reward = replay, reward_fn
         self._best, self._distance = success_reward, distance_fn
 
     def measure(self) -> LogRow:
-        """Displacement, and the share of rewards that nobody earned."""
+        """Return displacement, and the share of trivial rewards."""
         if not self._replay.added:
             return {}
         moved_m = displacement_m(newest(self._replay), self._distance)
@@ -77,7 +77,7 @@ class ReplayGauge:
         }
 
     def _trivial(self) -> float:
-        """Of sampled transitions that end at their goal, those that began there."""
+        """Return the share of sampled transitions to their goal that begin at it."""
         if self._best is None:
             return float("nan")
         rng = generator(0, "gauge", self._replay.device)
@@ -90,11 +90,11 @@ class ReplayGauge:
 
 
 class ValueGauge:
-    """What the critic sees: failure everywhere, or differences.
+    """Measures whether the critics tell states, actions and goals apart.
 
     Args:
-        agent: its critic and policy.
-        replay: states to ask about.
+        agent: the agent.
+        replay: the replay buffer with the states to evaluate.
         distance_fn: the task's distance of (achieved, desired) goals.
     """
 
@@ -102,53 +102,54 @@ class ValueGauge:
         self,
         agent: ActorCritic,
         replay: EpisodeReplayBuffer,
-        distance_fn: GoalFn = straight,
+        distance_fn: GoalFn = euclidean,
     ) -> None:
         self._agent, self._replay = agent, replay
         self._distance = distance_fn
 
     def measure(self) -> LogRow:
-        """Value at the start, spread over actions, reached against unreached goals."""
+        """Return the initial value, its spread over actions, and the hindsight gap."""
         if not self._replay.added:
             return {}
         rows = newest(self._replay)
-        start = self._seen(rows, torch.zeros_like(rows["length"]))
+        start = self._encoded(rows, torch.zeros_like(rows["length"]))
         rng = generator(0, "gauge", self._replay.device)
         step = random_step(rows, rng)
-        seen = self._seen(rows, step)
+        obs = self._encoded(rows, step)
         return {
             "probe/q_start": float(
                 self._q(start, self._agent.policy.mode(start)).mean()
             ),
-            "probe/q_action_spread": self._spread(seen, rng),
-            "probe/hindsight_gap": self._gap(rows, step, seen),
+            "probe/q_action_spread": self._spread(obs, rng),
+            "probe/hindsight_gap": self._gap(rows, step, obs),
         }
 
-    def _seen(self, rows: Obs, step: Tensor) -> Obs:
-        """Observations of the newest episodes, through the agent's eyes."""
+    def _encoded(self, rows: Obs, step: Tensor) -> Obs:
+        """Return encoded observations before ``step`` of the newest episodes."""
         return encoded(self._agent, self._replay.observations(rows["number"], step))
 
     def _q(self, obs: Obs, action: Tensor) -> Tensor:
-        """The least of the critics' values, (B,)."""
+        """Return the minimum of the critics' values, (B,)."""
         return self._agent.critic.module(obs, action).amin(dim=0)
 
     def _spread(self, obs: Obs, rng: torch.Generator) -> float:
-        """Deviation over random actions at a state, mean over states."""
+        """Return the values' standard deviation over random actions, mean over states."""
         count, dim = len(obs["desired_goal"]), self._agent.spaces.action_dim
-        many = {k: v.repeat_interleave(_ACTIONS, dim=0) for k, v in obs.items()}
+        repeated = {k: v.repeat_interleave(_ACTIONS, dim=0) for k, v in obs.items()}
         shape = (count * _ACTIONS, dim)
         action = 2 * torch.rand(shape, generator=rng, device=rng.device) - 1
-        return float(self._q(many, action).view(count, _ACTIONS).std(dim=1).mean())
+        return float(self._q(repeated, action).view(count, _ACTIONS).std(dim=1).mean())
 
-    def _gap(self, rows: Obs, step: Tensor, seen: Obs) -> float:
-        """Value of a step for the goal that it led to, less for another episode's goal.
+    def _gap(self, rows: Obs, step: Tensor, encoded: Obs) -> float:
+        """Return the mean difference of values, for the reached and another goal.
 
-        Over episodes in which the achieved goal moved; NaN if there are fewer than 8.
+        The reached goal is the episode's last; the other goal is that of another episode.
+        Only episodes in which the achieved goal moved count; NaN if fewer than 8.
         """
         moved = (displacement_m(rows, self._distance) > _MOVED_M).nonzero()[:, 0]
         if len(moved) < 8:
             return float("nan")
-        obs = {name: value[moved] for name, value in seen.items()}
+        obs = {name: value[moved] for name, value in encoded.items()}
         reached = rows["achieved_goal"][moved, rows["length"][moved]]
         action = rows["action"][moved, step[moved]]
         own = self._q({**obs, "desired_goal": reached}, action)
@@ -157,40 +158,40 @@ class ValueGauge:
 
 
 class NetworkGauge:
-    """Whether the units of actor and critic are alive and differ.
+    """Measures whether hidden units of actor and critics are active and diverse.
 
     Args:
-        agent: its networks; they need an ``mlp``.
-        replay: states to look at.
+        agent: the agent; its networks need an ``mlp``.
+        replay: the replay buffer with the states to evaluate.
     """
 
     def __init__(self, agent: ActorCritic, replay: EpisodeReplayBuffer) -> None:
         self._agent, self._replay = agent, replay
 
     def measure(self) -> LogRow:
-        """Dormant units, effective rank of the last layer, saturated actions."""
+        """Return dormant shares, effective ranks of last layers, saturated actions."""
         if not self._replay.added:
             return {}
         rng = generator(0, "gauge", self._replay.device)
         batch = self._replay.sample(BatchSpec(_STATES, next_pixels=False), rng)
         obs = encoded(self._agent, batch.obs)
         actor, critic = self._agent.actor.module, self._agent.critic.module
-        with recorded(actor) as seen:
+        with recorded(actor) as hidden:
             action = self._agent.policy.mode(obs)
-        found = _health("actor", seen)
-        with recorded(critic) as seen:
+        found = _health("actor", hidden)
+        with recorded(critic) as hidden:
             critic(obs, batch.action)
-        found |= _health("critic", seen)
+        found |= _health("critic", hidden)
         squashed = action.float().cpu().numpy()
         return {**found, "probe/actor_saturation": encoder.saturated_share(squashed)}
 
 
 class EncoderGauge:
-    """Whether an encoder sees what the goals are about.
+    """Measures whether an encoder's features contain the achieved goal.
 
     Args:
         vision: encoder and objective.
-        replay: images to encode.
+        replay: the replay buffer with the images to encode.
         distance_fn: the task's distance of (achieved, desired) goals; None: no loss
             trains the objective.
     """
@@ -205,7 +206,7 @@ class EncoderGauge:
         self._distance = distance_fn
 
     def measure(self) -> LogRow:
-        """Probe the achieved goal linearly; measure the features and the objective."""
+        """Return the linear probe's R², statistics of features, the objective's health."""
         if not self._replay.added:
             return {}
         rows, rng = newest(self._replay), generator(0, "gauge", self._replay.device)
@@ -225,7 +226,7 @@ class EncoderGauge:
         }
 
     def _objective(self, prediction: Tensor, obs: Obs) -> LogRow:
-        """Return the health of the objective, if a loss trains it."""
+        """Return the objective's health; {} if no loss trains it."""
         if self._distance is None:
             return {}
         return self._vision.objective.health(prediction, obs, self._distance)
@@ -238,7 +239,7 @@ def encoded(agent: ActorCritic, obs: Obs) -> Obs:
 
 
 def newest(replay: EpisodeReplayBuffer) -> Obs:
-    """Vectors of the newest episodes, at most 128, their lengths and numbers."""
+    """Return vectors, lengths and numbers of the newest episodes, at most 128."""
     first = max(replay.oldest, replay.added - _EPISODES)
     rows = replay.export(first, replay.added, _VECTORS)
     number = torch.arange(first, replay.added, device=replay.device)
@@ -246,13 +247,13 @@ def newest(replay: EpisodeReplayBuffer) -> Obs:
 
 
 def random_step(rows: Obs, rng: torch.Generator) -> Tensor:
-    """A step of each episode, (n,) int64."""
+    """Draw a step of each episode, (n,) int64."""
     unit = torch.rand(len(rows["length"]), generator=rng, device=rng.device)
     return (unit * rows["length"]).long()
 
 
-def displacement_m(rows: Obs, distance_fn: GoalFn = straight) -> Tensor:
-    """How far the achieved goal got in each episode, meters, (n,)."""
+def displacement_m(rows: Obs, distance_fn: GoalFn = euclidean) -> Tensor:
+    """Return the distance of each episode's first and last achieved goal, m, (n,)."""
     index = torch.arange(len(rows["length"]), device=rows["length"].device)
     achieved = rows["achieved_goal"]
     return distance_fn(achieved[index, rows["length"]], achieved[:, 0])
@@ -260,45 +261,45 @@ def displacement_m(rows: Obs, distance_fn: GoalFn = straight) -> Tensor:
 
 @contextmanager
 def recorded(network: nn.Module) -> Generator[list[Tensor]]:
-    """What enters the layers after each non-linearity: the hidden activations.
+    """Record the hidden activations, which follow each non-linearity.
 
     Yields:
-        A list that fills with (E, B, units) tensors, the last layer's last.
+        A list, filled by forward passes with (E, B, units) tensors in order of layers.
     """
     mlp = network.get_submodule("mlp")
     assert isinstance(mlp, EnsembleMLP), mlp
-    with _inputs_of([*list(mlp.hidden)[1:], mlp.head]) as seen:
-        yield seen
+    with _inputs_of([*list(mlp.hidden)[1:], mlp.head]) as hidden:
+        yield hidden
 
 
 @contextmanager
 def attended(vision: Vision) -> Generator[list[tuple[SpatialSoftmax, Tensor]]]:
-    """Heads of spatial softmax and the maps that enter them, (B, C, H, W) each."""
+    """Record spatial-softmax heads and their input maps, (B, C, H, W) each."""
     heads = [m for m in vision.modules() if isinstance(m, SpatialSoftmax)]
     pairs: list[tuple[SpatialSoftmax, Tensor]] = []
-    with _inputs_of(heads) as seen:
+    with _inputs_of(heads) as maps:
         yield pairs
-    pairs += zip(heads, seen, strict=True)
+    pairs += zip(heads, maps, strict=True)
 
 
 @contextmanager
 def _inputs_of(layers: Sequence[nn.Module]) -> Generator[list[Tensor]]:
-    """Fills with the first input of each layer, in the order of the calls."""
-    seen: list[Tensor] = []
+    """Record the first input of each layer, in the order of the calls."""
+    recorded: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.append(inputs[0].detach())
+        recorded.append(inputs[0].detach())
 
     hooks = [layer.register_forward_pre_hook(keep) for layer in layers]
     try:
-        yield seen
+        yield recorded
     finally:
         for hook in hooks:
             hook.remove()
 
 
 def _attention(maps: Sequence[tuple[SpatialSoftmax, Tensor]]) -> LogRow:
-    """Spread and temperature of spatial softmax; {} for other heads."""
+    """Return spread and temperature of spatial softmax; {} for other heads."""
     if not maps:
         return {}
     head, x = maps[0]
@@ -309,9 +310,9 @@ def _attention(maps: Sequence[tuple[SpatialSoftmax, Tensor]]) -> LogRow:
     }
 
 
-def _health(part: str, seen: list[Tensor]) -> LogRow:
-    """Dormant share over all hidden units, effective rank of the last layer."""
-    layers = [h[0].float().cpu().numpy() for h in seen]
+def _health(part: str, hidden: list[Tensor]) -> LogRow:
+    """Return the share of dormant units, and the last layer's effective rank."""
+    layers = [h[0].float().cpu().numpy() for h in hidden]
     sizes = sum(h.shape[1] for h in layers)
     dormant = sum(encoder.dormant_share(h) * h.shape[1] for h in layers)
     return {

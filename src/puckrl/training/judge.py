@@ -1,4 +1,4 @@
-"""Judging: whole episodes of the deterministic policy."""
+"""Evaluation of the deterministic policy over whole episodes."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Evaluation:
     episodes: int
     """Episodes played."""
     success: float
-    """Share at the goal at the last step."""
+    """Share of episodes that are at the goal at the last step."""
     interval: Interval
     """Wilson 95 % interval of ``success``."""
     mean_return: float
@@ -41,13 +41,13 @@ class Evaluation:
 def evaluate(worlds: Worlds, policy: Policy, episodes: int) -> Evaluation:
     """Play whole episodes with the deterministic policy.
 
-    Worlds play together, so ``episodes`` is rounded up to a multiple of their number. An
-    episode that ends early keeps the outcome of its last step; one whose physics failed
-    is lost. Goals are near or far by the task's ``distance`` at the reset.
+    ``episodes`` is rounded up to a multiple of the number of worlds. An episode that ends
+    early keeps the outcome of its last step; one whose physics diverged is a failure. The
+    task's ``distance`` at the reset decides whether a goal is near or far.
 
     Args:
-        worlds: must not reset themselves (``auto_reset=False``).
-        policy: judged without exploration.
+        worlds: worlds without automatic resets (``auto_reset=False``).
+        policy: acts without exploration.
         episodes: minimum number of episodes.
     """
     rounds = -(-episodes // worlds.num_worlds)

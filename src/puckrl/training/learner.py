@@ -1,4 +1,4 @@
-"""Turning collected steps into updates, at the configured update-to-data ratio."""
+"""Updates from collected steps, at the configured update-to-data ratio."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -23,14 +23,14 @@ class Learner:
     """Updates an agent from a replay buffer.
 
     Args:
-        agent: learns.
-        replay: what it learns from.
+        agent: the agent to update.
+        replay: the replay buffer to sample from.
         ratio: updates per env step.
         rng: draws batches.
-        warm_up_episodes: episodes of random play before the first update.
-        normalize_episodes: first episodes that the agent's input normalizers learn from.
-        run: a round of the agent, as it was compiled; None: as it is written.
-        compiles: the first round compiles, and is timed as such.
+        warm_up_episodes: episodes of random actions before the first update.
+        normalize_episodes: number of first episodes that input normalizers use.
+        run: the compiled round of the agent; None: the uncompiled one.
+        compiles: whether the first round compiles; it is then timed separately.
     """
 
     def __init__(
@@ -49,52 +49,52 @@ class Learner:
         self.warm_up_episodes = warm_up_episodes
         self.normalize_episodes = normalize_episodes
         self.normalized = 0
-        """Episodes that the normalizers have learned from."""
+        """Episodes that the normalizers have used."""
         self._run = run
         self.ready = not compiles
-        """Whether the first round, which compiles, is over in this process."""
+        """Whether this process has compiled the round."""
 
     @property
     def warming_up(self) -> bool:
-        """Whether the replay buffer still fills with random play."""
+        """Whether the replay buffer has too few episodes for updates."""
         return team.minimum(self.replay.episodes_added) < self.warm_up_episodes
 
     @property
     def behavior(self) -> Policy:
-        """The policy that collects: random while warming up, then the agent's."""
+        """The policy that collects: random during the warm-up, then the agent's."""
         return self.agent.random if self.warming_up else self.agent.behavior
 
     def earn(self, new_steps: int) -> None:
-        """Owe the updates of ``new_steps`` env steps, once the warm-up is over."""
+        """Add the updates of ``new_steps`` env steps, unless warming up."""
         self._normalize()
         if not self.warming_up:
             self.ratio.earn(new_steps)
 
     def pending(self) -> "PendingUpdates":
-        """Return the rounds of updates that are owed now, to be made one by one."""
+        """Return the rounds of updates that are due now."""
         count, rest = divmod(self.ratio.due(), self.agent.updates_per_round)
         self.ratio.debt += rest
         return PendingUpdates(self.agent, self._batches(count), count, self._run)
 
     def _batches(self, rounds: int) -> Iterator[Batch]:
-        """Yield the batch of each round; several are looked up at once."""
+        """Yield the batch of each round; several are sampled at once."""
         spec, at_once = self.agent.batch_spec, self._rounds_at_once()
         for first in range(0, rounds, at_once):
             count = min(at_once, rounds - first)
-            # Look-ups of a few hundred rows: a second thread only gets in the way.
+            # Look-ups of a few hundred rows are slower with a second thread.
             with torch_threads(1):
                 batch = self.replay.sample(spec, self.rng, count)
             yield from batch.split(count)
 
     def _rounds_at_once(self) -> int:
-        """Return the number of rounds that are looked up together; images are large."""
+        """Return the number of rounds that are sampled at once; images limit it."""
         spec, spaces = self.agent.batch_spec, self.replay.spaces
         size = spec.transitions * bytes_per_sample(spaces)
         size += spec.num_pixels * bytes_per_stack(spaces)
         return max(1, min(_ROUNDS_AT_ONCE, _BYTES_AT_ONCE // size))
 
     def _normalize(self) -> None:
-        """Show the newest episodes to the input normalizers, early in a run."""
+        """Update the input normalizers with new episodes, early in a run."""
         last = min(team.minimum(self.replay.episodes_added), self.normalize_episodes)
         if last <= self.normalized:
             return
@@ -103,12 +103,12 @@ class Learner:
 
 
 class PendingUpdates:
-    """Rounds of updates that are owed.
+    """Rounds of updates that are due.
 
     Args:
-        agent: learns.
-        batches: one for each round.
-        count: rounds.
+        agent: the agent to update.
+        batches: batches, one for each round.
+        count: number of rounds.
         run: see ``Learner``.
     """
 
@@ -121,7 +121,7 @@ class PendingUpdates:
     ) -> None:
         self._agent, self._batches, self._run = agent, batches, run
         self._count, self.left = count, count
-        """Rounds that are still to be made."""
+        """Rounds still to be made."""
         self._names: list[str] = []
         self._sums: Tensor | None = None
 
@@ -131,17 +131,17 @@ class PendingUpdates:
         return (self._count - self.left) * self._agent.updates_per_round
 
     def run(self, rounds: int) -> None:
-        """Make the next rounds; on CUDA they are launched, not waited for."""
+        """Make the next ``rounds`` rounds; on CUDA, launch them only."""
         for batch in islice(self._batches, rounds):
             metrics = self._agent.update(batch, self._run)
             self._names = list(metrics)
-            # One tensor: a sum for each metric would be a kernel for each
+            # Stacked, since separate sums would need a kernel each
             values = torch.stack(list(metrics.values()))
             self._sums = values if self._sums is None else self._sums + values
             self.left -= 1
 
     def means(self) -> dict[str, float]:
-        """Return metrics averaged over the rounds made; on CUDA this waits for them."""
+        """Return metrics averaged over the rounds made; on CUDA, wait for them."""
         if self._sums is None:
             return {}
         means = (self._sums / (self._count - self.left)).tolist()

@@ -1,4 +1,4 @@
-"""The training loop; every noun is an argument."""
+"""The training loop; all parts are arguments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass
 class Progress:
-    """Where a run stands; together with the tensors it is what a snapshot holds."""
+    """Progress of a run; snapshots hold it with the tensors."""
 
     clock: Clock
     evaluated_at: int
@@ -64,21 +64,21 @@ def train(
     report: Report,
     asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
-    """Collect, learn, judge, save, until a limit is reached; return which.
+    """Collect, update, evaluate and save until a limit is reached; return the limit.
 
     Args:
         progress: counters, advanced in place.
         limits: when to stop.
-        schedule: collects into the replay buffer, and learns from it.
-        replay: its size and shares are logged.
-        evaluate: judges the present policy.
-        diagnose: measures networks and replay buffer, with each evaluation.
+        schedule: collects into the replay buffer and updates from it.
+        replay: the replay buffer, whose metrics are logged.
+        evaluate: evaluates the current policy.
+        diagnose: measures networks and replay buffer after each evaluation.
         evaluate_every: env steps between evaluations.
         save: writes a snapshot.
         save_every_s: seconds between snapshots; 0: never.
-        sink: takes the numbers.
+        sink: receives the metrics.
         report: called when the status changes.
-        asked_to_stop: by a person or the doctor; called once an iteration.
+        asked_to_stop: whether user or doctor stops the run; called once per iteration.
     """
     clock = progress.clock
     should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
@@ -110,7 +110,7 @@ def judge(
     progress: Progress,
     sink: Sink,
 ) -> None:
-    """Evaluate the present policy; log and remember the result."""
+    """Evaluate the current policy; log the result and add it to ``progress``."""
     clock = progress.clock
     with clock.measure("evaluate"), torch_threads(1):
         judged = team.from_first(evaluate)
@@ -122,14 +122,14 @@ def judge(
 
 
 def count(collected: Collected, clock: Clock) -> None:
-    """Advance the counters."""
+    """Advance the counters of the clock."""
     clock.env_steps += collected.env_steps
     clock.episodes += collected.episodes
     clock.diverged += collected.diverged
 
 
 def clocks(clock: Clock) -> LogRow:
-    """Return every counter that a row carries."""
+    """Return the counters that are in every row."""
     return {
         "env_steps": clock.env_steps,
         "updates": clock.updates,
@@ -146,9 +146,9 @@ def training_row(
     metrics: LogRow,
     replay: ReplayBuffer,
 ) -> LogRow:
-    """Return the numbers of one iteration, before which the clock was ``was``.
+    """Return the metrics of an iteration that began when the clock was ``was``.
 
-    They include success only where an episode ended.
+    They include success only if an episode ended.
     """
     collecting, updating = (
         max(clock.spent(name, "overlap") - was.spent(name, "overlap"), 1e-9)
@@ -168,7 +168,7 @@ def training_row(
 
 
 def evaluation_row(judged: Evaluation) -> LogRow:
-    """Return the numbers of one evaluation."""
+    """Return the metrics of one evaluation."""
     return {
         "eval/success": judged.success,
         "eval/success_low": judged.interval.low,

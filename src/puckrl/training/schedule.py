@@ -1,12 +1,12 @@
-"""One iteration of a run: control steps of every world, and the updates that they earn.
+"""Iterations of a run: control steps of every world, and the updates due for them.
 
     sequential   collect | update | collect | update
     overlapped   collect          | collect          physics and the behavior policy
                  update           | update           with the batches of earlier steps
 
-Physics on a GPU is thousands of small kernels that leave most of it idle; the updates of
-the previous iteration can run meanwhile. The behavior policy of an overlapped schedule
-lags one iteration behind, whatever the GPU's timing.
+Physics on a GPU launches thousands of small kernels that leave most of it idle, so the
+updates of the previous iteration can run concurrently. The behavior policy of an
+overlapped schedule always lags one iteration behind, independent of the GPU's timing.
 """
 
 from collections.abc import Generator
@@ -27,18 +27,18 @@ Metrics = dict[str, float]
 
 
 class Schedule(Protocol):
-    """One iteration of a run."""
+    """Runs iterations."""
 
     def __call__(self, clock: Clock, report: Report) -> tuple[Collected, Metrics]:
-        """Return what was collected, and the mean metrics of the updates."""
+        """Run one iteration; return what it collected, and mean metrics of updates."""
         ...
 
 
 class Sequential:
-    """Collects first and then makes the updates that this has earned.
+    """Collects first and then makes the updates due for the new steps.
 
     Args:
-        collector: plays into the replay buffer.
+        collector: collects into the replay buffer.
         learner: updates the agent.
         steps: control steps of every world.
     """
@@ -47,7 +47,7 @@ class Sequential:
         self._collector, self._learner, self._steps = collector, learner, steps
 
     def __call__(self, clock: Clock, report: Report) -> tuple[Collected, Metrics]:
-        """See ``Schedule``."""
+        """Run one iteration; see ``Schedule``."""
         learner = self._learner
         report(Status.WARMING_UP if learner.warming_up else Status.COLLECTING)
         with clock.measure("collect"), torch_threads(1):
@@ -57,7 +57,7 @@ class Sequential:
         compile_first(learner, updates, clock, report)
         if updates.left:
             report(Status.LEARNING)
-        with clock.measure("update"):  # on CUDA its end is where updates are waited for
+        with clock.measure("update"):  # on CUDA ``means`` waits for the updates
             updates.run(updates.left)
             metrics = updates.means()
         clock.updates += updates.updates
@@ -65,13 +65,13 @@ class Sequential:
 
 
 class Overlapped:
-    """Collects, and concurrently makes the updates that earlier iterations have earned.
+    """Collects, and concurrently makes the updates due for earlier iterations.
 
     Args:
-        collector: plays into the replay buffer.
+        collector: collects into the replay buffer.
         learner: updates the agent.
-        behavior: a copy of the agent's behavior policy; it plays with the parameters that
-            the agent had when the iteration began.
+        behavior: a copy of the agent's behavior policy; it acts with the parameters from
+            the beginning of the iteration.
         steps: control steps of every world.
     """
 
@@ -86,15 +86,15 @@ class Overlapped:
         self._behavior = behavior
         self._side = SideStream(behavior.device)
         self._updates: PendingUpdates
-        self._asked = 0
+        self._launched = 0
 
     def __call__(self, clock: Clock, report: Report) -> tuple[Collected, Metrics]:
-        """See ``Schedule``."""
+        """Run one iteration; see ``Schedule``."""
         learner = self._learner
-        self._updates, self._asked = learner.pending(), 0
+        self._updates, self._launched = learner.pending(), 0
         with torch.no_grad():
             copy_tensors(learner.agent.behavior, self._behavior)
-        with torch_threads(1):  # another number below would compile once more
+        with torch_threads(1):  # a different number of threads would compile again
             compile_first(learner, self._updates, clock, report)
         report(Status.WARMING_UP if learner.warming_up else Status.LEARNING)
         policy = learner.behavior if learner.warming_up else self._behavior
@@ -108,15 +108,15 @@ class Overlapped:
         return collected, metrics
 
     def meanwhile(self) -> None:
-        """Launch the updates' share of the control step that is under way."""
-        self._asked += 1
-        others = self._steps - self._asked
+        """Launch this control step's share of the updates."""
+        self._launched += 1
+        others = self._steps - self._launched
         with self._side.active():
             self._updates.run(-(-self._updates.left // (others + 1)))
 
     @contextmanager
     def paused(self) -> Generator[None]:
-        """Look up no batch inside: the replay buffer changes."""
+        """Sample no batch inside, while the replay buffer changes."""
         self._side.join()
         yield
         self._side.begin()
@@ -125,7 +125,7 @@ class Overlapped:
 def compile_first(
     learner: Learner, updates: PendingUpdates, clock: Clock, report: Report
 ) -> None:
-    """Make the round that compiles apart from the others: its time is not learning."""
+    """Make the round that compiles, timed separately from updates."""
     if updates.left and not learner.ready:
         report(Status.COMPILING)
         with clock.measure("compile"):

@@ -1,11 +1,11 @@
-"""What a run is doing, for whoever watches it."""
+"""Status of a run, for its display."""
 
 from collections.abc import Callable
 from enum import Enum
 
 
 class Status(Enum):
-    """What a run is doing now; the value is how to say it."""
+    """What a run is doing now; the value is the text to display."""
 
     WARMING_UP = "warming up"
     COLLECTING = "collecting"
@@ -22,4 +22,4 @@ Report = Callable[[Status], None]
 
 
 def report_nothing(status: Status) -> None:
-    """Ignore the status: nobody watches."""
+    """Ignore the status."""
