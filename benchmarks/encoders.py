@@ -28,7 +28,7 @@ from puckrl.nets.flat import Flat
 from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.representation.goal_prediction import GoalPrediction
 from puckrl.representation.vision import Vision
-from puckrl.runner.build import make_env
+from puckrl.runner.worlds import make_env
 
 TABLE = Path("results/encoders.csv")
 ENCODERS = (

@@ -57,7 +57,7 @@ def test_list_names_presets_and_the_way_to_ones_own(
         (["train", "push", "--agent.gamma"], "puck train push --help"),
         (
             ["train", "push", "--agent", "sac"],
-            "the preset decides the learning rule",
+            "the learning rule comes with the preset",
         ),
         (["train", "push", "--agent.kind", "td3"], "--agent is not a setting"),
         (

@@ -37,7 +37,7 @@ def make(
         UserError: for an unknown task; the message lists the known ones.
     """
     from puckrl.config.run_cfg import SimCfg
-    from puckrl.runner.build import make_env
+    from puckrl.runner.worlds import make_env
 
     return make_env(
         task,

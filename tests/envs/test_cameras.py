@@ -11,7 +11,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.types import PixelSpace
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.play import policy_obs
-from puckrl.runner.build import make_env
+from puckrl.runner.worlds import make_env
 
 ROOT = Path(__file__).parents[2]
 TWO = PixelsCfg(viewpoints=("side", "corner"), height=24, width=32, stack=3)

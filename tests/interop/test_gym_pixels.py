@@ -20,7 +20,7 @@ from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.interop.gym import IDS, PuckEnv
 from puckrl.interop.gym_pixels import PixelEnv, PixelVectorEnv
-from puckrl.runner.build import make_env
+from puckrl.runner.worlds import make_env
 
 gymnasium.register_envs(puckrl.interop.gym)
 ALL_IDS = [

@@ -10,7 +10,8 @@ from puckrl.core.clock import Clock, Ratio
 from puckrl.core.rng import generator
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.replay.buffer import ReplayBuffer
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
+from puckrl.replay.settings import ReplayCfg
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.fetch.reach import FetchReach
 from puckrl.training.checkpoint import Checkpoints

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from puckrl.core.types import Batch, BatchSpec, Spaces, Step
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.her import Strategy
 from puckrl.replay.sampling import SamplingCfg
+from puckrl.replay.settings import ReplayCfg
 from tests import oracles
 from tests.replay.counting import (
     HORIZON,

@@ -10,8 +10,9 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.core.types import Batch, BatchSpec, PixelSpace, Spaces
 from puckrl.replay import frames
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.frames import Place
+from puckrl.replay.settings import ReplayCfg
 from tests import oracles
 from tests.replay.counting import (
     HEIGHT,

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from puckrl.core.types import BatchSpec, PixelSpace, Spaces
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.layout import (
     bytes_per_episode,
     bytes_per_sample,
     bytes_per_stack,
     bytes_per_transition,
 )
+from puckrl.replay.settings import ReplayCfg
 from tests.replay.counting import SEEING, SPACES, CountingWorlds, reward, terminated
 
 CPU = torch.device("cpu")
@@ -25,7 +26,8 @@ import mmap
 import torch
 from pathlib import Path
 from puckrl.core.types import BatchSpec, PixelSpace, Spaces
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
+from puckrl.replay.settings import ReplayCfg
 from tests.replay.counting import reward, terminated
 
 def resident() -> int:

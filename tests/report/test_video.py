@@ -10,7 +10,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.video import mosaic, record
-from puckrl.runner.build import make_env
+from puckrl.runner.worlds import make_env
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.fetch.reach import FetchReach
 

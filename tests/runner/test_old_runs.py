@@ -17,10 +17,10 @@ from puckrl.core.runtime import pick_device
 from puckrl.doctor.consult import consult
 from puckrl.envs.play import policy_obs
 from puckrl.runner import session
-from puckrl.runner.build import make_eval_env
 from puckrl.runner.policies import judge_run
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
+from puckrl.runner.worlds import make_eval_env
 
 FOLDER = Path(__file__).parent.parent / "old_runs"
 OLD = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())

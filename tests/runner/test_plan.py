@@ -19,10 +19,11 @@ from puckrl.config.run_cfg import BudgetCfg, PixelsCfg, RunCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.runner import plan as plan_
-from puckrl.runner.build import make_agent, make_env, make_replay
+from puckrl.runner.build import make_agent, make_replay
 from puckrl.runner.memory import memory_of
 from puckrl.runner.plan import _reduced, admit, plan, render
 from puckrl.runner.visibility import Footprint, footprints
+from puckrl.runner.worlds import make_env
 from puckrl.sim.randomize import RandomizeCfg
 from puckrl.training.collect import Collector
 

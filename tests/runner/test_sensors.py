@@ -14,10 +14,10 @@ from puckrl.config.presets import preset
 from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.envs.play import policy_obs
-from puckrl.runner.build import make_env
 from puckrl.runner.plan import plan, render
 from puckrl.runner.sensors import render as render_sensors
 from puckrl.runner.sensors import sensor_rows
+from puckrl.runner.worlds import make_env
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PIXELS = PixelsCfg(viewpoints=("side", "wrist"), height=16, width=20, stack=2)

@@ -33,8 +33,8 @@ from puckrl.config.run_cfg import (
 from puckrl.core.errors import UserError
 from puckrl.core.sections import under
 from puckrl.nets.encoders import EncoderCfg
-from puckrl.replay.episodes import ReplayCfg
 from puckrl.replay.sampling import SamplingCfg
+from puckrl.replay.settings import ReplayCfg
 from puckrl.report.rows import read_rows, read_verdicts
 from puckrl.runner import run_folder, session, snapshot
 from puckrl.runner.policies import judge_run, record_run

@@ -96,7 +96,7 @@ def test_clocks_and_rows_count_as_one_process_does(root: Path, tmp_path: Path) -
         clock = folder.manifest()["clock"]
         assert [clock[name] for name in counted] == [1200, 60, 24]
     theirs, ours = (
-        [[row[name] for name in counted] for row in rows(folder)]
+        [[row[name] for name in counted] for row in rows(folder) if "episodes" in row]
         for folder in (alone, one)
     )
     assert ours == theirs

@@ -10,7 +10,7 @@ from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.runner.build import make_env
+from puckrl.runner.worlds import make_env
 from puckrl.sim.randomize import RandomizeCfg, _rotations
 from tests.sim import golden
 

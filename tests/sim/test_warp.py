@@ -10,7 +10,7 @@ from puckrl.config.run_cfg import SimCfg
 from puckrl.core.maths import wilson_interval
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv, Step
-from puckrl.runner.build import make_env
+from puckrl.runner.worlds import make_env
 from puckrl.sim.backend import Sim
 from puckrl.sim.warp import WarpSim
 from puckrl.tasks.catalog import TASKS, make_task

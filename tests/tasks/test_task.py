@@ -20,10 +20,10 @@ from puckrl.config.run_cfg import (
 from puckrl.core.errors import UserError
 from puckrl.doctor.task_check import check_task
 from puckrl.nets.encoders import EncoderCfg
-from puckrl.replay.episodes import ReplayCfg
+from puckrl.replay.settings import ReplayCfg
 from puckrl.runner import session
-from puckrl.runner.build import make_env
 from puckrl.runner.policies import record_run
+from puckrl.runner.worlds import make_env
 from puckrl.sim.viewpoints import FREE, viewpoint
 from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.tasks.fetch.reach import FetchReach

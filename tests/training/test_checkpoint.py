@@ -8,8 +8,9 @@ import torch
 
 from puckrl.core.errors import UserError
 from puckrl.core.types import BatchSpec, Spaces, Step
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.layout import bytes_per_episode
+from puckrl.replay.settings import ReplayCfg
 from puckrl.training.checkpoint import Checkpoints, read_state
 from tests.replay import counting
 

@@ -2,7 +2,8 @@
 
 from puckrl.agents.scripted import Zero
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
+from puckrl.replay.settings import ReplayCfg
 from puckrl.training.collect import Collected, Collector
 from tests.envs.test_goal_env import HORIZON, CountingSim
 from tests.training.test_judge import CPU, WORLDS, Anywhere

@@ -11,8 +11,9 @@ from puckrl.agents.td3 import Td3, Td3Cfg
 from puckrl.core.types import Obs, PixelSpace, Spaces, Step
 from puckrl.monitor.signals import METRICS
 from puckrl.nets.encoders import Encoder, EncoderCfg
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import euclidean
+from puckrl.replay.settings import ReplayCfg
 from puckrl.representation.goal_prediction import GoalPrediction
 from puckrl.representation.vision import Vision
 from puckrl.training.gauges import (

@@ -10,8 +10,9 @@ from torch import Tensor
 from puckrl.agents.actor_critic import ActorCritic, Branch
 from puckrl.core.clock import Ratio
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.layout import bytes_per_sample, bytes_per_stack
+from puckrl.replay.settings import ReplayCfg
 from puckrl.training.learner import Learner
 from tests.replay.counting import (
     HORIZON,

@@ -9,7 +9,8 @@ import torch
 from puckrl.core.clock import Clock
 from puckrl.core.maths import Interval
 from puckrl.core.types import Spaces
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
+from puckrl.replay.settings import ReplayCfg
 from puckrl.training.collect import Collected
 from puckrl.training.judge import Evaluation
 from puckrl.training.loop import Limits, Progress, Stop, count, train

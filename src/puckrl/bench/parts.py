@@ -8,7 +8,8 @@ from puckrl.bench.race import Contender, race
 from puckrl.config.run_cfg import RunCfg, SimCfg
 from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.report.tables import TableRow
-from puckrl.runner.build import Parts, build, make_sim
+from puckrl.runner.build import Parts, build
+from puckrl.runner.worlds import make_sim
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.viewpoints import default_name, viewpoint
 from puckrl.tasks.catalog import make_task

@@ -17,7 +17,8 @@ from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import BatchSpec, Obs, Spaces, Step
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
+from puckrl.replay.settings import ReplayCfg
 from puckrl.report.tables import TableRow
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import Task

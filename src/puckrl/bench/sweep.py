@@ -16,7 +16,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.runtime import pick_device
 from puckrl.report.tables import TableRow
-from puckrl.runner.build import make_env
+from puckrl.runner.worlds import make_env
 from puckrl.sim.backend import Sim
 
 _CAPTURE_CALLS = 4  # after this number of calls the graph is captured

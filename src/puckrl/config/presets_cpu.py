@@ -18,9 +18,9 @@ from puckrl.config.run_cfg import (
     SimCfg,
 )
 from puckrl.nets.encoders import EncoderCfg
-from puckrl.replay.episodes import ReplayCfg
 from puckrl.replay.her import relabel_probability
 from puckrl.replay.sampling import SamplingCfg
+from puckrl.replay.settings import ReplayCfg
 
 PUSH = RunCfg(
     preset="push",

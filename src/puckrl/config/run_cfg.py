@@ -29,7 +29,7 @@ from puckrl.core.settings import (
     Mark,
 )
 from puckrl.monitor.stopping import StopMode
-from puckrl.replay.episodes import ReplayCfg
+from puckrl.replay.settings import ReplayCfg
 from puckrl.sim.randomize import RandomizeCfg
 from puckrl.tasks.task import RewardKind
 

@@ -41,7 +41,7 @@ from puckrl.interop.arrays import (
     worlds_of,
 )
 from puckrl.interop.view import Observation, View
-from puckrl.runner.build import make_env
+from puckrl.runner.worlds import make_env
 from puckrl.sim.viewpoints import default_name
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import RewardKind, Task

@@ -11,48 +11,18 @@ the buffer when they are complete. New episodes overwrite the oldest ones.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from puckrl.core.settings import COUNT, PER_PROCESS, SHARE
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, Step
-from puckrl.replay import goals, her, sampling
-from puckrl.replay.frames import Place, make_frames
+from puckrl.replay import goals, sampling
+from puckrl.replay.frames import make_frames
 from puckrl.replay.layout import allocate, bytes_per_episode, vector_shapes
-from puckrl.replay.sampling import GoalFn, SamplingCfg, StepTable
+from puckrl.replay.sampling import GoalFn, StepTable
+from puckrl.replay.settings import ReplayCfg
 
 _RECENT = 256
-
-
-@dataclass(frozen=True)
-class ReplayCfg:
-    """Replay buffer and hindsight relabeling."""
-
-    capacity: Annotated[int, COUNT, PER_PROCESS] = 1_000_000
-    """Maximum number of transitions; new episodes replace the oldest."""
-    her_strategy: her.Strategy = "future"
-    """Part of an episode from which hindsight goals come."""
-    her_ratio: Annotated[float, SHARE] = 0.8
-    """Share of hindsight goals in a batch; k per original goal is k / (k + 1)."""
-    sampling: SamplingCfg = field(default_factory=SamplingCfg)
-    """Choice of the transitions in a batch."""
-    frames_on: Place = "device"
-    """Storage of images. device: with the networks; cpu: in main memory; disk: in a
-    file."""
-    frames_folder: str = ""
-    """Folder of that file; empty: the system's folder for temporary files."""
-
-    def episodes(self, spaces: Spaces, num_worlds: int) -> int:
-        """Return the number of episodes that fit, at least one per world."""
-        return max(self.capacity // spaces.horizon, num_worlds)
-
-    def bytes_total(self, spaces: Spaces, num_worlds: int) -> int:
-        """Return the bytes of stored and unfinished episodes, without allocating them."""
-        rows = self.episodes(spaces, num_worlds) + num_worlds
-        return rows * bytes_per_episode(spaces)
 
 
 class EpisodeReplayBuffer:

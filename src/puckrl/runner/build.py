@@ -6,7 +6,6 @@ seconds.
 
 import logging
 from dataclasses import dataclass, replace
-from functools import cache
 
 import torch
 
@@ -15,24 +14,18 @@ from puckrl.agents.distill import Distill, DistillCfg
 from puckrl.agents.sac import Sac, SacCfg
 from puckrl.agents.settings import AgentCfg
 from puckrl.agents.td3 import Td3, Td3Cfg
-from puckrl.config.bounds import check_bounds
-from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
+from puckrl.config.run_cfg import RunCfg
 from puckrl.core import team
 from puckrl.core.clock import Ratio
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
 from puckrl.core.runtime import has_fast_bf16, pick_device, tune_convolutions
 from puckrl.core.types import Spaces
-from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.worlds import GoalWorlds
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.runner.compile import fast_round
-from puckrl.sim.backend import Sim
-from puckrl.sim.cpu import CpuSim
-from puckrl.sim.viewpoints import viewpoint
-from puckrl.tasks.catalog import make_task
-from puckrl.tasks.task import RewardKind, Task
+from puckrl.runner.worlds import EVAL_WORLDS, make_env, make_eval_env
 from puckrl.training.collect import Collector
 from puckrl.training.gauges import (
     EncoderGauge,
@@ -45,12 +38,6 @@ from puckrl.training.learner import Learner
 from puckrl.training.schedule import Overlapped, Schedule, Sequential
 
 log = logging.getLogger(__name__)
-
-EVAL_WORLDS = 64
-_CPU = torch.device("cpu")
-NO_PIXELS = PixelsCfg()
-_NOTABLE_S = 1.0
-EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
 
 @dataclass
@@ -78,117 +65,10 @@ class Parts:
     device: torch.device
     """Device of agent and replay buffer."""
 
-
-def make_env(
-    task: str | Task,
-    sim: SimCfg,
-    *,
-    reward: RewardKind = "sparse",
-    seed: int = 0,
-    auto_reset: bool = True,
-    pixels: PixelsCfg = NO_PIXELS,
-    device: torch.device = _CPU,
-    first_world: int = 0,
-) -> GoalEnv:
-    """A goal environment from names and numbers, or from a task that is not bound yet.
-
-    Cameras render on ``device``, and ``warp`` simulates there; MuJoCo stays on the CPU.
-
-    Raises:
-        UserError: for an unknown name, or a number out of range.
-    """
-    if sim.num_worlds < 1:
-        raise UserError(f"{sim.num_worlds} worlds are too few; use at least one")
-    made = task if isinstance(task, Task) else make_task(task, reward)
-    worlds = make_sim(made, sim, device)
-    cameras = make_cameras(made, worlds, pixels, device)
-    return GoalEnv(
-        made,
-        worlds,
-        seed,
-        auto_reset=auto_reset,
-        cameras=cameras,
-        first_world=first_world,
-    )
-
-
-def make_cameras(
-    task: Task, sim: Sim, cfg: PixelsCfg, device: torch.device = _CPU
-) -> Cameras | NoCameras:
-    """Make cameras that render the worlds of ``sim`` on ``device``.
-
-    Raises:
-        UserError: for an unknown viewpoint, or a number out of range.
-    """
-    check_bounds(cfg.randomize, "pixels.randomize.")
-    views = [viewpoint(name, task.viewpoints) for name in cfg.viewpoints]
-    if not views:
-        return NoCameras()
-    from puckrl.sim.camera import Camera, CameraCfg
-
-    cameras = [
-        Camera(
-            sim,
-            task.scene(),
-            CameraCfg(
-                width=cfg.width,
-                height=cfg.height,
-                viewpoint=view,
-                varied=cfg.randomize.on,
-            ),
-            device,
-        )
-        for view in views
-    ]
-    return Cameras(cameras, cfg.stack, cfg.randomize)
-
-
-def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
-    """Make the simulation of a task."""
-    if cfg.backend == "cpu":
-        model = task.scene().compile()
-        return CpuSim(model, cfg.num_worlds, cfg.num_threads)
-    assert cfg.backend == "warp", cfg.backend
-    from puckrl.sim.warp import WarpSim
-
-    if device.type == "cpu":
-        log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")
-    else:
-        _announce_kernels()
-    sim = WarpSim(task.limited_scene(cfg.contacts).compile(), cfg.num_worlds, device)
-    if sim.compile_s > _NOTABLE_S:
-        log.info("physics kernels are ready after %.1f s", sim.compile_s)
-    return sim
-
-
-@cache
-def _announce_kernels() -> None:
-    """Log once why the first start on a machine takes minutes."""
-    log.info("physics kernels: compiling, or loading from ~/.cache/warp; minutes once")
-
-
-def make_eval_env(
-    cfg: RunCfg, worlds: int, seed: int, device: torch.device = _CPU
-) -> GoalEnv:
-    """Make an environment to evaluate and film in, with CPU physics.
-
-    Its cameras render on ``device``.
-
-    Raises:
-        UserError: if ``worlds`` is below 1.
-    """
-    if worlds < 1:
-        raise UserError(f"{worlds} worlds or episodes are too few; use at least one")
-    sim = replace(cfg.sim, backend="cpu", num_worlds=worlds)
-    return make_env(
-        cfg.task,
-        sim,
-        reward=cfg.reward,
-        seed=seed,
-        auto_reset=False,
-        pixels=cfg.pixels,
-        device=device,
-    )
+    def close(self) -> None:
+        """Release the threads of the environments."""
+        self.env.close()
+        self.eval_env.close()
 
 
 def make_agent(

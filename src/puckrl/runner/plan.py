@@ -25,7 +25,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import PixelSpace
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.runner.build import check_sensors, make_agent, make_env, make_replay
+from puckrl.runner.build import check_sensors, make_agent, make_replay
 from puckrl.runner.memory import (
     Memory,
     memory_of,
@@ -35,6 +35,7 @@ from puckrl.runner.memory import (
 )
 from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
+from puckrl.runner.worlds import make_env
 from puckrl.tasks.catalog import make_task
 from puckrl.training.collect import Collector
 

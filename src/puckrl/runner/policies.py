@@ -8,9 +8,9 @@ from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.video import record
 from puckrl.runner import run_folder
-from puckrl.runner.build import EVAL_WORLDS, make_eval_env
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
+from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env
 from puckrl.training.judge import Evaluation, evaluate
 
 _FILMED_WORLDS, _FILMED_WITH_VIEW = 6, 4

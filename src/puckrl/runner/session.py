@@ -1,13 +1,10 @@
 """A run from start to end: start or resume, train, evaluate, report."""
 
 import logging
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 
 from puckrl.config.bounds import check_bounds
 from puckrl.config.facts import facts_of
@@ -22,12 +19,14 @@ from puckrl.report.card import card, verdict, without_nan
 from puckrl.report.figures import curve
 from puckrl.report.rows import read_rows
 from puckrl.runner import run_folder, snapshot
-from puckrl.runner.build import EVAL_SEED_OFFSET, Parts, build, make_eval_env
+from puckrl.runner.build import Parts, build
+from puckrl.runner.interrupt import interruptible
 from puckrl.runner.memory import allocated, announced, no_room_on_disk, taken_gb
 from puckrl.runner.plan import admit
 from puckrl.runner.policies import film, filmed_worlds
 from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
+from puckrl.runner.worlds import EVAL_SEED_OFFSET, make_eval_env
 from puckrl.sim.divergence import StateDump
 from puckrl.training.checkpoint import Checkpoints
 from puckrl.training.console import make_display
@@ -35,8 +34,8 @@ from puckrl.training.gauges import measure
 from puckrl.training.judge import Evaluation, evaluate
 from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.loop import Limits, Progress, Stop, train
-from puckrl.training.sinks import JsonLines, MultiSink, Sink, TensorBoard
-from puckrl.training.status import Report, Status
+from puckrl.training.sinks import JsonLines, MultiSink, NullSink, Sink, TensorBoard
+from puckrl.training.status import Report, Status, report_nothing
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +150,10 @@ def _run(folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool) -> None
     """
     run = _run_first_process if team.is_first() else _run_other_process
     try:
-        run(folder, cfg, part, resumed=resumed)
+        keep_memory()
+        with closing(build(part)) as parts:
+            allocated()
+            run(folder, cfg, parts, resumed=resumed)
     except OSError as error:
         reason = f"{error.strerror or error}: {error.filename or folder.path}"
         _record_failure(folder, f"failed: {reason}")
@@ -177,23 +179,19 @@ def _record_failure(folder: RunFolder, status: str) -> None:
 
 
 def _run_first_process(
-    folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool
+    folder: RunFolder, cfg: RunCfg, parts: Parts, *, resumed: bool
 ) -> None:
     """Train, write logs and display progress, then report; see ``_run``."""
-    keep_memory()
-    parts = build(part)
-    allocated()
     run_folder.sign_in(folder, parts.device, parts.env.spaces)
     parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
     files = _files(folder, cfg, progress.clock if resumed else None)
-    listeners = [*files, display]
     before = read_rows(folder.metrics)
-    watch = LiveDoctor(facts_of(cfg), cfg.budget.stop, listeners, before)
-    sink = MultiSink([*files, display, watch])
+    doctor = LiveDoctor(facts_of(cfg), cfg.budget.stop, [*files, display], before)
+    sink = MultiSink([*files, display, doctor])
     try:
-        with _interruptible(display.report) as interrupted:
+        with interruptible(display.report) as interrupted:
             stop = _train(
                 cfg,
                 parts,
@@ -201,7 +199,7 @@ def _run_first_process(
                 checkpoints,
                 sink,
                 display.report,
-                lambda: "interrupted" if interrupted() else watch.stop(),
+                lambda: "interrupted" if interrupted() else doctor.stop(),
             )
         display.report(Status.SAVING)
         snapshot.save(checkpoints, parts, progress)
@@ -237,21 +235,19 @@ def _train(
 
 
 def _run_other_process(
-    folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool
+    folder: RunFolder, cfg: RunCfg, parts: Parts, *, resumed: bool
 ) -> None:
     """Train without logs and display; see ``_run``."""
-    parts = build(part)
-    allocated()
     parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
-    with _interruptible(lambda status: None):  # the first process reports it
+    with interruptible(report_nothing):  # the first process reports it
         _train(
             cfg,
             parts,
             progress,
             checkpoints,
-            MultiSink([]),
-            lambda status: None,
+            NullSink(),
+            report_nothing,
             lambda: None,
         )
     snapshot.save(checkpoints, parts, progress)
@@ -309,31 +305,6 @@ def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
         f"{folder.path.name} · {cfg.task}, {cfg.reward} reward · "
         f"{cfg.sim.num_worlds} worlds · {parts.device}{others}"
     )
-
-
-@contextmanager
-def _interruptible(report: Report) -> Iterator[Callable[[], bool]]:
-    """Catch ctrl-C and SIGTERM; a second one raises ``KeyboardInterrupt``.
-
-    Yields:
-        A function that tells whether the first one has arrived.
-    """
-    received: list[int] = []
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-        report(Status.STOPPING)
-
-    in_main = threading.current_thread() is threading.main_thread()
-    caught = (signal.SIGINT, signal.SIGTERM) if in_main else ()
-    before = {number: signal.signal(number, ask) for number in caught}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _report(

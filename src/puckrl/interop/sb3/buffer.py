@@ -34,9 +34,10 @@ from puckrl.core.rng import generator
 from puckrl.core.types import BatchSpec, Obs, Step
 from puckrl.interop.sb3.doctor import horizon_of
 from puckrl.interop.sb3.packing import GOALS, Arrays, Packing
-from puckrl.replay.episodes import EpisodeReplayBuffer, ReplayCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.frames import Place
 from puckrl.replay.her import relabel_probability
+from puckrl.replay.settings import ReplayCfg
 
 
 class FrameReplayBuffer(HerReplayBuffer):

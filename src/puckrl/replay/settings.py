@@ -1,0 +1,39 @@
+"""Settings of a replay buffer, and what follows from them before it is allocated."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from puckrl.core.settings import COUNT, PER_PROCESS, SHARE
+from puckrl.core.types import Spaces
+from puckrl.replay import her
+from puckrl.replay.frames import Place
+from puckrl.replay.layout import bytes_per_episode
+from puckrl.replay.sampling import SamplingCfg
+
+
+@dataclass(frozen=True)
+class ReplayCfg:
+    """Replay buffer and hindsight relabeling."""
+
+    capacity: Annotated[int, COUNT, PER_PROCESS] = 1_000_000
+    """Maximum number of transitions; new episodes replace the oldest."""
+    her_strategy: her.Strategy = "future"
+    """Part of an episode from which hindsight goals come."""
+    her_ratio: Annotated[float, SHARE] = 0.8
+    """Share of hindsight goals in a batch; k per original goal is k / (k + 1)."""
+    sampling: SamplingCfg = field(default_factory=SamplingCfg)
+    """Choice of the transitions in a batch."""
+    frames_on: Place = "device"
+    """Storage of images. device: with the networks; cpu: in main memory; disk: in a
+    file."""
+    frames_folder: str = ""
+    """Folder of that file; empty: the system's folder for temporary files."""
+
+    def episodes(self, spaces: Spaces, num_worlds: int) -> int:
+        """Return the number of episodes that fit, at least one per world."""
+        return max(self.capacity // spaces.horizon, num_worlds)
+
+    def bytes_total(self, spaces: Spaces, num_worlds: int) -> int:
+        """Return the bytes of stored and unfinished episodes, without allocating them."""
+        rows = self.episodes(spaces, num_worlds) + num_worlds
+        return rows * bytes_per_episode(spaces)

@@ -1,0 +1,142 @@
+"""Environments from names and numbers: physics, cameras, worlds to train and to judge in.
+
+Cameras and GPU physics are imported only if needed, because importing mujoco_warp takes
+seconds.
+"""
+
+import logging
+from dataclasses import replace
+from functools import cache
+
+import torch
+
+from puckrl.config.bounds import check_bounds
+from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
+from puckrl.core.errors import UserError
+from puckrl.envs.cameras import Cameras, NoCameras
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.sim.backend import Sim
+from puckrl.sim.cpu import CpuSim
+from puckrl.sim.viewpoints import viewpoint
+from puckrl.tasks.catalog import make_task
+from puckrl.tasks.task import RewardKind, Task
+
+log = logging.getLogger(__name__)
+
+EVAL_WORLDS = 64
+_CPU = torch.device("cpu")
+NO_PIXELS = PixelsCfg()
+_NOTABLE_S = 1.0
+EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
+
+
+def make_env(
+    task: str | Task,
+    sim: SimCfg,
+    *,
+    reward: RewardKind = "sparse",
+    seed: int = 0,
+    auto_reset: bool = True,
+    pixels: PixelsCfg = NO_PIXELS,
+    device: torch.device = _CPU,
+    first_world: int = 0,
+) -> GoalEnv:
+    """A goal environment from names and numbers, or from a task that is not bound yet.
+
+    Cameras render on ``device``, and ``warp`` simulates there; MuJoCo stays on the CPU.
+
+    Raises:
+        UserError: for an unknown name, or a number out of range.
+    """
+    if sim.num_worlds < 1:
+        raise UserError(f"{sim.num_worlds} worlds are too few; use at least one")
+    made = task if isinstance(task, Task) else make_task(task, reward)
+    worlds = make_sim(made, sim, device)
+    cameras = make_cameras(made, worlds, pixels, device)
+    return GoalEnv(
+        made,
+        worlds,
+        seed,
+        auto_reset=auto_reset,
+        cameras=cameras,
+        first_world=first_world,
+    )
+
+
+def make_cameras(
+    task: Task, sim: Sim, cfg: PixelsCfg, device: torch.device = _CPU
+) -> Cameras | NoCameras:
+    """Make cameras that render the worlds of ``sim`` on ``device``.
+
+    Raises:
+        UserError: for an unknown viewpoint, or a number out of range.
+    """
+    check_bounds(cfg.randomize, "pixels.randomize.")
+    views = [viewpoint(name, task.viewpoints) for name in cfg.viewpoints]
+    if not views:
+        return NoCameras()
+    from puckrl.sim.camera import Camera, CameraCfg
+
+    cameras = [
+        Camera(
+            sim,
+            task.scene(),
+            CameraCfg(
+                width=cfg.width,
+                height=cfg.height,
+                viewpoint=view,
+                varied=cfg.randomize.on,
+            ),
+            device,
+        )
+        for view in views
+    ]
+    return Cameras(cameras, cfg.stack, cfg.randomize)
+
+
+def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
+    """Make the simulation of a task."""
+    if cfg.backend == "cpu":
+        model = task.scene().compile()
+        return CpuSim(model, cfg.num_worlds, cfg.num_threads)
+    assert cfg.backend == "warp", cfg.backend
+    from puckrl.sim.warp import WarpSim
+
+    if device.type == "cpu":
+        log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")
+    else:
+        _announce_kernels()
+    sim = WarpSim(task.limited_scene(cfg.contacts).compile(), cfg.num_worlds, device)
+    if sim.compile_s > _NOTABLE_S:
+        log.info("physics kernels are ready after %.1f s", sim.compile_s)
+    return sim
+
+
+@cache
+def _announce_kernels() -> None:
+    """Log once why the first start on a machine takes minutes."""
+    log.info("physics kernels: compiling, or loading from ~/.cache/warp; minutes once")
+
+
+def make_eval_env(
+    cfg: RunCfg, worlds: int, seed: int, device: torch.device = _CPU
+) -> GoalEnv:
+    """Make an environment to evaluate and film in, with CPU physics.
+
+    Its cameras render on ``device``.
+
+    Raises:
+        UserError: if ``worlds`` is below 1.
+    """
+    if worlds < 1:
+        raise UserError(f"{worlds} worlds or episodes are too few; use at least one")
+    sim = replace(cfg.sim, backend="cpu", num_worlds=worlds)
+    return make_env(
+        cfg.task,
+        sim,
+        reward=cfg.reward,
+        seed=seed,
+        auto_reset=False,
+        pixels=cfg.pixels,
+        device=device,
+    )
