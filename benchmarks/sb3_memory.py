@@ -93,7 +93,7 @@ def random_play(env: DummyVecEnv, steps: int) -> Iterator[tuple[Any, ...]]:
 
 def weight(buffer: object) -> int:
     """Return the bytes of all arrays and tensors that hold transitions, infos excluded."""
-    owner = buffer.ring if isinstance(buffer, FrameReplayBuffer) else buffer
+    owner = buffer.episodes if isinstance(buffer, FrameReplayBuffer) else buffer
     found = [v for name, v in vars(owner).items() if name != "infos"]
     kept = [v for f in found for v in (f.values() if isinstance(f, dict) else [f])]
     return sum(v.nbytes for v in kept if isinstance(v, np.ndarray | torch.Tensor))

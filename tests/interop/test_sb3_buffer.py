@@ -251,7 +251,7 @@ def test_vecnormalize_is_asked_when_a_batch_is_drawn() -> None:
 
 def test_pictures_are_kept_once() -> None:
     ours, _ = both(model())
-    frames = ours.ring.rows["frame"]
+    frames = ours.episodes.rows["frame"]
     assert frames.shape == (EPISODES, HORIZON + 1, 3, 9, 9)
     assert not any(hasattr(ours, name) for name in ("observations", "rewards"))
 

@@ -266,8 +266,8 @@ def test_the_parts_fit_our_ids() -> None:
     ).learn(60)
     replay = learner.replay_buffer
     assert isinstance(replay, FrameReplayBuffer)
-    assert replay.ring.horizon == 50
-    assert replay.ring.spaces.pixels == PixelSpace(16, 16, channels=6, stack=2)
+    assert replay.episodes.horizon == 50
+    assert replay.episodes.spaces.pixels == PixelSpace(16, 16, channels=6, stack=2)
     assert learner._n_updates == 5  # pyright: ignore[reportPrivateUsage]
     facts = facts_of(learner)
     assert (facts.modality, facts.her, facts.horizon) == ("pixels", True, 50)

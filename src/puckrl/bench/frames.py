@@ -57,12 +57,12 @@ def bench_frames(cfg: FramesBenchCfg) -> list[TableRow]:
     spaces = replace(task.spaces, pixels=cfg.pixels)
     theirs = _filled_sb3(spaces, cfg.episodes)
     places: tuple[Place, ...] = ("cpu", "disk")
-    rings = {p: _filled_ring(task, spaces, cfg.episodes, p) for p in places}
+    buffers = {p: _filled_buffer(task, spaces, cfg.episodes, p) for p in places}
     rng = generator(0, "bench", _CPU)
     ways = {"SB3 DictReplayBuffer": partial(theirs.sample, cfg.batch_size)}
-    for place, ring in rings.items():
+    for place, buffer in buffers.items():
         ways[f"EpisodeReplayBuffer, {place}"] = partial(
-            ring.sample, BatchSpec(cfg.batch_size), rng
+            buffer.sample, BatchSpec(cfg.batch_size), rng
         )
 
     def repeat(way: partial[object]) -> int:
@@ -101,23 +101,23 @@ def _episodes(spaces: Spaces, count: int) -> Iterator[Obs]:
         yield {**vectors, "frame": frame}
 
 
-def _filled_ring(
+def _filled_buffer(
     task: Task, spaces: Spaces, count: int, place: Place
 ) -> EpisodeReplayBuffer:
     """Return our buffer, filled with ``count`` episodes."""
     memory = ReplayCfg(capacity=count * spaces.horizon, frames_on=place)
-    ring = EpisodeReplayBuffer(
+    buffer = EpisodeReplayBuffer(
         memory, spaces, 1, task.reward, task.terminated, _CPU, _CPU
     )
     never = torch.zeros(1, dtype=torch.bool)
     for episode in _episodes(spaces, count):
         times = range(spaces.horizon + 1)
         steps = [{name: v[:, t] for name, v in episode.items()} for t in times]
-        ring.begin(steps[0])
+        buffer.begin(steps[0])
         for t, then in enumerate(steps[1:]):
             done = never | (t == spaces.horizon - 1)
-            ring.add(steps[t]["action"], Step.recorded(then, done))
-    return ring
+            buffer.add(steps[t]["action"], Step.recorded(then, done))
+    return buffer
 
 
 def _filled_sb3(spaces: Spaces, count: int) -> Any:

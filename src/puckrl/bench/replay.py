@@ -53,14 +53,14 @@ def bench_replay(cfg: ReplayBenchCfg) -> list[TableRow]:
     """
     task = make_task("push")
     episodes = _episodes(task.spaces, cfg.transitions)
-    ring = _filled_ring(task, episodes)
+    buffer = _filled_buffer(task, episodes)
     theirs = _filled_sb3(episodes)
     rng = generator(0, "bench", torch.device("cpu"))
     rows: list[TableRow] = []
     for size in cfg.batch_sizes:
         ways = {
             "SB3 HerReplayBuffer": partial(theirs.sample, size),
-            "EpisodeReplayBuffer": partial(ring.sample, BatchSpec(size), rng),
+            "EpisodeReplayBuffer": partial(buffer.sample, BatchSpec(size), rng),
         }
         contenders = [
             Contender(name, lambda: None, partial(_repeat, way, cfg.batches))
@@ -93,23 +93,23 @@ def _episodes(spaces: Spaces, transitions: int) -> dict[str, Tensor]:
     return {n: torch.rand(*shape, dim, generator=rng) for n, dim in sizes.items()}
 
 
-def _filled_ring(task: Task, episodes: dict[str, Tensor]) -> EpisodeReplayBuffer:
+def _filled_buffer(task: Task, episodes: dict[str, Tensor]) -> EpisodeReplayBuffer:
     """Return our buffer, filled with the episodes."""
     rounds, steps, device = *episodes["state"].shape[:2], torch.device("cpu")
     cfg = ReplayCfg(capacity=rounds * (steps - 1) * _WORLDS)
-    ring = EpisodeReplayBuffer(
+    buffer = EpisodeReplayBuffer(
         cfg, task.spaces, _WORLDS, task.reward, task.terminated, device, device
     )
     never = torch.zeros(_WORLDS, dtype=torch.bool)
-    ring.begin(_obs(episodes, 0, 0))
+    buffer.begin(_obs(episodes, 0, 0))
     for index in range(rounds):
         begin = _obs(episodes, (index + 1) % rounds, 0)
         for t in range(steps - 1):
             then, last = _obs(episodes, index, t + 1), t == steps - 2
             action = episodes["action"][index, t]
             step = Step.recorded(then, never | last, begin if last else then)
-            ring.add(action, step)
-    return ring
+            buffer.add(action, step)
+    return buffer
 
 
 def _obs(episodes: dict[str, Tensor], index: int, t: int) -> Obs:

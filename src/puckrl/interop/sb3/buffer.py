@@ -111,7 +111,7 @@ class FrameReplayBuffer(HerReplayBuffer):
 
     def reset(self) -> None:
         """Drop everything."""
-        self.ring = EpisodeReplayBuffer(
+        self.episodes = EpisodeReplayBuffer(
             self._cfg,
             self._packing.spaces,
             self.n_envs,
@@ -128,7 +128,7 @@ class FrameReplayBuffer(HerReplayBuffer):
 
     def size(self) -> int:
         """Return the number of transitions that can be sampled."""
-        return len(self.ring)
+        return len(self.episodes)
 
     # -- recording ------------------------------------------------------------
 
@@ -157,17 +157,17 @@ class FrameReplayBuffer(HerReplayBuffer):
         self._packing.check_stacks(obs, next_obs, fresh)
         self._check_goals(then, obs, reward)
         self._elapsed[fresh] = 0
-        if self._elapsed.max() >= self.ring.horizon:
+        if self._elapsed.max() >= self.episodes.horizon:
             raise UserError(
-                f"an episode is longer than {self.ring.horizon} steps; set the maximum: "
+                f"an episode is longer than {self.episodes.horizon} steps; set the maximum: "
                 "replay_buffer_kwargs={'horizon': ...}"
             )
         if fresh.any():
-            self.ring.begin(now, torch.from_numpy(fresh.nonzero()[0]))
+            self.episodes.begin(now, torch.from_numpy(fresh.nonzero()[0]))
         taken = torch.from_numpy(action.reshape(self.n_envs, self.action_dim))
         over = torch.from_numpy(done)
         # The next call brings the first observation of the next episode
-        self.ring.add(taken, Step.recorded(then, over))
+        self.episodes.add(taken, Step.recorded(then, over))
         self._elapsed = np.where(done, 0, self._elapsed + 1)
         self._last = {name: then[name].clone() for name in ("state", *GOALS)}
 
@@ -210,12 +210,12 @@ class FrameReplayBuffer(HerReplayBuffer):
         Raises:
             UserError: before the first episode is complete.
         """
-        if not len(self.ring):
+        if not len(self.episodes):
             raise UserError(
                 "no episode is complete yet; raise learning_starts above "
-                f"{self.ring.horizon * self.n_envs}"
+                f"{self.episodes.horizon * self.n_envs}"
             )
-        batch = self.ring.sample(BatchSpec(batch_size), self._rng)
+        batch = self.episodes.sample(BatchSpec(batch_size), self._rng)
         obs, _ = self._packing.unpack(batch.obs)
         next_obs, ended = self._packing.unpack(batch.next_obs)
         reward = batch.reward[:, None]
@@ -247,12 +247,15 @@ class FrameReplayBuffer(HerReplayBuffer):
 
     def __getstate__(self) -> dict[str, Any]:
         """Save all episodes, complete or not, instead of buffer and environment."""
-        ring, state = self.ring, self.__dict__.copy()
-        for name in ("env", "ring", "_rng"):
+        episodes, state = self.episodes, self.__dict__.copy()
+        for name in ("env", "episodes", "_rng"):
             del state[name]
-        rows = ring.export(ring.oldest, ring.added)
+        rows = episodes.export(episodes.oldest, episodes.added)
         stored = {name: value.cpu() for name, value in rows.items()}
-        return {**state, "stored": (stored, ring.oldest, ring.snapshot(), ring.added)}
+        return {
+            **state,
+            "stored": (stored, episodes.oldest, episodes.snapshot(), episodes.added),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a buffer; it lacks its environment."""
@@ -261,8 +264,8 @@ class FrameReplayBuffer(HerReplayBuffer):
         vars(self).update(state)
         self.env, self.device = None, get_device(self.device)
         self.reset()
-        self.ring.load(oldest, rows)
-        self.ring.restore(under_way, added)
+        self.episodes.load(oldest, rows)
+        self.episodes.restore(under_way, added)
         self._elapsed, self._last = elapsed, last
 
 
