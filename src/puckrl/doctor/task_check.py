@@ -133,7 +133,7 @@ def render(report: CheckReport) -> Table:
 def _legal(row: Measurement) -> str:
     """Return the legal range as text."""
     if row.high == _ANY:
-        return f"≥ {row.low:.4g}"
+        return "any" if row.low == -_ANY else f"≥ {row.low:.4g}"
     return f"{row.low:.4g} … {row.high:.4g}"
 
 
@@ -244,18 +244,20 @@ def _random_rows(task: Task, parts: list["_Episodes"]) -> Iterator[Measurement]:
 def _reward_rows(task: Task, parts: list["_Episodes"]) -> Iterator[Measurement]:
     """Check sparse rewards, for desired goals and for finally achieved goals.
 
-    They must be 0 exactly where ``success`` holds. Outside [-1, 0] they could not be
-    learned, because targets are clipped to [-1 / (1 - gamma), 0].
+    The maximum must be paid exactly where ``success`` holds. Outside of the task's bounds
+    rewards could not be learned, because targets are clipped to them.
     """
+    low, high = task.reward_bounds or (-_ANY, _ANY)
+    best = 0.0 if task.success_reward is None else task.success_reward
     trail = torch.cat([part.trail for part in parts], dim=1)
     own = torch.cat([part.goal for part in parts]).expand_as(trail)
     desired = torch.cat([own, trail[-1].expand_as(trail)]).flatten(0, 1)
     achieved = torch.cat([trail, trail]).flatten(0, 1)
     reward, success = task.reward(achieved, desired), task.success(achieved, desired)
-    agrees = _share((reward == 0.0) == success)
+    agrees = _share((reward == best) == success)
     yield Measurement("reward: agrees with success", agrees, "", 1.0, 1.0)
-    yield Measurement("reward: minimum", float(reward.min()), "", -1.0, 0.0)
-    yield Measurement("reward: maximum", float(reward.max()), "", -1.0, 0.0)
+    yield Measurement("reward: minimum", float(reward.min()), "", low, high)
+    yield Measurement("reward: maximum", float(reward.max()), "", low, high)
 
 
 def _expert_rows(env: GoalEnv) -> Iterator[Measurement]:
