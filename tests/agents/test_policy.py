@@ -103,6 +103,13 @@ def test_a_memory_decides_actions_is_reset_shared_and_in_the_snapshot(
     assert torch.equal(third[[1, 3]], second[[1, 3]])
     assert torch.equal(agent.tensors()["memory.last"], obs["state"][:, 0])
     assert agent.behavior.copy().memory is policy.memory
+    saved = {name: value.clone() for name, value in agent.tensors().items()}
+    again = small.td3(seed=1)
+    again.policy.memory = LastStates(4)
+    again.load(saved)
+    assert torch.equal(
+        again.policy.act(obs, explore=False), policy.act(obs, explore=False)
+    )
 
 
 def test_policies_without_memory_put_nothing_into_the_snapshot() -> None:

@@ -28,10 +28,12 @@ from puckrl.agents.vision import Network, VisionTrainer
 from puckrl.agents.weight_average import WeightAverage
 from puckrl.core.policy import Policy
 from puckrl.core.rng import generator
-from puckrl.core.sections import under
+from puckrl.core.sections import section, under
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
 from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import VectorInput
+
+_MEMORY = "memory"  # section of a snapshot
 
 Metrics = dict[str, Tensor]
 Branch = Callable[[Batch, Tensor, Tensor], Metrics]
@@ -292,7 +294,7 @@ class ActorCritic(ABC):
         for name, trainer in self.routing.trainers.items():
             found |= under(name, trainer.tensors())
         found |= under("average", self.average.tensors())
-        return found | under("memory", self.behavior.memory.tensors())
+        return found | under(_MEMORY, self.behavior.memory.tensors())
 
     def load(self, tensors: dict[str, Tensor]) -> None:
         """Copy saved ``tensors`` into the live ones.
@@ -300,8 +302,10 @@ class ActorCritic(ABC):
         Raises:
             KeyError: if a tensor is missing.
         """
+        self.behavior.memory.restore(section(_MEMORY, tensors))
         for name, live in self.tensors().items():
-            live.copy_(tensors[name])
+            if not name.startswith(f"{_MEMORY}."):
+                live.copy_(tensors[name])
 
     def generators(self) -> dict[str, torch.Generator]:
         """Return the random number generators, by name."""
