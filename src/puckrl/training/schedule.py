@@ -23,13 +23,13 @@ from puckrl.training.collect import Collected, Collector
 from puckrl.training.learner import Learner, PendingUpdates
 from puckrl.training.status import Report, Status
 
-Metrics = dict[str, float]
+MeanMetrics = dict[str, float]
 
 
 class Schedule(Protocol):
     """Runs iterations."""
 
-    def __call__(self, clock: Clock, report: Report) -> tuple[Collected, Metrics]:
+    def __call__(self, clock: Clock, report: Report) -> tuple[Collected, MeanMetrics]:
         """Run one iteration; return what it collected, and mean metrics of updates."""
         ...
 
@@ -46,7 +46,7 @@ class Sequential:
     def __init__(self, collector: Collector, learner: Learner, steps: int) -> None:
         self._collector, self._learner, self._steps = collector, learner, steps
 
-    def __call__(self, clock: Clock, report: Report) -> tuple[Collected, Metrics]:
+    def __call__(self, clock: Clock, report: Report) -> tuple[Collected, MeanMetrics]:
         """Run one iteration; see ``Schedule``."""
         learner = self._learner
         report(Status.WARMING_UP if learner.warming_up else Status.COLLECTING)
@@ -88,7 +88,7 @@ class Overlapped:
         self._updates: PendingUpdates
         self._launched = 0
 
-    def __call__(self, clock: Clock, report: Report) -> tuple[Collected, Metrics]:
+    def __call__(self, clock: Clock, report: Report) -> tuple[Collected, MeanMetrics]:
         """Run one iteration; see ``Schedule``."""
         learner = self._learner
         self._updates, self._launched = learner.pending(), 0
