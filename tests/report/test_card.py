@@ -82,7 +82,7 @@ SAID = Verdict(
         Number("success", 0.96, "floor 0.05"),
         Number("critic loss", 0.5, "falls"),
     ),
-    mind="success lost",
+    changes_if="success lost",
     advice="compare TD targets and Q",
     findings=(
         Finding("stalled", "yellow", "success stands at 0.75", "look at the goals"),

@@ -238,3 +238,10 @@ def test_nature_in_the_far_view_is_called_out() -> None:
     cfg = replace(cfg, agent=replace(cfg.agent, batch_size=8), sim=SimCfg(num_worlds=2))
     texts = [f.text for f in plan(cfg).findings if f.level == "warning"]
     assert any("falls between cells" in text for text in texts), texts
+
+
+def test_an_unknown_viewpoint_is_refused_before_the_run() -> None:
+    cfg = _small_pixels()
+    cfg = replace(cfg, pixels=replace(cfg.pixels, viewpoints=("nowhere",)))
+    with pytest.raises(UserError, match="unknown viewpoint 'nowhere'; legal: .*free"):
+        admit(cfg)

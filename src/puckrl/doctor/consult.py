@@ -187,7 +187,7 @@ def _story(patient: Patient) -> list[RenderableType]:
             (finding.name, STYLES[finding.color]), f": {finding.reason}"
         )
         rows.add_row("", text.append(f" [{numbers}]" if numbers else ""))
-    rows.add_row("verdict changes if", Text(verdict.mind))
+    rows.add_row("verdict changes if", Text(verdict.changes_if))
     rows.add_row("advice", Text(verdict.advice, style=style))
     if patient.log.unmapped:
         shown = ", ".join(patient.log.unmapped[:6])

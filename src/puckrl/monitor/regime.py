@@ -65,7 +65,7 @@ def diagnose(
         color=_color(evidence.phase, findings),
         confidence=_confidence(evidence),
         numbers=_numbers(evidence),
-        mind=_mind(evidence),
+        changes_if=_changes_if(evidence),
         advice=findings[0].advice if findings else _ADVICE[evidence.phase],
         findings=tuple(findings),
         spans=life,
@@ -79,7 +79,7 @@ def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
         color="red" if _worst(found) == "red" else "yellow",
         confidence=0.0,
         numbers=(Number("env steps", table.end),),
-        mind=f"more data: {why}",
+        changes_if=f"more data: {why}",
         advice=found[0].advice if found else _patience(table),
         findings=tuple(found),
         spans=(Span("unknown", (0.0, table.end), (np.nan, np.nan)),),
@@ -151,7 +151,7 @@ def _numbers(evidence: Evidence) -> tuple[Number, ...]:
     return tuple([*numbers, value] if value is not None else numbers)
 
 
-def _mind(evidence: Evidence) -> str:
+def _changes_if(evidence: Evidence) -> str:
     """Return what would have to happen for another verdict."""
     curve = evidence.success
     name = _CALLED.get(curve.name, "success")

@@ -95,7 +95,7 @@ class Verdict:
     """Confidence in the phase, in [0, 1]."""
     numbers: tuple[Number, ...]
     """The few that decided."""
-    mind: str
+    changes_if: str
     """What would change the verdict."""
     advice: str
     """What to do, in one sentence."""

@@ -106,7 +106,7 @@ def _story(said: Verdict) -> list[str]:
         "",
         f"The doctor: **{said.headline}**, because {numbers}. {_sentence(said.advice)}",
         *(f"- {f.name}: {f.reason}" for f in said.findings),
-        f"- the verdict changes if: {said.mind}",
+        f"- the verdict changes if: {said.changes_if}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""List presets as tables: ``puck list``."""
+"""List presets as tables, and the tasks: ``puck list``."""
 
 from rich.console import Group
 from rich.table import Table
@@ -6,6 +6,7 @@ from rich.text import Text
 
 from puckrl.config.presets import PRESETS
 from puckrl.config.run_cfg import RunCfg
+from puckrl.tasks.catalog import TASKS
 from puckrl.training.console import duration
 
 _NOT_NAMED = ("pixels", "desired_goal")
@@ -18,7 +19,8 @@ def render() -> Group:
     return Group(
         Text("train: puck train NAME; time and memory: puck plan NAME", style="dim"),
         *tables,
-        Text("\na task of your own: puck train path/to/task.py:ClassName"),
+        Text(f"\ntasks: {', '.join(TASKS)} (sensors: puck list --sensors)"),
+        Text("a task of your own: puck train path/to/task.py:ClassName"),
     )
 
 

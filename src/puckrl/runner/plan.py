@@ -36,6 +36,7 @@ from puckrl.runner.memory import (
 from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
 from puckrl.runner.worlds import make_env
+from puckrl.sim.viewpoints import viewpoint
 from puckrl.tasks.catalog import make_task
 from puckrl.training.collect import Collector
 
@@ -140,6 +141,8 @@ def admit(cfg: RunCfg) -> Memory:
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     task = make_task(cfg.task, cfg.reward)
     task.check_contacts(cfg.sim.contacts)
+    for name in cfg.pixels.viewpoints:
+        viewpoint(name, task.viewpoints)  # raises for an unknown one
     spaces = task.spaces
     spaces = replace(spaces, pixels=pixels if views else None)
     check_sensors(cfg.agent, spaces)
