@@ -243,5 +243,5 @@ def test_nature_in_the_far_view_is_called_out() -> None:
 def test_an_unknown_viewpoint_is_refused_before_the_run() -> None:
     cfg = _small_pixels()
     cfg = replace(cfg, pixels=replace(cfg.pixels, viewpoints=("nowhere",)))
-    with pytest.raises(UserError, match="unknown viewpoint 'nowhere'; legal: .*free"):
+    with pytest.raises(UserError, match=r"unknown viewpoint 'nowhere'; legal: .*free"):
         admit(cfg)
