@@ -81,6 +81,12 @@ class PaidAtTheGoal(FetchReach):
         return 1.0 + super().reward(achieved, desired)
 
 
+class PaidWithinItsBounds(PaidAtTheGoal):
+    """The same, and says so: values are clipped to its own bounds."""
+
+    reward_bounds = (0.0, 1.0)
+
+
 class WrongWayRound(FetchReach):
     """0 away from the goal, -1 at it."""
 
@@ -168,6 +174,14 @@ def test_a_broken_task_from_a_file_is_caught(name: str, tmp_path: Path) -> None:
     assert set(CASES[name]) <= set(broken(report)), report.rows
     assert not report.ok
     assert CASES[name][0] in report.verdict
+
+
+def test_rewards_are_held_to_the_tasks_own_bounds(tmp_path: Path) -> None:
+    file = tmp_path / "paid.py"
+    file.write_text(BROKEN)
+    name = f"{file}:PaidWithinItsBounds"
+    report = check_task(name, num_worlds=8, random_episodes=8)
+    assert not [row for row in broken(report) if row.startswith("reward")]
 
 
 def test_a_reward_upside_down_is_caught() -> None:

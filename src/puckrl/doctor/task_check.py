@@ -214,13 +214,8 @@ def _rest_rows(env: GoalEnv) -> Iterator[Measurement]:
     steps = min(env.spaces.horizon, round(1.0 / env.control_dt_s))
     played = _play(env, Zero(env.spaces.action_dim), steps)
     drift = float(played.max_displacement_m.max())
-    yield Measurement(
-        "rest: drift of the achieved goal",
-        drift,
-        "m",
-        0.0,
-        env.task.sanity.rest_drift_m,
-    )
+    limit_m = env.task.sanity.rest_drift_m
+    yield Measurement("rest: drift of the achieved goal", drift, "m", 0.0, limit_m)
 
 
 def _play_at_random(env: GoalEnv, episodes: int) -> list["_Episodes"]:
