@@ -1,6 +1,7 @@
 import copy
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import mujoco
@@ -229,7 +230,7 @@ def test_a_closed_camera_has_no_threads_and_renders_nothing(stage: Stage) -> Non
     camera.close()
     assert threads() == before
     single = replace(CFG, num_threads=1)
-    with Camera(stage.sim, stage.task.scene(), single) as alone:
+    with closing(Camera(stage.sim, stage.task.scene(), single)) as alone:
         alone.render()
     for closed in (camera, alone):
         with pytest.raises(RuntimeError, match="closed"):

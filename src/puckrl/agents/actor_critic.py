@@ -52,7 +52,6 @@ class ActorCritic(ABC):
         reward_bounds: minimum and maximum reward of a step; None: unbounded.
         seed: seeds weights and exploration.
         device: device of all tensors.
-        distribution: turns the actor's outputs into actions.
     """
 
     next_pixels: bool = True
@@ -65,9 +64,9 @@ class ActorCritic(ABC):
         reward_bounds: tuple[float, float] | None,
         seed: int,
         device: torch.device,
-        distribution: Distribution,
     ) -> None:
         self.cfg, self.spaces, self.device = cfg, spaces, device
+        self._distribution = self.make_distribution()
         self.bounds = None
         """Minimum and maximum return that the rewards allow."""
         if reward_bounds is not None:
@@ -79,7 +78,7 @@ class ActorCritic(ABC):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             actor, critic, self.routing = make_networks(
-                cfg, spaces, distribution.outputs_per_action, device
+                cfg, spaces, self._distribution.outputs_per_action, device
             )
         has_pixels = bool(self.routing.trainers)
         self.augment = augmentation(cfg.vision.augment if has_pixels else "none")
@@ -101,7 +100,6 @@ class ActorCritic(ABC):
             averaged["pixels"] = pixels.vector
         self.average = WeightAverage(cfg.average_share, averaged)
         """The parameters that are evaluated and saved."""
-        self._distribution = distribution
         self.policy = self._policy(self.actor.vector, pixels.vector)
         """The policy that is trained."""
         self.averaged = self._policy(
@@ -113,6 +111,10 @@ class ActorCritic(ABC):
         """The policy that collects."""
         self.random: Policy = Scripted(self._random_action, device)
         """The random policy that collects during the warm-up."""
+
+    @abstractmethod
+    def make_distribution(self) -> Distribution:
+        """Return what turns the actor's outputs into actions."""
 
     def _policy(self, actor: Tensor, vision: Tensor) -> ActorPolicy:
         """Return a policy with these actor and encoder parameters."""

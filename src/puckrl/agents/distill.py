@@ -19,7 +19,7 @@ from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorLoss, Branch, Metrics, descend
 from puckrl.agents.adam import Adam
-from puckrl.agents.distributions import TanhNormal
+from puckrl.agents.distributions import Distribution, TanhNormal
 from puckrl.agents.networks import make_actor
 from puckrl.agents.policy import TeacherMixture
 from puckrl.agents.sac import Sac, SacSettings
@@ -66,8 +66,7 @@ class Distill(Sac):
         seed: int,
         device: torch.device,
     ) -> None:
-        distribution = TanhNormal(cfg.explore.sigma)
-        super().__init__(cfg, spaces, reward_bounds, seed, device, distribution)
+        super().__init__(cfg, spaces, reward_bounds, seed, device)
         self.actor_tau = cfg.student_tau
         self._pixels = min(cfg.student_batch, cfg.batch_size)
         with torch.random.fork_rng(devices=[]):
@@ -80,6 +79,10 @@ class Distill(Sac):
         self.networks["teacher"] = (self.teacher, self.teacher_adam)
         self.policy = self._policy(self.actor_target, self.routing.actor.target)
         self.behavior = TeacherMixture(self.policy, self.teacher, cfg.teacher_share)
+
+    def make_distribution(self) -> Distribution:
+        """Return tanh: the student's action is deterministic, the teacher's noise is added."""
+        return TanhNormal(self.cfg.explore.sigma)
 
     @property
     def batch_spec(self) -> BatchSpec:

@@ -14,23 +14,17 @@ from puckrl.agents.distributions import Distribution, SquashedNormal
 from puckrl.agents.explore import Explorer
 from puckrl.agents.memory import NoMemory, PolicyMemory
 from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
+from puckrl.core.policy import Policy
+from puckrl.core.sections import under
 from puckrl.core.types import Obs
 from puckrl.nets.flat import Flat
 
 
-class BehaviorPolicy(Protocol):
-    """A policy that collects; see ``core.policy.Policy``."""
+class BehaviorPolicy(Policy, Protocol):
+    """A policy that collects, and that an overlapped schedule can copy."""
 
-    device: torch.device
     memory: PolicyMemory
-
-    def act(self, obs: Obs, *, explore: bool) -> Tensor:
-        """Return actions, (B, action_dim)."""
-        ...
-
-    def reset(self, done: Tensor) -> None:
-        """Forget the worlds whose episode is over, (B,) bool."""
-        ...
+    """What it remembers of each world."""
 
     def copy(self) -> "BehaviorPolicy":
         """Return a copy of the parameters; the exploration noise and memory are shared."""
@@ -127,9 +121,12 @@ class ActorPolicy:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return parameters and buffers, live, by name."""
-        actor = {f"actor.{name}": x for name, x in self.actor.module.named_buffers()}
-        vision = {f"vision.{name}": x for name, x in self.features.buffers().items()}
-        return {"actor": self.parameters, "vision": self.vision, **actor, **vision}
+        return {
+            "actor": self.parameters,
+            "vision": self.vision,
+            **under("actor", dict(self.actor.module.named_buffers())),
+            **under("vision", self.features.buffers()),
+        }
 
 
 class TeacherMixture:
@@ -173,11 +170,7 @@ class TeacherMixture:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return parameters and buffers of student and teacher, live, by name."""
-        teacher = self._teacher.tensors()
-        return {
-            **self._student.tensors(),
-            **{f"teacher.{name}": x for name, x in teacher.items()},
-        }
+        return {**self._student.tensors(), **under("teacher", self._teacher.tensors())}
 
 
 def copy_tensors(source: BehaviorPolicy, target: BehaviorPolicy) -> None:

@@ -59,15 +59,17 @@ class Sac(ActorCritic):
         reward_bounds: tuple[float, float] | None,
         seed: int,
         device: torch.device,
-        distribution: Distribution | None = None,
     ) -> None:
-        distribution = distribution or SquashedNormal()
-        super().__init__(cfg, spaces, reward_bounds, seed, device, distribution)
+        super().__init__(cfg, spaces, reward_bounds, seed, device)
         # log α is tuned, so that α stays positive
         self.log_alpha = torch.full((1,), math.log(cfg.alpha), device=device)
         self.alpha_adam = Adam(self.log_alpha, cfg.alpha_lr if cfg.tune_alpha else 0.0)
         entropy = cfg.target_entropy
         self.target_entropy = -float(spaces.action_dim) if entropy is None else entropy
+
+    def make_distribution(self) -> Distribution:
+        """Return a squashed Gaussian."""
+        return SquashedNormal()
 
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
         """Return r + γ (min_i Q'_i(s', a') - α log π(a'|s')), a' ~ π."""

@@ -16,7 +16,7 @@ from puckrl.agents.distributions import TanhNormal
 from puckrl.agents.losses import td_target
 from puckrl.agents.settings import AgentCfg
 from puckrl.core.settings import NON_NEGATIVE
-from puckrl.core.types import Batch, Obs, Spaces
+from puckrl.core.types import Batch, Obs
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,9 @@ class Td3(ActorCritic):
 
     cfg: Td3Cfg
 
-    def __init__(
-        self,
-        cfg: Td3Cfg,
-        spaces: Spaces,
-        reward_bounds: tuple[float, float] | None,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        distribution = TanhNormal(cfg.explore.sigma)
-        super().__init__(cfg, spaces, reward_bounds, seed, device, distribution)
+    def make_distribution(self) -> TanhNormal:
+        """Return tanh with the exploration noise of the settings."""
+        return TanhNormal(self.cfg.explore.sigma)
 
     def target(self, batch: Batch, noise: Tensor) -> Tensor:
         """Return r + γ min_i Q'_i(s', clip(π'(s') + ε))."""

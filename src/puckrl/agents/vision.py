@@ -26,6 +26,7 @@ from torch import Tensor
 
 from puckrl.agents.adam import Adam
 from puckrl.agents.augment import AugmentKind
+from puckrl.core.sections import under
 from puckrl.core.settings import NON_NEGATIVE, POSITIVE
 from puckrl.core.types import Obs
 from puckrl.nets.encoders import EncoderCfg
@@ -85,9 +86,12 @@ class VisionTrainer:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every live tensor, by name."""
-        adam = {f"adam.{key}": value for key, value in self.adam.state().items()}
-        buffers = dict(self.vision.named_buffers())
-        return {"online": self.vector, "target": self.target, **adam, **buffers}
+        return {
+            "online": self.vector,
+            "target": self.target,
+            **under("adam", self.adam.state()),
+            **dict(self.vision.named_buffers()),
+        }
 
 
 class PixelFeatures:
@@ -111,7 +115,7 @@ class PixelFeatures:
         self.sizes = {name: self.vision.size}
         """Names and lengths of the added vectors that are inputs of the network."""
         if conditioned:
-            self.sizes[f"{name}.conditioned"] = 2 * self.vision.objective.size
+            self.sizes[f"{name}.conditioned"] = self.vision.objective.condition_size
 
     def encode(self, parameters: Tensor, obs: Obs) -> Obs:
         """Return the observation with features (B, size) and the objective's prediction."""
@@ -125,6 +129,11 @@ class PixelFeatures:
 
     def _apply(self, parameters: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
         return self._flat(parameters, pixels)  # pyright: ignore[reportReturnType]
+
+    def objective_loss(self, encoded: Obs) -> Tensor:
+        """Return the objective's loss of an encoded observation, ()."""
+        prediction = encoded[f"{self.name}.prediction"]
+        return self.vision.objective.loss(prediction, encoded)
 
     def keypoints(self, encoded: Obs) -> Tensor:
         """Return the spatial-softmax keypoints, (B, channels, 2) in [0, 1]."""
@@ -154,6 +163,10 @@ class NoPixelFeatures:
     def encode(self, parameters: Tensor, obs: Obs) -> Obs:
         """Return the observation unchanged."""
         return obs
+
+    def objective_loss(self, encoded: Obs) -> Tensor:
+        """Return 0: there is no objective."""
+        return self.vector.sum()
 
     def keypoints(self, encoded: Obs) -> None:
         """Return None: there are no images."""
@@ -190,10 +203,9 @@ class Route:
 
     def auxiliary_loss(self, encoded: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
         """Return the weighted auxiliary loss of an encoded observation, and metrics."""
-        if self.aux_weight == 0 or isinstance(self.features, NoPixelFeatures):
+        if self.aux_weight == 0:
             return 0.0, {}
-        prediction = encoded[f"{self.features.name}.prediction"]
-        error = self.features.vision.objective.loss(prediction, encoded)
+        error = self.features.objective_loss(encoded)
         return self.aux_weight * error, {"train/aux_error": error}
 
 

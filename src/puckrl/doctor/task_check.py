@@ -16,6 +16,7 @@ The checks use the ``Task`` protocol only; a task sets its own bounds in ``sanit
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -295,7 +296,7 @@ def _play(env: GoalEnv, policy: Policy, steps: int) -> _Episodes:
     alive = torch.ones(env.num_worlds, dtype=torch.bool)
     won, broken, farthest = alive & False, alive & False, alive.double() * 0.0
     trail = [start]
-    for _, _, step in play(env, policy, steps, explore=False, obs=obs):
+    for _, step in play(env, policy, steps, explore=False, obs=obs):
         achieved, goal = step.obs["achieved_goal"], step.obs["desired_goal"]
         farthest = torch.where(
             alive, farthest.maximum(env.distance(achieved, start)), farthest
@@ -322,9 +323,9 @@ def _camera_rows(env: GoalEnv) -> Iterator[Measurement]:
     if visible == 0:  # nothing to render
         return
     env.sim.forward()
-    camera = Camera(env.sim, env.task.scene(), cfg)
     worlds = torch.arange(min(_CAMERA_WORLDS, env.num_worlds))
-    images = camera.render(worlds).float()
+    with closing(Camera(env.sim, env.task.scene(), cfg)) as camera:
+        images = camera.render(worlds).float()
     yield Measurement(
         "camera: contrast", float(images.std(dim=(1, 2, 3)).min()), "levels", 5.0, _ANY
     )

@@ -14,8 +14,6 @@ from puckrl.envs.worlds import Worlds
 class Played(NamedTuple):
     """One control step of every world."""
 
-    obs: Obs
-    """Observations before the step, (W, ...) each."""
     action: Tensor
     """Actions of the policy, (W, action_dim), on the device of the worlds."""
     step: Step
@@ -55,7 +53,7 @@ def play(
         meanwhile()
         step = worlds.step_wait()
         policy.reset(step.done)
-        yield Played(obs, action, step)
+        yield Played(action, step)
         obs = step.obs
 
 

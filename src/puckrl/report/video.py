@@ -72,7 +72,7 @@ def record(
     frames = _play(env, film, policy, episodes, keypoints)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with torch_threads(1):
+        with closing(film), torch_threads(1):
             _write(path, frames, fps=round(1.0 / env.control_dt_s))
     except (
         OSError

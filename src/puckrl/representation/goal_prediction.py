@@ -22,7 +22,7 @@ class GoalPrediction(nn.Module):
 
     def __init__(self, features: int, goal_dim: int) -> None:
         super().__init__()
-        self.size = goal_dim
+        self.condition_size = 2 * goal_dim
         self.head = nn.Linear(features, goal_dim)
         self.goals = Normalizer(goal_dim)
         """Normalizes achieved goals."""

@@ -14,11 +14,11 @@ class Objective(Protocol):
     An objective is a module; its parameters are trained with the encoder's.
     """
 
-    size: int
-    """Length of the prediction."""
+    condition_size: int
+    """Length of what ``condition`` returns."""
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Return the prediction (B, size) from features (B, features)."""
+        """Return the prediction (B, ...) from features (B, features)."""
         ...
 
     def loss(self, prediction: Tensor, obs: Obs) -> Tensor:
@@ -26,7 +26,7 @@ class Objective(Protocol):
         ...
 
     def condition(self, prediction: Tensor, obs: Obs) -> Tensor:
-        """Return the input of networks conditioned on the prediction, (B, 2 size)."""
+        """Return the input of networks conditioned on the prediction, (B, n)."""
         ...
 
     def update_normalizer(self, obs: Obs) -> None:

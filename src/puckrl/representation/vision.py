@@ -22,6 +22,6 @@ class Vision(nn.Module):
         self.objective = objective
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (B, size) and the objective's prediction, (B, objective.size)."""
+        """Return features (B, size) and the objective's prediction, (B, ...)."""
         features = self.encoder(pixels)
         return features, self.objective(features)

@@ -9,6 +9,7 @@ import math
 import os
 import statistics
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,12 @@ def plan(cfg: RunCfg) -> Plan:
     check_bounds(cfg)
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
     env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
+    with closing(env):
+        return _plan(cfg, env)
+
+
+def _plan(cfg: RunCfg, env: GoalEnv) -> Plan:
+    """Return the plan, with measurements in a few worlds of the run."""
     env.task.check_contacts(cfg.sim.contacts)
     check_sensors(cfg.agent, env.spaces)
     memory = memory_of(cfg, env.spaces)

@@ -1,5 +1,6 @@
 """Evaluation and videos of trained policies."""
 
+from contextlib import closing
 from pathlib import Path
 
 from puckrl.agents.actor_critic import ActorCritic
@@ -25,7 +26,7 @@ def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
     """
     folder = run_folder.find(name, root)
     agent, env = _restore(folder, worlds_for(episodes), seed)
-    with torch_threads(1):
+    with closing(env), torch_threads(1):
         return evaluate(env, agent.averaged, episodes)
 
 
@@ -55,7 +56,8 @@ def record_run(
     cfg = folder.config()
     agent, env = _restore(folder, worlds or filmed_worlds(cfg), seed)
     path = output or folder.path / "policy.mp4"
-    return film(cfg, agent, env, path, episodes)
+    with closing(env):
+        return film(cfg, agent, env, path, episodes)
 
 
 def filmed_worlds(cfg: RunCfg) -> int:

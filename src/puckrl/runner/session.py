@@ -340,6 +340,7 @@ def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:
     """Write the video; a failure is only a warning, because the run itself succeeded."""
     try:
         env = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
-        film(cfg, parts.agent, env, folder.path / "policy.mp4", episodes=1)
+        with closing(env):
+            film(cfg, parts.agent, env, folder.path / "policy.mp4", episodes=1)
     except Exception as error:  # noqa: BLE001  a user's task may raise anything
         log.warning("no video: %s", first_line(error))

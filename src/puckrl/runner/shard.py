@@ -20,7 +20,7 @@ def shard(cfg: RunCfg) -> RunCfg:
             streams do not keep.
     """
     if team.size() > 1 and cfg.loop.overlap:
-        raise UserError("overlapped turns are for one process; add --loop.no-overlap")
+        raise UserError("--loop.overlap is for one process; add --loop.no-overlap")
     return changed(cfg, _part)
 
 

@@ -5,6 +5,7 @@ differ belong to the object. A layer whose cells lie j pixels apart
 keeps about area / j^2 cells of it; below one cell, the layer may miss the object.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
 
 import mujoco
@@ -53,18 +54,15 @@ def _footprint(
     from puckrl.sim.camera import Camera, CameraCfg  # mujoco_warp takes seconds
 
     view = viewpoint(name, env.task.viewpoints)
-    camera = Camera(
-        env.sim,
-        env.task.scene(),
-        CameraCfg(width=cfg.width, height=cfg.height, viewpoint=view),
-    )
-    with_object = camera.render().clone()
-    pos = env.sim.field("geom_xpos")
-    owner = torch.as_tensor(env.sim.model.geom_bodyid) == body
-    before = pos.clone()
-    pos[:, owner] -= _FAR_M
-    without = camera.render().clone()
-    pos.copy_(before)
+    size = CameraCfg(width=cfg.width, height=cfg.height, viewpoint=view)
+    with closing(Camera(env.sim, env.task.scene(), size)) as camera:
+        with_object = camera.render().clone()
+        pos = env.sim.field("geom_xpos")
+        owner = torch.as_tensor(env.sim.model.geom_bodyid) == body
+        before = pos.clone()
+        pos[:, owner] -= _FAR_M
+        without = camera.render().clone()
+        pos.copy_(before)
     area = _area(with_object, without)
     pixels = float(area.median())
     rows = layer_table(encoder, cfg.height, cfg.width)

@@ -16,8 +16,7 @@ worlds, a row per world.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import SimpleNamespace, TracebackType
-from typing import Self
+from types import SimpleNamespace
 
 import mujoco
 import mujoco_warp
@@ -75,8 +74,8 @@ class Camera:
     those of the simulation's last ``step`` or ``forward``. Lights stand still; so does
     the camera, unless a body carries it.
 
-    On the CPU a camera holds threads until ``close``, until the end of a ``with`` block,
-    or until it is garbage-collected.
+    On the CPU a camera holds threads until ``close``, or until it is garbage-
+    collected.
 
     Args:
         sim: the simulation whose worlds are rendered.
@@ -171,19 +170,6 @@ class Camera:
         self._closed = True
         if self._pool is not None:
             self._pool.shutdown()
-
-    def __enter__(self) -> Self:
-        """Return the camera; the end of the block closes it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the camera."""
-        self.close()
 
     def render(self, worlds: Tensor | None = None) -> Tensor:
         """Render worlds.

@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from puckrl.core.rng import Draws
-from puckrl.core.settings import Bounds
+from puckrl.core.settings import SHARE, Bounds
 
 if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
     from puckrl.sim.camera import Camera
 
-_SHARE = Bounds(0.0, 1.0, "0 to 1")
 _METERS = Bounds(0.0, 1.0, "0 to 1 m")
 _DEGREES = Bounds(0.0, 90.0, "0 to 90 degrees")
 _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
@@ -31,9 +30,9 @@ _LIGHTS = ("light_ambient", "light_diffuse", "light_specular")
 class RandomizeCfg:
     """Ranges of the domain randomization; at 0, the default, nothing changes."""
 
-    colors: Annotated[float, _SHARE] = 0.0
+    colors: Annotated[float, SHARE] = 0.0
     """Maximum share of a random color in the color of every geom, 0 to 1."""
-    brightness: Annotated[float, _SHARE] = 0.0
+    brightness: Annotated[float, SHARE] = 0.0
     """Maximum relative change of the lights' strength, 0 to 1."""
     light_deg: Annotated[float, _DEGREES] = 0.0
     """Maximum rotation of lights about each axis, 0 to 90 degrees."""

@@ -89,7 +89,7 @@ def _play_episodes(worlds: Worlds, policy: Policy) -> tuple[Tensor, ...]:
     first = torch.full_like(change, torch.inf)
     previous: Tensor | None = None
     whole = play(worlds, policy, worlds.spaces.horizon, explore=False, obs=obs)
-    for index, (_, action, step) in enumerate(whole):
+    for index, (action, step) in enumerate(whole):
         total += torch.where(alive, step.reward, 0.0)
         won = torch.where(alive, step.success & ~step.diverged, won)
         now_s = (index + 1) * worlds.control_dt_s
