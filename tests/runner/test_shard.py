@@ -31,7 +31,9 @@ def test_several_processes_do_not_overlap(monkeypatch: pytest.MonkeyPatch) -> No
     cfg = replace(cfg, loop=replace(cfg.loop, overlap=True))
     assert shard(cfg) == cfg
     monkeypatch.setattr(team._team, "size", 2)
-    with pytest.raises(UserError, match=r"^--loop\.overlap is for one process; add --loop"):
+    with pytest.raises(
+        UserError, match=r"^--loop\.overlap is for one process; add --loop"
+    ):
         shard(cfg)
 
 
