@@ -144,7 +144,12 @@ def doctor(args: argparse.Namespace, rest: list[str]) -> int:
     """Diagnose logs."""
     from puckrl.doctor.consult import consult, render
 
-    found = consult(args.paths, args.map, args.fact)
+    try:
+        found = consult(args.paths, args.map, args.fact)
+    except UserError as error:
+        if args.json:
+            print(json.dumps({"error": str(error), "runs": []}, indent=2))
+        raise
     if args.json:
         print(json.dumps(found.as_dict(), indent=2))
     else:
@@ -153,7 +158,7 @@ def doctor(args: argparse.Namespace, rest: list[str]) -> int:
         from puckrl.report.figures import comparison
 
         comparison(
-            [(p.log.name, p.log.rows, p.verdict) for p in found.patients], args.plot
+            [(p.log.name, p.table, p.verdict) for p in found.patients], args.plot
         )
     return found.exit_code
 

@@ -4,15 +4,17 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from puckrl.core.errors import UserError
-from puckrl.doctor.logs.log import RunLog
+from puckrl.logs.log import RunLog
+from puckrl.logs.producers import Producer
 from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.table import Array
 
 _RANGES = {
     "gamma": (0.0, 1.0),
@@ -24,6 +26,8 @@ _RANGES = {
     "usual_takeoff_updates": (0.0, math.inf),
 }
 """Legal values of the facts that are numbers."""
+_OF_LIBRARIES = ("producer", "assumed_update_ratio")
+"""Facts that follow from the log's names."""
 
 
 def inferred(log: RunLog) -> RunLog:
@@ -50,6 +54,40 @@ def inferred(log: RunLog) -> RunLog:
     return dataclasses.replace(log, facts=facts)
 
 
+def of_producer(producer: Producer | None, columns: Mapping[str, Array]) -> RunFacts:
+    """Return what the library says of a run; its usual update ratio if none is logged."""
+    if producer is None:
+        return RunFacts()
+    ratio = None if "updates" in columns else producer.update_ratio
+    return RunFacts(producer=producer.name, assumed_update_ratio=ratio)
+
+
+def episodes_averaged(
+    producer: Producer | None, columns: Mapping[str, Array]
+) -> Array | None:
+    """Return the episodes that each row of training averages over; None: unknown.
+
+    The library's window, or all episodes so far if they are fewer: logged, or the env
+    steps over the mean length of episodes. A log of an unknown library that counts one
+    episode a row averages over none.
+    """
+    steps, episodes = columns["env_steps"], columns.get("episodes")
+    if producer is None and episodes is not None and len(steps) > 1:
+        each = bool((np.diff(episodes) == 1).all())
+        return np.ones(len(steps)) if each else None
+    if producer is None or producer.window is None:
+        return None
+    if producer.window == 1:
+        return np.ones(len(steps))
+    if episodes is not None:
+        so_far = episodes
+    elif "train/episode_steps" in columns:
+        so_far = steps / np.maximum(columns["train/episode_steps"], 1.0)
+    else:
+        return None
+    return np.clip(np.round(so_far), 1.0, float(producer.window))
+
+
 def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
     """Return facts with the command line's ``name=value`` over those that are known.
 
@@ -57,6 +95,8 @@ def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
         UserError: for an unknown name or an illegal value.
     """
     hints = typing.get_type_hints(RunFacts)
+    for name in _OF_LIBRARIES:
+        del hints[name]
     for item in items:
         name, equals, text = item.partition("=")
         if not equals or name not in hints:

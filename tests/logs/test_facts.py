@@ -9,7 +9,7 @@ from puckrl.config.facts import facts_of
 from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, ExpectCfg, RunCfg
 from puckrl.core.errors import UserError
-from puckrl.doctor.logs.facts import with_facts
+from puckrl.logs.facts import with_facts
 from puckrl.monitor.facts import RunFacts
 
 
