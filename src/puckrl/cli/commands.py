@@ -8,8 +8,6 @@ from dataclasses import asdict, replace
 from rich.console import Console
 from rich.table import Table
 
-from puckrl.cli import settings
-from puckrl.core import team
 from puckrl.core.errors import UserError
 
 _TRAIN_HELP = """\
@@ -51,6 +49,7 @@ def list_(args: argparse.Namespace, rest: list[str]) -> int:
 
 def plan(args: argparse.Namespace, rest: list[str]) -> int:
     """Predict a run; ``rest`` holds its settings."""
+    from puckrl.cli import settings
     from puckrl.config.presets import preset
     from puckrl.runner import plan as ahead
 
@@ -65,7 +64,9 @@ def plan(args: argparse.Namespace, rest: list[str]) -> int:
 
 def train(args: argparse.Namespace, rest: list[str]) -> int:
     """Start or resume a run; ``rest`` holds its settings."""
+    from puckrl.cli import settings
     from puckrl.config.presets import preset
+    from puckrl.core import team
     from puckrl.runner import run_folder, session
 
     name = rest.pop(0) if rest and not rest[0].startswith("-") else None

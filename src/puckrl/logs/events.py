@@ -76,6 +76,13 @@ class _Raw:
     walls: "array[float]" = field(default_factory=lambda: array("d"))
     place: "array[int]" = field(default_factory=lambda: array("q"))
 
+    def add(self, step: int, value: float, wall_s: float, place: int) -> None:
+        """Add a scalar."""
+        self.steps.append(step)
+        self.values.append(value)
+        self.walls.append(wall_s)
+        self.place.append(place)
+
     def done(self) -> Tag:
         """Return the tag."""
         steps, values, walls = (
@@ -101,23 +108,19 @@ def read_events(path: Path, wanted: Callable[[str], bool]) -> EventFile:
     raw: dict[str, _Raw | None] = {}
     scalars: set[str] = set()
     purged: float | None = None
-    place = 0
     for place, event in enumerate(_events(path)):
-        if event.HasField("session_log"):
-            started = event.session_log.status == _SESSION_START
-            purged = float(event.step) if started else purged
+        if not event.summary.value:
+            if event.session_log.status == _SESSION_START:
+                purged = float(event.step)
+            continue
         for value in event.summary.value:
-            number = _scalar(value, scalars)
-            if number is None:
+            tag, number = value.tag, value.simple_value
+            if not number and (number := _scalar(value, scalars)) is None:
                 continue
-            tag = value.tag
             if tag not in raw:
                 raw[tag] = _Raw() if wanted(tag) else None
             if (one := raw[tag]) is not None:
-                one.steps.append(event.step)
-                one.values.append(number)
-                one.walls.append(event.wall_time)
-                one.place.append(place)
+                one.add(event.step, number, event.wall_time, place)
     tags = {tag: one.done() for tag, one in raw.items() if one is not None}
     return EventFile(path.name, tags, frozenset(raw), purged)
 
@@ -127,16 +130,13 @@ def _events(path: Path) -> Iterator[Any]:
     from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
 
-    if not path.stat().st_size:
-        return
-    seen = False
-    for record in _records(path):
-        try:
-            event = Event.FromString(record)
-        except DecodeError:
-            break
-        seen = True
-        yield event
+    seen, parse = not path.stat().st_size, Event.FromString
+    try:
+        for record in _records(path):
+            yield parse(record)
+            seen = True
+    except DecodeError:
+        pass
     if not seen:
         raise UserError(f"{path} is no event file, or its first record is broken")
 
@@ -144,15 +144,24 @@ def _events(path: Path) -> Iterator[Any]:
 def _records(path: Path) -> Iterator[bytes]:
     """Yield the complete records of a file."""
     try:
-        with path.open("rb", buffering=_READ) as file:
-            while len(head := file.read(_HEAD.size)) == _HEAD.size:
-                length, _ = _HEAD.unpack(head)
+        with path.open("rb") as file:
+            data, at = file.read(_READ), 0
+            while True:
+                if len(data) - at < _HEAD.size:
+                    data, at = data[at:] + file.read(_READ), 0
+                    if len(data) < _HEAD.size:
+                        return
+                begin = at + _HEAD.size
+                length = _HEAD.unpack_from(data, at)[0]
                 if length > _RECORD:
                     return
-                record = file.read(length)
-                if len(record) < length or len(file.read(4)) < 4:
-                    return
-                yield record
+                if len(data) < begin + length + 4:
+                    data = data[at:] + file.read(max(_READ, length))
+                    at, begin = 0, _HEAD.size
+                    if len(data) < begin + length + 4:
+                        return
+                yield data[begin : begin + length]
+                at = begin + length + 4
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
 
