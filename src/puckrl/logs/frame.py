@@ -66,6 +66,20 @@ class Frame:
         )
 
 
+def frame_of(rows: Sequence[Mapping[str, float]]) -> Frame:
+    """Return rows that each carry some numbers as a frame."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {
+        name: np.array([row.get(name, np.nan) for row in rows], dtype=np.float64)
+        for name in names
+    }
+    bad = {
+        name: sum(name in row and not np.isfinite(row[name]) for row in rows)
+        for name in names
+    }
+    return Frame(columns, bad, names=frozenset(names), rows=len(rows))
+
+
 class Columns:
     """Collect a file's columns block by block."""
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from puckrl.logs.evaluations import NAME
 from puckrl.logs.events import is_event_file
 from puckrl.logs.facts import episodes_averaged, inferred, of_producer
 from puckrl.logs.folders import is_log, is_run_of_ours, logs_in, runs_below
+from puckrl.logs.frame import Frame
 from puckrl.logs.log import RunLog, no_table, unreadable
 from puckrl.logs.names import Mapped
 from puckrl.logs.source import Source, joined
-from puckrl.logs.tables import is_table, read_tables
-from puckrl.logs.translate import has_goal
+from puckrl.logs.tables import is_table, read_tables, source_of
+from puckrl.logs.translate import has_goal, translated
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.hygiene import examine
 from puckrl.monitor.table import Array, RunTable
@@ -64,6 +66,32 @@ def read_or_excuse(path: Path, mapping: Mapped) -> list[RunLog]:
         return [RunLog(_name(path), path, (), no_table(), (finding,))]
 
 
+def log_of(
+    path: Path, frame: Frame, mapping: Mapped, facts: RunFacts | None = None
+) -> RunLog:
+    """Return the log of a run that is still in memory, read as its file would be.
+
+    Args:
+        path: stands for the run in messages.
+        frame: rows under the library's own names.
+        mapping: other libraries' names of signals -> ours.
+        facts: what is known of the run; what is not is inferred.
+    """
+    try:
+        done = translated(str(path), frame, mapping)
+        log = _log(path, [source_of(path, "", frame, done, "csv")])
+    except UserError as error:
+        log = RunLog(path.name, path, (), no_table(), (unreadable(str(error)),))
+    known = {} if facts is None else _known(facts)
+    return inferred(replace(log, facts=replace(log.facts, **known)))
+
+
+def _known(facts: RunFacts) -> dict[str, Any]:
+    """Return the facts that differ from an unknown run's."""
+    unknown = dataclasses.asdict(RunFacts())
+    return {n: v for n, v in dataclasses.asdict(facts).items() if v != unknown[n]}
+
+
 def _name(path: Path) -> str:
     """Return the name of a run for titles: its folder's, or that of its own file."""
     own = path.is_file() and (is_log(path) or monitors.is_monitor(path))
@@ -94,7 +122,7 @@ def _folder(folder: Path, mapping: Mapped) -> RunLog:
         return log
     facts, settings, _ = _settings(folder.parent)
     name = folder.parent.resolve().name
-    return dataclasses.replace(log, name=name, facts=facts, settings=settings)
+    return replace(log, name=name, facts=facts, settings=settings)
 
 
 def _assembled(path: Path, files: Sequence[Path], mapping: Mapped) -> RunLog:
@@ -127,7 +155,7 @@ def _assembled(path: Path, files: Sequence[Path], mapping: Mapped) -> RunLog:
 def _without_asking(part: Source) -> Source:
     """Return a source that does not ask for its success."""
     kept = tuple(f for f in part.problems if f.name != "unread success")
-    return dataclasses.replace(part, problems=kept)
+    return replace(part, problems=kept)
 
 
 def _log(path: Path, parts: Sequence[Source], notes: tuple[str, ...] = ()) -> RunLog:
@@ -198,7 +226,7 @@ def _ours(folder: Path, mapping: Mapped) -> RunLog:
     metrics = folder / "metrics.jsonl"
     found = read_tables(metrics, mapping) if metrics.is_file() else []
     log = _log(folder, found[:1]) if found else _without_rows(folder)
-    log = dataclasses.replace(log, kinds=("puckrl",), name=folder.resolve().name)
+    log = replace(log, kinds=("puckrl",), name=folder.resolve().name)
     facts, settings, foreign = _settings(folder)
     problems = log.problems
     if foreign:
@@ -211,9 +239,7 @@ def _ours(folder: Path, mapping: Mapped) -> RunLog:
             (Number("foreign files", float(len(foreign))),),
         )
         problems = (finding, *problems)
-    return inferred(
-        dataclasses.replace(log, problems=problems, facts=facts, settings=settings)
-    )
+    return inferred(replace(log, problems=problems, facts=facts, settings=settings))
 
 
 def _settings(folder: Path) -> tuple[RunFacts, dict[str, Any], list[Path]]:

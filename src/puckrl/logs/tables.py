@@ -59,7 +59,7 @@ def read_tables(path: Path, mapping: Mapped) -> list[Source]:
         except UserError as error:
             failed = failed or error
             continue
-        found.append(_of_table(path, run, part, done, kind))
+        found.append(source_of(path, run, part, done, kind))
     if not found and failed is not None:
         raise failed
     return found
@@ -70,10 +70,18 @@ def _plain(name: str) -> str:
     return name.rpartition(" - ")[2] if " - " in name and " / " not in name else name
 
 
-def _of_table(
+def source_of(
     path: Path, run: str, frame: Frame, done: Translated, kind: Kind
 ) -> Source:
-    """Return a translated table as a source."""
+    """Return a translated table as a source.
+
+    Args:
+        path: its file, for messages.
+        run: name of the run, where the file holds several; else empty.
+        frame: the table under its own names.
+        done: the same under ours.
+        kind: the format.
+    """
     clock = stream(path.name, done.columns)
     columns, resumed = without_overwritten(done.columns)
     breaks = [float(frame.columns[n][b]) for b in frame.breaks for n in _steps(frame)]
