@@ -212,19 +212,24 @@ def differing(
 
 def render(consultation: Consultation) -> RenderableType:
     """Return what the terminal shows."""
-    patients, parts = consultation.patients, list[RenderableType]()
-    told = patients
-    if len(patients) > _MANY:
-        told = [p for p in patients if p.verdict.sick and p.excuse is None][:_SHOWN]
+    parts: list[RenderableType] = []
+    read = [p for p in consultation.patients if p.excuse is None]
+    many = len(read) > _MANY
+    told = [p for p in read if p.verdict.sick][:_SHOWN] if many else read
     for patient in told:
         parts += [*_story(patient), Text("")]
-    if len(patients) > 1:
-        parts.append(_side_by_side(patients))
+    if len(consultation.patients) > 1:
+        parts.append(_side_by_side(read))
         parts += [Text(line) for line in _confounded(consultation)]
-    if len(patients) > _MANY:
-        parts.append(
-            Text(f"{len(patients)} runs, the worst first; name one for its story")
-        )
+    if many:
+        parts.append(Text(f"{len(read)} runs, the worst first; name one for its story"))
+    for patient in consultation.patients:
+        if patient.excuse is not None:
+            parts.append(
+                Text.assemble(
+                    "not read: ", (patient.log.name, "bold"), f"  {patient.excuse}"
+                )
+            )
     if consultation.empty:
         parts.append(Text("no rows yet: " + ", ".join(consultation.empty)))
     return Group(*parts)
@@ -233,8 +238,6 @@ def render(consultation: Consultation) -> RenderableType:
 def _story(patient: Patient) -> list[RenderableType]:
     """Return one run's part: headline, phases, numbers, findings, advice."""
     verdict, style = patient.verdict, STYLES[patient.verdict.color]
-    if patient.excuse is not None:
-        return [Text.assemble((patient.log.name, "bold"), f"  {patient.excuse}")]
     kinds = " + ".join(patient.log.kinds)
     if patient.facts.producer is not None:
         kinds = f"{patient.facts.producer}: {kinds}"
@@ -288,8 +291,7 @@ def count(number: float) -> str:
 def _severity(patient: Patient) -> tuple[int, str, str]:
     """Return a key that sorts the worst runs first."""
     verdict = patient.verdict
-    rank = 3 if patient.excuse is not None else _WORST.index(verdict.color)
-    return rank, verdict.label, patient.log.name
+    return _WORST.index(verdict.color), verdict.label, patient.log.name
 
 
 def _side_by_side(patients: Sequence[Patient]) -> Table:
@@ -300,10 +302,9 @@ def _side_by_side(patients: Sequence[Patient]) -> Table:
     table.add_column("env steps")
     for p in sorted(patients, key=_severity):
         start = next((s for s in p.verdict.spans if s.phase == "take-off"), None)
-        label = "unreadable" if p.excuse is not None else p.verdict.label
         table.add_row(
             Text(p.log.name),
-            Text(label, style=STYLES[p.verdict.color]),
+            Text(p.verdict.label, style=STYLES[p.verdict.color]),
             "-" if p.verdict.success is None else f"{p.verdict.success:.2f}",
             "-" if start is None else count(start.env_steps[0]),
             "-" if start is None else count(start.updates[0]),

@@ -3,7 +3,7 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -20,7 +20,7 @@ Wanted = Callable[[str], bool]
 """Which columns to convert, by name."""
 _SEPARATORS = ",;\t|"
 _BULK = 1 << 20  # bytes of a block that are worth loading polars for
-_NAMES = 5000
+_NAMES, _NAME = 5000, 200  # columns, letters of a name
 csv.field_size_limit(1 << 24)
 
 
@@ -84,10 +84,10 @@ def _form(path: Path, header: Sequence[str]) -> _Form:
     if not lines:
         raise UserError(f"{path} is empty")
     separator = max(_SEPARATORS, key=lines[0].count)
-    rows = list(csv.reader(lines[:50], delimiter=separator))
+    rows = _split(lines[:50], separator)
     cells = [cell for row in rows[not header :] for cell in row]
     comma = separator != "," and decimal_comma(cells)
-    names = tuple(header or (name.strip() for name in rows[0]))
+    names = tuple(header or (name.strip()[:_NAME] for name in rows[0]))
     if not header and all(_is_number(cell, comma) for cell in names):
         raise UserError(
             f"{path} has no header: its first line is {lines[0][:40]!r}; write the names "
@@ -96,6 +96,18 @@ def _form(path: Path, header: Sequence[str]) -> _Form:
     if len(names) > _NAMES:
         raise UserError(f"{path} has {len(names):,} columns; legal: {_NAMES:,}")
     return _Form(separator, comma, names)
+
+
+def _split(lines: Iterable[str], separator: str) -> list[list[str]]:
+    """Return the cells of lines.
+
+    Raises:
+        UserError: if they are no separated values.
+    """
+    try:
+        return list(csv.reader(lines, delimiter=separator))
+    except csv.Error as error:
+        raise UserError(f"these are no separated values: {error}") from error
 
 
 def _is_number(cell: str, comma: bool) -> bool:
@@ -117,13 +129,8 @@ def _block(
 ) -> _Form:
     """Add the rows of a block, cell by cell; return the form that holds at its end."""
     lines = block.decode(errors="replace").split("\n")
-    rows = [
-        row
-        for row in csv.reader(
-            (x for x in lines if not x.startswith("#")), delimiter=form.separator
-        )
-        if any(cell.strip() for cell in row)
-    ]
+    cells = _split((x for x in lines if not x.startswith("#")), form.separator)
+    rows = [row for row in cells if any(cell.strip() for cell in row)]
     begin = 0
     for i, row in enumerate(rows):
         if _repeats(row, form):
@@ -153,21 +160,22 @@ def _add(
 ) -> None:
     """Add rows under one header."""
     width = len(form.header)
-    long = [i for i, row in enumerate(rows) if any(c.strip() for c in row[width:])]
-    if long:
-        where = found.rows + long[0] + 1
-        found.unread["row"] = f"row {where} has more cells than the header's {width}"
-        rows = [row for i, row in enumerate(rows) if i not in frozenset(long)]
+    fitting = [row for row in rows if not any(c.strip() for c in row[width:])]
+    if len(fitting) < len(rows):
+        found.unread.setdefault(
+            "row",
+            f"{len(rows) - len(fitting)} rows with more cells than the header's {width}",
+        )
     for name, cells in zip(
         form.header,
-        zip_longest(*(row[:width] for row in rows), fillvalue=""),
+        zip_longest(*(row[:width] for row in fitting), fillvalue=""),
         strict=False,
     ):
         if told(name):
             found.say(name, [cell.strip() or None for cell in cells])
         if wanted(name):
             _convert(name, cells, form.comma, found)
-    found.rows += len(rows)
+    found.rows += len(fitting)
 
 
 def _convert(name: str, cells: Sequence[str], comma: bool, found: Columns) -> None:
@@ -176,7 +184,9 @@ def _convert(name: str, cells: Sequence[str], comma: bool, found: Columns) -> No
     for i, cell in enumerate(cells):
         value = number(cell, comma)
         if value is None:
-            found.unread.setdefault(name, f"row {found.rows + i + 1}: {cell.strip()!r}")
+            found.unread.setdefault(
+                name, f"row {found.rows + i + 1}: {cell.strip()!r:.40}"
+            )
         else:
             values[i] = value
             bad[name] += math.isnan(value) and not is_gap(cell)

@@ -17,7 +17,7 @@ from puckrl.logs.text import blocks
 
 _BULK = 1 << 20  # bytes of a block that are worth loading polars for
 _DEPTH = 20
-_NAMES = 5000
+_NAMES, _NAME = 5000, 200  # names, letters of a name
 
 
 def read_lines(path: Path, wanted: Wanted, told: Wanted = lambda name: False) -> Frame:
@@ -134,5 +134,5 @@ def _flat(row: Mapping[str, Any], before: str = "", depth: int = 0) -> dict[str,
         if isinstance(value, dict) and depth < _DEPTH:
             flat |= _flat(value, f"{before}{name}/", depth + 1)
         else:
-            flat[before + str(name)] = value
+            flat[(before + name)[:_NAME]] = value
     return flat

@@ -18,6 +18,7 @@ BLOCK = 1 << 22
 """Bytes of a block."""
 _LINE = 1 << 23  # bytes of the longest line
 _TOTAL = 1 << 32  # bytes of a file, decompressed
+_TEXT = bytes([*range(9, 14), 27, *range(32, 256)])  # all but control characters
 
 
 def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
@@ -71,7 +72,7 @@ def _utf8(path: Path, size: int) -> Iterator[bytes]:
         part = start.removeprefix(codecs.BOM_UTF8)
         while part:
             text = part if decoder is None else decoder.decode(part).encode()
-            yield text.replace(b"\r\n", b"\n")
+            yield text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
             part = file.read(size)
 
 
@@ -85,6 +86,8 @@ def _decoder(path: Path, start: bytes) -> codecs.IncrementalDecoder | None:
         return codecs.getincrementaldecoder("utf-16")("replace")
     some = start[:4096]
     if b"\0" not in some:
+        if len(some.translate(None, _TEXT)) > 0.02 * len(some):
+            raise UserError(f"{path} is binary: no text that puckrl reads")
         return None
     for order, nulls in (("le", some[1::2]), ("be", some[::2])):
         if nulls.count(0) > 0.9 * len(nulls):
