@@ -82,4 +82,4 @@ def stream(name: str, columns: Mapping[str, Array]) -> Stream:
     """Return the clocks of a table, in the order of writing, for the contamination check."""
     steps = columns["env_steps"]
     walls = columns.get("wall_s", np.full(len(steps), np.nan))
-    return Stream(name, {"rows": steps}, {"rows": walls})
+    return Stream(name, {name: steps}, {name: walls})

@@ -263,7 +263,7 @@ def called_success(name: str) -> bool:
     (True, False)
     """
     low = name.lower()
-    return ("succes" in low or "solved" in low) and not _NO_RATE.search(low)
+    return ("success" in low or "solved" in low) and not _NO_RATE.search(low)
 
 
 def is_evaluation(name: str) -> bool:
