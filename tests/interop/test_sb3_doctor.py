@@ -149,8 +149,9 @@ def test_it_agrees_with_the_doctor_on_the_file(
 def test_a_success_in_percent_is_asked_about_not_taken_for_a_share() -> None:
     doctor = DoctorCallback("auto", RunFacts(), verbose=0)
     for i, row in enumerate(rows(PERCENT), start=1):
-        verdict = doctor.hear(row, 1000 * i)
-    found = verdict.finding("unread success")
+        doctor.hear(row, 1000 * i)
+    assert doctor.verdict is not None
+    found = doctor.verdict.finding("unread success")
     assert found is not None
     assert "rollout/success_rate=train/success%" in found.reason
     assert doctor.rule is None

@@ -128,7 +128,9 @@ def read_events(path: Path, wanted: Callable[[str], bool]) -> EventFile:
 def _events(path: Path) -> Iterator[Any]:
     """Yield the events of a file up to a broken or half-written record."""
     from google.protobuf.message import DecodeError
-    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.event_pb2 import (
+        Event,  # pyright: ignore[reportAttributeAccessIssue]
+    )
 
     seen, parse = not path.stat().st_size, Event.FromString
     try:

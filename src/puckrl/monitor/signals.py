@@ -141,12 +141,6 @@ SIGNALS: tuple[Signal, ...] = (
         "the horizon, unless success ends an episode",
     ),
     Signal(
-        "train/episodes_averaged",
-        "episodes",
-        "episodes that a row's training success and return average over; from other libraries' logs",
-        "grows to a window, such as 100",
-    ),
-    Signal(
         "train/critic_loss",
         "1",
         "Σ_i mean (Q_i - y)²",
