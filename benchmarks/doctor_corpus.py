@@ -32,8 +32,8 @@ import puckrl.interop.gym
 from puckrl.config.facts import facts_of
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, RunCfg
-from puckrl.doctor.logs.read import read_logs
 from puckrl.interop.sb3 import facts_of as sb3_facts
+from puckrl.logs.read import read_logs
 from puckrl.monitor.facts import RunFacts
 from puckrl.report.rows import read_rows
 from puckrl.report.tables import manifest, read_table, write_table
@@ -118,7 +118,12 @@ def sb3(env_id: str, steps: int, **changes: object) -> Callable[[int], Made]:
                 print(f"Stable-Baselines3 gave up: {error}"[:100])
             model.logger.close()
             (log,) = read_logs(Path(folder))
-        return list(log.rows), replace(sb3_facts(model), sparse=True)
+        columns = log.table.columns
+        rows = [
+            {n: float(c[i]) for n, c in columns.items() if c[i] == c[i]}
+            for i in range(len(columns["env_steps"]))
+        ]
+        return rows, replace(sb3_facts(model), sparse=True)
 
     return make
 

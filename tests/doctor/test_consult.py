@@ -129,20 +129,36 @@ def test_one_unreadable_run_does_not_silence_the_others(
     found = consult([tmp_path])
     said = {p.log.name: p.verdict for p in found.patients}
     assert said[good.name].phase == "converged"
-    for path in (broken, young):
-        assert said[path.name].phase == "unknown"
-        assert said[path.name].finding("unreadable log") is not None
+    assert said[broken.name].phase == "unknown"
+    assert said[broken.name].finding("unreadable log") is not None
+    assert found.empty == (young.name,)  # not "unreadable: repair it"
     assert found.exit_code == 0
     assert found.comparable is None  # of those that were read there is one
     assert main(["doctor", str(tmp_path), "--plot", str(tmp_path / "a.png")]) == 0
     shown = capsys.readouterr().out
     assert "line 1 is no JSON object" in " ".join(shown.split())
+    assert f"no rows yet: {young.name}" in " ".join(shown.split())
 
 
-def test_a_mistyped_path_is_an_error_whatever_else_is_there(tmp_path: Path) -> None:
+def test_a_missing_path_does_not_refuse_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good = run(tmp_path, preset("push"))
-    with pytest.raises(UserError, match="no log at"):
-        consult([good, tmp_path / "typo"])
+    typo = tmp_path / "typo"
+    found = consult([good, typo])
+    assert [p.verdict.phase for p in found.patients] == ["converged", "unknown"]
+    assert found.missing == (str(typo),)
+    assert main(["doctor", str(good), str(typo), "--json"]) == 2
+    report = json.loads(capsys.readouterr().out)
+    assert report["missing"] == [str(typo)]
+    assert "no log at" in report["runs"][1]["verdict"]["findings"][0]["reason"]
+
+
+def test_an_error_is_json_where_json_was_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", str(tmp_path / "typo"), "--json"]) == 2
+    assert "no log at" in json.loads(capsys.readouterr().out)["error"]
 
 
 def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
@@ -224,7 +240,8 @@ def test_a_success_in_percent_is_no_success(tmp_path: Path) -> None:
         "env_steps,acc\n" + "".join(f"{i}000,{i / 10}\n" for i in range(31))
     )
     with pytest.raises(
-        UserError, match=r"from 0 to 3; a share must lie in .* percentages"
+        UserError,
+        match=r"from 0 to 3; a share must lie in .* with --map 'acc=eval/success%'",
     ):
         consult([path], ["acc=eval/success"])
 

@@ -53,14 +53,21 @@ def test_it_judges_what_is_logged_and_adds_its_verdict(
     model.logger.close()
     assert doctor.verdict is not None
     assert doctor.verdict.phase != "unknown"
-    assert doctor.rows[-1]["env_steps"] == 1200
-    found = consult([tmp_path])
-    table = found.patients[0].table
-    assert table.curve("doctor/phase").x.tolist() == [
-        r["env_steps"] for r in doctor.rows
-    ]
-    assert table.curve("train/critic_loss").y[-1] == pytest.approx(
-        doctor.rows[-1]["train/critic_loss"], rel=1e-5
+    assert doctor.log is not None
+    heard = doctor.log.table
+    assert heard.end == 1200
+    (patient,) = consult([tmp_path]).patients
+    table = patient.table
+    assert table.curve("doctor/phase").x.tolist() == heard.columns["env_steps"].tolist()
+    for name in set(heard.columns) - {"wall_s", "rate/env_steps_per_s"}:
+        assert table.columns[name] == pytest.approx(
+            heard.columns[name], rel=1e-5, nan_ok=True
+        )
+    assert "train/episodes_averaged" in heard
+    assert patient.log.facts.producer == doctor.log.facts.producer
+    assert (patient.verdict.phase, patient.verdict.success) == (
+        doctor.verdict.phase,
+        pytest.approx(doctor.verdict.success),
     )
 
 
@@ -104,6 +111,50 @@ def test_it_stops_only_when_asked(stop: str, goes_on: bool) -> None:
         doctor.hear(row, 1000 * i)
     assert doctor._on_step() is goes_on  # pyright: ignore[reportPrivateUsage]
     assert (doctor.rule is None) is goes_on
+
+
+PERCENT = [5.0] * 10 + [10.0 * i for i in range(1, 10)] + [97.0] * 20
+
+
+def written(folder: Path, levels: list[float]) -> Path:
+    """The same rows, as SB3's CSV logger writes them."""
+    lines = [f"{1000 * i},{x},1" for i, x in enumerate(levels, start=1)]
+    head = "time/total_timesteps,rollout/success_rate,train/n_updates"
+    path = folder / "progress.csv"
+    path.write_text("\n".join([head, *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("levels", "mapping"),
+    [
+        ([x / 100 for x in PERCENT], []),
+        (PERCENT, ["rollout/success_rate=train/success%"]),
+        ([0.28] * 60, []),
+        ([0.05] * 60, []),
+    ],
+)
+def test_it_agrees_with_the_doctor_on_the_file(
+    tmp_path: Path, levels: list[float], mapping: list[str]
+) -> None:
+    doctor = DoctorCallback(facts=RunFacts(), verbose=0, mapping=mapping)
+    for i, row in enumerate(rows(levels), start=1):
+        doctor.hear(row, 1000 * i)
+    doctor._diagnosed_at = 0  # pyright: ignore[reportPrivateUsage]
+    last = doctor.hear(rows(levels[-1:])[0], 1000 * len(levels))
+    (patient,) = consult([written(tmp_path, levels)], mapping).patients
+    assert patient.verdict.as_dict() == last.as_dict()
+
+
+def test_a_success_in_percent_is_asked_about_not_taken_for_a_share() -> None:
+    doctor = DoctorCallback("auto", RunFacts(), verbose=0)
+    for i, row in enumerate(rows(PERCENT), start=1):
+        doctor.hear(row, 1000 * i)
+    assert doctor.verdict is not None
+    found = doctor.verdict.finding("unread success")
+    assert found is not None
+    assert "rollout/success_rate=train/success%" in found.reason
+    assert doctor.rule is None
 
 
 def test_another_run_is_judged_by_itself(model: SAC) -> None:

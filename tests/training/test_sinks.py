@@ -9,13 +9,13 @@ import pytest
 
 from puckrl.core.errors import UserError
 from puckrl.doctor.consult import consult
-from puckrl.doctor.logs.events import read_events
-from puckrl.doctor.logs.names import ours
+from puckrl.logs.events import read_events
+from puckrl.logs.names import ours
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.signals import METRICS, VERDICT
 from puckrl.monitor.table import from_rows
 from puckrl.report.figures import curve
-from puckrl.report.rows import column, read_rows, read_verdicts
+from puckrl.report.rows import read_rows, read_verdicts
 from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.sinks import JsonLines, LogRow, MultiSink, TensorBoard
 from tests.monitor.lives import PUSH
@@ -76,12 +76,11 @@ def test_what_is_undefined_is_no_divergence(tmp_path: Path) -> None:
 
 
 def test_curves_skip_what_is_no_number(tmp_path: Path) -> None:
-    rows = sick_rows()
-    assert column(rows, "train/critic_loss") == (
-        [1000 * i for i in range(1, 15)],
-        [0.125] * 14,
-    )
-    curve(rows, "sick", tmp_path / "curve.png")
+    table = from_rows(sick_rows())
+    loss = table.curve("train/critic_loss")
+    assert loss.x.tolist() == [1000 * i for i in range(1, 15)]
+    assert loss.y.tolist() == [0.125] * 14
+    curve(table, "sick", tmp_path / "curve.png")
     assert (tmp_path / "curve.png").stat().st_size > 10_000
 
 
@@ -233,8 +232,8 @@ def test_tensorboard_gets_each_verdict_once(tmp_path: Path) -> None:
         sink.write(row)
     sink.close()
     (events,) = (tmp_path / "tb").iterdir()
-    stream = read_events(events, {}).stream
-    assert stream.steps["doctor/phase"].tolist() == [5000 * (i + 1) for i in range(8)]
+    tags = read_events(events, lambda name: True).tags
+    assert tags["doctor/phase"].steps.tolist() == [5000 * (i + 1) for i in range(8)]
 
 
 def test_the_glossary_describes_the_verdicts_row(tmp_path: Path) -> None:

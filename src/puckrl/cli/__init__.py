@@ -50,10 +50,10 @@ def _run(name: str, args: argparse.Namespace, rest: list[str]) -> int:
     from rich.logging import RichHandler
 
     from puckrl.cli import commands
-    from puckrl.core import team
 
     logging.basicConfig(
-        level=logging.INFO if team.is_first() else logging.ERROR,
+        # as core/team.py reads it, which loads torch: the doctor needs none
+        level=logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR,
         format="%(message)s",
         handlers=[
             RichHandler(console=commands.console, show_time=False, show_path=False)

@@ -8,8 +8,6 @@ from dataclasses import asdict, replace
 from rich.console import Console
 from rich.table import Table
 
-from puckrl.cli import settings
-from puckrl.core import team
 from puckrl.core.errors import UserError
 
 _TRAIN_HELP = """\
@@ -51,6 +49,7 @@ def list_(args: argparse.Namespace, rest: list[str]) -> int:
 
 def plan(args: argparse.Namespace, rest: list[str]) -> int:
     """Predict a run; ``rest`` holds its settings."""
+    from puckrl.cli import settings
     from puckrl.config.presets import preset
     from puckrl.runner import plan as ahead
 
@@ -65,7 +64,9 @@ def plan(args: argparse.Namespace, rest: list[str]) -> int:
 
 def train(args: argparse.Namespace, rest: list[str]) -> int:
     """Start or resume a run; ``rest`` holds its settings."""
+    from puckrl.cli import settings
     from puckrl.config.presets import preset
+    from puckrl.core import team
     from puckrl.runner import run_folder, session
 
     name = rest.pop(0) if rest and not rest[0].startswith("-") else None
@@ -144,7 +145,12 @@ def doctor(args: argparse.Namespace, rest: list[str]) -> int:
     """Diagnose logs."""
     from puckrl.doctor.consult import consult, render
 
-    found = consult(args.paths, args.map, args.fact)
+    try:
+        found = consult(args.paths, args.map, args.fact)
+    except UserError as error:
+        if args.json:
+            print(json.dumps({"error": str(error), "runs": []}, indent=2))
+        raise
     if args.json:
         print(json.dumps(found.as_dict(), indent=2))
     else:
@@ -153,7 +159,7 @@ def doctor(args: argparse.Namespace, rest: list[str]) -> int:
         from puckrl.report.figures import comparison
 
         comparison(
-            [(p.log.name, p.log.rows, p.verdict) for p in found.patients], args.plot
+            [(p.log.name, p.table, p.verdict) for p in found.patients], args.plot
         )
     return found.exit_code
 

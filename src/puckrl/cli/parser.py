@@ -153,7 +153,7 @@ def _doctor_options(sub: argparse.ArgumentParser) -> None:
         metavar="PATH",
         nargs="+",
         type=Path,
-        help="run folder, TensorBoard folder, .csv of SB3 or W&B, or a folder of these",
+        help="run folder, TensorBoard folder, table, JSON lines, or a folder of these",
     )
     sub.add_argument("--json", action="store_true", help="print JSON")
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="plot the curves")
@@ -162,7 +162,8 @@ def _doctor_options(sub: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="THEIRS=OURS",
-        help="rename a signal of a foreign log; repeatable; OURS: docs/metrics.md",
+        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
+        "unit; repeatable; OURS: docs/metrics.md",
     )
     sub.add_argument(
         "--fact",

@@ -1,5 +1,6 @@
 """Run puck doctor: from paths to verdicts, one run or several side by side."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,21 +10,27 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from puckrl.config.run_cfg import is_hashed
-from puckrl.core.errors import UserError
-from puckrl.doctor.logs.facts import with_facts
-from puckrl.doctor.logs.log import RunLog, unreadable
-from puckrl.doctor.logs.names import parse_map
-from puckrl.doctor.logs.read import read_or_excuse
+from puckrl.core.errors import UserError, unknown
+from puckrl.logs.facts import with_facts
+from puckrl.logs.log import RunLog
+from puckrl.logs.names import Renaming, parse_map
+from puckrl.logs.read import read_or_excuse
+from puckrl.logs.resume import linked
+from puckrl.logs.translate import has_goal
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import RunTable
 from puckrl.monitor.verdict import Color, Span, Verdict
 
+BAD_INPUT = 2
+"""Exit code if a path that was named does not exist."""
 SICK = 3
 """Exit code if a run is sick."""
 STYLES: Mapping[Color, str] = {"green": "green", "yellow": "yellow", "red": "red"}
+_EXCUSES = ("unreadable log", "unread success", "unknown clock")
 _SHOWN = 6
+_MANY = 8  # runs whose stories would hide one another
+_WORST: tuple[Color, ...] = ("red", "yellow", "green")
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,25 @@ class Patient:
     """The log that was read."""
     facts: RunFacts
     """What is known of the run besides."""
-    table: RunTable
-    """The numbers."""
     verdict: Verdict
     """The doctor's verdict."""
 
     @property
+    def table(self) -> RunTable:
+        """Return the numbers."""
+        return self.log.table
+
+    @property
     def excuse(self) -> str | None:
-        """Return why it could not be read, None if it could."""
-        found = self.verdict.finding("unreadable log")
-        return None if found is None else found.reason
+        """Return why it could not be judged at all, None if it could."""
+        found = next((f for f in self.verdict.findings if f.name in _EXCUSES), None)
+        if found is None or (found.name != "unreadable log" and self._has_goal):
+            return None
+        return found.reason
+
+    @property
+    def _has_goal(self) -> bool:
+        return has_goal(self.table.columns)
 
 
 @dataclass(frozen=True)
@@ -56,11 +72,17 @@ class Consultation:
     """Settings that differ between them, except those that decide no result."""
     comparable: bool | None
     """Whether at most one setting differs; None: settings unknown, or a single run."""
+    empty: tuple[str, ...] = ()
+    """Names of runs that have no rows yet."""
+    missing: tuple[str, ...] = ()
+    """Paths that do not exist."""
 
     @property
     def exit_code(self) -> int:
-        """Return 0 if no run is sick, else 3."""
-        return SICK if any(p.verdict.sick for p in self.patients) else 0
+        """Return 3 if a run is sick, else 2 if a path is missing, else 0."""
+        if any(p.verdict.sick for p in self.patients):
+            return SICK
+        return BAD_INPUT if self.missing else 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -71,10 +93,14 @@ class Consultation:
                     "path": str(p.log.path),
                     "kinds": list(p.log.kinds),
                     "verdict": p.verdict.as_dict(),
+                    "producer": p.facts.producer,
                     "unmapped": list(p.log.unmapped),
+                    "notes": list(p.log.notes),
                 }
                 for p in self.patients
             ],
+            "empty": list(self.empty),
+            "missing": list(self.missing),
             "differences": {k: list(v) for k, v in self.differences.items()},
             "comparable": self.comparable,
         }
@@ -91,52 +117,74 @@ def consult(
         facts: ``name=value`` facts that the logs do not hold.
 
     Raises:
-        UserError: if a path does not exist, or nothing can be read. An unreadable run
-            beside readable ones is a patient with an excuse.
+        UserError: if nothing can be read, or a name in ``mapping`` stands in no log. An
+            unreadable run beside readable ones is a patient with an excuse.
     """
     names = parse_map(mapping)
-    for path in paths:
-        if not path.exists():
-            raise UserError(f"no log at {path}; name an existing file or folder")
-    read = [log for path in paths for log in read_or_excuse(path, names)]
-    patients = tuple(_examine(log, facts) for log in read)
+    with_facts(RunFacts(), facts)
+    read = linked([log for path in paths for log in read_or_excuse(path, names)])
+    _refuse_mistyped(names, read)
+    read = _named(read)
+    empty = [log for log in read if log.empty]
+    logs = [log for log in read if not log.empty]
+    patients = tuple(_examine(log, facts) for log in logs)
     excuses = [p.excuse for p in patients if p.excuse is not None]
     if len(excuses) == len(patients):
-        raise UserError(excuses[0])
-    logs = [p.log for p in patients if p.excuse is None]
-    differences = differing([log.settings for log in logs])
-    known = len(logs) > 1 and all(log.settings is not None for log in logs)
-    return Consultation(patients, differences, len(differences) <= 1 if known else None)
+        raise UserError(excuses[0] if excuses else no_rows(empty))
+    known = [p.log for p in patients if p.excuse is None]
+    differences = differing([log.settings for log in known])
+    told = len(known) > 1 and all(log.settings is not None for log in known)
+    return Consultation(
+        patients,
+        differences,
+        len(differences) <= 1 if told else None,
+        tuple(log.name for log in empty),
+        tuple(str(path) for path in paths if not path.exists()),
+    )
+
+
+def no_rows(logs: Sequence[RunLog]) -> str:
+    """Return that logs have no rows yet, in one line."""
+    names = ", ".join(str(log.path) for log in logs[:_SHOWN])
+    more = f" and {len(logs) - _SHOWN} more" if len(logs) > _SHOWN else ""
+    has = "has" if len(logs) == 1 else "have"
+    return f"{names}{more} {has} no rows yet; try again when something is logged"
+
+
+def _refuse_mistyped(mapping: Mapping[str, Renaming], logs: Sequence[RunLog]) -> None:
+    """Refuse names of the --map option that stand in no log that was read.
+
+    Raises:
+        UserError: for the first such name, with the closest one.
+    """
+    names = frozenset(name for log in logs for name in log.names)
+    for theirs in mapping:
+        if names and theirs not in names:
+            error = unknown("name", theirs, names)
+            raise UserError(f"--map {theirs}={mapping[theirs].ours}: {error}")
+
+
+def _named(logs: Sequence[RunLog]) -> list[RunLog]:
+    """Return logs whose names differ: those alike get their folders' names in front."""
+    found = list(logs)
+    for depth in range(1, 8):
+        counts = Counter(log.name for log in found)
+        for i, (log, first) in enumerate(zip(found, logs, strict=True)):
+            parents = log.path.resolve().parts
+            if log.path.is_file():
+                parents = parents[:-1]
+            if first.name == parents[-1]:
+                parents = parents[:-1]
+            if counts[log.name] > 1 and depth <= len(parents) - 1:
+                name = "/".join((*parents[-depth:], first.name))
+                found[i] = replace(log, name=name)
+    return found
 
 
 def _examine(log: RunLog, items: Sequence[str]) -> Patient:
     """Judge one log."""
-    table, facts = log.table, with_facts(log.facts, items)
-    if not any(name in table for name in _GOALS) and not log.problems:
-        known = ", ".join(table.columns)
-        why = (
-            f"{log.path} holds neither success nor return (it has {known}); name one "
-            "with --map NAME=eval/success"
-        )
-        log = replace(log, problems=(unreadable(why),))
-    if why := _out_of_range(table):
-        log = replace(log, problems=(unreadable(f"{log.path}: {why}"), *log.problems))
-    return Patient(log, facts, table, diagnose(table, facts, log.problems))
-
-
-_GOALS = ("eval/success", "train/success", "eval/return", "train/return")
-
-
-def _out_of_range(table: RunTable) -> str | None:
-    """Return what is wrong with a success rate outside [0, 1], None if it is inside."""
-    for name in ("eval/success", "train/success"):
-        values = table.curve(name).y
-        if len(values) and not (values.min() > -1e-6 and values.max() < 1 + 1e-6):
-            return (
-                f"{name} goes from {values.min():g} to {values.max():g}; a share must lie "
-                "in [0, 1]: divide percentages by 100"
-            )
-    return None
+    facts = with_facts(log.facts, items)
+    return Patient(log, facts, diagnose(log.table, facts, log.problems))
 
 
 def differing(
@@ -147,6 +195,12 @@ def differing(
     Leaves out runs whose settings are unknown.
     """
     known = [s for s in settings if s is not None]
+    if len(known) < 2:
+        return {}
+    from puckrl.config.run_cfg import (
+        is_hashed,
+    )  # loads torch, which others' logs need not
+
     names = dict.fromkeys(name for s in known for name in s)
     found: dict[str, tuple[Any, ...]] = {}
     for name in names:
@@ -159,11 +213,25 @@ def differing(
 def render(consultation: Consultation) -> RenderableType:
     """Return what the terminal shows."""
     parts: list[RenderableType] = []
-    for patient in consultation.patients:
+    read = [p for p in consultation.patients if p.excuse is None]
+    many = len(read) > _MANY
+    told = [p for p in read if p.verdict.sick][:_SHOWN] if many else read
+    for patient in told:
         parts += [*_story(patient), Text("")]
     if len(consultation.patients) > 1:
-        parts.append(_side_by_side(consultation))
+        parts.append(_side_by_side(read))
         parts += [Text(line) for line in _confounded(consultation)]
+    if many:
+        parts.append(Text(f"{len(read)} runs, the worst first; name one for its story"))
+    for patient in consultation.patients:
+        if patient.excuse is not None:
+            parts.append(
+                Text.assemble(
+                    "not read: ", (patient.log.name, "bold"), f"  {patient.excuse}"
+                )
+            )
+    if consultation.empty:
+        parts.append(Text("no rows yet: " + ", ".join(consultation.empty)))
     return Group(*parts)
 
 
@@ -171,6 +239,8 @@ def _story(patient: Patient) -> list[RenderableType]:
     """Return one run's part: headline, phases, numbers, findings, advice."""
     verdict, style = patient.verdict, STYLES[patient.verdict.color]
     kinds = " + ".join(patient.log.kinds)
+    if patient.facts.producer is not None:
+        kinds = f"{patient.facts.producer}: {kinds}"
     head = Text.assemble(
         (patient.log.name, "bold"),
         f"  ({kinds})  ",
@@ -189,8 +259,10 @@ def _story(patient: Patient) -> list[RenderableType]:
         rows.add_row("", text.append(f" [{numbers}]" if numbers else ""))
     rows.add_row("verdict changes if", Text(verdict.changes_if))
     rows.add_row("advice", Text(verdict.advice, style=style))
+    for note in patient.log.notes:
+        rows.add_row("not read", Text(note, style="dim"))
     if patient.log.unmapped:
-        shown = ", ".join(patient.log.unmapped[:6])
+        shown = ", ".join(patient.log.unmapped[:_SHOWN])
         rows.add_row("not read", Text(f"{shown} (--map THEIRS=OURS)", style="dim"))
     return [head, rows]
 
@@ -216,23 +288,23 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def _side_by_side(consultation: Consultation) -> Table:
-    """Return one line per run: phase, success, take-off."""
+def _severity(patient: Patient) -> tuple[int, str, str]:
+    """Return a key that sorts the worst runs first."""
+    verdict = patient.verdict
+    return _WORST.index(verdict.color), verdict.label, patient.log.name
+
+
+def _side_by_side(patients: Sequence[Patient]) -> Table:
+    """Return one line per run: verdict, success, take-off; the worst first."""
     table = Table(title="side by side", title_justify="left", box=None)
-    for heading in (
-        "run",
-        "phase",
-        "success",
-        "take-off: steps",
-        "updates",
-        "env steps",
-    ):
+    for heading in ("run", "verdict", "success", "take-off: steps", "updates"):
         table.add_column(heading)
-    for p in consultation.patients:
+    table.add_column("env steps")
+    for p in sorted(patients, key=_severity):
         start = next((s for s in p.verdict.spans if s.phase == "take-off"), None)
         table.add_row(
             Text(p.log.name),
-            Text(p.verdict.phase, style=STYLES[p.verdict.color]),
+            Text(p.verdict.label, style=STYLES[p.verdict.color]),
             "-" if p.verdict.success is None else f"{p.verdict.success:.2f}",
             "-" if start is None else count(start.env_steps[0]),
             "-" if start is None else count(start.updates[0]),
@@ -243,6 +315,7 @@ def _side_by_side(consultation: Consultation) -> Table:
 
 def _confounded(consultation: Consultation) -> list[str]:
     """Say whether the comparison explains anything."""
+    known = [p.log.name for p in consultation.patients if p.excuse is None]
     if consultation.comparable is None:
         return ["settings unknown: one or many may differ between the runs"]
     names = consultation.differences
@@ -252,7 +325,8 @@ def _confounded(consultation: Consultation) -> list[str]:
     listed = "; ".join(listed[:_SHOWN]) + ("; ..." if len(listed) > _SHOWN else "")
     if consultation.comparable:
         return [f"one setting differs: {listed}"]
+    runs = ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
     return [
-        f"CONFOUNDED: {len(names)} settings differ, so no single one explains anything "
-        f"({listed})"
+        f"CONFOUNDED: {len(names)} settings differ between {runs}, so no single one "
+        f"explains anything ({listed})"
     ]

@@ -42,6 +42,8 @@ class RunTable:
     """Name -> (rows,) float64, NaN where a row does not carry it; always has env_steps."""
     not_finite: Mapping[str, int] = field(default_factory=dict[str, int])
     """How often a number was logged as NaN or infinite, by name."""
+    resumed_at: tuple[float, ...] = ()
+    """Env steps at which another process went on."""
 
     def __contains__(self, name: object) -> bool:
         """Return whether any row carries this number."""

@@ -34,6 +34,12 @@ FindingName = Literal[
     "contaminated log",
     "resumed log",
     "unreadable log",
+    "unread success",
+    "several runs",
+    "unknown clock",
+    "no update clock",
+    "not finite",
+    "unknown success",
 ]
 
 

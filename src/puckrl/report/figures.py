@@ -1,4 +1,4 @@
-"""Plot runs from their logged rows."""
+"""Plot runs from their logged numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,9 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from puckrl.core.errors import UserError
+from puckrl.monitor.table import Array, RunTable
 from puckrl.monitor.verdict import Phase, Span, Verdict
-from puckrl.report.rows import column
-from puckrl.training.sinks import LogRow
 
 _INK, _MUTED = "#1f2a44", "#8a94a6"
 _SUCCESS, _MOVING, _LOSS, _Q = "#2a9d58", "#e0a526", "#c8443a", "#3b6fb6"
@@ -26,21 +25,21 @@ _SHADES: dict[Phase, str] = {
 
 
 def curve(
-    rows: Sequence[LogRow], title: str, path: Path, verdict: Verdict | None = None
+    table: RunTable, title: str, path: Path, verdict: Verdict | None = None
 ) -> None:
     """Plot success above and what explains it below, over env steps.
 
     Args:
-        rows: a run's logged rows, from any library.
+        table: a run's numbers, from any library.
         title: heads the figure.
         path: a PNG file, overwritten.
         verdict: shades the phases and heads the figure.
     """
     figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    _success(upper, rows)
-    _causes(lower, rows)
-    _other_clocks(upper, rows)
+    _success(upper, table)
+    _causes(lower, table)
+    _other_clocks(upper, table)
     if verdict is not None:
         for axes in (upper, lower):
             _shade(axes, verdict.spans, named=axes is upper)
@@ -49,13 +48,11 @@ def curve(
     figure.savefig(path)
 
 
-def comparison(
-    runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path
-) -> None:
+def comparison(runs: Sequence[tuple[str, RunTable, Verdict]], path: Path) -> None:
     """Plot one run as a curve, several with success above and phases below.
 
     Args:
-        runs: name, rows and verdict of each.
+        runs: name, numbers and verdict of each.
         path: a PNG file, overwritten.
 
     Raises:
@@ -72,17 +69,17 @@ def comparison(
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _compare(runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path) -> None:
+def _compare(runs: Sequence[tuple[str, RunTable, Verdict]], path: Path) -> None:
     if len(runs) == 1:
-        name, rows, verdict = runs[0]
-        curve(rows, name, path, verdict)
+        name, table, verdict = runs[0]
+        curve(table, name, path, verdict)
         return
     figure = Figure(figsize=(8, 4.5 + 0.3 * len(runs)), dpi=120, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, len(runs)])
-    for i, (name, rows, verdict) in enumerate(runs):
+    for i, (name, table, verdict) in enumerate(runs):
         color, y = RUN_COLORS[i % len(RUN_COLORS)], len(runs) - 1 - i
-        judged = column(rows, "eval/success")
-        points = judged if judged[0] else column(rows, "train/success")
+        judged = "eval/success" if "eval/success" in table else "train/success"
+        points = _points(table, judged)
         upper.plot(*points, color=color, lw=1.6, label=_literal(name))
         for span in verdict.spans:
             begin, end = span.env_steps
@@ -103,6 +100,12 @@ def _compare(runs: Sequence[tuple[str, Sequence[LogRow], Verdict]], path: Path) 
     figure.savefig(path)
 
 
+def _points(table: RunTable, name: str) -> tuple[Array, Array]:
+    """Return env steps and a number, where it is finite."""
+    points = table.curve(name)
+    return points.x, points.y
+
+
 def _literal(name: str) -> str:
     """Escape a name, in which matplotlib would find a formula."""
     return name.replace("$", r"\$")
@@ -120,12 +123,12 @@ def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:
             axes.text(at, 1.0, span.phase, transform=axes.get_xaxis_transform(), **text)
 
 
-def _success(axes: Axes, rows: Sequence[LogRow]) -> None:
+def _success(axes: Axes, table: RunTable) -> None:
     """Plot evaluated success with its interval, training success, moving share."""
-    steps, success = column(rows, "eval/success")
+    steps, success = _points(table, "eval/success")
     low, high = (
-        column(rows, "eval/success_low")[1],
-        column(rows, "eval/success_high")[1],
+        _points(table, "eval/success_low")[1],
+        _points(table, "eval/success_high")[1],
     )
     if len(low) == len(steps) == len(high):
         axes.fill_between(steps, low, high, color=_SUCCESS, alpha=0.2, lw=0)
@@ -139,12 +142,12 @@ def _success(axes: Axes, rows: Sequence[LogRow]) -> None:
         label="success, deterministic",
     )
     axes.plot(
-        *column(rows, "train/success"),
+        *_points(table, "train/success"),
         color=_MUTED,
         lw=0.8,
         label="success while exploring",
     )
-    moving = column(rows, "replay/recent_moving_share")
+    moving = _points(table, "replay/recent_moving_share")
     axes.plot(
         *moving,
         color=_MOVING,
@@ -158,24 +161,24 @@ def _success(axes: Axes, rows: Sequence[LogRow]) -> None:
     plain(axes)
 
 
-def _causes(axes: Axes, rows: Sequence[LogRow]) -> None:
+def _causes(axes: Axes, table: RunTable) -> None:
     """Plot critic loss and mean value: a rising loss marks the take-off."""
-    axes.plot(*column(rows, "train/critic_loss"), color=_LOSS, lw=1)
+    axes.plot(*_points(table, "train/critic_loss"), color=_LOSS, lw=1)
     axes.set_ylabel("critic loss", color=_LOSS)
     axes.set_xlabel("env steps")
     twin = axes.twinx()
-    twin.plot(*column(rows, "train/q_mean"), color=_Q, lw=1)
+    twin.plot(*_points(table, "train/q_mean"), color=_Q, lw=1)
     twin.set_ylabel("mean Q", color=_Q)
     plain(axes)
     twin.spines[["top", "left"]].set_visible(False)
 
 
-def _other_clocks(axes: Axes, rows: Sequence[LogRow]) -> None:
+def _other_clocks(axes: Axes, table: RunTable) -> None:
     """Say how many updates and seconds the right edge is: env steps alone say little."""
-    last = rows[-1] if rows else {}
-    if "updates" not in last or "train_s" not in last:
+    updates, seconds = table.curve("updates").y, table.curve("train_s").y
+    if not len(updates) or not len(seconds):
         return
-    text = f"{last['updates']:,.0f} updates · {last['train_s']:,.0f} s of training at the right edge"
+    text = f"{updates[-1]:,.0f} updates · {seconds[-1]:,.0f} s of training at the right edge"
     axes.set_title(text, loc="right", fontsize=8, color=_MUTED)
 
 

@@ -86,16 +86,6 @@ def _float(number: float) -> float:
         return math.inf if number > 0 else -math.inf
 
 
-def column(
-    rows: Sequence[LogRow], name: str, over: str = "env_steps"
-) -> tuple[list[float], list[float]]:
-    """Return a clock and a number from the rows that carry both; skip NaN and inf."""
-    have = [
-        row for row in rows if over in row and math.isfinite(row.get(name, math.nan))
-    ]
-    return [row[over] for row in have], [row[name] for row in have]
-
-
 def first_reach(rows: Sequence[LogRow], success: float) -> LogRow | None:
     """Return the first evaluation at or above a success rate, None if there is none."""
     judged = (row for row in rows if row.get("eval/success", -1.0) >= success)

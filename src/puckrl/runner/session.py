@@ -317,8 +317,9 @@ def _report(
     with torch_threads(1):
         final = judge(parts, episodes, progress.clock.env_steps + 1)
     rows = read_rows(folder.metrics)
-    diagnosis = diagnose(from_rows(rows), facts_of(cfg))
-    curve(rows, folder.path.name, folder.path / "curve.png", diagnosis)
+    table = from_rows(rows)
+    diagnosis = diagnose(table, facts_of(cfg))
+    curve(table, folder.path.name, folder.path / "curve.png", diagnosis)
     page = card(folder.path.name, cfg, final, rows, stop, diagnosis)
     (folder.path / "card.md").write_text(page)
     status = "interrupted" if interrupted else "finished"

@@ -11,7 +11,8 @@ with ``stop="auto"``.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,17 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from stable_baselines3.common.vec_env import VecEnv
 
-from puckrl.doctor.logs.names import ours
+from puckrl.logs.frame import frame_of
+from puckrl.logs.log import RunLog
+from puckrl.logs.names import parse_map
+from puckrl.logs.read import log_of
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import StopMode, StopRule, stop_rule
-from puckrl.monitor.table import from_rows
 from puckrl.monitor.verdict import PHASES, Verdict
 
 log = logging.getLogger(__name__)
+_CLOCK = "time/total_timesteps"
 
 
 class DoctorCallback(BaseCallback):
@@ -42,28 +46,38 @@ class DoctorCallback(BaseCallback):
         stop: ``auto`` ends a run that is converged, dead or diverged; ``budget`` never.
         facts: facts of the run; None: those that the model states.
         verbose: 0 is silent, 1 prints each new verdict.
+        mapping: ``theirs=ours`` names of signals, as ``puck doctor --map`` takes them.
+
+    Raises:
+        UserError: if ``mapping`` is none.
     """
 
     def __init__(
-        self, stop: StopMode = "budget", facts: RunFacts | None = None, verbose: int = 1
+        self,
+        stop: StopMode = "budget",
+        facts: RunFacts | None = None,
+        verbose: int = 1,
+        mapping: Sequence[str] = (),
     ) -> None:
         super().__init__(verbose)
         self.stop: StopMode = stop
         self.facts = facts or RunFacts()
         self.rows: list[dict[str, float]] = []
-        """Values of the logger, under our names."""
+        """Values of the logger, under its own names."""
+        self.log: RunLog | None = None
+        """What the doctor reads in them, as ``puck doctor`` would in the log's file."""
         self.verdict: Verdict | None = None
         """The newest verdict; None before the first."""
         self.rule: StopRule | None = None
         """The rule that ended the run, if the doctor did."""
-        self._known = facts is not None
+        self._known, self._mapping = facts is not None, parse_map(mapping)
         self._printed, self._diagnosed_at = "", 0.0
 
     def _on_training_start(self) -> None:
         if not self._known:
             self.facts = facts_of(self.model)
-        if self.rows and self.num_timesteps < self.rows[-1]["env_steps"]:  # another run
-            self.rows, self.verdict, self.rule = [], None, None
+        if self.rows and self.num_timesteps < self.rows[-1][_CLOCK]:  # another run
+            self.rows, self.log, self.verdict, self.rule = [], None, None, None
             self._printed, self._diagnosed_at = "", 0.0
         # A training that raised never reached its end: its taps are still there
         now = self.locals
@@ -82,19 +96,21 @@ class DoctorCallback(BaseCallback):
     def _on_step(self) -> bool:
         return self.rule is None
 
-    def hear(self, values: dict[str, Any], env_steps: int) -> Verdict:
+    def hear(self, values: Mapping[str, Any], env_steps: int) -> Verdict:
         """Take a row of SB3's logger; diagnose again when the run has grown by 1 %."""
-        row = {"env_steps": float(env_steps)}
-        for tag, value in values.items():
-            name = ours(tag, {})
-            if name is not None and isinstance(value, int | float | np.number):
-                row[name] = float(value)
-        self.rows.append(row)
+        row = {
+            tag: float(value)
+            for tag, value in values.items()
+            if isinstance(value, int | float | np.number)
+        }
+        self.rows.append(row | {_CLOCK: float(env_steps)})
         if self.verdict is not None and env_steps < 1.01 * self._diagnosed_at:
             return self.verdict
         self._diagnosed_at = env_steps
-        self.verdict = diagnose(from_rows(self.rows), self.facts)
-        self.rule = self.rule or stop_rule(self.verdict, self.facts, self.stop)
+        frame = frame_of(self.rows)
+        self.log = log_of(Path("this run"), frame, self._mapping, self.facts)
+        self.verdict = diagnose(self.log.table, self.log.facts, self.log.problems)
+        self.rule = self.rule or stop_rule(self.verdict, self.log.facts, self.stop)
         line = f"{self.verdict.label}; {self.verdict.advice}"
         if self.verbose and line != self._printed:
             log.info("doctor: %s", line)

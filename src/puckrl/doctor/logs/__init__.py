@@ -1,1 +1,0 @@
-"""Read logs of any library as rows under our names."""

@@ -1,0 +1,1 @@
+"""Read logs of any library by columns, under our names."""

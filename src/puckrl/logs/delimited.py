@@ -1,0 +1,193 @@
+"""Read tables of separated values by columns: CSV, tabs, semicolons with decimal commas."""
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from puckrl.core.errors import UserError
+from puckrl.logs import bulk
+from puckrl.logs.cells import decimal_comma, is_gap, number
+from puckrl.logs.frame import Columns, Frame
+from puckrl.logs.text import blocks, head
+
+Wanted = Callable[[str], bool]
+"""Which columns to convert, by name."""
+_SEPARATORS = ",;\t|"
+_BULK = 1 << 20  # bytes of a block that are worth loading polars for
+_NAMES, _NAME = 5000, 200  # columns, letters of a name
+csv.field_size_limit(1 << 24)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """Hold how a file is written."""
+
+    separator: str
+    comma: bool
+    header: tuple[str, ...]
+
+
+def read_table(
+    path: Path,
+    wanted: Wanted,
+    told: Wanted = lambda name: False,
+    header: Sequence[str] = (),
+) -> Frame:
+    """Return a file of separated values as a frame.
+
+    Lines that begin with ``#`` are comments. Short rows have gaps at their end; longer
+    rows than the header are left out, and said so.
+
+    Args:
+        path: the file.
+        wanted: which columns to convert to numbers.
+        told: which columns to keep as words.
+        header: names of its columns; empty: its first line holds them.
+
+    Raises:
+        UserError: if it is no table, or its header is missing.
+    """
+    if not head(path).strip():
+        return Frame({})
+    form, body, found = _form(path, header), not header, Columns()
+    found.names = dict.fromkeys(form.header)
+    for part in blocks(path):
+        block, body = (_after_header(part), False) if body else (part, False)
+        done = None
+        if len(block) >= _BULK and not form.comma:
+            done = bulk.table(block, form.separator, form.header, wanted, told)
+        if done is not None:
+            found.take(done)
+        else:
+            form = _block(block, form, found, wanted, told)
+    return found.frame()
+
+
+def columns_of(path: Path) -> tuple[str, ...]:
+    """Return the names in the header of a file.
+
+    Raises:
+        UserError: as ``read_table``.
+    """
+    return _form(path, ()).header
+
+
+def _form(path: Path, header: Sequence[str]) -> _Form:
+    """Return separator, decimal sign and header of a file."""
+    lines = [x for x in head(path).split("\n") if x.strip() and not x.startswith("#")]
+    if not lines:
+        raise UserError(f"{path} is empty")
+    separator = max(_SEPARATORS, key=lines[0].count)
+    rows = _split(lines[:50], separator)
+    cells = [cell for row in rows[not header :] for cell in row]
+    comma = separator != "," and decimal_comma(cells)
+    names = tuple(header or (name.strip()[:_NAME] for name in rows[0]))
+    if not header and all(_is_number(cell, comma) for cell in names):
+        raise UserError(
+            f"{path} has no header: its first line is {lines[0][:40]!r}; write the names "
+            "of its columns above it"
+        )
+    if len(names) > _NAMES:
+        raise UserError(f"{path} has {len(names):,} columns; legal: {_NAMES:,}")
+    return _Form(separator, comma, names)
+
+
+def _split(lines: Iterable[str], separator: str) -> list[list[str]]:
+    """Return the cells of lines.
+
+    Raises:
+        UserError: if they are no separated values.
+    """
+    try:
+        return list(csv.reader(lines, delimiter=separator))
+    except csv.Error as error:
+        raise UserError(f"these are no separated values: {error}") from error
+
+
+def _is_number(cell: str, comma: bool) -> bool:
+    value = number(cell, comma)
+    return value is not None and not is_gap(cell)
+
+
+def _after_header(block: bytes) -> bytes:
+    """Return the first block without comments and header."""
+    while block:
+        line, _, block = block.partition(b"\n")
+        if line.strip() and not line.startswith(b"#"):
+            break
+    return block
+
+
+def _block(
+    block: bytes, form: _Form, found: Columns, wanted: Wanted, told: Wanted
+) -> _Form:
+    """Add the rows of a block, cell by cell; return the form that holds at its end."""
+    lines = block.decode(errors="replace").split("\n")
+    cells = _split((x for x in lines if not x.startswith("#")), form.separator)
+    rows = [row for row in cells if any(cell.strip() for cell in row)]
+    begin = 0
+    for i, row in enumerate(rows):
+        if _repeats(row, form):
+            _add(rows[begin:i], form, found, wanted, told)
+            form = _Form(form.separator, form.comma, tuple(c.strip() for c in row))
+            found.names |= dict.fromkeys(form.header)
+            found.breaks.append(found.rows)
+            begin = i + 1
+    _add(rows[begin:], form, found, wanted, told)
+    return form
+
+
+def _repeats(row: Sequence[str], form: _Form) -> bool:
+    """Return whether a row is a header again, perhaps with more or fewer columns."""
+    if row[0].strip() not in form.header:
+        return False
+    same = sum(cell.strip() in form.header for cell in row)
+    return same > 1 or same == len(row) == len(form.header)
+
+
+def _add(
+    rows: Sequence[Sequence[str]],
+    form: _Form,
+    found: Columns,
+    wanted: Wanted,
+    told: Wanted,
+) -> None:
+    """Add rows under one header."""
+    width = len(form.header)
+    fitting = [row for row in rows if not any(c.strip() for c in row[width:])]
+    if len(fitting) < len(rows):
+        found.unread.setdefault(
+            "row",
+            f"{len(rows) - len(fitting)} rows with more cells than the header's {width}",
+        )
+    for name, cells in zip(
+        form.header,
+        zip_longest(*(row[:width] for row in fitting), fillvalue=""),
+        strict=False,
+    ):
+        if told(name):
+            found.say(name, [cell.strip() or None for cell in cells])
+        if wanted(name):
+            _convert(name, cells, form.comma, found)
+    found.rows += len(fitting)
+
+
+def _convert(name: str, cells: Sequence[str], comma: bool, found: Columns) -> None:
+    """Add a column of cells as numbers; remember the first that is none."""
+    values, bad = np.full(len(cells), np.nan), Counter[str]()
+    for i, cell in enumerate(cells):
+        value = number(cell, comma)
+        if value is None:
+            found.unread.setdefault(
+                name, f"row {found.rows + i + 1}: {cell.strip()!r:.40}"
+            )
+        else:
+            values[i] = value
+            bad[name] += math.isnan(value) and not is_gap(cell)
+    found.add(name, values, bad[name])

@@ -1,0 +1,271 @@
+"""Translate other libraries' names of signals to ours, and those of the --map option."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from puckrl.core.errors import UserError
+from puckrl.logs.known import PRODUCERS
+from puckrl.logs.producers import Producer, Unit
+from puckrl.monitor.signals import METRICS, RENAMED
+
+_EVAL = ("eval", "evaluation", "test", "val", "validation")
+_TRAIN = ("train", "training", "rollout", "charts")
+
+_ALIASES: Mapping[str, tuple[str, ...]] = {
+    "success": (
+        "success", "success_rate", "is_success", "mean_success", "avg_success",
+        "success_mean", "success_rate_mean", "episode_success", "final_success",
+    ),
+    "return": (
+        "return", "returns", "mean_return", "avg_return", "episode_return", "ep_return",
+        "episodic_return", "return_mean", "mean_reward", "avg_reward", "episode_reward",
+        "ep_reward", "ep_rew_mean", "ep_return_mean", "episode_reward_mean",
+        "cumulative_reward", "score",
+    ),
+    "episode_steps": (
+        "length", "episode_length", "ep_len", "ep_length", "ep_len_mean", "episode_len",
+        "episodic_length", "mean_episode_length", "episode_steps", "mean_ep_length",
+    ),
+    "critic_loss": ("critic_loss", "qf_loss", "q_loss", "loss_critic", "value_loss"),
+    "actor_loss": ("actor_loss", "policy_loss", "pi_loss", "loss_actor"),
+    "q_mean": ("q_mean", "mean_q", "q_value", "q_values", "qf1_values", "avg_q"),
+    "alpha": ("alpha", "ent_coef", "temperature", "alpha_value"),
+    "updates": (
+        "updates", "n_updates", "num_updates", "total_updates", "gradient_steps",
+        "gradient_step", "grad_steps", "num_gradient_steps", "update_steps", "update_step",
+        "learner_steps",
+    ),
+    "episodes": ("episodes", "episode", "n_episodes", "num_episodes", "episodes_total"),
+    "wall_s": (
+        "wall_s", "wall_time", "walltime", "time_elapsed", "elapsed", "elapsed_time",
+        "total_time", "time_total_s", "_runtime",
+    ),
+    "rate/env_steps_per_s": ("fps", "sps"),
+}  # fmt: skip
+"""Our names, or their ends -> what people call them, without ``eval/`` or ``train/``."""
+
+CLOCKS: Mapping[str, Unit] = {
+    "env_steps": "env steps", "env_step": "env steps", "total_env_steps": "env steps",
+    "total_timesteps": "env steps", "timesteps_total": "env steps",
+    "num_timesteps": "env steps", "timesteps": "env steps", "timestep": "env steps",
+    "environment_steps": "env steps", "env_interactions": "env steps",
+    "interactions": "env steps", "num_env_steps": "env steps", "envsteps": "env steps",
+    "global_step": "env steps", "global_steps": "env steps", "total_steps": "env steps",
+    "agent_steps": "env steps", "samples": "env steps", "step": "env steps",
+    "steps": "env steps", "frame": "env steps", "frames": "env steps",
+    "total_frames": "env steps", "num_frames": "env steps", "env_frames": "env steps",
+    "iteration": "iterations", "iterations": "iterations", "iter": "iterations",
+    "training_iteration": "iterations", "itr": "iterations",
+    "epoch": "epochs", "epochs": "epochs",
+    "episode": "episodes", "episodes": "episodes", "num_episodes": "episodes",
+    "_step": "log calls",
+}  # fmt: skip
+"""Names of clocks and what they count; the first that a log has counts."""
+
+_THOUSANDS = re.compile(r"^(.*?)[_ ]?(?:\(?(k|m)\)?|(?:in_)?(thousands|millions))$")
+_EVAL_ONLY = {"success", "return", "episodes"}
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """Hold our name of a signal and how its numbers become ours."""
+
+    ours: str
+    """Our name."""
+    scale: float = 1.0
+    """Factor to ours: 0.01 for percent."""
+
+    @staticmethod
+    def of(text: str) -> "Renaming":
+        """Return the renaming of ``name``, ``name%`` or ``name*factor``.
+
+        Raises:
+            ValueError: if the factor is no positive number.
+        """
+        if text.endswith("%"):
+            return Renaming(text[:-1], 0.01)
+        name, star, factor = text.partition("*")
+        scale = float(factor) if star else 1.0
+        if not 0 < scale < float("inf"):
+            raise ValueError(f"{factor} is no positive number")
+        return Renaming(name, scale)
+
+
+Mapped = Mapping[str, Renaming]
+"""Names of the --map option -> ours."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Hold what a name of another library means."""
+
+    renaming: Renaming
+    """Our name, and the scale."""
+    unit: Unit
+    """What it counts, if it is the clock."""
+    rank: tuple[int, int]
+    """Of two names with the same meaning the lower one counts."""
+
+
+def parse_map(items: Sequence[str]) -> dict[str, Renaming]:
+    """Return the names in ``theirs=ours`` pairs as a mapping.
+
+    ``ours%`` divides by 100, ``ours*1000`` multiplies.
+
+    Raises:
+        UserError: for a pair without "=", or a name that is not ours.
+    """
+    found: dict[str, Renaming] = {}
+    for item in items:
+        theirs, equals, text = item.rpartition("=")
+        if not equals or not theirs:
+            raise UserError(
+                f"--map {item!r} is no pair; write THEIRS=OURS, as in acc=eval/success"
+            )
+        try:
+            renaming = Renaming.of(text)
+        except ValueError as error:
+            raise UserError(
+                f"--map {item!r}: {error}; write OURS%, or OURS*1000"
+            ) from None
+        if renaming.ours not in METRICS:
+            raise UserError(
+                f"--map {item!r}: puckrl logs no {renaming.ours!r}; legal names: "
+                "docs/metrics.md"
+            )
+        found[theirs] = renaming
+    return found
+
+
+def meaning(
+    name: str, mapping: Mapped, producer: Producer | None = None, context: str = ""
+) -> Named | None:
+    """Return what a name means, None if it means nothing to us.
+
+    Looks it up, in this order: in the --map option; among the producer's names, with
+    ``context`` before it first; among ours; among common ones; by its end.
+
+    Args:
+        name: as it stands in the log.
+        mapping: the --map option.
+        producer: the library that wrote the log, if it is known.
+        context: "eval" or "train" if the file's name says so, else empty.
+    """
+    if name in mapping:
+        return Named(mapping[name], "env steps", (0, list(mapping).index(name)))
+    inside = f"{context}/{name}" if context and "/" not in name else name
+    for whole in dict.fromkeys((inside, name)):
+        if producer is not None and (said := producer.says(whole)) is not None:
+            place, text = said
+            unit = producer.units.get(whole, "env steps")
+            return Named(Renaming.of(text), unit, (1, place)) if text else None
+    known = RENAMED.get(name, name)
+    if known in METRICS and not (context and known in CLOCKS and known != "env_steps"):
+        return Named(Renaming(known), CLOCKS.get(known, "env steps"), (2, 0))
+    for whole in dict.fromkeys((inside, name)):
+        if (found := _common(whole)) is not None:
+            return found
+    return _by_end(name, producer)
+
+
+def ours(name: str, mapping: Mapped, producer: Producer | None = None) -> str | None:
+    """Return our name of a signal; None if there is none."""
+    found = meaning(name, mapping, producer)
+    return None if found is None else found.renaming.ours
+
+
+def _by_end(name: str, producer: Producer | None) -> Named | None:
+    """Return what a name means without its first parts, as in ``SAC_3/train/loss``."""
+    short = name.partition("/")[2]
+    if not short:
+        return None
+    found = meaning(short, {}, producer)
+    clock = found is not None and found.renaming.ours == "env_steps"
+    if found is None or not ("/" in short or clock):
+        return None
+    return Named(found.renaming, found.unit, (9, found.rank[0]))
+
+
+@lru_cache(maxsize=10_000)
+def _common(name: str) -> Named | None:
+    """Return what people mean by a name, whichever library logged it."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    plain = re.sub(r"[\s\-.]+", "_", words).lower()
+    group, _, end = plain.rpartition("/")
+    for first, full in (*((e, "eval") for e in _EVAL), *((t, "train") for t in _TRAIN)):
+        if not group and end.startswith(first + "_"):
+            group, end = full, end.removeprefix(first + "_")
+    kind = "eval" if group in _EVAL else "train" if group in ("", *_TRAIN) else None
+    if (clock := _clock(plain)) is not None or (
+        kind is not None and (clock := _clock(end)) is not None
+    ):
+        return clock
+    if kind is None and group not in (
+        "losses",
+        "loss",
+        "metrics",
+        "episode",
+        "learner",
+    ):
+        return None
+    for place, (ours, theirs) in enumerate(_ALIASES.items()):
+        if end in theirs:
+            rank = (3 if group else 4, 100 * place + theirs.index(end))
+            if ours in METRICS:
+                return Named(Renaming(ours), "env steps", rank)
+            whole = f"{kind or 'train'}/{ours}"
+            return (
+                Named(Renaming(whole), "env steps", rank) if whole in METRICS else None
+            )
+    return None
+
+
+def _clock(name: str) -> Named | None:
+    """Return the meaning of a name of a clock, thousands and millions included."""
+    places = list(CLOCKS)
+    if name in CLOCKS:
+        unit = CLOCKS[name]
+        ours = "episodes" if unit == "episodes" else "env_steps"
+        return Named(Renaming(ours), unit, (5, places.index(name)))
+    match = _THOUSANDS.match(name)
+    if match and CLOCKS.get(match[1]) == "env steps":
+        size = 1e3 if (match[2] or match[3])[0] in "kt" else 1e6
+        return Named(Renaming("env_steps", size), "env steps", (6, 0))
+    return None
+
+
+def wanted(name: str, mapping: Mapped, context: str = "") -> bool:
+    """Return whether a name may mean something to us, whichever library wrote it."""
+    return name in mapping or _wanted(name, context)
+
+
+@lru_cache(maxsize=10_000)
+def _wanted(name: str, context: str) -> bool:
+    """Return whether a name means something to any library, or is called success."""
+    libraries: Iterable[Producer | None] = (None, *PRODUCERS)
+    return called_success(name) or any(
+        meaning(name, {}, library, context) is not None for library in libraries
+    )
+
+
+_NO_RATE = re.compile(
+    r"time|step|std|count|num|loss|reward|return|bonus|thresh|toler|weight|buffer|low$|high$"
+    r"|near|far|first|dist|total|length|_min$|/min$|_max$|error"
+)
+
+
+def called_success(name: str) -> bool:
+    """Return whether a name says that it is a rate of success.
+
+    >>> called_success("env/solved_frac"), called_success("time_to_success")
+    (True, False)
+    """
+    low = name.lower()
+    return ("success" in low or "solved" in low) and not _NO_RATE.search(low)
+
+
+def is_evaluation(name: str) -> bool:
+    """Return whether a name says that it comes from evaluations."""
+    return any(part in _EVAL for part in re.split(r"[/_\-. ]", name.lower()))

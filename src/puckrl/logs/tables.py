@@ -1,0 +1,138 @@
+"""Read CSV and JSON-lines files as sources: the runs in them, under our names."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from puckrl.core.errors import UserError
+from puckrl.logs.clocks import GOALS
+from puckrl.logs.delimited import read_table
+from puckrl.logs.frame import Frame
+from puckrl.logs.json_lines import read_lines
+from puckrl.logs.log import Kind, stream, without_overwritten
+from puckrl.logs.names import Mapped, ours, wanted
+from puckrl.logs.source import Source
+from puckrl.logs.split import runs_in, tells_runs
+from puckrl.logs.translate import Translated, translated
+from puckrl.monitor.table import Array
+from puckrl.monitor.verdict import Finding, Number
+
+_LINES = (".jsonl", ".json", ".ndjson")
+_TABLES = (".csv", ".tsv", ".txt")
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file may be read as a table by its ending."""
+    return _ending(path) in (*_LINES, *_TABLES)
+
+
+def _ending(path: Path) -> str:
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
+
+
+def read_tables(path: Path, mapping: Mapped) -> list[Source]:
+    """Return the runs of a CSV or JSON-lines file; none if it has no rows yet.
+
+    Raises:
+        UserError: if it cannot be read, or no run in it has a clock.
+    """
+    lines = _ending(path) in _LINES
+    stem = Path(path.name.removesuffix(".gz")).stem.lower()
+    context = {"eval": "eval", "evaluation": "eval", "test": "eval", "train": "train"}
+    inside = context.get(stem, "")
+    read: Callable[..., Frame] = read_lines if lines else read_table
+    frame = read(path, lambda name: wanted(_plain(name), mapping, inside), tells_runs)
+    if not frame.rows:
+        return []
+    if not any(wanted(_plain(n), mapping, inside) for n in frame.names):
+        frame = read(
+            path, lambda name: not tells_runs(name)
+        )  # to name what may be a clock
+    found: list[Source] = []
+    failed: UserError | None = None
+    kind: Kind = "json lines" if lines else "csv"
+    for run, part in runs_in(frame, mapping):
+        where = f"{path} ({run})" if run else str(path)
+        try:
+            done = translated(where, part, mapping, inside)
+        except UserError as error:
+            failed = failed or error
+            continue
+        found.append(source_of(path, run, part, done, kind))
+    if not found and failed is not None:
+        raise failed
+    return found
+
+
+def _plain(name: str) -> str:
+    """Return a name without the run's that W&B puts before it."""
+    return name.rpartition(" - ")[2] if " - " in name and " / " not in name else name
+
+
+def source_of(
+    path: Path, run: str, frame: Frame, done: Translated, kind: Kind
+) -> Source:
+    """Return a translated table as a source.
+
+    Args:
+        path: its file, for messages.
+        run: name of the run, where the file holds several; else empty.
+        frame: the table under its own names.
+        done: the same under ours.
+        kind: the format.
+    """
+    clock = stream(path.name, done.columns)
+    columns, resumed = without_overwritten(done.columns)
+    breaks = [float(frame.columns[n][b]) for b in frame.breaks for n in _steps(frame)]
+    pooled = _pooled(path, columns) if done.producer is None else ()
+    return Source(
+        kind,
+        columns,
+        done.not_finite,
+        run,
+        (clock,),
+        (*done.problems, *pooled),
+        done.unmapped,
+        frame.names,
+        done.notes,
+        done.producer,
+        tuple(sorted({*resumed, *breaks})),
+    )
+
+
+def _steps(frame: Frame) -> list[str]:
+    """Return the column of env steps, by its common names."""
+    return [n for n in frame.columns if ours(n, {}) == "env_steps"][:1]
+
+
+def _pooled(path: Path, columns: Mapping[str, Array]) -> tuple[Finding, ...]:
+    """Return the finding that each step of a table carries the results of several runs."""
+    for name in GOALS[:2]:
+        values = columns.get(name)
+        if values is None:
+            continue
+        have = np.isfinite(values)
+        steps, counts = np.unique(columns["env_steps"][have], return_counts=True)
+        several = int(np.median(counts)) if len(counts) else 0
+        single = np.isin(values[have], (0.0, 1.0)).all()  # episodes, one a row
+        if (
+            len(steps) >= 5
+            and several > 1
+            and not single
+            and np.mean(counts == several) > 0.8
+        ):
+            line = (
+                "add a column that tells them apart, such as seed; or a file for each"
+            )
+            return (
+                Finding(
+                    "several runs",
+                    "red",
+                    f"{path.name} holds {several} values of {name} at each step, and no "
+                    "column tells the runs apart",
+                    line,
+                    (Number("runs", float(several)),),
+                ),
+            )
+    return ()

@@ -1,0 +1,249 @@
+"""Translate a file's columns to ours: names, units, clock; and what is missing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from puckrl.core.errors import UserError
+from puckrl.logs.clocks import GOALS, Clock, unknown_clock
+from puckrl.logs.frame import Frame
+from puckrl.logs.known import recognize
+from puckrl.logs.names import (
+    CLOCKS,
+    Mapped,
+    Named,
+    called_success,
+    is_evaluation,
+    meaning,
+)
+from puckrl.logs.producers import Producer
+from puckrl.monitor.table import Array
+from puckrl.monitor.verdict import Finding, Number
+
+_SHARES = ("eval/success", "train/success")
+
+
+@dataclass(frozen=True)
+class Translated:
+    """Hold a log under our names."""
+
+    columns: Mapping[str, Array]
+    """Name -> (rows,), in the order of writing; ``env_steps`` is finite."""
+    not_finite: Mapping[str, int]
+    """How often a number was logged as NaN or infinite."""
+    problems: tuple[Finding, ...]
+    """What its names and units leave open."""
+    unmapped: tuple[str, ...]
+    """Names that mean nothing to us."""
+    notes: tuple[str, ...]
+    """What could not be read."""
+    producer: Producer | None
+    """The library that wrote it."""
+
+
+def translated(
+    where: str,
+    frame: Frame,
+    mapping: Mapped,
+    context: str = "",
+    step: Clock | None = None,
+) -> Translated:
+    """Return a frame under our names.
+
+    Args:
+        where: file, and run in it, for messages.
+        frame: the columns under their names.
+        mapping: the --map option.
+        context: "eval" or "train" if the file's name says so, else empty.
+        step: the clock of an event file, whose column is called ``step``.
+
+    Raises:
+        UserError: if no column is the clock, or it does not move.
+    """
+    producer = recognize(frame.names)
+    chosen = _chosen(frame, mapping, producer, context)
+    theirs, named = _clock_of(where, frame, chosen)
+    scale = {ours: named.renaming.scale for ours, (_, named) in chosen.items()}
+    steps = frame.columns[theirs] * named.renaming.scale
+    there = np.isfinite(steps)
+    columns = {"env_steps": steps[there]} | {
+        ours: frame.columns[old][there] * scale[ours]
+        for ours, (old, _) in chosen.items()
+        if ours != "env_steps"
+    }
+    _moves(where, theirs, columns["env_steps"])
+    clock = step or Clock(theirs, named.unit, theirs in mapping)
+    doubt = unknown_clock(clock, columns) if len(columns["env_steps"]) else None
+    old = {ours: name for ours, (name, _) in chosen.items()}
+    wrong = _not_shares(columns, old, frame)
+    for name in wrong:
+        del columns[name]
+    if not wrong and (unread := _unread_success(where, frame, columns, old)):
+        wrong[unread.name] = unread
+    used = {name for name, _ in chosen.values()} | {theirs}
+    return Translated(
+        columns,
+        {o: frame.not_finite[n] for o, n in old.items() if frame.not_finite.get(n)},
+        (*wrong.values(), *([doubt] if doubt else [])),
+        tuple(sorted(frame.names - used - frame.words.keys())),
+        tuple(_notes(frame, used)),
+        producer,
+    )
+
+
+def _chosen(
+    frame: Frame, mapping: Mapped, producer: Producer | None, context: str
+) -> dict[str, tuple[str, Named]]:
+    """Return for each of our names the column that gives it, and what that means.
+
+    Of several columns the first in rank counts; columns without a number come last.
+    """
+    best: dict[str, tuple[tuple[bool, tuple[int, int]], str, Named]] = {}
+    for name, values in frame.columns.items():
+        named = meaning(name, mapping, producer, context)
+        if named is None:
+            continue
+        rank = (not np.isfinite(values).any(), named.rank)
+        ours = named.renaming.ours
+        if ours not in best or rank < best[ours][0]:
+            best[ours] = (rank, name, named)
+    return {ours: (name, named) for ours, (_, name, named) in best.items()}
+
+
+def _clock_of(
+    where: str, frame: Frame, chosen: Mapping[str, tuple[str, Named]]
+) -> tuple[str, Named]:
+    """Return the column of the clock: env steps, or what else counts.
+
+    Raises:
+        UserError: if there is none.
+    """
+    for ours in ("env_steps", "episodes", "updates"):
+        if ours in chosen:
+            name, named = chosen[ours]
+            if name in frame.unread and not np.isfinite(frame.columns[name]).any():
+                raise UserError(f"{where}: {name}, {frame.unread[name]} is no number")
+            unit = named.unit if ours == "env_steps" else ours
+            return name, Named(named.renaming, unit, named.rank)
+    raise no_clock(where, frame)
+
+
+def no_clock(where: str, frame: Frame) -> UserError:
+    """Return the error for a log whose env steps are unknown.
+
+    Names the columns that may be the clock first: they never fall, and rise.
+    """
+    rising = [
+        name
+        for name, values in frame.columns.items()
+        if len(known := values[np.isfinite(values)]) > 1
+        and (np.diff(known) >= 0).all()
+        and known[-1] > known[0] >= 0
+    ]
+    others = [name for name in sorted(frame.names) if name not in rising]
+    shown = ", ".join([*rising, *others][:12])
+    example = rising[0] if rising else "NAME"
+    return UserError(
+        f"{where} has no column of env steps; name it with --map {example}=env_steps; "
+        f"it has: {shown}"
+    )
+
+
+def _moves(where: str, name: str, steps: Array) -> None:
+    """Refuse a clock that stands.
+
+    Raises:
+        UserError: if it does, or has no number.
+    """
+    if not len(steps):
+        raise UserError(f"{where}: {name} holds no number")
+    if len(steps) > 2 and np.ptp(steps) == 0:
+        raise UserError(
+            f"{where}: {name} is {steps[0]:g} in each of {len(steps)} rows: the clock stands; "
+            "name another with --map NAME=env_steps"
+        )
+
+
+def _not_shares(
+    columns: Mapping[str, Array], old: Mapping[str, str], frame: Frame
+) -> dict[str, Finding]:
+    """Return findings on successes that are no shares, by our name."""
+    found: dict[str, Finding] = {}
+    for name in _SHARES:
+        values = columns.get(name, np.empty(0))
+        known = values[np.isfinite(values)]
+        if len(known) and not (known.min() > -1e-6 and known.max() < 1 + 1e-6):
+            top = float(known.max())
+            found[name] = _unread(
+                f"{old[name]} goes from {known.min():g} to {top:g}; a share must lie in [0, 1]",
+                f"if it is in percent, read it with {_line(old[name], name, top)}"
+                if top <= 100 + 1e-6
+                else f"name another column with --map NAME={name}",
+                top,
+            )
+        elif name in old and not len(known):
+            cell = frame.unread.get(old[name])
+            found[name] = _unread(
+                f"{old[name]}, {cell} is no number"
+                if cell
+                else f"{old[name]} is NaN in each of {len(values)} rows",
+                f"name another column with --map NAME={name}",
+                np.nan,
+            )
+    return found
+
+
+def _unread_success(
+    where: str, frame: Frame, columns: Mapping[str, Array], old: Mapping[str, str]
+) -> Finding | None:
+    """Return the finding that a column is called success and is not read."""
+    if any(name in columns for name in _SHARES):
+        return None
+    left = [n for n in frame.names - set(old.values()) if called_success(n)]
+    if not left:
+        return None
+    name = min(left, key=lambda n: (not is_evaluation(n), len(n), n))
+    values = frame.columns.get(name, np.empty(0))
+    known = values[np.isfinite(values)]
+    top = float(known.max()) if len(known) else 1.0
+    ours = "eval/success" if is_evaluation(name) else "train/success"
+    line = _line(name, ours, top)
+    return _unread(
+        f"{where} has {name}, which is not read", f"read it with {line}", top
+    )
+
+
+def _line(theirs: str, ours: str, top: float) -> str:
+    """Return the option that reads a column."""
+    pair = f"{theirs}={ours}" + ("%" if 1 + 1e-6 < top <= 100 + 1e-6 else "")
+    return f"--map '{pair}'" if set(pair) & set(" *%'\"$&;()|<>") else f"--map {pair}"
+
+
+def _unread(why: str, do: str, top: float) -> Finding:
+    """Return the finding that a success rate is in the log and is left out."""
+    numbers = (Number("maximum", top),) if np.isfinite(top) else ()
+    return Finding("unread success", "yellow", f"{why}; {do}", do, numbers)
+
+
+def _notes(frame: Frame, used: set[str]) -> list[str]:
+    """Return what could not be read in the columns that are used."""
+    rows = [frame.unread["row"]] if "row" in frame.unread else []
+    return [
+        *rows,
+        *(
+            f"{name}, {cell} is no number"
+            for name, cell in frame.unread.items()
+            if name in used
+        ),
+    ]
+
+
+def has_goal(columns: Mapping[str, Array]) -> bool:
+    """Return whether a log holds what a run is judged by."""
+    return any(name in columns for name in GOALS)
+
+
+def is_clock(name: str) -> bool:
+    """Return whether a plain name is that of a clock."""
+    return name.strip().lower() in CLOCKS
