@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.phases import SuccessCurve, success_curve
 from puckrl.monitor.regime import diagnose
+from puckrl.monitor.success import SuccessCurve, success_curve
 from puckrl.monitor.table import RunTable, from_rows
 from puckrl.monitor.verdict import Phase
 from tests.monitor.lives import PUSH

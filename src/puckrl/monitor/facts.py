@@ -32,6 +32,11 @@ class RunFacts:
     """Maximum env steps of the run."""
     usual_takeoff_updates: float | None = None
     """Updates after which this recipe took off before."""
+    producer: str | None = None
+    """Library that wrote the log, such as "stable-baselines3"."""
+    assumed_update_ratio: float | None = None
+    """Updates per env step that the producer makes by default; counts where neither the
+    log nor ``update_ratio`` says."""
 
     def failure_value(self) -> float | None:
         """Return the value of failing at every step of an episode, -(1 - γ^T) / (1 - γ).
