@@ -70,7 +70,7 @@ def climb(
 
 def some_rows(rng: Rng) -> int:
     """Return a number of rows, as short and long logs have them."""
-    return int(rng.integers(40, 300))
+    return int(rng.integers(20, 300))
 
 
 # -- values that run away ------------------------------------------------------------
@@ -429,13 +429,16 @@ def dip(rng: Rng, *, places: tuple[float, float] = (0.5, 0.7)) -> Invented:
         rng, play(rng, climb(0.02, 0.97, 0.25, 0.03), count=4000),
         int(rng.integers(60, 120)), ("success",),
     )  # fmt: skip
-    x, place = share(columns), rng.uniform(*places)
+    x = share(columns)
+    place = x[np.searchsorted(x, rng.uniform(*places))]
     depth = rng.uniform(0.6, 0.8)
     late = np.exp(-(x - place) / rng.uniform(0.02, 0.05))
     lost = np.where(x >= place, depth * late, 0.0)
     columns["train/success"] = np.clip(columns["train/success"] - lost, 0, 1)
     columns["updates"] = columns["env_steps"] - 500
-    asked = Asked(("converged",), ("forgetting",), ("divergence",), ("yellow",))
+    asked = Asked(
+        ("converging", "converged"), ("forgetting",), ("divergence",), ("yellow",)
+    )
     return log(columns, asked, SB3)
 
 

@@ -19,11 +19,12 @@ import numpy as np
 from puckrl.monitor.curves import first_above, last_below
 from puckrl.monitor.curves import trend as trend_of
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.success import SuccessCurve
+from puckrl.monitor.success import SuccessCurve, binomial_std
 from puckrl.monitor.table import Curve, RunTable
 from puckrl.monitor.verdict import Phase, Span
 
 _TAIL = 0.1  # of the run so far: the minimum length of a plateau
+_WANDERING = (2.0, 4.0)  # minimum lengths of a plateau over which noise evens out
 _TOP = 0.97  # success that leaves no room to climb
 _SURE = 1.64  # a one-sided 5 %: of four points, all in order
 _FALL = 0.5  # of the way from floor to peak: the minimum loss of a collapse
@@ -66,11 +67,14 @@ def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
     starts: Starts = [("take-off" if resumed else "flat", begin)]
     hold = min(2, len(curve))
     left = begin if resumed else first_above(curve, success.left_level, hold)
-    if left is None:
+    flat_end = plateau(curve, success)
+    back = (
+        flat_end is not None and max(flat_end.level, curve.y[-1]) < success.left_level
+    )
+    if left is None or (back and not resumed):  # luck that did not last is no take-off
         return starts
     if not resumed:
         starts.append(("take-off", _onset(curve, success, left)))
-    flat_end = plateau(curve, success)
     known = success.scale == "success" or (
         success.scale == "lower bound" and curve.y[-1] >= _AT_LEAST
     )
@@ -143,12 +147,25 @@ def plateau(curve: Curve, success: SuccessCurve) -> Plateau | None:
         curve: the smoothed curve, or an early part of it.
         success: the run's curve, whose raw points and noise decide.
     """
-    tail = success.raw.upto(float(curve.x[-1])).since(float(curve.x[-1]) - _tail(curve))
+    wanders = success.overlaps or success.scale != "success"
+    found = (_stands(curve, success, n) for n in (_WANDERING if wanders else (1.0,)))
+    return next((level for level in found if level is not None), None)
+
+
+def _stands(curve: Curve, success: SuccessCurve, lengths: float) -> Plateau | None:
+    """Return the plateau over the last ``lengths`` times its minimum length, if any."""
+    end = float(curve.x[-1])
+    tail = success.raw.upto(end).since(end - lengths * _tail(curve))
     if len(tail) < 3:
         return None
     level, way = float(np.median(tail.y)), trend_of(tail)
-    moves = abs(way.change) > max(2 * success.sigma_smooth, 0.03) and abs(way.z) > _SURE
-    spread = float(np.std(tail.y)) > max(2 * success.sigma, 0.05)
+    luck = 2 * success.sigma_smooth
+    if success.overlaps:
+        luck = max(
+            luck, 3 * binomial_std(float(np.clip(level, 0, 1)), success.episodes)
+        )
+    moves = abs(way.change) > max(luck, 0.03) and abs(way.z) > _SURE
+    spread = float(np.std(tail.y)) > max(2 * success.sigma, luck, 0.05)
     return None if moves or spread else Plateau(level)
 
 
@@ -206,7 +223,7 @@ def _with_warm_up(starts: Starts, table: RunTable) -> Starts:
     """Put the random play before the first update into a phase of its own."""
     end, first = warm_up_end(table), float(table.columns["env_steps"][0])
     if end is None or end <= first:
-        return starts
+        return [(starts[0][0], first), *starts[1:]]
     if end >= table.end:
         return [("warm-up", first)]
     phase, x = starts[0]

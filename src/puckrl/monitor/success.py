@@ -5,7 +5,7 @@ way to the goal too: they only bound success from below. Any other returns are p
 the run's own range: they say that something rises, never how good it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -25,6 +25,9 @@ _EPISODES = 100.0  # behind a point, where unknown: what Stable-Baselines3 avera
 _FEW = 10.0  # episodes that a point must hold, else several are averaged
 _FULL = 0.9  # of the episodes of the longest window: a full one
 _LEARNED = 0.4  # no run begins above it: its climb was over before the first point
+_SURELY = 3.0  # of the trend's statistic: no luck of single episodes
+_MOST = 0.8  # of the points must be of full windows, else all count
+_FILLING = 5  # first rows whose windows may hold few episodes, where it is not logged
 _EARLY = 0.1  # of the run: a rise within it may be windows that fill
 
 
@@ -48,6 +51,8 @@ class SuccessCurve:
     """Episodes behind a raw point."""
     returns: tuple[float, float] = (0.0, 1.0)
     """Return at 0, and the difference between the returns at 1 and at 0."""
+    overlaps: bool = False
+    """Whether points share episodes, as means over the last hundred do."""
 
     @property
     def sure_scale(self) -> bool:
@@ -56,7 +61,12 @@ class SuccessCurve:
 
     @cached_property
     def _share(self) -> float:
-        """Return a smoothed point's noise in that of a raw one, √Σw² / Σw."""
+        """Return a smoothed point's noise in that of a raw one, √Σw² / Σw.
+
+        Points that share their episodes share their luck: smoothing takes nothing away.
+        """
+        if self.overlaps:
+            return 1.0
         weight = triangle(self.raw, half_width(self.raw))
         shares = np.sqrt((weight**2).sum(axis=1)) / weight.sum(axis=1)
         return float(np.median(shares))
@@ -105,7 +115,7 @@ def success_curve(table: RunTable, facts: RunFacts) -> SuccessCurve | None:
         and _judged_noise(judged, episodes) > 2 * noise(trained.y) + 0.02
     )
     if few and len(trained) >= _MIN_POINTS:
-        return _of_training("train/success", trained, table)
+        return _of_training(trained, table, facts)
     if len(judged) >= _MIN_POINTS:
         known = _EPISODES if episodes is None else episodes
         return _curve("eval/success", judged, known, together=True)
@@ -152,43 +162,66 @@ def _judged_noise(judged: Curve, episodes: float | None) -> float:
     return noise(judged.y) if episodes is None else binomial_std(0.5, episodes)
 
 
-def _of_training(name: str, curve: Curve, table: RunTable) -> SuccessCurve:
-    """Return the curve of training success, of full windows where enough are full."""
-    counted = table.curve("train/episodes_averaged")
-    episodes = episodes_behind(curve, counted)
-    if len(counted):
-        behind = np.interp(curve.x, counted.x, counted.y)
-        full = behind >= _FULL * float(behind.max())
-        episodes = max(float(behind.max()), 1.0)
-        if full.sum() >= 5:
-            curve = Curve(curve.x[full], curve.y[full])
-        else:
-            episodes = max(float(np.median(behind)), 1.0)
+def _of_training(curve: Curve, table: RunTable, facts: RunFacts) -> SuccessCurve:
+    """Return the curve of training success, of full windows where enough are full.
+
+    What the first, short windows hold is part of the first full one.
+    """
+    episodes = episodes_behind(curve, table.curve("train/episodes_averaged"))
+    behind = _behind(curve, table, facts)
+    full = behind >= _FULL * float(behind.max())
+    if full.sum() >= max(5, _MOST * len(full)):
+        curve = Curve(curve.x[full], curve.y[full])
     known = _EPISODES if episodes is None else episodes
-    found = _curve(name, curve, known, together=known <= 1)
-    return found if len(counted) else _without_filling(found)
+    found = _curve("train/success", curve, known, together=known <= 1)
+    return _sharing(_without_filling(found))
+
+
+def _behind(curve: Curve, table: RunTable, facts: RunFacts) -> Array:
+    """Return the episodes that each point averages at most, (n,).
+
+    Logged, or the episodes so far up to a full window, counted or by their length. Where
+    nothing tells, the first few points may hold less than the others.
+    """
+    counted = table.curve("train/episodes_averaged")
+    if len(counted):
+        return np.interp(curve.x, counted.x, counted.y)
+    played, length = table.curve("episodes"), table.curve("train/episode_steps")
+    if len(played):
+        return np.minimum(np.interp(curve.x, played.x, played.y), _EPISODES)
+    if len(length):
+        steps = np.maximum(np.interp(curve.x, length.x, length.y), 1.0)
+        return np.minimum(curve.x / steps, _EPISODES)
+    if facts.horizon:
+        return np.minimum(curve.x / facts.horizon, _EPISODES)
+    return np.where(np.arange(len(curve)) < _FILLING, 0.0, _EPISODES)
 
 
 def _without_filling(found: SuccessCurve) -> SuccessCurve:
-    """Return the curve with the floor of its full windows, if it only rose in the first.
+    """Return the curve with the floor of its full windows, if it stands ever since.
 
     The first rows of a log average over few episodes. Where success stands still, below
     what is learned, from a tenth of the run on, that is where the run began.
     """
-    first = max(5, round(_EARLY * len(found.raw)))
+    first = max(_FILLING, round(_EARLY * len(found.raw)))
     x, y = found.raw.x[first:], found.raw.y[first:]
     if len(y) < 10:
         return found
     way, level = trend(Curve(x, y)), float(np.median(y))
-    moves = abs(way.z) > 2 and abs(way.change) > max(2 * found.sigma_smooth, 0.03)
-    wide = float(np.std(y)) > max(2 * binomial_std(level, found.episodes), 0.02)
-    lower = float(np.median(found.raw.y[:first])) < level
-    if moves or wide or not lower or not found.floor < level < _LEARNED:
+    luck = binomial_std(level, found.episodes)
+    moves = abs(way.z) > 2 and abs(way.change) > max(3 * luck, 0.03)
+    wide = float(np.std(y)) > max(2 * luck, 0.02)
+    if moves or wide or level >= _LEARNED:
         return found
     sigma = max(found.sigma, binomial_std(level, found.episodes))
-    return SuccessCurve(
-        found.name, found.raw, found.smooth, level, sigma, episodes=found.episodes
-    )
+    return replace(found, floor=level, sigma=sigma)
+
+
+def _sharing(found: SuccessCurve) -> SuccessCurve:
+    """Return the curve, marked if its points differ less than their episodes allow."""
+    level = float(np.clip(np.median(found.raw.y), 0.02, 0.98))
+    less = noise(found.raw.y) < 0.85 * binomial_std(level, found.episodes)
+    return replace(found, overlaps=less)
 
 
 def _from_return(name: str, curve: Curve, facts: RunFacts) -> SuccessCurve:
@@ -196,24 +229,18 @@ def _from_return(name: str, curve: Curve, facts: RunFacts) -> SuccessCurve:
     if facts.sparse is True and facts.horizon and curve.y.max() <= 0:
         steps = float(facts.horizon)
         share = Curve(curve.x, np.clip(1.0 + curve.y / steps, 0.0, 1.0))
-        points = _evened(share)
-        found = _curve(name, points, _EPISODES, scale="lower bound")
-        return _with_returns(found, -steps, steps)
-    points = binned(_evened(curve), _POINTS)
+        found = _sharing(_curve(name, _evened(share), _EPISODES, scale="lower bound"))
+        return replace(found, returns=(-steps, steps))
+    evened = _evened(curve)
+    points = binned(evened, _POINTS)
     low, high = float(points.y.min()), float(np.quantile(points.y, 0.98))
     # A range of pure noise must not look like progress.
     span = max(high - low, 8 * _spread(points), 1e-9)
+    if len(evened) < len(curve) and abs(trend(points).z) < _SURELY:
+        span = max(span, 8 * (high - low))
     scaled = Curve(points.x, (points.y - low) / span)
     found = _curve(name, scaled, _EPISODES, scale="own range")
-    return _with_returns(found, low, span)
-
-
-def _with_returns(found: SuccessCurve, zero: float, unit: float) -> SuccessCurve:
-    """Return the curve with the returns that stand behind its levels."""
-    return SuccessCurve(
-        found.name, found.raw, found.smooth, found.floor, found.sigma, found.scale,
-        found.episodes, (zero, unit),
-    )  # fmt: skip
+    return replace(found, returns=(low, span))
 
 
 def _evened(curve: Curve) -> Curve:
