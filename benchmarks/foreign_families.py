@@ -159,7 +159,20 @@ def loss_explodes(rng: Rng, *, level: tuple[float, float] = (0.0, 0.06)) -> Inve
     grown = np.where(x > begun, (x - begun) / (1 - begun), 0)
     columns["train/critic_loss"] = noisy(rng, 0.1 * 10 ** (rng.uniform(4, 12) * grown))
     columns["updates"] = columns["env_steps"] - 500
-    return log(columns, RUNS_AWAY if high < 0.7 else SLOWLY, SB3)
+    return log(columns, RUNS_AWAY if high < 0.6 else SLOWLY, SB3)
+
+
+def loss_explodes_judged(rng: Rng) -> Invented:
+    """The same by evaluations, on rewards that other columns do not show."""
+    high = rng.uniform(0.1, 0.6)
+    columns = judged(
+        rng, climb(0.02, high, 0.2, 0.04), rows=int(rng.integers(25, 80)),
+        episodes=int(rng.choice([10, 20, 50])), end=10 ** rng.uniform(5, 7),
+    )  # fmt: skip
+    grown = np.maximum(share(columns) - rng.uniform(0.2, 0.6), 0)
+    loss = rng.uniform(0.02, 2) * 10 ** (rng.uniform(10, 20) * grown)
+    columns["train/critic_loss"] = noisy(rng, loss)
+    return log(columns, RUNS_AWAY)
 
 
 # -- healthy runs of every scale of reward -------------------------------------------
@@ -336,11 +349,15 @@ def slow_way(rng: Rng, *, horizons: tuple[int, ...] = (50,)) -> Invented:
 
 
 def quick_way(rng: Rng) -> Invented:
-    """Sparse returns so near 0 that success must be nearly 1: done."""
+    """Sparse returns so near 0 that success must be nearly 1."""
     columns = windows(
         rng, play(rng, climb(0.02, 1.0, 0.3, 0.04), way=(0.01, 0.05)), 120, ("return",)
     )
-    return log(columns, DONE, RunFacts(sparse=True, horizon=50, update_ratio=1.0))
+    asked = Asked(
+        ("take-off", "converging", "converged"), (),
+        ("divergence", "forgetting", "stalled"), ("green", "yellow"),
+    )  # fmt: skip
+    return log(columns, asked, RunFacts(sparse=True, horizon=50, update_ratio=1.0))
 
 
 def few_values(rng: Rng) -> Invented:
@@ -423,14 +440,15 @@ def noisy_plateau(rng: Rng) -> Invented:
     return log(columns, asked, SB3)
 
 
-def dip(rng: Rng, *, places: tuple[float, float] = (0.5, 0.7)) -> Invented:
+def dip(rng: Rng, *, after: tuple[float, float] = (0.1, 0.2)) -> Invented:
     """Solved, lost for a while, and back."""
     columns = windows(
         rng, play(rng, climb(0.02, 0.97, 0.25, 0.03), count=4000),
         int(rng.integers(60, 120)), ("success",),
     )  # fmt: skip
     x = share(columns)
-    place = x[np.searchsorted(x, rng.uniform(*places))]
+    arrived = x[np.flatnonzero(columns["train/success"] > 0.9)[0]]
+    place = x[np.searchsorted(x, arrived + rng.uniform(*after))]
     depth = rng.uniform(0.6, 0.8)
     late = np.exp(-(x - place) / rng.uniform(0.02, 0.05))
     lost = np.where(x >= place, depth * late, 0.0)
@@ -546,7 +564,8 @@ FAMILIES: tuple[Family, ...] = (
     _family("q of positive rewards", "held-out", q_of_positive_rewards, diverges=True),
     _family("q runs down", "develop", q_runs_down, diverges=True),
     _family("loss explodes while flat", "develop", loss_explodes, diverges=True),
-    _family("loss explodes later", "held-out", partial(loss_explodes, level=(0.2, 0.95)), diverges=True),
+    _family("loss explodes later", "develop", partial(loss_explodes, level=(0.2, 0.95)), diverges=True),
+    _family("loss explodes, judged", "held-out", loss_explodes_judged, diverges=True),
     _family("healthy sparse", "develop", healthy_sparse, unsolved=False),
     _family("healthy td3", "held-out", healthy_td3, unsolved=False),
     _family("healthy locomotion", "held-out", healthy_positive),
@@ -572,7 +591,7 @@ FAMILIES: tuple[Family, ...] = (
     _family("few episodes that climb", "develop", few_episodes_that_climb, unsolved=False),
     _family("noisy plateau", "held-out", noisy_plateau, unsolved=False),
     _family("brief dip", "develop", dip, unsolved=False),
-    _family("early dip", "held-out", partial(dip, places=(0.4, 0.5)), unsolved=False),
+    _family("early dip", "held-out", partial(dip, after=(0.02, 0.1)), unsolved=False),
     _family("resumed, worse", "develop", resumed),
     _family("resumed, well", "held-out", partial(resumed, after="well"), unsolved=False),
     _family("resumed, comes back", "held-out", partial(resumed, after="comes back"), unsolved=False),

@@ -13,6 +13,7 @@ _CLIMBS = 10.0  # growth of the critic's loss that healthy runs stay below
 _EXPLODES = 100.0  # growth that is never a good sign
 _SURELY = 1e4  # growth that success cannot outlast
 _MIN_LOSS, _NOTABLE_LOSS = 1.0, 0.05  # below the reward of a step, and far below
+_SOLVED = 0.8  # success that a growing loss has not hurt
 _SLACK = 0.1  # of the range: critics are not exact
 
 
@@ -50,7 +51,7 @@ def not_finite(evidence: Evidence) -> Finding | None:
 def standing_since(evidence: Evidence) -> float:
     """Return the env steps since which success is, within its noise, what it is now."""
     success = evidence.success
-    near = max(4 * success.sigma_smooth, 0.1)
+    near = max(4 * success.sigma_midway_smooth, 0.1)
     away = np.flatnonzero(np.abs(success.smooth.y - success.now) > near)
     # A curve that does not move at all has stood since the first row.
     return float(success.smooth.x[away[-1]]) if len(away) else 0.0
@@ -172,17 +173,17 @@ def _explosion(evidence: Evidence) -> Found:
     loss, now = evidence.table.curve(_LOSSES[0]), evidence.level(_LOSSES[0])
     if len(loss) < 10:
         return None
-    bounds, since = allowed(evidence), standing_since(evidence)
+    bounds = allowed(evidence)
     if evidence.phase == "collapsed":
         grown = now / max(float(np.quantile(loss.y, 0.2)), 1e-9)
-    elif evidence.phase == "take-off" and (bounds is None or bounds.high <= 0.0):
-        grown = loss_growth(evidence)  # values that grow with returns have a reason
-    else:
-        grown = loss_growth(evidence, since)
+    elif bounds is None or bounds.high <= 0.0:
+        grown = loss_growth(evidence)
+    else:  # values that grow with returns have a reason
+        grown = loss_growth(evidence, standing_since(evidence))
     if not (grown > _EXPLODES and now > _NOTABLE_LOSS):
         return None
     number = Number("critic loss", now, f"{grown:,.0f} times what it was")
-    outlasts = evidence.phase in ("take-off", "converging", "converged")
+    outlasts = evidence.phase == "take-off" or evidence.success.now >= _SOLVED
     if now < _MIN_LOSS or (outlasts and grown < _SURELY):
         reason = "the critic's loss grew a hundredfold, and success does not follow"
         return "yellow", reason, number

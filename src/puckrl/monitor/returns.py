@@ -12,7 +12,9 @@ def unknown_success(evidence: Evidence) -> Finding | None:
     if success.scale == "success" or evidence.phase in ("warm-up", "converged"):
         return None
     last, first = success.now, float(success.smooth.y[0])
-    moves = {"take-off": _RISES, "collapsed": _FELL}.get(evidence.phase, _STANDS)
+    moves = {"take-off": _RISES, "converging": _RISES, "collapsed": _FELL}.get(
+        evidence.phase, _STANDS
+    )
     now, then = success.return_at(last), success.return_at(first)
     numbers = (Number(success.name, now, f"began at {then:.3g}"),)
     told = f"returns {moves} at {now:.3g} (they began at {then:.3g})"
