@@ -4,8 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-
-from benchmarks.foreign import (
+from foreign import (
     SB3,
     UNKNOWN,
     Array,
@@ -20,6 +19,7 @@ from benchmarks.foreign import (
     rise,
     windows,
 )
+
 from puckrl.monitor.facts import RunFacts
 
 Rng = np.random.Generator

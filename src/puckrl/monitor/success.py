@@ -219,8 +219,9 @@ def _without_filling(found: SuccessCurve) -> SuccessCurve:
 
 def _sharing(found: SuccessCurve) -> SuccessCurve:
     """Return the curve, marked if its points differ less than their episodes allow."""
-    level = float(np.clip(np.median(found.raw.y), 0.02, 0.98))
-    less = noise(found.raw.y) < 0.85 * binomial_std(level, found.episodes)
+    rates = np.clip(found.raw.y, 0.02, 0.98)
+    usual = float(np.median(np.sqrt(rates * (1 - rates) / found.episodes)))
+    less = noise(found.raw.y) < 0.85 * usual
     return replace(found, overlaps=less)
 
 
