@@ -87,8 +87,9 @@ class Evidence:
         if "episodes" in self.table:
             return self.table.at("episodes", self.table.end)
         horizon = self.facts.horizon
-        unknown = horizon is None or not self.clock_known
-        return np.nan if unknown else self.table.end / horizon
+        if horizon is None or not self.clock_known:
+            return np.nan
+        return self.table.end / horizon
 
 
 Rule = Callable[[Evidence], Finding | None]
