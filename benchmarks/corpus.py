@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, get_args, get_type_hints
 
@@ -210,6 +211,47 @@ def score(label: Label, rows: Sequence[LogRow]) -> Score:
         found=_found(whole, label),
         said=whole.headline,
     )
+
+
+def sureness(label: Label, rows: Sequence[LogRow]) -> list[tuple[float, bool]]:
+    """Return how sure the doctor was of the phase as the run went on, and if it was right.
+
+    Each verdict sees the log up to its moment, as a live run's does; moments near a
+    change of phase do not count. Verdicts without a phase say nothing.
+    """
+    table, facts = from_rows(rows), label.run_facts()
+    if label.sickness == _MIXED:
+        return []
+    changes = (label.first_update, label.take_off, label.settled, label.collapsed)
+    edge = label.take_off if math.isfinite(label.take_off) else table.end
+    found: list[tuple[float, bool]] = []
+    for moment in np.linspace(table.end / 10, table.end, 10):
+        if any(abs(moment - change) <= _TOLERANCE * edge for change in changes):
+            continue
+        verdict = diagnose(table.upto(float(moment)), facts)
+        if verdict.phase != "unknown":
+            phase = _phase_at(verdict, float(moment))
+            found.append((verdict.confidence, phase == label.phase(float(moment))))
+    return found
+
+
+def calibration(pairs: Sequence[tuple[float, bool]]) -> list[dict[str, float]]:
+    """Return the share of right verdicts by how sure they were."""
+    edges = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+    table: list[dict[str, float]] = []
+    for low, high in pairwise(edges):
+        inside = [(sure, ok) for sure, ok in pairs if low <= sure < high]
+        if inside:
+            table.append(
+                {
+                    "from": low,
+                    "to": high,
+                    "verdicts": len(inside),
+                    "sure": sum(sure for sure, _ in inside) / len(inside),
+                    "right": sum(ok for _, ok in inside) / len(inside),
+                }
+            )
+    return table
 
 
 def _found(verdict: Verdict, label: Label) -> bool:

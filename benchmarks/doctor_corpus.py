@@ -4,9 +4,10 @@
     python benchmarks/doctor_corpus.py make NAME ...     train recipes, store curves and labels
     python benchmarks/doctor_corpus.py adopt PATH ...    add run folders, or a table of curves
     python benchmarks/doctor_corpus.py label             propose every label anew; drops corrections
-    python benchmarks/doctor_corpus.py table             write results/doctor.csv, print the rows of docs/doctor.md
+    python benchmarks/doctor_corpus.py table             write results/doctor.csv, print the tables of docs/doctor.md
 
-Runs are real; no curve is drawn by hand. A recipe knows the sickness of its run because it
+Runs under tests/curves are real; no curve there is drawn by hand. The kinds of foreign logs in
+foreign_families.py are invented, and say so in the table. A recipe knows the sickness of its run because it
 causes it. ``corpus.proposed`` proposes take-off and plateau from the evaluations;
 labels.csv holds them for a person to correct.
 """
@@ -22,9 +23,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import corpus
+import foreign
 import gymnasium
 import torch
 from corpus import Label, Score, Split
+from foreign_families import FAMILIES
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.logger import configure
 
@@ -44,6 +47,8 @@ from puckrl.training.sinks import LogRow
 CORPUS, RESULTS = Path("tests/curves"), Path("results")
 BROKEN = f"{Path(__file__).parent}/doctor_tasks.py"
 EXAMPLE = f"{Path(__file__).parents[1]}/examples/planar_pusher.py"
+SEEDS = 10
+"""Logs of each invented family."""
 HELD_OUT = (
     "sb3",
     "lr-x100",
@@ -302,16 +307,43 @@ def table() -> None:
     """Score every run, failures included."""
     labels = corpus.read_labels(CORPUS)
     scores = [corpus.score(x, corpus.load(CORPUS, x)) for x in labels]
+    invented = [foreign.score(f, seed) for f in FAMILIES for seed in range(SEEDS)]
     rows = [
         {
-            "split": s.label.split, "family": s.label.family, "name": s.label.name,
+            "origin": "measured", "split": s.label.split, "family": s.label.family, "name": s.label.name,
             "phases_right": s.right, "moments": s.judged, "called_dead": s.called_dead,
             "sickness": s.label.sickness or "-", "found": s.found, "said": s.said,
         }
         for s in scores
+    ] + [
+        {
+            "origin": "invented", "split": s.family.split, "family": s.family.name,
+            "name": f"{s.family.name}-s{s.seed}", "phases_right": "", "moments": "",
+            "called_dead": s.verdict.finding("dead flat") is not None,
+            "sickness": "divergence" if s.family.diverges else "-", "found": s.right,
+            "said": s.verdict.headline,
+        }
+        for s in invented
     ]  # fmt: skip
     write_table(RESULTS / "doctor.csv", rows, manifest(corpus=str(CORPUS)))
-    for line in by_family(scores):
+    for line in [*by_family(scores), *by_kind(invented)]:
+        print(line)
+    pairs = {
+        split: [
+            pair
+            for x in labels
+            if x.split == split
+            for pair in corpus.sureness(x, corpus.load(CORPUS, x))
+        ]
+        for split in ("develop", "held-out")
+    }
+    calibration = [
+        {"split": split, **{k: round(v, 3) for k, v in bin_.items()}}
+        for split in pairs
+        for bin_ in corpus.calibration(pairs[split])
+    ]
+    write_table(RESULTS / "doctor_calibration.csv", calibration, manifest())
+    for line in calibration:
         print(line)
     for split in ("develop", "held-out"):
         chosen = [s for s in scores if s.label.split == split]
@@ -334,6 +366,18 @@ def by_family(scores: list[Score]) -> list[str]:
             f"{what}: {sum(s.found for s in asked)} of {len(asked)} |"
         )
     return lines
+
+
+def by_kind(scores: list[foreign.Score]) -> list[str]:
+    """Return the rows of the table of invented logs in docs/doctor.md."""
+    kinds: dict[tuple[str, str], list[foreign.Score]] = {}
+    for s in scores:
+        kinds.setdefault((s.family.split, s.family.name), []).append(s)
+    return [
+        f"| {split} | {kind} | {sum(s.right for s in group)} of {len(group)} | "
+        f"{sum(s.praised for s in group)} | {sum(s.stopped for s in group)} |"
+        for (split, kind), group in sorted(kinds.items())
+    ]
 
 
 def main() -> None:

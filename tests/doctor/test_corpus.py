@@ -125,3 +125,18 @@ def test_success_while_training_stands_in_for_evaluations() -> None:
         for row in climb()
     ]
     assert corpus.proposed(trained) == corpus.proposed(climb())
+
+
+def test_calibration_by_hand() -> None:
+    pairs = [(0.92, True), (0.94, False), (0.55, True)]
+    low, high = corpus.calibration(pairs)
+    assert (low["from"], low["verdicts"], low["right"]) == (0.5, 1, 1.0)
+    assert (high["sure"], high["right"]) == (pytest.approx(0.93), 0.5)
+
+
+def test_how_sure_it_was_is_kept_with_whether_it_was_right() -> None:
+    pairs = corpus.sureness(LABEL, climb())
+    assert len(pairs) >= 5
+    assert all(right for sure, right in pairs if sure > 0.9)
+    wrong = replace(LABEL, take_off=NEVER, settled=NEVER)
+    assert not all(right for _, right in corpus.sureness(wrong, climb()))

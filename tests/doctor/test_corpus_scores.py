@@ -35,3 +35,12 @@ def test_nobody_is_called_dead_who_would_have_taken_off(scores: list[Score]) -> 
     summary = corpus.summary(scores)
     assert summary["called_dead"] >= 5
     assert summary["dead_precision"] >= 0.95
+
+
+def test_of_those_that_are_ninety_percent_sure_nine_in_ten_are_right() -> None:
+    """Every third labeled run, at ten moments of its life."""
+    labels = corpus.read_labels(CORPUS)[::3]
+    pairs = [p for x in labels for p in corpus.sureness(x, corpus.load(CORPUS, x))]
+    sure = [right for confidence, right in pairs if confidence >= 0.9]
+    assert len(sure) >= 20
+    assert sum(sure) >= 0.9 * len(sure)

@@ -49,7 +49,6 @@ def test_a_healthy_run_has_nothing_at_any_time() -> None:
     "leading",
     [
         {"replay/recent_moving_share": [0.05, 0.1, 0.2, 0.3]},
-        {"train/critic_loss": [0.1, 0.08, 0.1, 0.2]},
         {"probe/q_action_spread": [0.01, 0.02, 0.05, 0.1]},
         {"probe/position_r2": [0.0, 0.1, 0.3, 0.5]},
     ],
@@ -58,6 +57,16 @@ def test_rising_signals_keep_a_flat_run_alive(leading: dict[str, list[float]]) -
     verdict = flat(leading, end=4 * LONG)
     assert names(verdict) == {"healthy flat"}
     assert verdict.color == "green"
+
+
+@pytest.mark.parametrize(
+    ("patiences", "name"), [(1.9, "healthy flat"), (2.1, "dead flat")]
+)
+def test_a_loss_that_creeps_up_keeps_it_alive_for_twice_its_patience(
+    patiences: float, name: FindingName
+) -> None:
+    loss = {"train/critic_loss": [0.1, 0.08, 0.1, 0.2]}
+    assert names(flat(loss, end=patiences * LONG)) == {name}
 
 
 def test_dead_only_after_patience() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.phases import SuccessCurve, plateau, spans, success_curve
+from puckrl.monitor.phases import plateau, spans
+from puckrl.monitor.success import SuccessCurve, success_curve
 from puckrl.monitor.table import from_rows
 
 

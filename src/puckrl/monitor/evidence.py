@@ -7,7 +7,7 @@ import numpy as np
 
 from puckrl.monitor.curves import noise, trend
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.phases import SuccessCurve
+from puckrl.monitor.success import SuccessCurve
 from puckrl.monitor.table import Curve, RunTable
 from puckrl.monitor.verdict import Finding, Number, Phase, Span
 
@@ -22,6 +22,9 @@ LEADING = (
     "train/critic_loss",
 )
 """Signals that rise before success does."""
+_OF_VALUES = ("train/target_std", "train/critic_loss")
+LEADING_GROWTH = 30.0
+"""Growth of the critic's loss beyond which it announces nothing good."""
 PROBES = ("probe/position_r2",)
 """Signals that say whether an encoder still learns."""
 
@@ -38,6 +41,8 @@ class Evidence:
     """The success curve."""
     spans: tuple[Span, ...]
     """The phases so far."""
+    found: tuple[Finding, ...] = ()
+    """Findings on the log itself."""
 
     @property
     def phase(self) -> Phase:
@@ -48,6 +53,11 @@ class Evidence:
     def begin(self) -> float:
         """Return the env steps at which the present phase began."""
         return self.spans[-1].env_steps[0]
+
+    @property
+    def clock_known(self) -> bool:
+        """Return whether the clock is known to count env steps."""
+        return not any(f.name == "unknown clock" for f in self.found)
 
     def tail(self, name: str, share: float = 0.2) -> Curve:
         """Return a signal over the newest ``share`` of the run."""
@@ -77,18 +87,38 @@ class Evidence:
         if "episodes" in self.table:
             return self.table.at("episodes", self.table.end)
         horizon = self.facts.horizon
-        return np.nan if horizon is None else self.table.end / horizon
+        if horizon is None or not self.clock_known:
+            return np.nan
+        return self.table.end / horizon
 
 
 Rule = Callable[[Evidence], Finding | None]
 
 
+def loss_growth(evidence: Evidence, since: float = 0.0) -> float:
+    """Return the critic's loss in multiples of its first fifth; NaN if hardly logged.
+
+    Args:
+        evidence: the run.
+        since: env steps from which on the loss counts.
+    """
+    loss = evidence.table.curve("train/critic_loss").since(since)
+    if len(loss) < 5:
+        return np.nan
+    begun = float(np.median(loss.y[: max(3, len(loss) // 5)]))
+    return evidence.level("train/critic_loss") / max(begun, 1e-9)
+
+
 def rising(evidence: Evidence) -> list[Number]:
-    """Return the leading signals that rose, beyond chance, in the phase's second half."""
+    """Return the leading signals that rose, beyond chance, in the phase's second half.
+
+    A critic's loss leads a take-off only while it is of its former size.
+    """
     found = list[Number]()
     for name in LEADING:
         curve = evidence.later(name)
-        if len(curve) < 5:
+        runs_away = name in _OF_VALUES and loss_growth(evidence) > LEADING_GROWTH
+        if len(curve) < 5 or runs_away:
             continue
         way, level = trend(curve), float(np.median(np.abs(curve.y)))
         # Three times the noise of a bin's mean, and a tenth of the signal itself.

@@ -33,9 +33,10 @@ class RunFacts:
     usual_takeoff_updates: float | None = None
     """Updates after which this recipe took off before."""
     producer: str | None = None
-    """The library that wrote the log, such as "stable-baselines3"."""
+    """Library that wrote the log, such as "stable-baselines3"."""
     assumed_update_ratio: float | None = None
-    """Updates per env step and world that the library makes by default."""
+    """Updates per env step that the producer makes by default; counts where neither the
+    log nor ``update_ratio`` says."""
 
     def failure_value(self) -> float | None:
         """Return the value of failing at every step of an episode, -(1 - γ^T) / (1 - γ).

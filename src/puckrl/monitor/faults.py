@@ -1,9 +1,10 @@
-"""Find faults that training cannot cure: broken tasks, diverged values, dead actors."""
+"""Find faults that training cannot cure: broken tasks, dead actors."""
 
 import numpy as np
 
 from puckrl.monitor.evidence import Evidence
 from puckrl.monitor.phases import warm_up_end
+from puckrl.monitor.success import binomial_std
 from puckrl.monitor.table import Array, Curve
 from puckrl.monitor.verdict import Finding, Number
 
@@ -50,7 +51,23 @@ def _easy_for_chance(evidence: Evidence) -> tuple[str, Number | None]:
     level = float(np.mean(played.y)) if len(played) else 0.0
     number = Number("success of random play", level, "5 % would be usual")
     reason = "random play already succeeds: the goals ask for nothing"
-    return reason, number if level > 0.5 else None
+    luck = 2 * binomial_std(0.5, _episodes_played(evidence, played))
+    return reason, number if level - luck > 0.5 else None
+
+
+def _episodes_played(evidence: Evidence, played: Curve) -> float:
+    """Return the episodes behind some rows: logged, by the horizon, or five a row."""
+    table, horizon = evidence.table, evidence.facts.horizon
+    counted = table.curve("train/episodes_averaged")
+    if not len(played):
+        return 1.0
+    if len(counted):
+        return max(float(np.interp(played.x, counted.x, counted.y).max()), 1.0)
+    if "episodes" in table:
+        return max(table.at("episodes", float(played.x[-1])), 1.0)
+    if horizon is not None and evidence.clock_known:
+        return max(float(played.x[-1]) / horizon, 1.0)
+    return 5.0 * len(played)
 
 
 def _random_play(evidence: Evidence) -> Curve:
@@ -88,60 +105,6 @@ def _reward_out_of_range(evidence: Evidence) -> tuple[str, Number | None]:
     number = Number("maximum mean reward", top, "sparse rewards lie in [-1, 0]")
     wrong = evidence.facts.sparse is True and top > 1e-6
     return "the reward has the wrong sign or scale", number if wrong else None
-
-
-def divergence(evidence: Evidence) -> Finding | None:
-    """Find values beyond what the reward allows, NaN and infinity."""
-    advice = "stop; lower the learning rate"
-    if not evidence.facts.clipped:
-        advice += ", clip the targets to what the reward allows"
-    for name, count in evidence.table.not_finite.items():
-        if name in ("train/critic_loss", "train/actor_loss", "train/q_mean"):
-            reason = f"{name} was NaN or infinite {count} times"
-            return Finding(
-                "divergence", "red", reason, advice, (Number(name, np.nan, reason),)
-            )
-    bounds, value = evidence.facts.value_bounds(), evidence.level("train/q_mean")
-    if bounds is not None and np.isfinite(value):
-        bonus = _entropy_bonus(evidence)
-        slack = 0.1 * (bounds[1] - bounds[0])
-        if not bounds[0] - slack <= value <= bounds[1] + slack + bonus:
-            number = Number(
-                "train/q_mean",
-                value,
-                f"the reward allows {bounds[0]:.1f} ... {bounds[1]:.1f}",
-            )
-            return Finding(
-                "divergence",
-                "red",
-                "Q left the range that the reward allows",
-                advice,
-                (number,),
-            )
-    return _explosion(evidence, advice)
-
-
-def _entropy_bonus(evidence: Evidence) -> float:
-    """Return what entropy adds to soft values at most, α H / (1 - γ); 0 if clipped."""
-    alpha, entropy = evidence.level("train/alpha"), evidence.level("train/entropy")
-    gamma = evidence.facts.gamma
-    if evidence.facts.clipped or gamma is None or gamma >= 1 or not np.isfinite(alpha):
-        return 0.0
-    dim = evidence.facts.action_dim or 4
-    most = entropy if np.isfinite(entropy) else dim * float(np.log(2.0))
-    return alpha * max(most, 0.0) / (1 - gamma)
-
-
-def _explosion(evidence: Evidence, advice: str) -> Finding | None:
-    """Find a loss at 100 times its own usual size while nothing is learned."""
-    loss = evidence.table.curve("train/critic_loss")
-    if evidence.phase not in ("flat", "collapsed") or len(loss) < 10:
-        return None
-    usual, now = float(np.quantile(loss.y, 0.2)), evidence.level("train/critic_loss")
-    if not now > 100 * max(usual, 1e-9) or now < 1.0:
-        return None
-    number = Number("critic loss", now, f"usually {usual:.2g}")
-    return Finding("divergence", "red", "the critic's loss explodes", advice, (number,))
 
 
 def saturated_actor(evidence: Evidence) -> Finding | None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from puckrl.monitor.curves import noise, trend
+from puckrl.monitor.divergence import divergence, not_finite
 from puckrl.monitor.evidence import (
     PROBES,
     Evidence,
@@ -12,18 +13,18 @@ from puckrl.monitor.evidence import (
     value_level,
 )
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.faults import (
-    broken_task,
-    divergence,
-    entropy_collapse,
-    saturated_actor,
-)
+from puckrl.monitor.faults import broken_task, entropy_collapse, saturated_actor
+from puckrl.monitor.lost import forgetting
 from puckrl.monitor.phases import plateau, updates_at
+from puckrl.monitor.returns import unknown_success
 from puckrl.monitor.stopping import patience_updates
+from puckrl.monitor.success import binomial_std, episodes_behind
 from puckrl.monitor.verdict import Finding, Number
 
 _MIN_POINTS = 10  # points without a rising signal before a run may be called dead
 _MIN_SETTLED = 5  # points since convergence before more of them waste time
+_USUAL_RATIO = 1.0  # updates per env step of most off-policy learners
+_EPISODES = 100.0  # behind an evaluation that does not say
 
 
 def flat(evidence: Evidence) -> Finding | None:
@@ -31,6 +32,11 @@ def flat(evidence: Evidence) -> Finding | None:
     if evidence.phase != "flat":
         return None
     signs = rising(evidence)
+    spent, patience = _spent(evidence), patience_updates(evidence.facts)
+    if spent > 2 * patience:  # losses may creep for ever
+        signs = [
+            n for n in signs if n.name not in ("train/critic_loss", "train/target_std")
+        ]
     if signs:
         names = ", ".join(n.name for n in signs[:3])
         return Finding(
@@ -40,54 +46,99 @@ def flat(evidence: Evidence) -> Finding | None:
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
-    return _lifeless(evidence)
-
-
-def _lifeless(evidence: Evidence) -> Finding | None:
-    """Judge a flat run in which nothing rises: dead after its patience, else a warning."""
-    table, facts = evidence.table, evidence.facts
-    loss, value = (
-        trend(evidence.later("train/critic_loss")),
-        value_level(evidence),
-    )
-    stuck = at_failure(evidence)
-    numbers = tuple(n for n in (value,) if n is not None)
-    spent = updates_at(table, facts, table.end)
-    patience = patience_updates(facts)
     if spent >= patience and len(evidence.success.raw) >= _MIN_POINTS:
-        unprobed = facts.modality != "state" and not any(p in table for p in PROBES)
-        why = "its features are not probed" if unprobed else "no leading signal rises"
-        return Finding(
-            "dead flat",
-            "yellow" if unprobed else "red",
-            f"success is at its floor after {spent:,.0f} updates (patience: {patience:,.0f}), and {why}",
-            "log a probe of the features before giving up"
-            if unprobed
-            else f"stop; {_hindsight(facts)}check task and goals (puck check), the sensors, "
-            "and the exploration",
-            (Number("updates", spent, f"patience {patience:,.0f}"), *numbers),
+        return _dead(evidence, spent, patience)
+    return _memorizing(evidence, patience - spent)
+
+
+def _spent(evidence: Evidence) -> float:
+    """Return the updates so far: known, else assumed; NaN if the clock is unknown."""
+    if not evidence.clock_known:
+        return np.nan
+    known = updates_at(evidence.table, evidence.facts, evidence.table.end)
+    ratio = evidence.facts.assumed_update_ratio
+    assumed = (_USUAL_RATIO if ratio is None else ratio) * evidence.table.end
+    return known if np.isfinite(known) else assumed
+
+
+def _updates_known(evidence: Evidence) -> bool:
+    """Return whether updates are logged, or follow from a known update ratio."""
+    end = evidence.table.end
+    return bool(np.isfinite(updates_at(evidence.table, evidence.facts, end)))
+
+
+def no_update_clock(evidence: Evidence) -> Finding | None:
+    """Find patience that rests on an assumed number of updates."""
+    waits = evidence.phase == "flat" and evidence.clock_known
+    if not waits or _updates_known(evidence):
+        return None
+    facts = evidence.facts
+    ratio = facts.assumed_update_ratio
+    whose = (
+        "the usual"
+        if ratio is None
+        else f"the default of {facts.producer or 'its producer'}"
+    )
+    ratio = _USUAL_RATIO if ratio is None else ratio
+    spent, patience = _spent(evidence), patience_updates(facts)
+    return Finding(
+        "no update clock",
+        "yellow",
+        f"updates are not in this log: at {ratio:g} per env step, {whose}, there were "
+        f"{spent:,.0f}",
+        "give the updates per env step with --fact update_ratio=R",
+        (Number("assumed updates", spent, f"patience {patience:,.0f}"),),
+    )
+
+
+def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
+    """Judge a flat run whose patience is over and in which nothing rises."""
+    facts, value = evidence.facts, value_level(evidence)
+    unprobed = facts.modality != "state" and not any(
+        p in evidence.table for p in PROBES
+    )
+    assumed = not _updates_known(evidence)
+    why = "its features are not probed" if unprobed else "no leading signal rises"
+    advice = (
+        f"stop; {_hindsight(facts)}check task and goals (puck check), the sensors, and "
+        "the exploration"
+    )
+    if facts.modality == "pixels" and unprobed:
+        advice = "log a probe of the features before giving up"
+    elif unprobed:
+        advice = (
+            f"{_hindsight(facts)}check task and goals (puck check), and the exploration; "
+            "if the policy sees the state, say --fact modality=state"
         )
-    if stuck or loss.falls:
-        what = (
-            "Q is that of uniform failure" if stuck else "the critic's loss only falls"
-        )
-        left = f"{patience - spent:,.0f} updates" if np.isfinite(spent) else "patience"
-        return Finding(
-            "memorizing failure",
-            "yellow",
-            f"{what} while success is flat: the critic learns that everything fails",
-            f"not dead yet ({left} left): {_hindsight(facts)}look at exploration and "
-            "hindsight, not at the loss",
-            (
-                Number(
-                    "critic loss",
-                    evidence.level("train/critic_loss"),
-                    f"moved {loss.change:+.2g}",
-                ),
-                *numbers,
-            ),
-        )
-    return None
+    numbers = (Number("updates", spent, f"patience {patience:,.0f}"),)
+    return Finding(
+        "dead flat",
+        "yellow" if unprobed or assumed else "red",
+        f"success is at its floor after {spent:,.0f} {'assumed ' if assumed else ''}"
+        f"updates (patience: {patience:,.0f}), and {why}",
+        advice,
+        (*numbers, *((value,) if value is not None else ())),
+    )
+
+
+def _memorizing(evidence: Evidence, left: float) -> Finding | None:
+    """Warn of a flat run in which nothing rises, with patience left."""
+    loss, value = trend(evidence.later("train/critic_loss")), value_level(evidence)
+    stuck = at_failure(evidence)
+    if not (stuck or loss.falls):
+        return None
+    what = "Q is that of uniform failure" if stuck else "the critic's loss only falls"
+    wait = f"{left:,.0f} updates" if left > 0 else "patience"
+    level = evidence.level("train/critic_loss")
+    numbers = (Number("critic loss", level, f"moved {loss.change:+.2g}"),)
+    return Finding(
+        "memorizing failure",
+        "yellow",
+        f"{what} while success is flat: the critic learns that everything fails",
+        f"not dead yet ({wait} left): {_hindsight(evidence.facts)}look at exploration "
+        "and hindsight, not at the loss",
+        (*numbers, *((value,) if value is not None else ())),
+    )
 
 
 def _hindsight(facts: RunFacts) -> str:
@@ -96,31 +147,13 @@ def _hindsight(facts: RunFacts) -> str:
     return "relabel goals in hindsight; " if lacks else ""
 
 
-def forgetting(evidence: Evidence) -> Finding | None:
-    """Find success that was reached and lost."""
-    success = evidence.success
-    best = float(success.smooth.y.max())
-    lost = best - success.now
-    if lost < max(0.15, 5 * success.sigma_smooth) or best < success.left_level:
-        return None
-    color = "red" if lost > 0.3 or evidence.phase == "collapsed" else "yellow"
-    number = Number("success lost", lost, f"from {best:.2f} to {success.now:.2f}")
-    return Finding(
-        "forgetting",
-        color,
-        "success fell after it had been reached",
-        "use the snapshot of the best evaluation; lower the learning rates or enlarge the replay buffer",
-        (number,),
-    )
-
-
 def stalled(evidence: Evidence) -> Finding | None:
     """Find a plateau far from solved."""
     if evidence.phase not in ("take-off", "converging"):
         return None
     success = evidence.success
     found = plateau(success.smooth, success)
-    if found is None or not success.sure_scale:
+    if found is None or success.scale != "success":
         return None
     # A few steep points look like noise about their median: the last two decide.
     margin = max(0.1, 2 * success.sigma_smooth)
@@ -144,7 +177,9 @@ def mismatch(evidence: Evidence) -> Finding | None:
     if len(judged) < 3 or len(trained) < 3:
         return None
     gap = float(np.median(trained.y) - np.median(judged.y))
-    if gap < max(0.2, 4 * noise(judged.y)):
+    episodes = episodes_behind(judged, evidence.table.curve("eval/episodes"))
+    luck = binomial_std(0.5, (episodes or _EPISODES) * len(judged))
+    if gap < max(0.2, 4 * noise(judged.y), 3 * luck):
         return None
     number = Number("training success minus evaluated success", gap)
     return Finding(
@@ -160,7 +195,7 @@ def wasting_time(evidence: Evidence) -> Finding | None:
     """Find a run that converged long ago."""
     if evidence.phase != "converged":
         return None
-    begin, end = evidence.spans[-1].env_steps
+    begin, end = _still_since(evidence), evidence.table.end
     share, points = (end - begin) / end, len(evidence.success.raw.since(begin))
     solved = evidence.judged(evidence.success.now) >= evidence.facts.success_asked
     if not solved or share < 0.3 or points < _MIN_SETTLED:
@@ -174,6 +209,14 @@ def wasting_time(evidence: Evidence) -> Finding | None:
     )
 
 
+def _still_since(evidence: Evidence) -> float:
+    """Return the env steps since which a converged run did not even dip."""
+    success, begin = evidence.success, evidence.begin
+    raw = success.raw.since(begin)
+    deep = success.now - raw.y > max(0.15, 6 * success.sigma_midway)
+    return float(raw.x[deep][-1]) if deep.any() else begin
+
+
 RULES: tuple[Rule, ...] = (
     divergence,
     broken_task,
@@ -184,5 +227,8 @@ RULES: tuple[Rule, ...] = (
     flat,
     stalled,
     wasting_time,
+    unknown_success,
+    no_update_clock,
+    not_finite,
 )
 """Every rule, the most severe first."""

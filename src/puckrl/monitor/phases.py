@@ -16,27 +16,21 @@ from itertools import pairwise
 
 import numpy as np
 
-from puckrl.monitor.curves import (
-    binned,
-    first_above,
-    last_below,
-    noise,
-    smoothed,
-    triangle,
-)
+from puckrl.monitor.curves import first_above, last_below
 from puckrl.monitor.curves import trend as trend_of
 from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.success import SuccessCurve, binomial_std
 from puckrl.monitor.table import Curve, RunTable
 from puckrl.monitor.verdict import Phase, Span
 
-_POINTS = 150
-_HALF_WIDTH = 0.03  # of the run so far
-_LEFT = 0.15  # of the way from floor to ceiling: beyond chance
 _TAIL = 0.1  # of the run so far: the minimum length of a plateau
+_WANDERING = (2.0, 4.0)  # minimum lengths of a plateau over which noise evens out
 _TOP = 0.97  # success that leaves no room to climb
 _SURE = 1.64  # a one-sided 5 %: of four points, all in order
 _FALL = 0.5  # of the way from floor to peak: the minimum loss of a collapse
-_MIN_POINTS = 2
+_LUCK = 4.0  # widths of a smoothed point's noise that a collapse must exceed
+_DIP, _DEEP_DIP = 6.0, 10.0  # widths of a point's noise: two such points, or one
+_AT_LEAST = 0.9  # lower bound of success that is success enough
 
 Starts = list[tuple[Phase, float]]
 
@@ -47,117 +41,6 @@ class Plateau:
 
     level: float
     """Median success over the plateau."""
-
-
-@dataclass(frozen=True)
-class SuccessCurve:
-    """Hold the curve that phases are read from."""
-
-    name: str
-    """Signal that it comes from."""
-    raw: Curve
-    """Success rate, at most 150 points."""
-    smooth: Curve
-    """The same, smoothed."""
-    floor: float
-    """Level at which the run began."""
-    sigma: float
-    """Standard deviation of a raw point around the curve."""
-    sure_scale: bool
-    """Whether 1 is known to be the best possible."""
-
-    @property
-    def sigma_smooth(self) -> float:
-        """Return a smoothed point's noise, σ √Σw² / Σw; w: its neighbors' weights."""
-        weight = triangle(self.raw, _half_width(self.raw))
-        shares = np.sqrt((weight**2).sum(axis=1)) / weight.sum(axis=1)
-        return self.sigma * float(np.median(shares))
-
-    @property
-    def now(self) -> float:
-        """Return the smoothed success at the end."""
-        return float(self.smooth.y[-1])
-
-    @property
-    def left_level(self) -> float:
-        """Return the success rate that noise around the floor does not reach."""
-        return self.floor + max(_LEFT * (1 - self.floor), 4 * self.sigma_smooth)
-
-
-def success_curve(table: RunTable, facts: RunFacts) -> SuccessCurve | None:
-    """Return a run's success curve or the best substitute; None with too few points.
-
-    In order of preference: success of evaluations, success while training, returns
-    scaled by the horizon (sparse rewards), returns scaled by the run's own range.
-    """
-    judged, trained = table.curve("eval/success"), table.curve("train/success")
-    counted = table.curve("eval/episodes").y
-    episodes = float(np.median(counted)) if len(counted) else None
-    few = len(judged) < _MIN_POINTS or (
-        len(trained) >= 20
-        and _judged_noise(judged, episodes) > 2 * noise(trained.y) + 0.02
-    )
-    if few and len(trained) >= _MIN_POINTS:
-        return _curve("train/success", trained, 100.0)
-    if len(judged) >= _MIN_POINTS:
-        return _curve("eval/success", judged, episodes or 100.0)
-    for name in ("eval/return", "train/return"):
-        curve = table.curve(name)
-        if len(curve) >= _MIN_POINTS:
-            return _from_return(name, curve, facts)
-    return None
-
-
-def _judged_noise(judged: Curve, episodes: float | None) -> float:
-    """Return the noise of evaluations: binomial if the number of episodes is known.
-
-    Measured on the curve, a steep climb over few points looks like noise.
-    """
-    return noise(judged.y) if episodes is None else _binomial_std(0.5, episodes)
-
-
-def _binomial_std(rate: float, episodes: float) -> float:
-    """Return the standard deviation of a success rate over ``episodes`` episodes."""
-    return float(np.sqrt(rate * (1 - rate) / episodes))
-
-
-def _from_return(name: str, curve: Curve, facts: RunFacts) -> SuccessCurve:
-    """Return the share of steps at the goal (sparse), or the place in the run's range."""
-    sparse = facts.sparse is True and facts.horizon
-    if sparse and curve.y.max() <= 0:
-        share = Curve(curve.x, 1.0 + curve.y / float(facts.horizon or 1))
-        return _curve(name, share, 100.0)
-    points = binned(curve, _POINTS)
-    low, high = float(points.y.min()), float(np.quantile(points.y, 0.98))
-    # A range of pure noise must not look like progress.
-    span = max(high - low, 8 * noise(points.y), 1e-9)
-    return _curve(name, Curve(curve.x, (curve.y - low) / span), 100.0, sure_scale=False)
-
-
-def _curve(
-    name: str, curve: Curve, episodes: float, *, sure_scale: bool = True
-) -> SuccessCurve:
-    """Smooth a curve and estimate its floor and its noise."""
-    raw = binned(curve, _POINTS)
-    smooth = smoothed(raw, _half_width(raw))
-    first = max(3, len(raw) // 10)
-    floor = min(float(np.median(raw.y[:first])), float(smooth.y[0]))
-    # No run begins above 0.4: its climb was over before the first point.
-    floor = floor if floor < 0.4 else 0.0
-    chance = float(np.clip(floor, 0.02, 0.98))
-    binomial, measured = _binomial_std(chance, episodes), noise(raw.y)
-    if sure_scale:
-        # A steep climb over few points looks like noise.
-        measured = min(measured, 3 * binomial)
-    return SuccessCurve(
-        name, raw, smooth, floor, max(binomial, measured), sure_scale=sure_scale
-    )
-
-
-def _half_width(curve: Curve) -> float:
-    """Return the half width of the smoothing, in env steps."""
-    spacing = float(np.median(np.diff(curve.x)))
-    return max(_HALF_WIDTH * float(curve.x[-1] - curve.x[0]), 1.5 * spacing)
 
 
 def spans(table: RunTable, success: SuccessCurve, facts: RunFacts) -> tuple[Span, ...]:
@@ -184,11 +67,19 @@ def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
     starts: Starts = [("take-off" if resumed else "flat", begin)]
     hold = min(2, len(curve))
     left = begin if resumed else first_above(curve, success.left_level, hold)
-    if left is None:
+    flat_end = plateau(curve, success)
+    back = (
+        flat_end is not None and max(flat_end.level, curve.y[-1]) < success.left_level
+    )
+    if left is None or (back and not resumed):  # luck that did not last is no take-off
         return starts
     if not resumed:
         starts.append(("take-off", _onset(curve, success, left)))
-    flat_end = plateau(curve, success)
+    known = success.scale == "success" or (
+        success.scale == "lower bound" and curve.y[-1] >= _AT_LEAST
+    )
+    if not known:
+        return starts + _standstill(curve, success, flat_end, starts[-1][1])
     level = 1.0 if flat_end is None else flat_end.level
     slowed = first_above(curve.since(left), 0.95 * level, 1)
     slowed = _slowed(curve.since(left), success) if slowed is None else slowed
@@ -202,6 +93,14 @@ def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
     if arrived:
         starts.append(("converged", max(min(arrived), starts[-1][1])))
     return starts
+
+
+def _standstill(
+    curve: Curve, success: SuccessCurve, end: Plateau | None, after: float
+) -> Starts:
+    """Return since when returns stand still: what they are worth is not known."""
+    arrived = None if end is None else _at_the_plateau(curve, success, end.level)
+    return [] if arrived is None else [("unknown", max(arrived, after))]
 
 
 def _onset(curve: Curve, success: SuccessCurve, left: float) -> float:
@@ -248,12 +147,25 @@ def plateau(curve: Curve, success: SuccessCurve) -> Plateau | None:
         curve: the smoothed curve, or an early part of it.
         success: the run's curve, whose raw points and noise decide.
     """
-    tail = success.raw.upto(float(curve.x[-1])).since(float(curve.x[-1]) - _tail(curve))
+    wanders = success.overlaps or success.scale != "success"
+    found = (_stands(curve, success, n) for n in (_WANDERING if wanders else (1.0,)))
+    return next((level for level in found if level is not None), None)
+
+
+def _stands(curve: Curve, success: SuccessCurve, lengths: float) -> Plateau | None:
+    """Return the plateau over the last ``lengths`` times its minimum length, if any."""
+    end = float(curve.x[-1])
+    tail = success.raw.upto(end).since(end - lengths * _tail(curve))
     if len(tail) < 3:
         return None
     level, way = float(np.median(tail.y)), trend_of(tail)
-    moves = abs(way.change) > max(2 * success.sigma_smooth, 0.03) and abs(way.z) > _SURE
-    spread = float(np.std(tail.y)) > max(2 * success.sigma, 0.05)
+    luck = 2 * success.sigma_smooth
+    if success.overlaps:
+        luck = max(
+            luck, 3 * binomial_std(float(np.clip(level, 0, 1)), success.episodes)
+        )
+    moves = abs(way.change) > max(luck, 0.03) and abs(way.z) > _SURE
+    spread = float(np.std(tail.y)) > max(2 * success.sigma, luck, 0.05)
     return None if moves or spread else Plateau(level)
 
 
@@ -278,15 +190,22 @@ def _slowed(curve: Curve, success: SuccessCurve) -> float | None:
 
 def _collapse(curve: Curve, success: SuccessCurve) -> tuple[float, float | None] | None:
     """Return when success lost half of its gain, and when it came back (None: never)."""
+    raw = success.raw.upto(float(curve.x[-1])).since(float(curve.x[0]))
     peak = np.maximum.accumulate(curve.y)
     gained = peak - success.floor
-    down = curve.y < success.floor + _FALL * gained
-    down &= gained >= max(0.25, 5 * success.sigma_smooth)
-    for i in range(len(down) - 1):
-        if down[i : i + 3].all():
-            back = curve.since(float(curve.x[i]))
-            again = first_above(back, success.floor + 0.75 * float(gained[i]), 2)
-            return float(curve.x[i]), again
+    enough = gained >= max(0.25, 5 * success.sigma_smooth)
+    half = success.floor + _FALL * gained
+    slow = (curve.y < half) & enough
+    slow &= peak - curve.y > _LUCK * success.sigma_midway_smooth
+    quick, deep = (
+        (raw.y < half) & enough & (peak - raw.y > widths * success.sigma_midway)
+        for widths in (_DIP, _DEEP_DIP)
+    )
+    for i in range(len(curve) - 1):  # the last point may be one bad evaluation
+        dips = success.scale == "success" and (deep[i] or quick[i : i + 2].all())
+        if dips or slow[i : i + 3].all():
+            x, level = float(curve.x[i]), success.floor + 0.75 * float(gained[i])
+            return x, first_above((raw if dips else curve).since(x), level, 2)
     return None
 
 
@@ -304,7 +223,7 @@ def _with_warm_up(starts: Starts, table: RunTable) -> Starts:
     """Put the random play before the first update into a phase of its own."""
     end, first = warm_up_end(table), float(table.columns["env_steps"][0])
     if end is None or end <= first:
-        return starts
+        return [(starts[0][0], first), *starts[1:]]
     if end >= table.end:
         return [("warm-up", first)]
     phase, x = starts[0]

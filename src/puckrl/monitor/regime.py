@@ -13,18 +13,48 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from puckrl.monitor.confidence import confidence
 from puckrl.monitor.curves import trend
-from puckrl.monitor.evidence import Evidence, value_level
+from puckrl.monitor.evidence import (
+    LEADING_GROWTH,
+    Evidence,
+    loss_growth,
+    value_level,
+)
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import RULES
-from puckrl.monitor.phases import spans, success_curve, updates_at
+from puckrl.monitor.phases import spans
 from puckrl.monitor.stopping import patience_updates
+from puckrl.monitor.success import SuccessCurve, success_curve
 from puckrl.monitor.table import RunTable
-from puckrl.monitor.verdict import Color, Finding, Number, Phase, Span, Verdict
+from puckrl.monitor.verdict import (
+    NOTES,
+    Color,
+    Finding,
+    FindingName,
+    Number,
+    Phase,
+    Span,
+    Verdict,
+)
 
 _RANK: dict[Color, int] = {"red": 0, "yellow": 1, "green": 2}
 _CALLED = {"eval/success": "success", "train/success": "training success"}
 _GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
+_LEAST_POINTS, _LEAST_RETURNS = 3, 5  # values of success, of returns, for a phase
+_HIGH_FLOOR = 0.1
+_NO_RUN: dict[FindingName, str] = {
+    "contaminated log": "the log mixes several writers",
+    "unreadable log": "the log cannot be read",
+    "several runs": "the log holds several runs",
+}
+_SILENCED: tuple[FindingName, ...] = (
+    "healthy flat",
+    "memorizing failure",
+    "stalled",
+    "wasting time",
+    "no update clock",
+)
 _ADVICE: dict[Phase, str] = {
     "warm-up": "wait: nothing is learned yet",
     "flat": "wait: too early to tell; losses say nothing while success is flat",
@@ -46,41 +76,71 @@ def diagnose(
         facts: what is known besides; unknowns make the verdict more careful.
         found: findings on the log itself, such as contamination.
     """
-    if any(f.name == "contaminated log" for f in found):
-        return _undecided(table, found, "the log mixes several writers")
-    if any(f.name == "unreadable log" for f in found):
-        return _undecided(table, found, "the log cannot be read")
+    names = {f.name for f in found}
+    for name, why in _NO_RUN.items():
+        if name in names:
+            return _undecided(table, found, why)
     success = success_curve(table, facts)
     if success is None:
-        return _undecided(table, found, "fewer than 2 values of success or return")
+        return _undecided(table, found, _too_few(table))
+    if "unread success" in names and success.scale != "success":
+        return _undecided(table, found, "a success that was left out")
     life = spans(table, success, facts)
     if not life:
         return _undecided(table, found, "the log covers no env steps")
-    evidence = Evidence(table, facts, success, life)
+    least = _LEAST_POINTS if success.scale == "success" else _LEAST_RETURNS
+    begun = ("warm-up", "flat") if success.scale == "success" else ("warm-up",)
+    if len(success.raw) < least and life[-1].phase not in begun:
+        return _undecided(table, found, f"{len(success.raw)} values are too few to say")
+    evidence = Evidence(table, facts, success, life, tuple(found))
     made = [rule(evidence) for rule in RULES]
-    findings = [*found, *(f for f in made if f is not None)]
-    findings.sort(key=lambda f: _RANK[f.color])  # stable: the most severe rule first
+    findings = _agreed([*found, *(f for f in made if f is not None)])
+    told = next((f for f in findings if f.name not in NOTES), None)
     return Verdict(
         phase=evidence.phase,
         color=_color(evidence.phase, findings),
-        confidence=_confidence(evidence),
+        confidence=confidence(evidence),
         numbers=_numbers(evidence),
-        changes_if=_changes_if(evidence),
-        advice=findings[0].advice if findings else _ADVICE[evidence.phase],
-        findings=tuple(findings),
+        changes_if=_changes_if(evidence, findings),
+        advice=_advice(evidence) if told is None else told.advice,
+        findings=findings,
         spans=life,
     )
 
 
+def _agreed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return findings without those that a divergence silences, the worst first.
+
+    Values that run away explain what success, losses and other signals do: nothing of
+    them is a good sign then, and nothing is a reason to stop here or to wait.
+    """
+    diverged = next((f for f in findings if f.name == "divergence"), None)
+    silent: set[FindingName] = set()
+    if diverged is not None:
+        silent = {*_SILENCED, *(["dead flat"] if diverged.color == "red" else [])}
+    kept = [f for f in findings if f.name not in silent]
+    # Stable: the most severe rule first.
+    return tuple(sorted(kept, key=lambda f: (f.name in NOTES, _RANK[f.color])))
+
+
+def _too_few(table: RunTable) -> str:
+    """Return why there is no curve to judge."""
+    for name in ("eval/success", "train/success", "eval/return", "train/return"):
+        if (count := table.not_finite.get(name)) and not len(table.curve(name)):
+            return f"{name} is NaN or infinite in all of its {count} rows"
+    return "fewer than 2 values of success or return"
+
+
 def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
     """Return the verdict where no phase can be determined."""
+    told = next((f for f in found if f.name not in NOTES), None)
     return Verdict(
         phase="unknown",
         color="red" if _worst(found) == "red" else "yellow",
         confidence=0.0,
         numbers=(Number("env steps", table.end),),
         changes_if=f"more data: {why}",
-        advice=found[0].advice if found else _patience(table),
+        advice=told.advice if told is not None else _patience(table),
         findings=tuple(found),
         spans=(Span("unknown", (0.0, table.end), (np.nan, np.nan)),),
     )
@@ -88,7 +148,8 @@ def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
 
 def _patience(table: RunTable) -> str:
     """Return whether to wait for numbers, or to log them."""
-    begun = any(name in table for name in ("eval/success", "train/success"))
+    names = ("eval/success", "train/success", "eval/return", "train/return")
+    begun = any(len(table.curve(name)) for name in names)
     return "wait: too few values yet" if begun else _ADVICE["unknown"]
 
 
@@ -99,45 +160,32 @@ def _worst(findings: Sequence[Finding]) -> Color | None:
 
 def _color(phase: Phase, findings: Sequence[Finding]) -> Color:
     """Return the worst finding's color; without findings, the phase's."""
-    worst = _worst(findings)
-    if phase == "collapsed" or worst == "red":
+    worst = _worst([f for f in findings if f.name not in NOTES])
+    unsure = any(f.name == "unknown success" for f in findings)
+    if worst == "red" or (phase == "collapsed" and not unsure):
         return "red"
     if worst is not None:
         return worst
     return "green" if phase in _GREEN else "yellow"
 
 
-def _confidence(evidence: Evidence) -> float:
-    """Return the confidence in the phase, at most 0.99.
-
-    1 - exp(-margin / 2) / 2, times 0.85 if the scale of success is the run's own, times
-    0.9 without updates, times 1 - 1/n for n points. The margin is the distance of
-    success from the phase's border, in standard deviations of a smoothed point.
-    """
-    success = evidence.success
-    sigma = max(success.sigma_smooth, 1e-3)
-    border = (
-        success.left_level
-        if evidence.phase in ("flat", "take-off")
-        else success.floor + 0.5
-    )
-    margin = 8.0 if evidence.phase == "warm-up" else abs(success.now - border) / sigma
-    sure = 1.0 - 0.5 * float(np.exp(-margin / 2.0))
-    sure *= 1.0 if success.sure_scale else 0.85
-    sure *= 1.0 if np.isfinite(_updates(evidence)) else 0.9
-    return min(0.99, sure * (1.0 - 1.0 / len(success.raw)))
-
-
-def _updates(evidence: Evidence) -> float:
-    """Return the updates so far; NaN if unknown."""
-    return updates_at(evidence.table, evidence.facts, evidence.table.end)
+def _advice(evidence: Evidence) -> str:
+    """Return what to do in a phase, without findings."""
+    if evidence.phase == "take-off" and loss_growth(evidence) > LEADING_GROWTH:
+        return "let it run; watch the critic's loss"
+    return _ADVICE[evidence.phase]
 
 
 def _numbers(evidence: Evidence) -> tuple[Number, ...]:
     """Return success and its floor, the critic's loss and its trend, the values."""
     success, judged = evidence.success, evidence.level("eval/success")
     name = _CALLED.get(success.name, success.name)
-    numbers = [Number(name, success.now, f"floor {success.floor:.2f}")]
+    numbers = [Number(name, success.now, _of_floor(success))]
+    if success.scale != "success":
+        now, floor = (success.return_at(y) for y in (success.now, success.floor))
+        numbers = [Number(name, now, f"began at {floor:.3g}")]
+    if success.scale == "lower bound":
+        numbers.append(Number("success at least", success.now))
     if success.name == "train/success" and np.isfinite(judged):
         numbers.append(Number("success", judged, "newest evaluations"))
     loss = evidence.table.curve("train/critic_loss").since(evidence.begin)
@@ -151,19 +199,30 @@ def _numbers(evidence: Evidence) -> tuple[Number, ...]:
     return tuple([*numbers, value] if value is not None else numbers)
 
 
-def _changes_if(evidence: Evidence) -> str:
+def _of_floor(success: SuccessCurve) -> str:
+    """Return a floor in words; a high one is what chance reaches."""
+    chance = ": the run began there" if success.floor > _HIGH_FLOOR else ""
+    return f"floor {success.floor:.2f}{chance}"
+
+
+def _changes_if(evidence: Evidence, findings: Sequence[Finding]) -> str:
     """Return what would have to happen for another verdict."""
     curve = evidence.success
+    if any(f.name == "divergence" for f in findings):
+        return "values and losses back within what the reward allows"
+    if curve.scale == "own range" and evidence.phase != "warm-up":
+        return "success in the log"
     name = _CALLED.get(curve.name, "success")
     match evidence.phase:
         case "warm-up":
             return "the first update"
         case "flat":
+            off = f"{name} above {curve.left_level:.2f} twice in a row (take-off)"
             patience = patience_updates(evidence.facts)
-            return (
-                f"{name} above {curve.left_level:.2f} twice in a row (take-off), or "
-                f"{patience:,.0f} updates without any leading signal rising (dead)"
+            dead = (
+                f", or {patience:,.0f} updates without any leading signal rising (dead)"
             )
+            return off + (dead if evidence.clock_known else "")
         case "take-off":
             return (
                 "success that slows down near its ceiling (converging), or half of it "
@@ -177,4 +236,4 @@ def _changes_if(evidence: Evidence) -> str:
         case "collapsed":
             return "three quarters of the lost success regained"
         case _:
-            return "more data"
+            return "success in the log, or returns that move"

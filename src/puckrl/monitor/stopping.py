@@ -71,7 +71,9 @@ def _dead(verdict: Verdict) -> StopRule | None:
 def _diverged(verdict: Verdict) -> StopRule | None:
     """Return a stop for values out of range."""
     found = verdict.finding("divergence")
-    return StopRule("diverged", found.reason) if found else None
+    if found is None or found.color != "red":
+        return None
+    return StopRule("diverged", found.reason)
 
 
 def _converged(verdict: Verdict, facts: RunFacts) -> StopRule | None:

@@ -43,7 +43,7 @@ class RunTable:
     not_finite: Mapping[str, int] = field(default_factory=dict[str, int])
     """How often a number was logged as NaN or infinite, by name."""
     resumed_at: tuple[float, ...] = ()
-    """Env steps at which another process went on."""
+    """Env steps at which another process went on with the run."""
 
     def __contains__(self, name: object) -> bool:
         """Return whether any row carries this number."""
@@ -72,9 +72,16 @@ class RunTable:
         return float(steps[-1]) if len(steps) else 0.0
 
     def upto(self, env_steps: float) -> "RunTable":
-        """Return the rows at or before a moment: what was known then."""
+        """Return the rows at or before a moment: what was known then.
+
+        Numbers that were not finite stay counted: when they were logged is not kept.
+        """
         keep = self.columns["env_steps"] <= env_steps
-        return RunTable({name: c[keep] for name, c in self.columns.items()})
+        return RunTable(
+            {name: c[keep] for name, c in self.columns.items()},
+            self.not_finite,
+            tuple(x for x in self.resumed_at if x <= env_steps),
+        )
 
 
 def from_rows(rows: Iterable[Mapping[str, float]]) -> RunTable:

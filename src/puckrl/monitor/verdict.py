@@ -42,6 +42,9 @@ FindingName = Literal[
     "unknown success",
 ]
 
+NOTES: tuple[FindingName, ...] = ("resumed log", "not finite")
+"""Findings that ask for nothing: they decide neither color nor advice."""
+
 
 @dataclass(frozen=True)
 class Number:
@@ -129,12 +132,14 @@ class Verdict:
     def label(self) -> str:
         """Return phase and findings in a few words."""
         named = [f.name for f in self.findings if f.color == "red"]
-        named = named or [f.name for f in self.findings if f.name != "resumed log"][:1]
+        named = named or [f.name for f in self.findings if f.name not in NOTES][:1]
         return f"{self.phase}: {', '.join(named)}" if named else self.phase
 
     @property
     def headline(self) -> str:
-        """Return the label and its confidence."""
+        """Return the label, and its confidence where there is a phase."""
+        if self.phase == "unknown":
+            return self.label
         return f"{self.label} ({self.confidence:.0%} sure)"
 
     def as_dict(self) -> dict[str, Any]:
