@@ -25,9 +25,10 @@ from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.hygiene import Stream, examine
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import RunTable, from_rows
-from puckrl.monitor.verdict import Phase, Verdict
+from puckrl.monitor.verdict import Finding, Phase, Verdict
 from puckrl.training.sinks import LogRow
 
+CURVES = Path("tests/curves")
 Split = Literal["develop", "held-out"]
 _MOMENTS = 20
 _TOLERANCE = 0.1
@@ -192,8 +193,8 @@ def score(label: Label, rows: Sequence[LogRow]) -> Score:
     than a tenth of the take-off. Death is judged from the log up to the moment.
     """
     table, facts = from_rows(rows), label.run_facts()
-    problems = examine([_stream(rows)])
-    whole = diagnose(table, facts, problems)
+    found = problems(rows)
+    whole = diagnose(table, facts, found)
     changes = (label.first_update, label.take_off, label.settled, label.collapsed)
     edge = label.take_off if math.isfinite(label.take_off) else table.end
     right = judged = 0
@@ -207,7 +208,7 @@ def score(label: Label, rows: Sequence[LogRow]) -> Score:
         label,
         right,
         judged,
-        called_dead=not problems and _ever_dead(table, facts),
+        called_dead=not found and _ever_dead(table, facts),
         found=_found(whole, label),
         said=whole.headline,
     )
@@ -276,6 +277,11 @@ def _phase_at(verdict: Verdict, env_steps: float) -> str:
     else:
         span = verdict.spans[0]
     return "climb" if span.phase in ("take-off", "converging") else span.phase
+
+
+def problems(rows: Sequence[LogRow]) -> list[Finding]:
+    """Return what is wrong with the clock of rows in the order of writing."""
+    return examine([_stream(rows)])
 
 
 def _stream(rows: Sequence[LogRow]) -> Stream:

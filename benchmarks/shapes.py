@@ -65,7 +65,9 @@ def examined(shape: Shape) -> tuple[RunTable, Verdict]:
     """Return the run of a shape, as it was known then, with its verdict."""
     family, _, name = shape.run.partition("/")
     (label,) = [
-        x for x in corpus.read_labels(corpus.CURVES) if (x.family, x.name) == (family, name)
+        x
+        for x in corpus.read_labels(corpus.CURVES)
+        if (x.family, x.name) == (family, name)
     ]
     rows = [
         row
@@ -98,7 +100,9 @@ def _causes(axes: Axes, shape: Shape, table: RunTable) -> None:
     for i, (name, color) in enumerate(zip(shape.lower, RUN_COLORS[1:], strict=False)):
         points, own = table.curve(name), axes if i == 0 else axes.twinx()
         own.plot(points.x, points.y, color=color, lw=1.2)
-        own.set_ylabel(name.partition("/")[2].replace("_", " "), color=color, fontsize=8)
+        own.set_ylabel(
+            name.partition("/")[2].replace("_", " "), color=color, fontsize=8
+        )
         own.tick_params(axis="y", labelsize=7)
         own.spines[["top"]].set_visible(False)
 

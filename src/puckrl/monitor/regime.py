@@ -24,6 +24,7 @@ from puckrl.monitor.evidence import (
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import RULES
 from puckrl.monitor.phases import spans
+from puckrl.monitor.prognosis import prognosis
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.success import SuccessCurve, success_curve
 from puckrl.monitor.table import RunTable
@@ -96,11 +97,13 @@ def diagnose(
     made = [rule(evidence) for rule in RULES]
     findings = _agreed([*found, *(f for f in made if f is not None)])
     told = next((f for f in findings if f.name not in NOTES), None)
+    color = _color(evidence.phase, findings)
+    chance = None if color == "red" else _chance(evidence)
     return Verdict(
         phase=evidence.phase,
-        color=_color(evidence.phase, findings),
+        color=color,
         confidence=confidence(evidence),
-        numbers=_numbers(evidence),
+        numbers=(*_numbers(evidence), *([chance] if chance is not None else [])),
         changes_if=_changes_if(evidence, findings),
         advice=_advice(evidence) if told is None else told.advice,
         findings=findings,
@@ -109,7 +112,9 @@ def diagnose(
 
 
 def _agreed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return findings without those that a divergence silences, the worst first.
+    """Return findings without those that a worse one silences, the worst first.
+
+    Nothing is healthy, or done, beside a sickness.
 
     Values that run away explain what success, losses and other signals do: nothing of
     them is a good sign then, and nothing is a reason to stop here or to wait.
@@ -118,6 +123,8 @@ def _agreed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     silent: set[FindingName] = set()
     if diverged is not None:
         silent = {*_SILENCED, *(["dead flat"] if diverged.color == "red" else [])}
+    elif any(f.color == "red" for f in findings):
+        silent = {"healthy flat", "wasting time"}
     kept = [f for f in findings if f.name not in silent]
     # Stable: the most severe rule first.
     return tuple(sorted(kept, key=lambda f: (f.name in NOTES, _RANK[f.color])))
@@ -197,6 +204,18 @@ def _numbers(evidence: Evidence) -> tuple[Number, ...]:
         )
     value = value_level(evidence)
     return tuple([*numbers, value] if value is not None else numbers)
+
+
+def _chance(evidence: Evidence) -> Number | None:
+    """Return the chance that a flat run takes off before twice its updates."""
+    flat = evidence.phase == "flat" and evidence.clock_known
+    made = prognosis(evidence.table, evidence.facts) if flat else None
+    if made is None:
+        return None
+    by = 2 * made.updates
+    chance, low, high = made.chance(by)
+    note = f"by {by:,.0f} updates; 95 % interval {low:.2g} to {high:.2g}"
+    return Number("chance of a take-off", chance, note)
 
 
 def _of_floor(success: SuccessCurve) -> str:

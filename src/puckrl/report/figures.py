@@ -42,7 +42,7 @@ def curve(
     _other_clocks(upper, table)
     if verdict is not None:
         for axes in (upper, lower):
-            _shade(axes, verdict.spans, named=axes is upper)
+            shade(axes, verdict.spans, named=axes is upper)
         title = f"{title} · {verdict.headline}"
     figure.suptitle(_literal(title), color=_INK, fontsize=12, x=0.01, ha="left")
     figure.savefig(path)
@@ -111,8 +111,8 @@ def _literal(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def _shade(axes: Axes, spans: Sequence[Span], *, named: bool) -> None:
-    """Draw phases as bands behind the curves."""
+def shade(axes: Axes, spans: Sequence[Span], *, named: bool = True) -> None:
+    """Draw phases as bands behind the curves; ``named``: with their names."""
     total = spans[-1].env_steps[1] or 1.0
     for span in spans:
         begin, end = span.env_steps
