@@ -29,7 +29,8 @@ class NotFinite(NamedTuple):
         """The place in one line."""
         value = "NaN" if self.value != self.value else f"{self.value:g}"
         column = "" if self.name == "reward" else f", column {self.column},"
-        when = f"{self.step} steps after" if self.step else "right after"
+        steps = f"{self.step} step{'s' if self.step > 1 else ''}"
+        when = f"{steps} after" if self.step else "right after"
         return f"{self.name}{column} is {value} in world {self.world}, {when} its reset"
 
 

@@ -169,8 +169,16 @@ def _is_sanity(value: object) -> bool:
     """Return whether a value holds ranges, and landmarks with as many bounds as columns."""
     if not isinstance(value, Sanity):
         return False
-    ranges = [x for x in vars(value).values() if not isinstance(x, Real)]
-    ranges.remove(value.landmarks)
+    if not (_is_length(value.rest_drift_m) and _is_length(value.moved_m)):
+        return False
+    ranges = [
+        value.random_moved,
+        value.random_success,
+        value.distinct_resets,
+        value.goal_spread,
+        value.reset_success,
+        value.expert_success,
+    ]
     return all(_are_numbers(pair) and len(pair) == 2 for pair in ranges) and all(
         isinstance(mark, Landmark)
         and _are_numbers(mark.columns, Integral)
@@ -188,24 +196,36 @@ def _is_bounds(value: object) -> bool:
     return _are_numbers(value) and len(value) == 2 and value[0] < value[1]
 
 
-def _is_viewpoints(value: object) -> bool:
-    """Return whether a value maps names to viewpoints."""
-    return isinstance(value, Mapping) and all(
-        isinstance(view, Viewpoint | FreeViewpoint) for view in value.values()
+def _is_view(view: object) -> bool:
+    """Return whether a value is a viewpoint that looks somewhere, not straight down."""
+    if not isinstance(view, Viewpoint):
+        return isinstance(view, FreeViewpoint)
+    points = (view.pos_m, view.look_at_m)
+    return (
+        all(_are_numbers(point) and len(point) == 3 for point in points)
+        and tuple(view.pos_m[:2]) != tuple(view.look_at_m[:2])
+        and _is_length(view.fovy_deg)
+        and view.fovy_deg < 180
+        and isinstance(view.body, str)
     )
 
 
+def _are_views(value: object) -> bool:
+    """Return whether a value maps names to viewpoints."""
+    return isinstance(value, Mapping) and all(_is_view(view) for view in value.values())
+
+
+_VIEW = (
+    "a puckrl.tasks.Viewpoint((x, y, z), (x, y, z), degrees), not looking straight down"
+)
 _ATTRIBUTES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "spaces": ("a puckrl.tasks.Spaces with a dict of puckrl.tasks.Sensor", _is_spaces),
     "substeps": ("a whole number above 0", _is_count),
     "goal_tol_m": ("a number of meters above 0", _is_length),
     "marker_radius_m": ("a number of meters above 0", _is_length),
     "sanity": ("a puckrl.tasks.Sanity with ranges (low, high)", _is_sanity),
-    "film_view": (
-        "a puckrl.tasks.Viewpoint",
-        lambda value: isinstance(value, Viewpoint | FreeViewpoint),
-    ),
-    "viewpoints": ("a dict of puckrl.tasks.Viewpoint", _is_viewpoints),
+    "film_view": (_VIEW, _is_view),
+    "viewpoints": (f"a dict; each value {_VIEW}", _are_views),
     "contact_sets": (
         "a tuple of names",
         lambda value: (
