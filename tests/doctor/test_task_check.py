@@ -1,6 +1,7 @@
 """A sane task passes; a task broken in a way that crashes nothing is caught."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,42 @@ class Dice(FetchReach):
         return goal + 0.01 * torch.rand(goal.shape, dtype=goal.dtype)
 '''
 
+BROKEN += '''
+
+class ViewOfPhysics(FetchReach):
+    """The achieved goal is the simulation's own memory."""
+
+    def achieved_goal(self):
+        return self._sim.field("site_xpos")[:, 0]
+
+
+class BufferOfItsOwn(FetchReach):
+    """The state is written into one buffer, step after step."""
+
+    def state(self):
+        state = super().state()
+        if not hasattr(self, "_buffer") or len(self._buffer) != len(state):
+            self._buffer = state.clone()
+        return self._buffer.copy_(state)
+
+
+class LateNaN(FetchReach):
+    """A column becomes NaN where only play leads."""
+
+    def state(self):
+        state = super().state()
+        far = (state[:, 0] - 1.34).abs() > 0.05
+        state[:, 4] = torch.where(far, torch.nan, state[:, 4])
+        return state
+
+
+class GrabsGoals(FetchReach):
+    """The reward is computed in the memory of its argument."""
+
+    def distance(self, achieved, desired):
+        return achieved.sub_(desired).norm(dim=-1)
+'''
+
 # Class, and the rows that must be broken (others may be, too).
 CASES = {
     "MovedArm": ["reset: gripper outside its place", "expert: success"],
@@ -140,6 +177,13 @@ CASES = {
     "OtherTolerance": ["reward: agrees with success"],
     "Unbounded": ["reward: minimum"],
     "NotANumber": ["reward: minimum", "reward: maximum"],
+    "ViewOfPhysics": [
+        "spaces: achieved_goal() is a live view; return a new tensor: .clone()"
+    ],
+    "BufferOfItsOwn": ["spaces: state() is a live view; return a new tensor: .clone()"],
+    "GrabsGoals": [
+        "reward: reward(), success() or terminated() overwrites its arguments"
+    ],
     "Dice": ["reset: difference for the same seed"],
 }
 
@@ -174,6 +218,15 @@ def test_a_broken_task_from_a_file_is_caught(name: str, tmp_path: Path) -> None:
     assert set(CASES[name]) <= set(broken(report)), report.rows
     assert not report.ok
     assert CASES[name][0] in report.verdict
+
+
+def test_nan_in_play_is_named_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "late.py"
+    file.write_text(BROKEN)
+    report = check_task(f"{file}:LateNaN", num_worlds=8, random_episodes=8)
+    place = r"random: state, column 4, is NaN in world \d, \d+ steps after its reset"
+    assert re.search(place, report.verdict)
+    assert not [row for row in broken(report) if row.startswith("reset")]
 
 
 def test_rewards_are_held_to_the_tasks_own_bounds(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.envs.goal_env import GoalEnv
@@ -288,3 +289,67 @@ def _second_episode(seed: int) -> Obs:
     env = _fetch("push", 3, seed)
     env.reset()
     return env.reset()
+
+
+class LiveTask(CountingTask):
+    """Hands out its own memory, as many tasks do."""
+
+    def __init__(self, calls: list[str]) -> None:
+        super().__init__(calls)
+        self.paid = torch.zeros(2, dtype=torch.float64)
+
+    def state(self) -> Tensor:
+        return self._count
+
+    def achieved_goal(self) -> Tensor:
+        return self._count
+
+    def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
+        return self.paid.copy_(achieved[:, 0])
+
+
+def test_no_later_step_changes_what_a_live_view_handed_out() -> None:
+    env = GoalEnv(LiveTask([]), CountingSim(2, []))
+    first = env.reset()
+    step = env.step(_rates(0.1, 1.0))
+    env.step(_rates(0.1, 1.0))
+    assert first["state"].tolist() == [[0.0], [0.0]]
+    assert step.obs["achieved_goal"][:, 0].tolist() == pytest.approx([0.2, 2.0])
+    assert step.reward.tolist() == pytest.approx([0.2, 2.0])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_refused_with_its_place(value: float) -> None:
+    env, sim, _ = _counting(3)
+    env.reset()
+    env.step(_rates(0.1, 0.1, 0.1))
+    sim.count[1] = value
+    with pytest.raises(UserError, match=r"column 0, is (NaN|inf) in world 1, 2 steps"):
+        env.step(_rates(0.1, 0.1, 0.1))
+
+
+def test_a_reward_that_is_not_finite_is_refused() -> None:
+    task = LiveTask([])
+    env = GoalEnv(task, CountingSim(2, []))
+    env.reset()
+    task.reward = lambda achieved, desired: torch.tensor([0.0, torch.nan])
+    with pytest.raises(UserError, match="reward is NaN in world 1, 1 step after"):
+        env.step(_rates(0.1, 0.1))
+
+
+def test_failed_physics_may_leave_what_it_likes() -> None:
+    env, sim, _ = _counting(2)
+    env.reset()
+    sim.count[1], sim.failing[1] = torch.nan, True
+    step = env.step(_rates(0.1, 0.1))
+    assert step.diverged.tolist() == [False, True]
+    assert step.obs["state"].isfinite().all()
+
+
+def test_sizes_that_are_not_the_tasks_are_named() -> None:
+    env, _, _ = _counting(2)
+    env.task.spaces = Spaces(state_dim=3, goal_dim=1, action_dim=1, horizon=HORIZON)
+    with pytest.raises(
+        UserError, match=r"CountingTask.state\(\) .*\(2, 1\), not \(2, 3\)"
+    ):
+        env.reset()

@@ -137,17 +137,6 @@ def test_a_file_is_no_folder_for_a_run(tmp_path: Path) -> None:
         run_folder.create_at(tmp_path / "file", CFG)
 
 
-def test_a_changed_task_file_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text("one = 1\n")
-    folder = run_folder.create(tmp_path / "runs", replace(CFG, task=f"{file}:Task"))
-    run_folder.sign_in(folder, CPU, Spaces(25, 3, 4, 50))
-    run_folder.refuse_other_task(folder)
-    file.write_text("one = 2\n")
-    with pytest.raises(UserError, match="has changed since"):
-        run_folder.refuse_other_task(folder)
-
-
 def test_a_second_living_writer_is_refused_by_name(tmp_path: Path) -> None:
     folder = run_folder.create(tmp_path, CFG)
     with run_folder.Lock(folder.path):

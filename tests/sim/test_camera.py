@@ -143,7 +143,7 @@ def test_adding_a_camera_leaves_the_simulation_as_it_was() -> None:
 def test_a_scene_with_other_geoms_is_refused(stage: Stage) -> None:
     scene = stage.task.scene()
     scene.worldbody.add_geom(size=[0.1, 0.0, 0.0])
-    with pytest.raises(ValueError, match="25 geoms, the simulation 24"):
+    with pytest.raises(UserError, match="25 geoms, the simulation 24"):
         Camera(stage.sim, scene, CFG)
 
 

@@ -100,7 +100,7 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.report.card import seconds_or_dash, without_nan
     from puckrl.runner.policies import judge_run
 
-    result = judge_run(args.run_name, args.root, args.episodes, args.seed)
+    result = judge_run(args.run_name, args.root, args.episodes, args.seed, args.task)
     table = Table(box=None, show_header=False)
     table.add_row("success at the last step", f"{result.success:.3f}")
     table.add_row(
@@ -136,6 +136,7 @@ def record(args: argparse.Namespace, rest: list[str]) -> int:
         worlds=args.worlds,
         episodes=args.episodes,
         seed=args.seed,
+        task=args.task,
     )
     console.print(str(path), markup=False, soft_wrap=True)
     return 0

@@ -13,6 +13,10 @@ from puckrl.core.errors import UserError
 _ROOT = Path("runs")
 _ROOT_HELP = "folder of the run folders (default: runs)"
 _RUN_HELP = "a run folder, or its name in --root"
+_TASK_HELP = (
+    "the new place of the run's task file; kept: the run's own copy "
+    "(default: the file, or the copy if the file has changed or is gone)"
+)
 _SEED_HELP = "seed of the test episodes (default: 10000)"
 
 
@@ -115,6 +119,7 @@ def _eval_options(sub: argparse.ArgumentParser) -> None:
         help="minimum number of episodes (default: 500)",
     )
     sub.add_argument("--seed", type=int, default=10_000, help=_SEED_HELP)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_TASK_HELP)
     sub.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the result as JSON"
     )
@@ -143,6 +148,7 @@ def _record_options(sub: argparse.ArgumentParser) -> None:
         help="episodes of each world (default: 2)",
     )
     sub.add_argument("--seed", type=int, default=10_000, help=_SEED_HELP)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_TASK_HELP)
     sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
 
 

@@ -17,6 +17,12 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def said(error: BaseException) -> str:
+    """Return the whole message of an error in one line, or its type's name if it has none."""
+    lines = (" ".join(line.split()) for line in str(error).splitlines())
+    return "; ".join(line for line in lines if line) or type(error).__name__
+
+
 def unknown(kind: str, name: str, legal: Iterable[str]) -> UserError:
     """Return the error for an unknown name, with the legal names and the closest one."""
     names = sorted(legal)

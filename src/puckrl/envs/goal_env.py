@@ -9,9 +9,13 @@ from puckrl.core.rng import Draws
 from puckrl.core.sections import section, under
 from puckrl.core.types import Obs, Step
 from puckrl.envs.cameras import Cameras, NoCameras
+from puckrl.envs.finite import Alarm, NotFinite, all_finite, first_not_finite, refuse
+from puckrl.envs.handover import check_goals, owned
 from puckrl.sim.backend import Sim
 from puckrl.sim.divergence import Guard, ignore
 from puckrl.tasks.task import Task
+
+_DONE, _NOT_FINITE = 1, 2
 
 
 class GoalEnv:
@@ -48,6 +52,8 @@ class GoalEnv:
         self.auto_reset = auto_reset
         self.guard: Guard = ignore
         """Called with worlds whose physics diverged, before they are reset."""
+        self.alarm: Alarm = refuse
+        """Called with the first NaN or infinity that the task returns; refuses it."""
         self.control_dt_s = sim.model.opt.timestep * task.substeps
         """Duration of a control step."""
         self._first_world = first_world
@@ -57,7 +63,7 @@ class GoalEnv:
         goals = torch.zeros(self.num_worlds, self.spaces.goal_dim, dtype=torch.float64)
         self._goal = goals.to(sim.device)
         self._advance = sim.captured(self._control_step)
-        self._launched: Step
+        self._launched: tuple[Step, Tensor]
 
     @property
     def device(self) -> torch.device:
@@ -102,9 +108,16 @@ class GoalEnv:
         draws = Draws(self.seed, numbers, self._begun[worlds])
         self._begun[worlds] += 1
         self._elapsed[worlds] = 0
-        self._goal[worlds] = self.task.reset(worlds, draws).to(self._goal)
+        goals = self.task.reset(worlds, draws)
+        check_goals(self.task, goals, len(worlds))
+        self._goal[worlds] = goals.to(self._goal)
         self._cameras.begin(worlds, draws)
-        return self.observe()
+        obs = self.observe()
+        if not bool(all_finite(obs["state"], obs["achieved_goal"], goals)):
+            begun = torch.zeros_like(self._worlds, dtype=torch.bool)
+            begun[worlds] = True
+            self._look_for_nan(obs, begun)
+        return obs
 
     def observe(self) -> Obs:
         """Return observations of all worlds, as tensors that no later step changes."""
@@ -112,11 +125,7 @@ class GoalEnv:
 
     def _vectors(self) -> Obs:
         """Return everything but images."""
-        return {
-            "state": self.task.state(),
-            "achieved_goal": self.task.achieved_goal(),
-            "desired_goal": self._goal.clone(),
-        }
+        return owned(self.task, self.num_worlds) | {"desired_goal": self._goal.clone()}
 
     def step(self, action: Tensor) -> Step:
         """Make one control step of every world.
@@ -129,16 +138,24 @@ class GoalEnv:
 
     def step_async(self, action: Tensor) -> None:
         """Launch a control step, see ``step``; on a GPU it runs asynchronously."""
-        step: Step = self._advance(action)
+        step, events = self._advance(action)
         self._cameras.advance()
         obs = {**step.obs, **self._cameras.observe()}
-        self._launched = step._replace(obs=obs, final_obs=obs)
+        self._launched = step._replace(obs=obs, final_obs=obs), events
 
     def step_wait(self) -> Step:
-        """Return the launched control step; reset worlds whose episode is over."""
-        step = self._launched
+        """Return the launched control step; reset worlds whose episode is over.
+
+        Raises:
+            UserError: if the task returned NaN or infinity; names column, world and step.
+        """
+        step, events = self._launched
         # The only synchronization with the GPU until an episode ends
-        if not bool(step.done.any()):
+        happened = int(events)
+        if happened & _NOT_FINITE:
+            values = step.obs | {"reward": step.reward[:, None]}
+            self._look_for_nan(values, ~step.diverged)
+        if not happened & _DONE:
             return step
         if bool(step.diverged.any()):
             self.guard(self.sim, step.diverged.nonzero()[:, 0])
@@ -146,8 +163,29 @@ class GoalEnv:
             return step
         return step._replace(obs=self.reset(step.done.nonzero()[:, 0]))
 
-    def _control_step(self, action: Tensor) -> Step:
-        """Compute a control step without synchronization: on a GPU it is one graph."""
+    def _look_for_nan(self, values: Obs, sound: Tensor) -> None:
+        """Sound the alarm for the first value that is not finite, in worlds of ``sound``."""
+        for name, value in values.items():
+            spot = first_not_finite(value, sound) if value.is_floating_point() else None
+            if spot is not None:
+                world, column = spot
+                self.alarm(
+                    NotFinite(
+                        type(self.task).__name__,
+                        name,
+                        column,
+                        world + self._first_world,
+                        int(self._elapsed[world]),
+                        float(value[world, column]),
+                    )
+                )
+
+    def _control_step(self, action: Tensor) -> tuple[Step, Tensor]:
+        """Compute a control step without synchronization: on a GPU it is one graph.
+
+        Returns:
+            The step, and the bits of what needs a look: ``_DONE``, ``_NOT_FINITE``; () int.
+        """
         task = self.task
         task.apply(action.clamp(-1.0, 1.0))
         diverged = self.sim.step(task.substeps)
@@ -155,15 +193,17 @@ class GoalEnv:
         self._elapsed += 1
         obs = self._vectors()
         achieved, desired = obs["achieved_goal"], obs["desired_goal"]
-        return Step(
+        step = Step(
             obs=obs,
             final_obs={},
-            reward=task.reward(achieved, desired),
-            success=task.success(achieved, desired),
+            reward=task.reward(achieved, desired).clone(),
+            success=task.success(achieved, desired).clone(),
             terminated=task.terminated(achieved, desired) & ~diverged,
             truncated=(self._elapsed >= self.spaces.horizon) | diverged,
             diverged=diverged,
         )
+        finite = all_finite(obs["state"], achieved, step.reward)
+        return step, _DONE * step.done.any() + _NOT_FINITE * ~finite
 
     def close(self) -> None:
         """Stop the threads of the cameras; safe to call twice."""

@@ -36,7 +36,7 @@ from puckrl.runner.memory import (
 )
 from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
-from puckrl.runner.worlds import make_env
+from puckrl.runner.worlds import make_env, rehearse
 from puckrl.sim.viewpoints import viewpoint
 from puckrl.tasks.catalog import make_task
 from puckrl.training.collect import Collector
@@ -147,6 +147,8 @@ def admit(cfg: RunCfg) -> Memory:
     size, views = cfg.pixels, len(cfg.pixels.viewpoints)
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     task = make_task(cfg.task, cfg.reward)
+    if ":" in cfg.task:
+        rehearse(cfg)
     task.check_contacts(cfg.sim.contacts)
     for name in cfg.pixels.viewpoints:
         viewpoint(name, task.viewpoints)  # raises for an unknown one

@@ -1,6 +1,7 @@
 """Evaluation and videos of trained policies."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from puckrl.agents.actor_critic import ActorCritic
@@ -9,8 +10,10 @@ from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.video import record
 from puckrl.runner import run_folder
+from puckrl.runner.kept_task import task_to_play
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
+from puckrl.runner.versions import tell_other_versions
 from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env
 from puckrl.training.judge import Evaluation, evaluate
 
@@ -18,14 +21,23 @@ _FILMED_WORLDS, _FILMED_WITH_VIEW = 6, 4
 _TILE_PX = (320, 240)
 
 
-def judge_run(name: str, root: Path, episodes: int, seed: int) -> Evaluation:
+def judge_run(
+    name: str, root: Path, episodes: int, seed: int, task: str | None = None
+) -> Evaluation:
     """Evaluate a run's newest policy over deterministic episodes of another seed.
 
+    Args:
+        name: the run.
+        root: folder of run folders.
+        episodes: minimum number of episodes.
+        seed: seed of the episodes.
+        task: where to judge it, see ``kept_task.task_to_play``; None: the run's task.
+
     Raises:
-        UserError: if there is no such run, or no snapshot of it.
+        UserError: if there is no such run, no snapshot of it, or its task is lost.
     """
     folder = run_folder.find(name, root)
-    agent, env = _restore(folder, worlds_for(episodes), seed)
+    agent, env = _restore(folder, worlds_for(episodes), seed, task)
     with closing(env), torch_threads(1):
         return evaluate(env, agent.averaged, episodes)
 
@@ -45,8 +57,11 @@ def record_run(
     worlds: int | None,
     episodes: int,
     seed: int,
+    task: str | None = None,
 ) -> Path:
     """Film a run's newest policy in ``worlds`` worlds (None: a few); return the path.
+
+    ``task`` is as for ``judge_run``.
 
     Raises:
         UserError: if there is no such run, no snapshot, or the file's ending is neither
@@ -54,7 +69,7 @@ def record_run(
     """
     folder = run_folder.find(name, root)
     cfg = folder.config()
-    agent, env = _restore(folder, worlds or filmed_worlds(cfg), seed)
+    agent, env = _restore(folder, worlds or filmed_worlds(cfg), seed, task)
     path = output or folder.path / "policy.mp4"
     with closing(env):
         return film(cfg, agent, env, path, episodes)
@@ -85,8 +100,11 @@ def film(
     )
 
 
-def _restore(folder: RunFolder, worlds: int, seed: int) -> tuple[ActorCritic, GoalEnv]:
+def _restore(
+    folder: RunFolder, worlds: int, seed: int, task: str | None
+) -> tuple[ActorCritic, GoalEnv]:
     """Return a run's newest agent, and worlds to evaluate it in, on the CPU."""
-    cfg = folder.config()
+    tell_other_versions(folder)
+    cfg = replace(folder.config(), task=task_to_play(folder, task))
     env = make_eval_env(cfg, worlds, seed)
     return trained_agent(folder, cfg, env.spaces, pick_device("cpu")), env

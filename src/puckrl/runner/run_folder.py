@@ -4,13 +4,13 @@ runs/push-1a2b3c4d-s0/          preset - hash of the configuration - seed
 manifest.json                 status, versions, git revision, device, argv, result
 config.yaml
 metrics.jsonl · tb/           the log, and the same for TensorBoard
+task/                         the files of a user's task, as they were: see kept_task
 checkpoints/                  two snapshots (checkpoints-1, ...: those of other processes)
 curve.png · card.md · policy.mp4
 lock                          held by the writer while it lives
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import platform
@@ -32,7 +32,7 @@ from puckrl.report.provenance import provenance
 
 # Images and notes do no harm in a run folder, logs of other runs do
 _LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
-_FOLDERS = re.compile(r"tb|checkpoints(-\d+)?|diverged")
+_FOLDERS = re.compile(r"tb|checkpoints(-\d+)?|diverged|task")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of the snapshots, those of the first process."""
         return self.path / "checkpoints"
+
+    @property
+    def kept_task(self) -> Path:
+        """Folder of the copies of a user's task."""
+        return self.path / "task"
 
     def checkpoints_of(self, rank: int) -> Path:
         """Return the folder of the snapshots of one of the processes that train together."""
@@ -299,29 +304,8 @@ def sign_in(folder: RunFolder, device: torch.device, spaces: Spaces) -> None:
         writers=writers,
         processes=team.size(),
         spaces={"horizon": spaces.horizon, "action_dim": spaces.action_dim},
-        task_sha256=task_sha256(folder.config().task),
         status="running",
     )
-
-
-def refuse_other_task(folder: RunFolder) -> None:
-    """Check that the file of a user's task has not changed since the run began.
-
-    Raises:
-        UserError: if it has changed.
-    """
-    task, known = folder.config().task, folder.manifest().get("task_sha256")
-    if known is not None and task_sha256(task) != known:
-        raise UserError(
-            f"{task} has changed since {folder.path} began; restore it, or start a "
-            "new run: one folder, one task"
-        )
-
-
-def task_sha256(task: str) -> str | None:
-    """Return the hash of the file that defines a task; None for a task of puckrl."""
-    path = Path(task.rpartition(":")[0])
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _names(paths: Iterable[Path]) -> str:

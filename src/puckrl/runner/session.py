@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from puckrl.config.bounds import check_bounds
@@ -18,7 +18,7 @@ from puckrl.monitor.table import from_rows
 from puckrl.report.card import card, verdict, without_nan
 from puckrl.report.figures import curve
 from puckrl.report.rows import read_rows
-from puckrl.runner import run_folder, snapshot
+from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
 from puckrl.runner.interrupt import interruptible
 from puckrl.runner.memory import allocated, announced, no_room_on_disk, taken_gb
@@ -26,6 +26,7 @@ from puckrl.runner.plan import admit
 from puckrl.runner.policies import film, filmed_worlds
 from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
+from puckrl.runner.versions import tell_other_versions
 from puckrl.runner.worlds import EVAL_SEED_OFFSET, make_eval_env
 from puckrl.sim.divergence import StateDump
 from puckrl.training.checkpoint import Checkpoints
@@ -60,6 +61,7 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
                 run_folder.create_at(out, cfg) if out else run_folder.create(root, cfg)
             )
         )
+        team.from_first(lambda: kept_task.keep(folder, cfg.task))
         for finding in no_room_on_disk(memory, folder.path):
             log.warning("%s", finding.text)
         with _only_writer(folder), announced(memory):
@@ -68,38 +70,39 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
 
 
 def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
-    """Continue a stopped run; only its limits may have changed.
+    """Continue a stopped run; only its limits, and the place of its task, may have changed.
 
     Raises:
         UserError: if another process writes to the folder, the configuration or the task's
             file differs, a limit is reached, the folder holds foreign files, or no snapshot
             can be used.
     """
-    if (
-        config_hash(cfg) != config_hash(folder.config())
-        or cfg.seed != folder.config().seed
-    ):
+    stored = folder.config()
+    elsewhere = None if cfg.task == stored.task else cfg.task
+    cfg = replace(cfg, task=stored.task, expect=stored.expect)
+    if config_hash(cfg) != config_hash(stored) or cfg.seed != stored.seed:
         raise UserError(
             f"{folder.path} holds another configuration; a resumed run may change only "
             "--budget, --eval, --save and --device: start a new run for anything else"
         )
-    if not folder.config().save.replay:
+    if not stored.save.replay:
         raise UserError(
             f"{folder.path} has no saved replay buffer (--save.no-replay), so it "
             "cannot be resumed; evaluate or film it: puck eval, puck record"
         )
     check_bounds(cfg)
     _refuse_nothing_to_do(folder, cfg)
+    tell_other_versions(folder)
+    place = kept_task.task_to_resume(folder, elsewhere)
     with team.together(pick_device(cfg.device)):
         _refuse_other_team(folder)
-        part = shard(cfg)
+        part = shard(replace(cfg, task=place))
         memory = admit(part)
         with _only_writer(folder), announced(memory):
             team.from_first(lambda: run_folder.refuse_foreign_files(folder))
-            team.from_first(lambda: run_folder.refuse_other_task(folder))
             if team.is_first():
                 folder.write_config(cfg)
-            _run(folder, cfg, part, resumed=True)
+            _run(folder, replace(cfg, task=place), part, resumed=True)
     return folder
 
 

@@ -11,7 +11,7 @@ from puckrl.agents.actor_critic import ActorCritic
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core import team
 from puckrl.core.clock import Clock
-from puckrl.core.errors import UserError
+from puckrl.core.errors import UserError, said
 from puckrl.core.rng import begin_stream
 from puckrl.core.sections import section, under
 from puckrl.core.types import Spaces
@@ -114,7 +114,7 @@ def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
     """Load an agent's tensors from a snapshot.
 
     Raises:
-        UserError: if a tensor is missing.
+        UserError: if a tensor is missing or has another size.
     """
     try:
         agent.load(section(_AGENT, tensors))
@@ -123,6 +123,11 @@ def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
             f"the snapshot has no {error}: another version of puckrl wrote it; "
             "use that version, or train anew"
         ) from None
+    except RuntimeError as error:
+        raise UserError(
+            "the snapshot's networks have other sizes than the task's spaces: "
+            f"{said(error)}; use the task that the run trained on: --task kept"
+        ) from error
 
 
 def progress_of(scalars: dict[str, Any]) -> Progress:

@@ -5,6 +5,7 @@ seconds.
 """
 
 import logging
+from contextlib import closing
 from dataclasses import replace
 from functools import cache
 
@@ -17,8 +18,10 @@ from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.backend import Sim
 from puckrl.sim.cpu import CpuSim
+from puckrl.sim.scene import compiled
 from puckrl.sim.viewpoints import viewpoint
 from puckrl.tasks.catalog import make_task
+from puckrl.tasks.guard import columns_missing
 from puckrl.tasks.task import RewardKind, Task
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,8 @@ def make_env(
     if sim.num_worlds < 1:
         raise UserError(f"{sim.num_worlds} worlds are too few; use at least one")
     made = task if isinstance(task, Task) else make_task(task, reward)
+    if missing := columns_missing(made.spaces):
+        raise UserError(f"{type(made).__name__}.{missing}")
     worlds = make_sim(made, sim, device)
     cameras = make_cameras(made, worlds, pixels, device)
     return GoalEnv(
@@ -61,6 +66,18 @@ def make_env(
         cameras=cameras,
         first_world=first_world,
     )
+
+
+def rehearse(cfg: RunCfg) -> None:
+    """Play a control step of a user's task in two worlds, before a run folder is made.
+
+    Raises:
+        UserError: for whatever goes wrong in the task.
+    """
+    small = replace(cfg.sim, backend="cpu", num_worlds=2, num_threads=1)
+    with closing(make_env(cfg.task, small, reward=cfg.reward, seed=cfg.seed)) as env:
+        env.reset()
+        env.step(torch.zeros(env.num_worlds, env.spaces.action_dim))
 
 
 def make_cameras(
@@ -97,7 +114,7 @@ def make_cameras(
 def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
     """Make the simulation of a task."""
     if cfg.backend == "cpu":
-        model = task.scene().compile()
+        model = compiled(task.scene(), type(task).__name__)
         return CpuSim(model, cfg.num_worlds, cfg.num_threads)
     assert cfg.backend == "warp", cfg.backend
     from puckrl.sim.warp import WarpSim
@@ -106,7 +123,8 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
         log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")
     else:
         _announce_kernels()
-    sim = WarpSim(task.limited_scene(cfg.contacts).compile(), cfg.num_worlds, device)
+    model = compiled(task.limited_scene(cfg.contacts), type(task).__name__)
+    sim = WarpSim(model, cfg.num_worlds, device)
     if sim.compile_s > _NOTABLE_S:
         log.info("physics kernels are ready after %.1f s", sim.compile_s)
     return sim

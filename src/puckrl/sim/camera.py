@@ -29,8 +29,9 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.sim.appearance import MODEL_FIELDS, camera_pose, initial_appearance
 from puckrl.sim.backend import Sim
-from puckrl.sim.kernels import Streams, start_warp
+from puckrl.sim.kernels import Streams, put_model, start_warp
 from puckrl.sim.poses import bind_poses
+from puckrl.sim.scene import compiled
 from puckrl.sim.viewpoints import FREE, FreeViewpoint, Vec3, Viewpoint
 
 _NAME = "puckrl"
@@ -85,9 +86,8 @@ class Camera:
         device: where images are rendered and stay; the simulation's if None.
 
     Raises:
-        ValueError: if the scene has other geoms than the simulation.
-        UserError: if no geom is in a visible group, or the scene lacks the body that
-            should carry the camera.
+        UserError: if the scene has other geoms than the simulation, none in a visible
+            group, no body that should carry the camera, or more than mujoco_warp can render.
     """
 
     appearance: dict[str, Tensor]
@@ -121,7 +121,7 @@ class Camera:
         view = cfg.viewpoint.resolve(sim.model)
         model = _rendered_model(spec, view)
         if not np.array_equal(model.geom_bodyid, sim.model.geom_bodyid):
-            raise ValueError(
+            raise UserError(
                 f"the scene to render has {model.ngeom} geoms, the simulation "
                 f"{sim.model.ngeom}; they must be the same, on the same bodies"
             )
@@ -138,11 +138,11 @@ class Camera:
         start_warp()
         with self._streams.shared():
             sizes = dict.fromkeys(MODEL_FIELDS, capacity) if cfg.varied else {}
-            shared = mujoco_warp.put_model(model)
+            shared = put_model(model)
             self._tracers = [
                 _Tracer(
                     model,
-                    mujoco_warp.put_model(model, sizes) if cfg.varied else shared,
+                    put_model(model, sizes) if cfg.varied else shared,
                     capacity,
                     cfg,
                     view,
@@ -301,7 +301,7 @@ class _Tracer:
 def _rendered_model(spec: mujoco.MjSpec, view: Viewpoint) -> mujoco.MjModel:
     """Return the model to render: the scene with our camera."""
     spec.worldbody.add_camera(name=_NAME, fovy=view.fovy_deg)
-    model = spec.compile()
+    model = compiled(spec, "the task to render")
     model.stat.extent, model.vis.map.zfar = 1.0, _FAR_M
     return model
 

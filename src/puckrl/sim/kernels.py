@@ -6,8 +6,12 @@ import sys
 from collections.abc import Callable, Generator
 from typing import Any
 
+import mujoco
+import mujoco_warp
 import torch
 import warp
+
+from puckrl.core.errors import UserError, said
 
 
 def start_warp() -> None:
@@ -16,6 +20,25 @@ def start_warp() -> None:
     silent = contextlib.nullcontext if torch.cuda.is_available() else _native_silence
     with silent():
         warp.init()
+
+
+def put_model(model: mujoco.MjModel, sizes: dict[Any, int] | None = None) -> Any:
+    """Return mujoco_warp's copy of a model.
+
+    Args:
+        model: the compiled model.
+        sizes: number of rows of each field that varies.
+
+    Raises:
+        UserError: if mujoco_warp lacks what the model needs.
+    """
+    try:
+        return mujoco_warp.put_model(model, batch_sizes=sizes or {})
+    except NotImplementedError as error:
+        raise UserError(
+            "mujoco_warp, which renders images and simulates on GPUs, cannot take this "
+            f"scene: {said(error)}; change the scene's <option> or elements"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from puckrl.core.capture import Captured
-from puckrl.sim.kernels import Streams, WarpGraph, start_warp
+from puckrl.sim.kernels import Streams, WarpGraph, put_model, start_warp
 
 # Fields that a step advances, and fields that only the caller writes
 _ADVANCED = ("time", "qpos", "qvel", "act", "qacc_warmstart")
@@ -88,7 +88,7 @@ class WarpSim:
         self._streams = Streams(device)
         with self._streams.shared():
             sizes = dict.fromkeys(varied, num_worlds)
-            self._model = mjw.put_model(self.model, batch_sizes=sizes)
+            self._model = put_model(self.model, sizes)
             self._model.opt.warn_overflow = 0  # ``failure`` reports overflows
             # Box against box by separating axes, as in MuJoCo's C engine: closer to it
             # and much faster than the general algorithm.
