@@ -113,6 +113,8 @@ def section(shape: Shape, verdict: Verdict) -> str:
     reasons = "".join(
         f"\n> - {found.name}: {found.reason}" for found in verdict.findings
     )
+    chance = [n for n in verdict.numbers if n.name == "chance of a take-off"]
+    reasons += "".join(f"\n> - {number}" for number in chance)
     return (
         f"## {shape.title}\n\n![{shape.title}]({shape.picture.relative_to('docs')})\n\n"
         f"{shape.means}\n\n*What to do.* {shape.do}\n\n> {says}\n>{reasons}\n\n"

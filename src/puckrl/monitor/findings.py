@@ -111,14 +111,14 @@ def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
     assumed = not _updates_known(evidence)
     why = "its features are not probed" if unprobed else "no leading signal rises"
     advice = (
-        f"stop; {_hindsight(facts)}check task and goals (puck check), the sensors, and "
+        f"stop; {hindsight(facts)}check task and goals (puck check), the sensors, and "
         "the exploration"
     )
     if facts.modality == "pixels" and unprobed:
         advice = "log a probe of the features before giving up"
     elif unprobed:
         advice = (
-            f"{_hindsight(facts)}check task and goals (puck check), and the exploration; "
+            f"{hindsight(facts)}check task and goals (puck check), and the exploration; "
             "if the policy sees the state, say --fact modality=state"
         )
     numbers = (Number("updates", spent, f"patience {patience:,.0f}"),)
@@ -146,13 +146,13 @@ def _memorizing(evidence: Evidence, left: float) -> Finding | None:
         "memorizing failure",
         "yellow",
         f"{what} while success is flat: the critic learns that everything fails",
-        f"not dead yet ({wait} left): {_hindsight(evidence.facts)}look at exploration "
+        f"not dead yet ({wait} left): {hindsight(evidence.facts)}look at exploration "
         "and hindsight, not at the loss",
         (*numbers, *((value,) if value is not None else ())),
     )
 
 
-def _hindsight(facts: RunFacts) -> str:
+def hindsight(facts: RunFacts) -> str:
     """Return what to do first where episodes hardly ever meet a sparse reward."""
     lacks = facts.her is False and facts.sparse is not False
     return "relabel goals in hindsight; " if lacks else ""

@@ -22,7 +22,7 @@ from puckrl.monitor.evidence import (
     value_level,
 )
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.findings import RULES
+from puckrl.monitor.findings import RULES, hindsight
 from puckrl.monitor.phases import spans
 from puckrl.monitor.prognosis import prognosis
 from puckrl.monitor.stopping import patience_updates
@@ -105,7 +105,7 @@ def diagnose(
         confidence=confidence(evidence),
         numbers=(*_numbers(evidence), *([chance] if chance is not None else [])),
         changes_if=_changes_if(evidence, findings),
-        advice=_advice(evidence) if told is None else told.advice,
+        advice=_advice(evidence, chance) if told is None else told.advice,
         findings=findings,
         spans=life,
     )
@@ -176,8 +176,11 @@ def _color(phase: Phase, findings: Sequence[Finding]) -> Color:
     return "green" if phase in _GREEN else "yellow"
 
 
-def _advice(evidence: Evidence) -> str:
+def _advice(evidence: Evidence, chance: Number | None) -> str:
     """Return what to do in a phase, without findings."""
+    if chance is not None:
+        likely = f"the chance of a take-off is {chance.value:.0%} {chance.note}"
+        return f"{hindsight(evidence.facts)}wait; {likely}"
     if evidence.phase == "take-off" and loss_growth(evidence) > LEADING_GROWTH:
         return "let it run; watch the critic's loss"
     return _ADVICE[evidence.phase]
@@ -214,7 +217,7 @@ def _chance(evidence: Evidence) -> Number | None:
         return None
     by = 2 * made.updates
     chance, low, high = made.chance(by)
-    note = f"by {by:,.0f} updates; 95 % interval {low:.2g} to {high:.2g}"
+    note = f"by {by:,.0f} updates, 95 % interval {low:.0%} to {high:.0%}"
     return Number("chance of a take-off", chance, note)
 
 
