@@ -44,6 +44,9 @@ class RunTable:
     """How often a number was logged as NaN or infinite, by name."""
     resumed_at: tuple[float, ...] = ()
     """Env steps at which another process went on with the run."""
+    _curves: dict[tuple[str, str], Curve] = field(
+        default_factory=dict[tuple[str, str], Curve], repr=False, compare=False
+    )
 
     def __contains__(self, name: object) -> bool:
         """Return whether any row carries this number."""
@@ -51,6 +54,12 @@ class RunTable:
 
     def curve(self, name: str, over: str = "env_steps") -> Curve:
         """Return a number over a clock, the last of each moment; empty if never logged."""
+        if (name, over) not in self._curves:
+            self._curves[name, over] = self._curve(name, over)
+        return self._curves[name, over]
+
+    def _curve(self, name: str, over: str) -> Curve:
+        """Build a curve; rules ask for the same ones again and again."""
         if name not in self.columns or over not in self.columns:
             return Curve(np.empty(0), np.empty(0))
         x, y = self.columns[over], self.columns[name]
