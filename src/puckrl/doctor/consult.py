@@ -249,7 +249,8 @@ def _story(patient: Patient) -> list[RenderableType]:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", justify="right")
     rows.add_column()
-    rows.add_row("phases", Text(phases_line(verdict.spans)))
+    clock = "of its clock" if verdict.finding("unknown clock") else "steps"
+    rows.add_row("phases", Text(phases_line(verdict.spans, clock)))
     rows.add_row("because", Text("; ".join(map(str, verdict.numbers))))
     for finding in verdict.findings:
         numbers = "; ".join(map(str, finding.numbers))
@@ -267,10 +268,10 @@ def _story(patient: Patient) -> list[RenderableType]:
     return [head, rows]
 
 
-def phases_line(spans: Sequence[Span]) -> str:
-    """Return the phases with both clocks, in one line."""
+def phases_line(spans: Sequence[Span], clock: str = "steps") -> str:
+    """Return the phases with both clocks, in one line; ``clock`` says what the first counts."""
     return ", ".join(
-        f"{s.phase} {count(s.env_steps[0])}-{count(s.env_steps[1])} steps"
+        f"{s.phase} {count(s.env_steps[0])}-{count(s.env_steps[1])} {clock}"
         + (f" ({count(s.updates[1])} updates)" if s.updates[1] == s.updates[1] else "")
         for s in spans
     )

@@ -18,6 +18,7 @@ from puckrl.logs.names import (
     meaning,
 )
 from puckrl.logs.producers import Producer
+from puckrl.logs.split import tells_runs
 from puckrl.monitor.table import Array
 from puckrl.monitor.verdict import Finding, Number
 
@@ -86,7 +87,11 @@ def translated(
         columns,
         {o: frame.not_finite[n] for o, n in old.items() if frame.not_finite.get(n)},
         (*wrong.values(), *([doubt] if doubt else [])),
-        tuple(sorted(frame.names - used - frame.words.keys())),
+        tuple(
+            n
+            for n in sorted(frame.names - used - frame.words.keys())
+            if not tells_runs(n)
+        ),
         tuple(_notes(frame, used)),
         producer,
     )

@@ -215,7 +215,7 @@ def wasting_time(evidence: Evidence) -> Finding | None:
         "wasting time",
         "yellow",
         f"nothing has changed over the last {share:.0%} of the run",
-        "stop here, as --stop auto does",
+        "stop here (a run of puckrl: --stop auto)",
         (Number("share of the run since converged", share),),
     )
 
