@@ -278,11 +278,13 @@ def phases_line(spans: Sequence[Span], clock: str = "steps") -> str:
 
 
 def count(number: float) -> str:
-    """Return a number with three digits and a unit.
+    """Return a number with three digits and a unit; "-" for NaN, which is unknown.
 
     >>> count(950), count(35046), count(2_200_000)
     ('950', '35.0 k', '2.20 M')
     """
+    if number != number:
+        return "-"
     for size, unit in ((1e6, " M"), (1e3, " k")):
         if number >= size:
             return f"{number / size:#.3g}".rstrip(".") + unit
