@@ -10,37 +10,44 @@ from puckrl.monitor.facts import RunFacts
 from puckrl.tasks.catalog import make_task
 
 
-def facts_of(cfg: RunCfg, spaces: Mapping[str, int] | None = None) -> RunFacts:
+def facts_of(cfg: RunCfg, spaces: Mapping[str, Any] | None = None) -> RunFacts:
     """Return the facts of a run that its curves do not show.
 
     Args:
         cfg: of the run.
-        spaces: ``horizon`` and ``action_dim``, as far as known; None: the task is made
-            to get them.
+        spaces: ``horizon``, ``action_dim`` and ``reward_bounds`` of the task, as far as
+            known; None: the task is made to get them.
 
     Raises:
         UserError: if the task cannot be made.
     """
     known = _spaces(cfg) if spaces is None else spaces
+    usual = (-1.0, 0.0) if cfg.reward == "sparse" else None
+    bounds = known.get("reward_bounds", usual)
     return RunFacts(
         modality="pixels" if "pixels" in cfg.agent.actor_sensors else "state",
         sparse=cfg.reward == "sparse",
+        reward_bounds=None if bounds is None else (bounds[0], bounds[1]),
         gamma=cfg.agent.gamma,
         horizon=known.get("horizon"),
         update_ratio=cfg.loop.update_ratio,
         her=cfg.replay.her_ratio > 0,
         action_dim=known.get("action_dim"),
-        clipped=cfg.reward == "sparse",
+        clipped=bounds is not None,
         success_asked=cfg.expect.success or 0.9,
         budget_env_steps=cfg.budget.env_steps or None,
         usual_takeoff_updates=_usual_takeoff(cfg),
     )
 
 
-def _spaces(cfg: RunCfg) -> dict[str, int]:
-    """Return horizon and action_dim of the task; a task in a user's file is executed."""
-    spaces = make_task(cfg.task, cfg.reward).spaces
-    return {"horizon": spaces.horizon, "action_dim": spaces.action_dim}
+def _spaces(cfg: RunCfg) -> dict[str, Any]:
+    """Return what a task says of itself; one in a user's file is executed."""
+    task = make_task(cfg.task, cfg.reward)
+    return {
+        "horizon": task.spaces.horizon,
+        "action_dim": task.spaces.action_dim,
+        "reward_bounds": task.reward_bounds,
+    }
 
 
 def _usual_takeoff(cfg: RunCfg) -> float | None:

@@ -107,8 +107,21 @@ def with_facts(facts: RunFacts, items: Sequence[str]) -> RunFacts:
     return facts
 
 
+def _bounds(item: str, text: str) -> tuple[float, float]:
+    """Return "LOW,HIGH" as two numbers, the minimum and maximum reward of a step."""
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = math.nan, math.nan
+    if not -math.inf < low < high < math.inf:
+        raise UserError(f"--fact {item!r}: legal: LOW,HIGH, as in reward_bounds=0,1")
+    return low, high
+
+
 def _value(item: str, name: str, hint: Any, text: str) -> Any:
     """Return a fact's text as its declared type."""
+    if name == "reward_bounds":
+        return _bounds(item, text)
     union = typing.get_origin(hint) in (types.UnionType, typing.Union)
     kinds = list(typing.get_args(hint) if union else (hint,))
     if type(None) in kinds:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+_SPARSE = (-1.0, 0.0)
 Modality = Literal["state", "pixels"]
 
 
@@ -13,7 +14,9 @@ class RunFacts:
     modality: Modality | None = None
     """What the actor observes; from pixels the take-off takes 2-4 times the updates."""
     sparse: bool | None = None
-    """Whether a step's reward is 0 at the goal and -1 elsewhere."""
+    """Whether a step's reward has two values: one at the goal, one elsewhere."""
+    reward_bounds: tuple[float, float] | None = None
+    """Minimum and maximum reward of a step; unknown: those of a sparse one are -1 and 0."""
     gamma: float | None = None
     """Discount per control step."""
     horizon: int | None = None
@@ -39,21 +42,30 @@ class RunFacts:
     log nor ``update_ratio`` says."""
 
     def failure_value(self) -> float | None:
-        """Return the value of failing at every step of an episode, -(1 - γ^T) / (1 - γ).
+        """Return the value of failing at every step of an episode, r (1 - γ^T) / (1 - γ).
+
+        r is the minimum reward.
 
         None for a dense reward, or where γ or the horizon is unknown.
         """
         if self.gamma is None or self.horizon is None or self.sparse is False:
             return None
+        low, _ = self.reward_bounds or _SPARSE
         if self.gamma >= 1.0:
-            return -float(self.horizon)
-        return -(1.0 - self.gamma**self.horizon) / (1.0 - self.gamma)
+            return low * self.horizon
+        return low * (1.0 - self.gamma**self.horizon) / (1.0 - self.gamma)
+
+    def step_bounds(self) -> tuple[float, float] | None:
+        """Return the minimum and maximum reward of a step; None: unknown."""
+        return _SPARSE if self.sparse and not self.reward_bounds else self.reward_bounds
 
     def value_bounds(self) -> tuple[float, float] | None:
-        """Return the minimum and maximum value for rewards in [-1, 0]: -1 / (1 - γ), 0.
+        """Return the minimum and maximum value, those of a step over 1 - γ.
 
-        None for a dense reward, or where γ is unknown or 1.
+        None for a reward without bounds, or where γ is unknown or 1.
         """
-        if self.gamma is None or self.gamma >= 1.0 or self.sparse is not True:
+        step = self.step_bounds()
+        if self.gamma is None or self.gamma >= 1.0 or step is None:
             return None
-        return -1.0 / (1.0 - self.gamma), 0.0
+        low, high = (reward / (1.0 - self.gamma) for reward in step)
+        return low, high

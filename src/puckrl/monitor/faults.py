@@ -98,12 +98,17 @@ def _physics_fails(evidence: Evidence, episodes: float) -> tuple[str, Number | N
 
 
 def _reward_out_of_range(evidence: Evidence) -> tuple[str, Number | None]:
-    """Find sparse rewards above 0."""
+    """Find sparse rewards above their maximum."""
     reward = evidence.table.curve("train/reward_mean")
     returns = evidence.table.curve("train/return")
-    top = max([float(c.y.max()) for c in (reward, returns) if len(c)], default=0.0)
-    number = Number("maximum mean reward", top, "sparse rewards lie in [-1, 0]")
-    wrong = evidence.facts.sparse is True and top > 1e-6
+    steps = evidence.facts.horizon or 1.0
+    tops = [(float(reward.y.max()) if len(reward) else -np.inf)]
+    tops += [float(returns.y.max()) / steps] if len(returns) else []
+    top = max(tops)
+    low, high = evidence.facts.step_bounds() or (-np.inf, np.inf)
+    note = f"rewards of a step lie in [{low:g}, {high:g}]"
+    number = Number("maximum mean reward", top, note)
+    wrong = evidence.facts.sparse is True and top > high + 1e-6
     return "the reward has the wrong sign or scale", number if wrong else None
 
 

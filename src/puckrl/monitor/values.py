@@ -65,8 +65,8 @@ def allowed(evidence: Evidence) -> Bounds | None:
     facts, known = evidence.facts, evidence.facts.value_bounds()
     derived = _from_returns(evidence)
     if known is not None:
-        return Bounds(*known, known[1] - known[0], True, "reward in [-1, 0], and γ")
-    if facts.sparse is True:
+        return Bounds(*known, known[1] - known[0], True, "reward and γ")
+    if facts.sparse is True and facts.step_bounds() == (-1.0, 0.0):
         scale = float(facts.horizon or (derived.scale if derived else 50.0))
         low = -np.inf if derived is None else derived.low
         return Bounds(low, 0.0, scale, False, "rewards are never above 0")

@@ -295,7 +295,12 @@ def _written_by(event_file: Path, writers: list[str]) -> bool:
     return any(f".{writer}." in event_file.name for writer in writers)
 
 
-def sign_in(folder: RunFolder, device: torch.device, spaces: Spaces) -> None:
+def sign_in(
+    folder: RunFolder,
+    device: torch.device,
+    spaces: Spaces,
+    reward_bounds: tuple[float, float] | None,
+) -> None:
     """Record this process as a writer, with everything needed to repeat the run."""
     me = f"{platform.node()}.{os.getpid()}"
     writers = [*folder.manifest().get("writers", []), me]
@@ -303,7 +308,11 @@ def sign_in(folder: RunFolder, device: torch.device, spaces: Spaces) -> None:
         **provenance(device),
         writers=writers,
         processes=team.size(),
-        spaces={"horizon": spaces.horizon, "action_dim": spaces.action_dim},
+        spaces={
+            "horizon": spaces.horizon,
+            "action_dim": spaces.action_dim,
+            "reward_bounds": reward_bounds,
+        },
         status="running",
     )
 

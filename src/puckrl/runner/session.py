@@ -185,7 +185,8 @@ def _run_first_process(
     folder: RunFolder, cfg: RunCfg, parts: Parts, *, resumed: bool
 ) -> None:
     """Train, write logs and display progress, then report; see ``_run``."""
-    run_folder.sign_in(folder, parts.device, parts.env.spaces)
+    env = parts.env
+    run_folder.sign_in(folder, parts.device, env.spaces, env.reward_bounds)
     parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
