@@ -16,6 +16,19 @@ _RUN_HELP = "a run folder, or its name in --root"
 _SEED_HELP = "seed of the test episodes (default: 10000)"
 
 
+_EPILOG = """\
+exit codes:
+  0    done; a run is finished
+  1    puck check, puck plan: not sane
+  2    refused: nothing was trained that could be resumed
+  3    puck doctor: a run is sick
+  4    a run failed after its first snapshot; continue with puck train --resume RUN
+  70   a bug in puckrl
+  130  interrupted by ctrl-C (SIGINT); 143 by SIGTERM; --resume continues
+
+Begin with: puck list, then puck train reach"""
+
+
 class _Parser(argparse.ArgumentParser):
     """Report a wrong command line in one line, without the usage."""
 
@@ -30,10 +43,16 @@ def make_parser() -> argparse.ArgumentParser:
         prog="puck",
         description="Train robot manipulation policies from sparse rewards, "
         "and always know whether the run is working.",
-        epilog="Begin with: puck list, then puck train reach",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--version", action="version", version=f"puckrl {metadata.version('puckrl')}"
+    )
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        help="print the traceback of an error too; anywhere on the command line",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
