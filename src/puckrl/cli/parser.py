@@ -4,6 +4,7 @@ Nothing heavy is imported, so help appears at once.
 """
 
 import argparse
+import re
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
@@ -133,7 +134,7 @@ def _eval_options(sub: argparse.ArgumentParser) -> None:
         default=500,
         help="minimum number of episodes (default: 500)",
     )
-    sub.add_argument("--seed", type=int, default=10_000, help=_SEED_HELP)
+    sub.add_argument("--seed", type=_seed, default=10_000, help=_SEED_HELP)
     sub.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the result as JSON"
     )
@@ -161,7 +162,7 @@ def _record_options(sub: argparse.ArgumentParser) -> None:
         default=2,
         help="episodes of each world (default: 2)",
     )
-    sub.add_argument("--seed", type=int, default=10_000, help=_SEED_HELP)
+    sub.add_argument("--seed", type=_seed, default=10_000, help=_SEED_HELP)
     sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
 
 
@@ -223,7 +224,17 @@ def _bench_options(sub: argparse.ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     """Return an argument as a whole number above 0."""
-    number = int(text) if text.isdecimal() else 0
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return _whole(text, 1, 10**9, "above 0, at most 1,000,000,000")
+
+
+def _seed(text: str) -> int:
+    """Return an argument as a seed."""
+    return _whole(text, 0, 2**62, "0 or more, below 2^62")
+
+
+def _whole(text: str, low: int, high: int, words: str) -> int:
+    """Return an argument as a whole number in an interval, which ``words`` describe."""
+    number = int(text) if re.fullmatch(r"\d{1,20}", text) else -1
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {words}")
     return number

@@ -1,10 +1,12 @@
 """Define the errors that users see, exit codes, and other libraries' errors in one line."""
 
+import ast
 import re
 import signal
 from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -63,18 +65,31 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def closest(name: str, legal: Iterable[str]) -> str:
-    """Return ``; did you mean NAME?`` for the closest legal name; empty if none is close."""
-    close = get_close_matches(name, sorted(legal), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
 def unknown(kind: str, name: str, legal: Iterable[str]) -> UserError:
     """Return the error for an unknown name: the closest legal one, then all of them."""
     names = sorted(legal)
-    meant = closest(name, names)
+    close = get_close_matches(name, names, n=1)
+    meant = f"; did you mean {close[0]}?" if close else ""
     listed = f"{' Legal' if meant else '; legal'}: {', '.join(names)}"
     return UserError(f"unknown {kind} {name!r}{meant}{listed}")
+
+
+def class_missing(name: str) -> UserError | None:
+    """Return the error for a Python file that is named without a class; None if it is none."""
+    path = Path(name)
+    if path.suffix != ".py":
+        return None
+    if not path.is_file():
+        return UserError(f"no file {name!r}; write path/to/file.py:ClassName")
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):  # whoever runs it says what is wrong
+        return UserError(f"{name!r} names no task; append :ClassName")
+    classes = [part.name for part in tree.body if isinstance(part, ast.ClassDef)]
+    return UserError(
+        f"{name!r} names no task; append :ClassName; classes there: "
+        f"{', '.join(classes) or 'none'}"
+    )
 
 
 def outside_reason(error: BaseException) -> str | None:
@@ -90,7 +105,7 @@ def out_of_memory(error: BaseException) -> str | None:
     asked = re.search(
         r"(?:[Tt]ried|[Ff]ailed|[Uu]nable) to allocate ([\d.]+) ?(\w+)", str(error)
     )
-    if not asked and not isinstance(error, MemoryError):
+    if not asked and not (isinstance(error, MemoryError) or "bad_alloc" in str(error)):
         return None
     if not asked:
         return "no memory"

@@ -27,6 +27,7 @@ from puckrl.runner.plan import admit
 from puckrl.runner.policies import film, filmed_worlds
 from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
+from puckrl.runner.versions import other_version
 from puckrl.runner.worlds import EVAL_SEED_OFFSET, make_eval_env
 from puckrl.sim.divergence import StateDump
 from puckrl.training.checkpoint import Checkpoints
@@ -99,6 +100,8 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
             team.from_first(lambda: run_folder.refuse_foreign_files(folder))
             team.from_first(lambda: run_folder.refuse_other_task(folder))
             if team.is_first():
+                if changed := other_version(folder):
+                    log.warning("%s", changed)
                 folder.write_config(cfg)
             _run(folder, cfg, part, resumed=True)
     return folder

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeGuard
 
-from puckrl.core.errors import UserError, unknown
+from puckrl.core.errors import UserError, class_missing, unknown
 from puckrl.tasks.fetch.pick_place import FetchPickAndPlace
 from puckrl.tasks.fetch.push import FetchPush
 from puckrl.tasks.fetch.reach import FetchReach
@@ -36,7 +36,9 @@ def make_task(name: str, reward: RewardKind = "sparse") -> Task:
             raise UserError(f"{name!r} lacks: spaces = Spaces(state_dim=..., ...)")
         return task
     if name not in TASKS:
-        raise unknown("task", name, [*TASKS, "path/to/file.py:ClassName"])
+        raise class_missing(name) or unknown(
+            "task", name, [*TASKS, "path/to/file.py:ClassName"]
+        )
     return TASKS[name](reward)
 
 
