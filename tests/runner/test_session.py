@@ -1,12 +1,9 @@
 """Runs from beginning to end: resume, kill, interrupt, broken disks."""
 
 import json
-import multiprocessing
 import os
-import random
 import signal
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -35,7 +32,6 @@ from puckrl.core.sections import under
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.replay.sampling import SamplingCfg
 from puckrl.replay.settings import ReplayCfg
-from puckrl.report.rows import read_rows, read_verdicts
 from puckrl.runner import run_folder, session, snapshot
 from puckrl.runner.policies import judge_run, record_run
 from puckrl.training.checkpoint import read_state
@@ -259,67 +255,6 @@ def test_an_unwritable_root_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write to"):
         session.start(TINY, tmp_path / "file" / "runs")
-
-
-def _in_child(root: str) -> None:
-    """Start or resume the only run under ``root``, saving all the time."""
-    torch.set_num_threads(1)
-    cfg = replace(
-        limited(4000), save=SaveCfg(every_s=1e-3, tensorboard=False, video=False)
-    )
-    started = list(Path(root).glob("*/checkpoints/snapshot-*.json"))
-    if started:
-        session.resume(run_folder.RunFolder(started[0].parent.parent), cfg)
-    else:
-        session.start(cfg, Path(root))
-
-
-@pytest.mark.parametrize("kills", [6, pytest.param(30, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_it_resumes_from_the_last_snapshot(
-    tmp_path: Path, kills: int
-) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["puckrl.runner.session"])
-    moments = random.Random(0)
-    reached = 0
-
-    def saved() -> list[Path]:
-        return sorted(tmp_path.glob("*/checkpoints/snapshot-*.json"))
-
-    for number in range(kills):
-        child = context.Process(target=_in_child, args=(str(tmp_path),))
-        before = saved()
-        child.start()
-        if number % 2:  # at any moment, its first second included
-            time.sleep(moments.uniform(0.05, 1.0))
-        else:  # while it goes from snapshot to snapshot
-            while child.is_alive() and saved() == before:
-                time.sleep(0.002)
-            time.sleep(moments.uniform(0.0, 0.1))
-        assert child.is_alive(), "it ended before it was killed"
-        child.kill()
-        child.join()
-        if saved():
-            steps = read_state(saved()[-1].parent).scalars["progress"]["clock"][
-                "env_steps"
-            ]
-            assert steps >= reached
-            reached = steps
-    assert reached
-    child = context.Process(target=_in_child, args=(str(tmp_path),))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
-    # Runs that were killed before their first snapshot have left folders of their own.
-    folders = [run_folder.RunFolder(p.parent) for p in tmp_path.glob("*/manifest.json")]
-    (folder,) = (f for f in folders if f.manifest()["status"] == "finished")
-    logged = read_rows(folder.metrics)
-    steps = [row["env_steps"] for row in logged if "eval/success" not in row]
-    judged = [row["env_steps"] for row in read_verdicts(folder.metrics)]
-    for written in (steps, judged):
-        once = sorted(set(written))
-        assert written == once, "rows beyond a snapshot must be written once"
-    assert steps[-1] == 4000
 
 
 SEEING = replace(

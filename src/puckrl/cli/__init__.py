@@ -59,8 +59,8 @@ def _run(argv: list[str]) -> int:
         )
     from puckrl.cli import commands, log
 
-    log.start(commands.console)
-    return commands.COMMANDS[args.command](args, rest)
+    with log.printed(commands.console):
+        return commands.COMMANDS[args.command](args, rest)
 
 
 def _told(error: Exception, argv: list[str]) -> tuple[str, int]:

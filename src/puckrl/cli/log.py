@@ -3,6 +3,8 @@
 import logging
 import sys
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -22,14 +24,19 @@ class _Handler(RichHandler):
         super().handleError(record)
 
 
-def start(console: Console) -> None:
-    """Print what the first process logs, and only errors of the others."""
+@contextmanager
+def printed(console: Console) -> Generator[None]:
+    """Print, in a ``with`` block, what the first process logs, and errors of the others."""
     logging.basicConfig(
         level=logging.INFO if team.is_first() else logging.ERROR,
         format="%(message)s",
         handlers=[_Handler(console=console, show_time=False, show_path=False)],
     )
-    threading.excepthook = _tell
+    before, threading.excepthook = threading.excepthook, _tell
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _tell(args: threading.ExceptHookArgs) -> None:

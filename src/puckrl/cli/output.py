@@ -98,6 +98,6 @@ def _to_nowhere(number: int) -> None:
 def say(words: str) -> None:
     """Print a line to stderr, if it can be written."""
     try:
-        print(f"puck: {words}", file=sys.stderr, flush=True)
+        print(f"puck: {' '.join(words.splitlines())}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         _to_nowhere(2)

@@ -52,6 +52,8 @@ def recorded(folder: RunFolder) -> Iterator[Signals]:
 def _fail(folder: RunFolder, error: Exception, *, trained: bool) -> NoReturn:
     """Record a failure; raise it as ``UserError`` if its reason is outside of puckrl."""
     reason = str(error) if isinstance(error, UserError) else outside_reason(error)
+    if isinstance(error, OSError) and not error.filename:
+        reason = f"{reason}: {folder.path}"
     _record(folder, f"failed: {reason or f'{type(error).__name__}: {error}'}")
     if reason is None:
         raise error
