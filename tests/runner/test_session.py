@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -27,11 +29,12 @@ from puckrl.config.run_cfg import (
     SaveCfg,
     SimCfg,
 )
-from puckrl.core.errors import UserError
+from puckrl.core.errors import Interrupted, UserError
 from puckrl.core.sections import under
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.replay.sampling import SamplingCfg
 from puckrl.replay.settings import ReplayCfg
+from puckrl.runner import compile as compile_
 from puckrl.runner import run_folder, session, snapshot
 from puckrl.runner.policies import judge_run, record_run
 from puckrl.training.checkpoint import read_state
@@ -217,6 +220,7 @@ def test_an_interrupted_run_ends_with_a_snapshot_and_says_so(
     timer.start()
     folder = session.start(limited(1_000_000), tmp_path)
     assert folder.manifest()["status"] == "interrupted"
+    assert folder.manifest()["signal"] == "SIGINT"
     steps = read_state(folder.checkpoints).scalars["progress"]["clock"]["env_steps"]
     assert steps == rows(folder)[-1]["env_steps"]
     assert (
@@ -249,6 +253,81 @@ def test_a_broken_disk_ends_in_one_line_and_costs_nothing(
     assert all(torch.equal(x, after.tensors[n]) for n, x in before.tensors.items())
     session.resume(folder, limited(600))
     assert folder.manifest()["status"] == "finished"
+
+
+def test_without_a_snapshot_none_is_called_intact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("puckrl.training.checkpoint.os.fsync", full)
+    with pytest.raises(
+        UserError, match="before its first snapshot: No space"
+    ) as caught:
+        session.start(limited(300), tmp_path)
+    assert caught.value.exit_code == 2
+    assert "intact" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_ends_a_run_at_once(tmp_path: Path, number: int) -> None:
+    def twice() -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(0.05)
+        os.kill(os.getpid(), number)
+
+    threading.Timer(1.5, twice).start()
+    out = tmp_path / "run"
+    long = replace(limited(1_000_000), loop=replace(TINY.loop, collect_steps=100_000))
+    with pytest.raises(Interrupted):
+        session.start(long, tmp_path, out)
+    manifest = run_folder.RunFolder(out).manifest()
+    assert manifest["status"] == "interrupted"
+    assert manifest["signal"] == signal.Signals(number).name
+    assert not (out / "lock").exists()
+
+
+def test_ctrl_c_gives_a_compilation_up_and_the_run_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compiler of the same process group dies of ctrl-C, too, and torch raises."""
+
+    def slow(function: Callable[..., object]) -> Callable[..., object]:
+        def compiling(*args: object) -> object:
+            function(*args)  # even if a part of the round has been computed
+            signal.raise_signal(signal.SIGINT)
+            raise RuntimeError("the C++ compiler was killed")
+
+        return compiling
+
+    cfg = replace(limited(600), loop=replace(TINY.loop, compile=True))
+    with monkeypatch.context() as patched:
+        patched.setattr(compile_, "compile_at_first_call", slow)
+        parted = session.start(cfg, tmp_path / "parted")
+    assert parted.manifest()["status"] == "interrupted"
+    assert parted.manifest()["clock"]["updates"] == 0
+    monkeypatch.setattr(compile_, "compile_at_first_call", compile_.uncompiled)
+    session.resume(parted, cfg)
+    whole = session.start(cfg, tmp_path / "whole")
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    different = [
+        n for n, x in one.tensors.items() if not torch.equal(x, other.tensors[n])
+    ]
+    assert different == []
+    assert one.scalars["debt"] == other.scalars["debt"]
+
+
+def test_what_another_version_made_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = session.start(limited(300), tmp_path)
+    judge_run(folder.path.name, tmp_path, episodes=2, seed=5)
+    assert "other versions" not in caplog.text
+    known = folder.manifest()["versions"]
+    folder.update_manifest(versions={**known, "torch": "1.0"})
+    judge_run(folder.path.name, tmp_path, episodes=2, seed=5)
+    assert f"torch 1.0 (here {known['torch']})" in caplog.text
 
 
 def test_an_unwritable_root_is_one_line(tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def _fault(given: str, setting: Setting | None, values: list[str]) -> str | None
     legal = f"; legal: {legal_words(each, setting.bounds)}"
     for value in values:
         if not _parses(each, value):
-            return f"{given} {value!r} is not {_noun(each)}{_close(each, value)}{legal}"
+            meant = _close(each, value)
+            rest = f"{meant} L{legal[3:]}" if meant else legal
+            return f"{given} {value!r} is not {_noun(each)}{rest}"
     if not several and len(values) != 1:
         count = f"gets {len(values)}" if values else "gets none"
         return f"{given} takes one value, and {count}{legal}"
