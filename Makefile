@@ -34,7 +34,7 @@ test: $(READY)  ## everything fast
 test-learn: $(READY)  ## half an hour: trains until it must have learned
 	$(BIN)/pytest -m learn
 
-test-slow: $(READY)  ## torch's compiler, mujoco_warp on the CPU, thirty kills: minutes
+test-slow: $(READY)  ## torch's compiler, mujoco_warp on the CPU, 200 kills, 2,000 command lines: half an hour
 	$(BIN)/pytest -m 'slow and not gpu'
 
 test-mutants: $(READY)  ## faults put into a copy of the source, one at a time: do tests notice?

@@ -2,19 +2,25 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import puckrl
+from puckrl.agents.settings import MODES
 from puckrl.cli import main
+from puckrl.cli.commands import COMMANDS
 from puckrl.cli.settings import one_line, parse
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import ExpectCfg
-from puckrl.runner.run_folder import find
+from puckrl.core.errors import UserError
+from puckrl.runner.run_folder import Lock, create, find
 
+OWN_TASK = str(Path(__file__).parent.parent / "examples/planar_pusher.py")
 TINY = [
     *("--sim.num-worlds", "2", "--sim.num-threads", "1", "--device", "cpu"),
     *("--agent.hidden", "16", "--agent.batch-size", "8", "--agent.precision", "fp32"),
@@ -36,7 +42,7 @@ def test_list_names_presets_and_the_way_to_ones_own(
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["train", "pussh"], "unknown preset 'pussh'; legal:"),
+        (["train", "pussh"], "unknown preset 'pussh'; did you mean push? Legal: path"),
         (["train"], "either a preset, before its settings, or --resume"),
         (["train", "--seed", "1", "push"], "either a preset, before its settings"),
         (["train", "--resume", "nowhere"], "no run 'nowhere'"),
@@ -48,8 +54,22 @@ def test_list_names_presets_and_the_way_to_ones_own(
             "unknown sensor 'odor'",
         ),
         (["train", "reach", "--device", "abacus"], "no device 'abacus'"),
-        (["train", "push", "--reward", "lavish"], "('sparse', 'dense')"),
-        (["train", "push", "--agent.hidden", "wide"], "(--agent.hidden [INT"),
+        (["train", "push", "--reward", "lavish"], "legal: sparse, dense; see"),
+        (["train", "push", "--agent.hidden", "wide"], "'wide' is not a whole number"),
+        (
+            ["train", "push", "--agent.gamma=abc"],
+            "--agent.gamma 'abc' is not a number; legal: a number, from 0 to below 1",
+        ),
+        (["train", "push", "--seed", "1", "2"], "takes one value, and gets 2; legal"),
+        (["train", "push", "--loop.overlap", "yes"], "takes no value, and gets 'yes'"),
+        (["train", "push", "--sim.backend", "wrap"], "did you mean warp? Legal: cpu"),
+        (
+            ["train", "push", "--gamma", "1"],
+            "not a setting; did you mean --agent.gamma?",
+        ),
+        (["train", OWN_TASK], "append :ClassName; classes there: PlanarPusher"),
+        (["check", OWN_TASK], "append :ClassName; classes there: PlanarPusher"),
+        (["eval", "run", "--seed", "-1"], "'-1' is not a whole number 0 or more"),
         (
             ["train", "push", "--agent.gama", "1"],
             "--agent.gama is not a setting; did you mean --agent.gamma? See: puck",
@@ -83,7 +103,7 @@ def test_list_names_presets_and_the_way_to_ones_own(
             "--nope is not a setting; see: puck train push",
         ),
         (["train", "--stop", "soon"], "'auto', 'budget', 'never'"),
-        (["record", "run", "--worlds", "two"], "two is not a whole number above 0"),
+        (["record", "run", "--worlds", "two"], "'two' is not a whole number above 0"),
         (["eval"], "required: RUN; see: puck eval --help"),
         (["plot"], "choose from 'list', 'plan', 'train'"),
     ],
@@ -228,7 +248,134 @@ def test_no_memory_is_one_line(
 
 def test_a_likely_name_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "puhs"]) == 2
-    assert capsys.readouterr().err.rstrip().endswith("did you mean push?")
+    assert "'puhs'; did you mean push? Legal: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["list", "doctor {runs}"])
+def test_output_that_cannot_be_written_is_one_line(
+    word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = word.format(runs=Path(__file__).parent / "old_runs").split()
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert main(argv) == 2
+    expected = "puck: cannot write the output: No space left on device\n"
+    assert capsys.readouterr().err == expected
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(argv) == 2
+    assert capsys.readouterr().err.startswith("puck: the output is closed; to discard")
+
+
+@pytest.mark.parametrize(
+    "sink", [">&-", ">/dev/full", "2>&- >/dev/full", ">&- 2>&- <&-"]
+)
+def test_python_itself_adds_nothing_when_it_ends(sink: str) -> None:
+    """At its end the interpreter flushes once more, and would tell of it."""
+    command = f"{sys.executable} -m puckrl --help {sink}"
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == (0 if "2>&-" in sink else 1)
+
+
+def test_a_bug_is_one_line_and_debug_shows_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def faulty(*args: object) -> int:
+        raise KeyError("lost")
+
+    monkeypatch.setitem(COMMANDS, "list", faulty)
+    assert main(["list"]) == 70
+    told = capsys.readouterr().err
+    assert told.startswith("puck: a bug in puckrl: KeyError: 'lost' (")
+    assert told.count("\n") == 1
+    assert main(["--debug", "list"]) == main(["list", "--debug"]) == 70
+    assert capsys.readouterr().err.count("Traceback") == 2
+
+
+def test_debug_shows_what_is_behind_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "task.py").write_text("import nothing_of_that_name\n")
+    assert main(["check", f"{tmp_path}/task.py:Task"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert main(["check", f"{tmp_path}/task.py:Task", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_memory_that_is_lacking_is_told_in_the_words_of_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def large(*args: object) -> int:
+        raise MemoryError
+
+    for name, advice in (("record", "--worlds"), ("eval", "--episodes")):
+        monkeypatch.setitem(COMMANDS, name, large)
+        assert main([name, "run"]) == 2
+        assert capsys.readouterr().err == f"puck: no memory; lower {advice}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_ends_a_command_at_once(
+    number: int,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def busy(*args: object) -> int:
+        signal.raise_signal(number)
+        return 0
+
+    monkeypatch.setitem(COMMANDS, "list", busy)
+    assert main(["list"]) == code
+    assert capsys.readouterr().err == "puck: interrupted\n"
+
+
+def test_the_name_of_a_usual_list_of_sensors_is_a_setting() -> None:
+    base = preset("push-pixels")
+    named = parse(base, ["--agent.actor-sensors", "full-state"], "puck")
+    assert named.agent.actor_sensors == MODES["full-state"]
+    alone = parse(base, ["--agent.critic-sensors", "state", "desired_goal"], "puck")
+    assert alone.agent.critic_sensors == ("state", "desired_goal")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"gamma": 1}, r"'gamma' is not a setting; did you mean agent\.gamma\?"),
+        ({"agent.gama": 1}, r"did you mean agent\.gamma\?"),
+        ({"seed": "1"}, "seed is '1'; wanted: a whole number"),
+        ({"agent": 3}, "agent is 3; wanted: a section"),
+        ({"agent.gamma": 1}, r"--agent\.gamma 1 is out of range"),
+        ({"reward": "Dense"}, "legal: sparse, dense"),
+    ],
+)
+def test_python_is_told_what_the_command_line_is_told(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=words):
+        puckrl.run("reach", tmp_path, **changes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_without_a_snapshot_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = create(tmp_path, preset("reach"))
+    argv = ["eval", folder.path.name, "--root", str(tmp_path)]
+    assert main(argv) == 2
+    assert "(killed before its first one), so there is no policy; continue" in (
+        capsys.readouterr().err
+    )
+    folder.update_manifest(status="interrupted")
+    assert main(["record", *argv[1:]]) == 2
+    assert "(interrupted before its first one)" in capsys.readouterr().err
+    with Lock(folder.path):
+        assert main(argv) == 2
+    assert "is running and has no snapshot yet; wait" in capsys.readouterr().err
 
 
 def test_help_loads_no_library() -> None:

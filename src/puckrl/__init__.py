@@ -4,7 +4,6 @@ env = puckrl.make("push", num_worlds=64)       a batched goal environment
 folder = puckrl.run("push", seed=1)            a preset, from Python
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,15 +52,18 @@ def run(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
     Args:
         preset: a name that ``puck list`` shows, or path/to/file.py:ClassName.
         root: folder of run folders.
-        changes: fields of ``puckrl.config.run_cfg.RunCfg`` to replace, e.g. ``seed=1``.
+        changes: fields of ``puckrl.config.run_cfg.RunCfg`` to replace, e.g. ``seed=1``, or
+            settings by their dotted names, e.g. ``**{"agent.gamma": 0.98}``.
 
     Raises:
-        UserError: for an unknown preset, or if the run fails for an outside reason.
+        UserError: for an unknown preset or setting, a value of another type, or if the run
+            fails for an outside reason.
     """
     from puckrl.core.threads import let_waiting_threads_sleep
 
     let_waiting_threads_sleep()
-    from puckrl.config import presets
+    from puckrl.config.changes import with_changes
+    from puckrl.config.presets import preset as named
     from puckrl.runner import session
 
-    return session.start(replace(presets.preset(preset), **changes), Path(root))
+    return session.start(with_changes(named(preset), changes), Path(root))

@@ -99,7 +99,8 @@ def test_unknown_settings_are_named() -> None:
 
 def test_unknown_presets_list_the_legal_ones() -> None:
     with pytest.raises(
-        UserError, match=r"unknown preset 'pussh'; legal: .*push.*reach"
+        UserError,
+        match=r"unknown preset 'pussh'; did you mean push\? Legal: .*push.*reach",
     ):
         preset("pussh")
 

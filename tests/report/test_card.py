@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from puckrl.config.presets import preset
 from puckrl.config.run_cfg import ExpectCfg, RunCfg, SimCfg
 from puckrl.core.maths import Interval
 from puckrl.monitor.verdict import Finding, Number, Span, Verdict
@@ -12,7 +13,7 @@ from puckrl.report.card import card, verdict
 from puckrl.training.judge import Evaluation
 from puckrl.training.sinks import LogRow
 
-CFG = RunCfg(preset="push", expect=ExpectCfg(success=0.95, train_s=120.0))
+CFG = replace(preset("push"), expect=ExpectCfg(success=0.95, train_s=120.0))
 
 
 def final(success: float) -> Evaluation:
@@ -40,17 +41,39 @@ def test_a_bound_is_kept_in_time_and_at_the_end(
     assert verdict(CFG, final(success), rows, "budget").endswith(words)
 
 
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (
+            {"env_steps": 5000},
+            "the promise holds for --budget.env-steps 320,000, not 5,000",
+        ),
+        ({"train_s": 60.0}, "the promise holds for --budget.train-s no limit, not 60"),
+        ({"until_success": 0.5}, "--budget.until-success 0.5 ended it early"),
+        ({"env_steps": 400_000}, None),
+        ({"env_steps": 0}, None),
+    ],
+)
+def test_a_promise_is_missed_only_under_its_own_budget(
+    budget: dict[str, float], words: str | None
+) -> None:
+    cfg = replace(CFG, budget=replace(CFG.budget, **budget))
+    told = verdict(cfg, final(0.9), [{"train_s": 50.0}], "budget")
+    judged = f"not judged, because {words}" if words else "MISSED"
+    assert told.endswith(f"not reached: {judged}")
+
+
 def test_an_interrupted_run_is_not_judged_too_early() -> None:
     early = [{"train_s": 60.0, "eval/success": 0.1}]
     told = verdict(CFG, final(0.1), early, "interrupted")
-    assert told.endswith("not reached: not judged, it was interrupted")
+    assert told.endswith("not reached: not judged, because the run was interrupted")
     done = [{"train_s": 60.0, "eval/success": 0.96}]
     assert verdict(CFG, final(0.96), done, "interrupted").endswith("kept")
 
 
 def test_a_preset_without_bounds_says_so() -> None:
     rows = [{"train_s": 9.0}]
-    assert "no bounds yet" in verdict(RunCfg(), final(1.0), rows, "budget")
+    assert "promises nothing yet" in verdict(RunCfg(), final(1.0), rows, "budget")
 
 
 def test_the_bound_names_the_hardware_it_is_for() -> None:

@@ -107,16 +107,16 @@ class _Timed(Collector):
 @pytest.mark.parametrize(
     ("train_s", "budget_s"),
     [
-        # 10,000 steps at 400/s, and 0.05 updates a step, 0.2 s * 8 / 2 each
-        (0.0, 25.0 + 500 * 0.8),
-        (1000.0, 25.0 + 500 * 0.8),
+        # 10,000 steps at 400/s, and 0.05 updates a step, 0.1 s * 8 / 2 each
+        (0.0, 25.0 + 500 * 0.4),
+        (1000.0, 25.0 + 500 * 0.4),
         (100.0, 100.0),
     ],
 )
 def test_the_budgets_time_is_that_of_steps_and_updates_or_its_own_limit(
     monkeypatch: pytest.MonkeyPatch, train_s: float, budget_s: float
 ) -> None:
-    took = iter((50.0, 0.3, 0.1, 0.2))  # the first update is slow, and left out
+    took = iter((50.0, 0.3, 0.1, 0.2, 0.4))  # the first update is slow
 
     def timed_agent(*args: Any) -> ActorCritic:
         made = make_agent(*args)
@@ -135,14 +135,16 @@ def test_the_budgets_time_is_that_of_steps_and_updates_or_its_own_limit(
         loop=replace(cfg.loop, update_ratio=0.05),
         budget=BudgetCfg(env_steps=10_000, train_s=train_s),
     )
-    timer = SimpleNamespace(perf_counter=lambda: _Timed.now)
+    timer = SimpleNamespace(  # other programs let ours run a tenth of the time
+        perf_counter=lambda: 10 * _Timed.now, process_time=lambda: _Timed.now
+    )
     monkeypatch.setattr(plan_, "time", timer)
     monkeypatch.setattr(plan_, "Collector", _Timed)
     monkeypatch.setattr(plan_, "make_agent", timed_agent)
     speed = plan(cfg).speed
     assert speed is not None
     assert speed.env_steps_per_s == pytest.approx(400.0)
-    assert speed.update_s == pytest.approx(0.8)
+    assert speed.update_s == pytest.approx(0.4)
     assert speed.budget_s == pytest.approx(budget_s)
 
 

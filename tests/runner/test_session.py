@@ -1,12 +1,11 @@
 """Runs from beginning to end: resume, kill, interrupt, broken disks."""
 
 import json
-import multiprocessing
 import os
-import random
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -30,12 +29,12 @@ from puckrl.config.run_cfg import (
     SaveCfg,
     SimCfg,
 )
-from puckrl.core.errors import UserError
+from puckrl.core.errors import Interrupted, UserError
 from puckrl.core.sections import under
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.replay.sampling import SamplingCfg
 from puckrl.replay.settings import ReplayCfg
-from puckrl.report.rows import read_rows, read_verdicts
+from puckrl.runner import compile as compile_
 from puckrl.runner import run_folder, session, snapshot
 from puckrl.runner.policies import judge_run, record_run
 from puckrl.training.checkpoint import read_state
@@ -221,6 +220,7 @@ def test_an_interrupted_run_ends_with_a_snapshot_and_says_so(
     timer.start()
     folder = session.start(limited(1_000_000), tmp_path)
     assert folder.manifest()["status"] == "interrupted"
+    assert folder.manifest()["signal"] == "SIGINT"
     steps = read_state(folder.checkpoints).scalars["progress"]["clock"]["env_steps"]
     assert steps == rows(folder)[-1]["env_steps"]
     assert (
@@ -255,71 +255,85 @@ def test_a_broken_disk_ends_in_one_line_and_costs_nothing(
     assert folder.manifest()["status"] == "finished"
 
 
+def test_without_a_snapshot_none_is_called_intact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("puckrl.training.checkpoint.os.fsync", full)
+    with pytest.raises(
+        UserError, match="before its first snapshot: No space"
+    ) as caught:
+        session.start(limited(300), tmp_path)
+    assert caught.value.exit_code == 2
+    assert "intact" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_ends_a_run_at_once(tmp_path: Path, number: int) -> None:
+    def twice() -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(0.05)
+        os.kill(os.getpid(), number)
+
+    threading.Timer(1.5, twice).start()
+    out = tmp_path / "run"
+    long = replace(limited(1_000_000), loop=replace(TINY.loop, collect_steps=100_000))
+    with pytest.raises(Interrupted):
+        session.start(long, tmp_path, out)
+    manifest = run_folder.RunFolder(out).manifest()
+    assert manifest["status"] == "interrupted"
+    assert manifest["signal"] == signal.Signals(number).name
+    assert not (out / "lock").exists()
+
+
+def test_ctrl_c_gives_a_compilation_up_and_the_run_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compiler of the same process group dies of ctrl-C, too, and torch raises."""
+
+    def slow(function: Callable[..., object]) -> Callable[..., object]:
+        def compiling(*args: object) -> object:
+            function(*args)  # even if a part of the round has been computed
+            signal.raise_signal(signal.SIGINT)
+            raise RuntimeError("the C++ compiler was killed")
+
+        return compiling
+
+    cfg = replace(limited(600), loop=replace(TINY.loop, compile=True))
+    with monkeypatch.context() as patched:
+        patched.setattr(compile_, "compile_at_first_call", slow)
+        parted = session.start(cfg, tmp_path / "parted")
+    assert parted.manifest()["status"] == "interrupted"
+    assert parted.manifest()["clock"]["updates"] == 0
+    monkeypatch.setattr(compile_, "compile_at_first_call", compile_.uncompiled)
+    session.resume(parted, cfg)
+    whole = session.start(cfg, tmp_path / "whole")
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    different = [
+        n for n, x in one.tensors.items() if not torch.equal(x, other.tensors[n])
+    ]
+    assert different == []
+    assert one.scalars["debt"] == other.scalars["debt"]
+
+
+def test_what_another_version_made_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = session.start(limited(300), tmp_path)
+    judge_run(folder.path.name, tmp_path, episodes=2, seed=5)
+    assert "other versions" not in caplog.text
+    known = folder.manifest()["versions"]
+    folder.update_manifest(versions={**known, "torch": "1.0"})
+    judge_run(folder.path.name, tmp_path, episodes=2, seed=5)
+    assert f"torch 1.0, now {known['torch']}" in caplog.text
+
+
 def test_an_unwritable_root_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write to"):
         session.start(TINY, tmp_path / "file" / "runs")
-
-
-def _in_child(root: str) -> None:
-    """Start or resume the only run under ``root``, saving all the time."""
-    torch.set_num_threads(1)
-    cfg = replace(
-        limited(4000), save=SaveCfg(every_s=1e-3, tensorboard=False, video=False)
-    )
-    started = list(Path(root).glob("*/checkpoints/snapshot-*.json"))
-    if started:
-        session.resume(run_folder.RunFolder(started[0].parent.parent), cfg)
-    else:
-        session.start(cfg, Path(root))
-
-
-@pytest.mark.parametrize("kills", [6, pytest.param(30, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_it_resumes_from_the_last_snapshot(
-    tmp_path: Path, kills: int
-) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["puckrl.runner.session"])
-    moments = random.Random(0)
-    reached = 0
-
-    def saved() -> list[Path]:
-        return sorted(tmp_path.glob("*/checkpoints/snapshot-*.json"))
-
-    for number in range(kills):
-        child = context.Process(target=_in_child, args=(str(tmp_path),))
-        before = saved()
-        child.start()
-        if number % 2:  # at any moment, its first second included
-            time.sleep(moments.uniform(0.05, 1.0))
-        else:  # while it goes from snapshot to snapshot
-            while child.is_alive() and saved() == before:
-                time.sleep(0.002)
-            time.sleep(moments.uniform(0.0, 0.1))
-        assert child.is_alive(), "it ended before it was killed"
-        child.kill()
-        child.join()
-        if saved():
-            steps = read_state(saved()[-1].parent).scalars["progress"]["clock"][
-                "env_steps"
-            ]
-            assert steps >= reached
-            reached = steps
-    assert reached
-    child = context.Process(target=_in_child, args=(str(tmp_path),))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
-    # Runs that were killed before their first snapshot have left folders of their own.
-    folders = [run_folder.RunFolder(p.parent) for p in tmp_path.glob("*/manifest.json")]
-    (folder,) = (f for f in folders if f.manifest()["status"] == "finished")
-    logged = read_rows(folder.metrics)
-    steps = [row["env_steps"] for row in logged if "eval/success" not in row]
-    judged = [row["env_steps"] for row in read_verdicts(folder.metrics)]
-    for written in (steps, judged):
-        once = sorted(set(written))
-        assert written == once, "rows beyond a snapshot must be written once"
-    assert steps[-1] == 4000
 
 
 SEEING = replace(

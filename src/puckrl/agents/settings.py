@@ -1,7 +1,7 @@
 """Define the settings of every learning rule, and named lists of sensors."""
 
-from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.vision import VisionCfg
@@ -64,10 +64,26 @@ class AgentCfg:
     """Exploration while collecting."""
     actor_sensors: tuple[str, ...] = FULL_STATE
     """Inputs of the actor: state, or names of the task's sensors; pixels, achieved_goal,
-    desired_goal. Usual lists and sizes: puck list --sensors."""
+    desired_goal. Or the name of a usual list, a mode: puck list --sensors."""
     critic_sensors: tuple[str, ...] = FULL_STATE
     """Inputs of the critics."""
     vision: VisionCfg = field(default_factory=VisionCfg)
     """Pixel encoder, for networks that get pixels."""
     precision: Precision = "bf16"
     """Number format of products in hidden layers; weights, sums and losses are float32."""
+
+
+_Agent = TypeVar("_Agent", bound=AgentCfg)
+
+
+def with_modes(agent: _Agent) -> _Agent:
+    """Return settings with the name of a mode, standing alone, replaced by its sensors."""
+
+    def sensors(named: tuple[str, ...]) -> tuple[str, ...]:
+        return MODES.get(named[0], named) if len(named) == 1 else named
+
+    return replace(
+        agent,
+        actor_sensors=sensors(agent.actor_sensors),
+        critic_sensors=sensors(agent.critic_sensors),
+    )

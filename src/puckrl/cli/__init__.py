@@ -1,64 +1,78 @@
 """Parse the command line, run the command, and report errors in one line."""
 
-import argparse
-import io
-import logging
-import os
 import sys
+import traceback
 from collections.abc import Sequence
 
+from puckrl.cli.output import ReaderLeft, checked, say
 from puckrl.cli.parser import make_parser
-from puckrl.core.errors import UserError, out_of_memory
+from puckrl.core.errors import (
+    LESS_MEMORY,
+    Exit,
+    Interrupted,
+    UserError,
+    first_line,
+    out_of_memory,
+    outside_reason,
+)
+from puckrl.runner.interrupt import caught
 
 _WITH_SETTINGS = ("train", "plan")
+_LESS_MEMORY = {
+    "train": LESS_MEMORY,
+    "plan": LESS_MEMORY,
+    "eval": "lower --episodes",
+    "record": "lower --worlds",
+}
+"""What to do about a command that lacks memory."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``puck`` and return its exit code.
+    """Run ``puck`` and return its exit code; see ``Exit``.
 
-    0 success, 1 a task or a plan is not sane, 2 bad input, 3 a run is sick.
+    A signal that ends a command gives 128 and its number, as shells do.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks γ or ≥
-            stream.reconfigure(errors="replace")
+    given = list(sys.argv[1:] if argv is None else argv)
+    args = [arg for arg in given if arg != "--debug"]
     try:
-        args, rest = make_parser().parse_known_args(argv)
-        if rest and args.command not in _WITH_SETTINGS:
-            raise UserError(
-                f"unknown argument {rest[0]!r}; see: puck {args.command} --help"
-            )
-        return _run(args.command, args, rest)
-    except UserError as error:
-        print(f"puck: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("puck: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of the pipe has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (MemoryError, RuntimeError) as error:
-        said = out_of_memory(error)
-        if said is None:
-            raise
-        print(f"puck: {said}", file=sys.stderr)
-        return 2
+        with checked(), caught():
+            return _run(args)
+    except ReaderLeft:  # it has read what it wanted
+        return Exit.DONE
+    except Interrupted as error:
+        say("interrupted")
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001  the user gets a line, and --debug more
+        if "--debug" in given and (error.__cause__ or not isinstance(error, UserError)):
+            traceback.print_exception(error)
+        words, code = _told(error, args)
+        say(words)
+        return code
 
 
-def _run(name: str, args: argparse.Namespace, rest: list[str]) -> int:
+def _run(argv: list[str]) -> int:
     """Run a command; its libraries take seconds to load, so they are imported here."""
-    from rich.logging import RichHandler
+    args, rest = make_parser().parse_known_args(argv)
+    if rest and args.command not in _WITH_SETTINGS:
+        raise UserError(
+            f"unknown argument {rest[0]!r}; see: puck {args.command} --help"
+        )
+    from puckrl.cli import commands, log
 
-    from puckrl.cli import commands
+    with log.printed(commands.console):
+        return commands.COMMANDS[args.command](args, rest)
 
-    logging.basicConfig(
-        # as core/team.py reads it, which loads torch: the doctor needs none
-        level=logging.INFO if os.environ.get("RANK", "0") == "0" else logging.ERROR,
-        format="%(message)s",
-        handlers=[
-            RichHandler(console=commands.console, show_time=False, show_path=False)
-        ],
-    )
-    code = commands.COMMANDS[name](args, rest)
-    sys.stdout.flush()
-    return code
+
+def _told(error: Exception, argv: list[str]) -> tuple[str, int]:
+    """Return an error as one line, and the exit code."""
+    if isinstance(error, UserError):
+        return str(error), error.exit_code
+    if reason := outside_reason(error):
+        advice = _LESS_MEMORY.get(next(iter(argv), ""), "close other programs")
+        return f"{reason}; {advice}" if out_of_memory(error) else reason, Exit.REFUSED
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"a bug in puckrl: {type(error).__name__}: {first_line(error)} "
+        f"({last.filename}, line {last.lineno}); for the traceback, add --debug; "
+        "please report it"
+    ), Exit.BUG

@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from rich.console import Console
 from rich.table import Table
 
-from puckrl.core.errors import UserError
+from puckrl.core.errors import Exit, UserError, exit_code_of
 
 _TRAIN_HELP = """\
 usage: puck train PRESET [settings]
@@ -28,15 +29,7 @@ presets:                 puck list
 settings of a preset:    puck train PRESET --help"""
 
 
-class _Console(Console):
-    """Let ``main`` handle a closed pipe, which rich would turn into an error."""
-
-    def on_broken_pipe(self) -> None:
-        """Raise what ``main`` expects."""
-        raise BrokenPipeError
-
-
-console = _Console(highlight=False)
+console = Console(highlight=False)
 
 
 def list_(args: argparse.Namespace, rest: list[str]) -> int:
@@ -88,11 +81,13 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
         if folder
         else session.start(cfg, args.root, args.out)
     )
+    manifest = folder.manifest()
     if team.is_first():
-        status = folder.manifest()["status"]
-        card = folder.path / "card.md"
-        console.print(f"{status}: {card}", markup=False, soft_wrap=True)
-    return 0
+        line = f"{manifest['status']}: {folder.path / 'card.md'}"
+        console.print(line, markup=False, soft_wrap=True)
+    if manifest["status"] == "interrupted":
+        return exit_code_of(signal.Signals[manifest["signal"]])
+    return Exit.DONE
 
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:

@@ -4,6 +4,7 @@ Nothing heavy is imported, so help appears at once.
 """
 
 import argparse
+import re
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +21,19 @@ _TASK_HELP = (
 _SEED_HELP = "seed of the test episodes (default: 10000)"
 
 
+_EPILOG = """\
+exit codes:
+  0    done; a run is finished
+  1    puck check, puck plan: not sane
+  2    refused: nothing was trained that could be resumed
+  3    puck doctor: a run is sick
+  4    a run failed after its first snapshot; continue with puck train --resume RUN
+  70   a bug in puckrl
+  130  interrupted by ctrl-C (SIGINT); 143 by SIGTERM; --resume continues
+
+Begin with: puck list, then puck train reach"""
+
+
 class _Parser(argparse.ArgumentParser):
     """Report a wrong command line in one line, without the usage."""
 
@@ -34,10 +48,16 @@ def make_parser() -> argparse.ArgumentParser:
         prog="puck",
         description="Train robot manipulation policies from sparse rewards, "
         "and always know whether the run is working.",
-        epilog="Begin with: puck list, then puck train reach",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--version", action="version", version=f"puckrl {metadata.version('puckrl')}"
+    )
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        help="print the traceback of an error too; anywhere on the command line",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -118,7 +138,7 @@ def _eval_options(sub: argparse.ArgumentParser) -> None:
         default=500,
         help="minimum number of episodes (default: 500)",
     )
-    sub.add_argument("--seed", type=int, default=10_000, help=_SEED_HELP)
+    sub.add_argument("--seed", type=_seed, default=10_000, help=_SEED_HELP)
     sub.add_argument("--task", metavar="FILE[:CLASS]", help=_TASK_HELP)
     sub.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the result as JSON"
@@ -147,7 +167,7 @@ def _record_options(sub: argparse.ArgumentParser) -> None:
         default=2,
         help="episodes of each world (default: 2)",
     )
-    sub.add_argument("--seed", type=int, default=10_000, help=_SEED_HELP)
+    sub.add_argument("--seed", type=_seed, default=10_000, help=_SEED_HELP)
     sub.add_argument("--task", metavar="FILE[:CLASS]", help=_TASK_HELP)
     sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
 
@@ -211,7 +231,17 @@ def _bench_options(sub: argparse.ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     """Return an argument as a whole number above 0."""
-    number = int(text) if text.isdecimal() else 0
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return _whole(text, 1, 10**9, "above 0, at most 1,000,000,000")
+
+
+def _seed(text: str) -> int:
+    """Return an argument as a seed."""
+    return _whole(text, 0, 2**62, "0 or more, below 2^62")
+
+
+def _whole(text: str, low: int, high: int, words: str) -> int:
+    """Return an argument as a whole number in an interval, which ``words`` describe."""
+    number = int(text) if re.fullmatch(r"\d{1,20}", text) else -1
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {words}")
     return number

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import tyro
 
+from puckrl.agents.settings import with_modes
+from puckrl.cli.explain import explain
 from puckrl.config.fields import flag
 from puckrl.config.renamed import new_name, new_value
 from puckrl.config.run_cfg import ExpectCfg, RunCfg
@@ -20,7 +22,7 @@ _UNKNOWN = re.compile(r"Unrecognized options: ([^,\s]+)")
 def parse(base: RunCfg, args: list[str], prog: str) -> RunCfg:
     """Return a configuration with the changes of the command line.
 
-    The bounds of a preset do not apply to another task.
+    A preset's promise does not hold for another task.
 
     Args:
         base: the configuration to change.
@@ -50,9 +52,10 @@ def parse(base: RunCfg, args: list[str], prog: str) -> RunCfg:
     except SystemExit as leaving:
         if not leaving.code:  # help
             raise
-        what = one_line(said.getvalue())
+        what = explain(base, args) or one_line(said.getvalue())
         see = " See" if what.endswith("?") else "; see"
         raise UserError(f"{what}{see}: {prog} --help") from None
+    cfg = replace(cfg, agent=with_modes(cfg.agent))
     other = cfg.task != base.task and cfg.expect == base.expect
     return replace(cfg, expect=ExpectCfg()) if other else cfg
 

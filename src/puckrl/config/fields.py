@@ -62,6 +62,8 @@ class Setting(NamedTuple):
     """Legal numbers."""
     marks: frozenset[Mark]
     """Those of its field and of the sections around it."""
+    value_type: Any
+    """Its type, without notes."""
 
     @property
     def flag(self) -> str:
@@ -127,7 +129,7 @@ def settings(
         if dataclasses.is_dataclass(value):
             yield from settings(value, f"{name}.", inner)
         else:
-            yield Setting(name, value, field.bounds, inner)
+            yield Setting(name, value, field.bounds, inner, field.value_type)
 
 
 def changed(
@@ -147,7 +149,9 @@ def changed(
         if dataclasses.is_dataclass(value):
             values[field.name] = changed(value, change, f"{name}.", inner)
         elif not field.fixed:
-            values[field.name] = change(Setting(name, value, field.bounds, inner))
+            values[field.name] = change(
+                Setting(name, value, field.bounds, inner, field.value_type)
+            )
     return dataclasses.replace(typing.cast(Any, section), **values)
 
 

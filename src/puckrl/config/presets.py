@@ -5,7 +5,7 @@ from dataclasses import replace
 from puckrl.config.presets_cpu import PUSH, TWO_CORES
 from puckrl.config.presets_gpu import ONE_GPU
 from puckrl.config.run_cfg import ExpectCfg, RunCfg
-from puckrl.core.errors import unknown
+from puckrl.core.errors import class_missing, unknown
 
 PRESETS: dict[str, RunCfg] = {cfg.preset: cfg for cfg in (*TWO_CORES, *ONE_GPU)}
 """Every preset by name."""
@@ -21,5 +21,7 @@ def preset(name: str) -> RunCfg:
         task = name.rpartition(":")[2].lower()
         return replace(PUSH, preset=task, task=name, expect=ExpectCfg())
     if name not in PRESETS:
-        raise unknown("preset", name, [*PRESETS, "path/to/file.py:ClassName"])
+        raise class_missing(name) or unknown(
+            "preset", name, [*PRESETS, "path/to/file.py:ClassName"]
+        )
     return PRESETS[name]

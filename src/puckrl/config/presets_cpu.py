@@ -1,4 +1,4 @@
-"""Define presets for two CPU cores, each with its budget and the bounds it promises."""
+"""Define presets for two CPU cores, each with its budget and its promise."""
 
 from dataclasses import replace
 

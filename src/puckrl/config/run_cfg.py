@@ -117,7 +117,7 @@ class BudgetCfg:
 
 @dataclass(frozen=True)
 class ExpectCfg:
-    """Bounds that the preset promises; the run's card says whether they were kept."""
+    """What the preset promises, under its own budget; the run's card says if that was kept."""
 
     success: Annotated[float, SHARE] = 0.0
     """Minimum of the final success rate."""
@@ -171,13 +171,13 @@ class RunCfg:
     budget: Annotated[BudgetCfg, NOT_HASHED] = field(default_factory=BudgetCfg)
     """Limits."""
     expect: Annotated[ExpectCfg, NOT_HASHED] = field(default_factory=ExpectCfg)
-    """Bounds that the preset promises."""
+    """The preset's promise."""
     save: Annotated[SaveCfg, NOT_HASHED] = field(default_factory=SaveCfg)
     """Files of the run."""
 
 
-def to_dict(cfg: RunCfg) -> dict[str, Any]:
-    """Return a configuration as plain nested dictionaries."""
+def to_dict(cfg: Any) -> dict[str, Any]:
+    """Return a configuration, or a section of one, as plain nested dictionaries."""
     return _tree(cfg, frozenset())
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from puckrl.config.presets import PRESETS
 from puckrl.config.run_cfg import RunCfg
 from puckrl.monitor.verdict import Verdict
 from puckrl.report.rows import first_reach
@@ -12,24 +13,45 @@ from puckrl.training.judge import Evaluation
 from puckrl.training.sinks import LogRow
 
 _MEASURED_ON = {"cpu": "two CPU cores with native bfloat16", "warp": "one H100"}
-"""Hardware on which a preset's bounds were measured, by physics backend."""
+"""Hardware on which a preset's promise was measured, by physics backend."""
 
 
 def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[LogRow], stop: str) -> str:
-    """Say in one line whether the run kept its preset's bounds, success and time."""
+    """Say in one line whether the run kept its preset's promise of success and time.
+
+    A promise can be missed only under the budget that the preset itself has.
+    """
     expect, took = cfg.expect, duration(rows[-1]["train_s"])
     got = f"success {final.success:.3f} after {took} of training"
     if not expect.success:
-        return f"{got}; {cfg.preset} has no bounds yet"
+        return f"{got}; {cfg.preset} promises nothing yet"
     where = _MEASURED_ON[cfg.sim.backend]
-    wanted = f"{expect.success:.2f} within {duration(expect.train_s)} on {where}"
+    promised = f"{expect.success:.2f} within {duration(expect.train_s)} on {where}"
     first = first_reach(rows, expect.success)
     when = f"first reached at {duration(first['train_s'])}" if first else "not reached"
     in_time = first is not None and first["train_s"] <= expect.train_s
     kept = "kept" if in_time and final.success >= expect.success else "MISSED"
     if kept == "MISSED" and stop == "interrupted":
-        kept = "not judged, it was interrupted"
-    return f"{got}; asked for {wanted}, {when}: {kept}"
+        kept = "not judged, because the run was interrupted"
+    elif kept == "MISSED" and (cut := _cut_budget(cfg)):
+        kept = f"not judged, because {cut}"
+    return f"{got}; promised: {promised}; {when}: {kept}"
+
+
+def _cut_budget(cfg: RunCfg) -> str | None:
+    """Return how a budget is smaller than the preset's own, in words; None if it is not."""
+    own = PRESETS[cfg.preset].budget if cfg.preset in PRESETS else cfg.budget
+    for flag, given, usual in (
+        ("--budget.env-steps", cfg.budget.env_steps, own.env_steps),
+        ("--budget.train-s", cfg.budget.train_s, own.train_s),
+    ):
+        if given and (given < usual or not usual):  # 0: no limit
+            limit = f"{usual:,g}" if usual else "no limit"
+            return f"the promise holds for {flag} {limit}, not {given:,g}"
+    asked = cfg.budget.until_success
+    if asked and asked != own.until_success and asked < cfg.expect.success:
+        return f"--budget.until-success {asked:g} ended it early"
+    return None
 
 
 def seconds_or_dash(seconds: float) -> str:

@@ -163,6 +163,7 @@ def _write(path: Path, frames: Iterator[Tensor], fps: int) -> None:
     part = path.with_stem(f"{path.stem}.part")
     first = next(frames)
     try:
+        part.unlink(missing_ok=True)  # ffmpeg may still write that of a killed process
         part.touch()  # Python's error is clearer than ffmpeg's
         with closing(_encoder(part, first, fps)) as encoder:
             encoder.send(None)

@@ -1,8 +1,10 @@
 """Fast rounds of updates: compiled, recorded as CUDA graphs, branches in parallel."""
 
 import logging
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +14,14 @@ from torch import Tensor
 from puckrl.agents.actor_critic import ActorCritic, Branch, Metrics
 from puckrl.core import team
 from puckrl.core.capture import Captured
+from puckrl.core.errors import UserError
 from puckrl.core.runtime import has_compiler
 from puckrl.core.stream import beside
 from puckrl.core.types import Batch
 
 log = logging.getLogger(__name__)
+
+_TELLING = re.compile(r"error: |No space|File too large|size limit|signal")
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,39 @@ def compile_at_first_call(function: Callable[..., Any]) -> Callable[..., Any]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
             compiled = torch.compile(function, fullgraph=True)
-            return compiled(*args)
+            with compiler_errors():
+                return compiled(*args)
 
     return call
+
+
+@contextmanager
+def compiler_errors() -> Generator[None]:
+    """Turn errors of torch's compiler, for example a full disk, into one line.
+
+    Raises:
+        UserError: with the reason that the compiler, or the C++ compiler below it, gives.
+    """
+    from torch._dynamo.exc import TorchDynamoException
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        text = str(getattr(error, "inner_exception", error))
+        said = [line.strip() for line in text.splitlines() if line.strip()]
+        telling = [x for x in said if _TELLING.search(x)]
+        reason = (telling or said or [type(error).__name__])[0]
+        raise UserError(
+            f"torch cannot compile the update: {reason}; its files are in {_cache()} "
+            "(TORCHINDUCTOR_CACHE_DIR), or train without: --loop.no-compile"
+        ) from error
+
+
+def _cache() -> str:
+    """Return the folder to which torch's compiler writes."""
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    return cache_dir()
 
 
 def in_parallel(agent: ActorCritic, fast: Callable[..., Any]) -> Branch:

@@ -49,16 +49,16 @@ def sees(cfg: RunCfg) -> str:
 def _table(name: str) -> Table:
     """Return the table of one kind; it never cuts a name and never breaks a word."""
     presets = {key: cfg for key, cfg in PRESETS.items() if kind(cfg) == name}
-    held = any(cfg.expect.success for cfg in presets.values())
+    promised = any(cfg.expect.success for cfg in presets.values())
     table = Table(title=f"\n{name}", title_justify="left", box=None, title_style="bold")
     table.add_column("preset", no_wrap=True)
     table.add_column("the policy gets", overflow="fold")
     table.add_column("env steps", justify="right", no_wrap=True)
-    if held:
+    if promised:
         table.add_column("promise", no_wrap=True)
     for preset, cfg in presets.items():
         row = (preset, sees(cfg), f"{cfg.budget.env_steps:,}")
-        table.add_row(*row, *([promise(cfg)] if held else []))
+        table.add_row(*row, *([promise(cfg)] if promised else []))
     return table
 
 

@@ -7,8 +7,8 @@ worlds and uncompiled updates, images are rendered in a few worlds.
 import logging
 import math
 import os
-import statistics
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -43,7 +43,7 @@ from puckrl.training.collect import Collector
 
 log = logging.getLogger(__name__)
 
-_PROBE_WORLDS, _PROBE_STEPS, _PROBE_ROUNDS, _PROBE_IMAGES = 16, 25, 3, 64
+_PROBE_WORLDS, _PROBE_STEPS, _PROBE_ROUNDS, _PROBE_IMAGES = 16, 25, 5, 64
 _BUSY = 0.5  # cores
 _SMALL_CELLS = 1.0
 _SEEN_SHARE = 0.75
@@ -60,7 +60,8 @@ class Speed:
     budget_s: float
     """Seconds of the whole budget at these speeds; inf without a budget."""
     busy_cores: float
-    """Cores that other programs kept busy: the load average of the last minute."""
+    """Cores that other programs keep busy: the load average of the last minute, but no
+    more than there are."""
 
 
 @dataclass(frozen=True)
@@ -191,29 +192,34 @@ def _visibility(shot: Footprint) -> list[Notice]:
 
 def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
     """Measure a short time of collecting, and some uncompiled updates."""
-    device, busy = torch.device("cpu"), os.getloadavg()[0]
+    device, busy = torch.device("cpu"), min(os.getloadavg()[0], os.cpu_count() or 1)
     small, times = _reduced(cfg)
     agent = make_agent(small, env.spaces, device, env.reward_bounds)
     replay = make_replay(small, env, device)
     collector = Collector(env, replay)
     with torch_threads(1):
         collector.collect(agent.behavior, 1)
-        begin = time.perf_counter()
-        collector.collect(agent.behavior, max(_PROBE_STEPS, env.spaces.horizon))
-        steps = max(_PROBE_STEPS, env.spaces.horizon) * env.num_worlds
-        rate = steps / (time.perf_counter() - begin)
+        count = max(_PROBE_STEPS, env.spaces.horizon)
+        took = _seconds(lambda: collector.collect(agent.behavior, count))
+        rate = count * env.num_worlds / took
     rng = torch.Generator().manual_seed(0)
     data = replay.sample(agent.batch_spec, rng)
-    seconds = list[float]()
-    for _ in range(1 + _PROBE_ROUNDS):  # the first is slower
-        begin = time.perf_counter()
-        agent.update(data)
-        seconds.append(time.perf_counter() - begin)
-    update_s = statistics.median(seconds[1:]) * times / agent.updates_per_round
+    rounds = [_seconds(lambda: agent.update(data)) for _ in range(_PROBE_ROUNDS)]
+    update_s = min(rounds) * times / agent.updates_per_round
     steps = cfg.budget.env_steps or math.inf
     whole = steps / rate + steps * cfg.loop.update_ratio * update_s
     budget_s = min(whole, cfg.budget.train_s or math.inf)
     return Speed(rate, update_s, budget_s, busy)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Return the seconds that some work takes where no other program delays it.
+
+    Its CPU time, summed over threads, is an upper bound of that, and so is its wall time.
+    """
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return min(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def _reduced(cfg: RunCfg) -> tuple[RunCfg, int]:
@@ -279,7 +285,7 @@ def _budget_text(seconds: float) -> str:
     """Return the time of the budget as text."""
     if math.isinf(seconds):
         return "there is no budget"
-    return f"the budget takes at most {max(1, math.ceil(seconds / 60))} min"
+    return f"the budget takes at most {max(1, math.ceil(seconds / 60))} min of an idle machine"
 
 
 def _load_text(speed: Speed) -> str:
@@ -287,7 +293,8 @@ def _load_text(speed: Speed) -> str:
     if speed.busy_cores < _BUSY:
         return ""
     return (
-        f"; other programs keep {speed.busy_cores:.1f} of {os.cpu_count()} cores busy"
+        f"; other programs keep {speed.busy_cores:.1f} of {os.cpu_count()} cores busy, "
+        "which makes it slower"
     )
 
 
@@ -295,7 +302,7 @@ def _layer_table(shot: Footprint) -> Table:
     """Return the object's size after each layer of the encoder as a table."""
     table = Table(
         box=None,
-        title=f"from {shot.viewpoint}: an object of {shot.pixels:.0f} pixels, "
+        title=f"from {shot.viewpoint}: the object covers {shot.pixels:.0f} pixels, "
         f"seen in {100 * shot.seen_share:.0f} % of worlds",
     )
     for heading in ("layer", "map", "cells of the object"):

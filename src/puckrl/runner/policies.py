@@ -1,11 +1,14 @@
 """Evaluation and videos of trained policies."""
 
+import fcntl
+import logging
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.config.run_cfg import RunCfg
+from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.video import record
@@ -16,6 +19,8 @@ from puckrl.runner.snapshot import trained_agent
 from puckrl.runner.versions import tell_other_versions
 from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env
 from puckrl.training.judge import Evaluation, evaluate
+
+log = logging.getLogger(__name__)
 
 _FILMED_WORLDS, _FILMED_WITH_VIEW = 6, 4
 _TILE_PX = (320, 240)
@@ -104,7 +109,38 @@ def _restore(
     folder: RunFolder, worlds: int, seed: int, task: str | None
 ) -> tuple[ActorCritic, GoalEnv]:
     """Return a run's newest agent, and worlds to evaluate it in, on the CPU."""
+    _refuse_without_snapshot(folder)
     tell_other_versions(folder)
     cfg = replace(folder.config(), task=task_to_play(folder, task))
     env = make_eval_env(cfg, worlds, seed)
     return trained_agent(folder, cfg, env.spaces, pick_device("cpu")), env
+
+
+def _refuse_without_snapshot(folder: RunFolder) -> None:
+    """Raise ``UserError`` if a run has no snapshot yet; say why, and what to do."""
+    if any(folder.checkpoints.glob("snapshot-*.json")):
+        return
+    if _is_running(folder):
+        raise UserError(
+            f"{folder.path} is running and has no snapshot yet; wait for its first: "
+            f"every {folder.config().save.every_s:g} s of training (--save.every-s)"
+        )
+    status = folder.manifest().get("status", "starting")
+    killed = status in ("starting", "running")
+    ended = "killed" if killed else status.partition(":")[0]
+    raise UserError(
+        f"{folder.path} has no snapshot ({ended} before its first one), so there is no "
+        f"policy; continue it: puck train --resume {folder.path}"
+    )
+
+
+def _is_running(folder: RunFolder) -> bool:
+    """Return whether a living process writes into a run folder."""
+    try:
+        with (folder.path / "lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

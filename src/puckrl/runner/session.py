@@ -20,7 +20,8 @@ from puckrl.report.figures import curve
 from puckrl.report.rows import read_rows
 from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
-from puckrl.runner.interrupt import interruptible
+from puckrl.runner.ending import recorded
+from puckrl.runner.interrupt import Signals
 from puckrl.runner.memory import allocated, announced, no_room_on_disk, taken_gb
 from puckrl.runner.plan import admit
 from puckrl.runner.policies import film, filmed_worlds
@@ -149,40 +150,18 @@ def _run(folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool) -> None
         resumed: whether to continue from the newest snapshot.
 
     Raises:
-        UserError: if the system refuses to read or write.
+        UserError: if the system refuses memory, or to read or write.
     """
     run = _run_first_process if team.is_first() else _run_other_process
-    try:
+    with recorded(folder) as signals:
         keep_memory()
         with closing(build(part)) as parts:
             allocated()
-            run(folder, cfg, parts, resumed=resumed)
-    except OSError as error:
-        reason = f"{error.strerror or error}: {error.filename or folder.path}"
-        _record_failure(folder, f"failed: {reason}")
-        advice = f"; resume with: puck train --resume {folder.path}"
-        raise UserError(
-            f"the run stopped: {reason}; its snapshots are intact"
-            f"{advice if cfg.save.replay else ''}"
-        ) from error
-    except BaseException as error:
-        _record_failure(folder, f"failed: {type(error).__name__}: {error}")
-        raise
-
-
-def _record_failure(folder: RunFolder, status: str) -> None:
-    """Write the status to the manifest, if possible and if the run is not finished."""
-    if not team.is_first():
-        return
-    try:
-        if folder.manifest().get("status") != "finished":
-            folder.update_manifest(status=status)
-    except (OSError, UserError) as error:
-        log.warning("the manifest could not be updated: %s", error)
+            run(folder, cfg, parts, signals, resumed=resumed)
 
 
 def _run_first_process(
-    folder: RunFolder, cfg: RunCfg, parts: Parts, *, resumed: bool
+    folder: RunFolder, cfg: RunCfg, parts: Parts, signals: Signals, *, resumed: bool
 ) -> None:
     """Train, write logs and display progress, then report; see ``_run``."""
     env = parts.env
@@ -195,21 +174,21 @@ def _run_first_process(
     doctor = LiveDoctor(facts_of(cfg), cfg.budget.stop, [*files, display], before)
     sink = MultiSink([*files, display, doctor])
     try:
-        with interruptible(display.report) as interrupted:
+        with signals.patient(display.report, alone=team.size() == 1) as report:
             stop = _train(
                 cfg,
                 parts,
                 progress,
                 checkpoints,
                 sink,
-                display.report,
-                lambda: "interrupted" if interrupted() else doctor.stop(),
+                report,
+                lambda: "interrupted" if signals.number else doctor.stop(),
             )
-        display.report(Status.SAVING)
-        snapshot.save(checkpoints, parts, progress)
+            display.report(Status.SAVING)
+            snapshot.save(checkpoints, parts, progress)
     finally:
         sink.close()
-    _report(folder, cfg, parts, progress, stop)
+    _report(folder, cfg, parts, progress, stop, signals)
 
 
 def _train(
@@ -239,22 +218,14 @@ def _train(
 
 
 def _run_other_process(
-    folder: RunFolder, cfg: RunCfg, parts: Parts, *, resumed: bool
+    folder: RunFolder, cfg: RunCfg, parts: Parts, signals: Signals, *, resumed: bool
 ) -> None:
     """Train without logs and display; see ``_run``."""
     parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
-    with interruptible(report_nothing):  # the first process reports it
-        _train(
-            cfg,
-            parts,
-            progress,
-            checkpoints,
-            NullSink(),
-            report_nothing,
-            lambda: None,
-        )
-    snapshot.save(checkpoints, parts, progress)
+    with signals.patient(report_nothing, alone=False) as report:  # the first reports it
+        _train(cfg, parts, progress, checkpoints, NullSink(), report, lambda: None)
+        snapshot.save(checkpoints, parts, progress)
 
 
 def _begin(
@@ -312,7 +283,12 @@ def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
 
 
 def _report(
-    folder: RunFolder, cfg: RunCfg, parts: Parts, progress: Progress, stop: Stop
+    folder: RunFolder,
+    cfg: RunCfg,
+    parts: Parts,
+    progress: Progress,
+    stop: Stop,
+    signals: Signals,
 ) -> None:
     """Evaluate the final policy; write curve, card, manifest and video."""
     # A user who interrupts a run does not want to wait for a long evaluation
@@ -331,6 +307,7 @@ def _report(
     folder.update_manifest(
         status=status,
         stop=stop,
+        signal=signals.name if interrupted else None,
         stopped_at=cfg.budget.until_success,
         result=without_nan(asdict(final)),
         clock=asdict(clock),

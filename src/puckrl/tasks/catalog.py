@@ -3,7 +3,7 @@
 import inspect
 from typing import TypeGuard
 
-from puckrl.core.errors import UserError, unknown
+from puckrl.core.errors import UserError, class_missing, unknown
 from puckrl.tasks.fetch.pick_place import FetchPickAndPlace
 from puckrl.tasks.fetch.push import FetchPush
 from puckrl.tasks.fetch.reach import FetchReach
@@ -31,7 +31,9 @@ def make_task(name: str, reward: RewardKind = "sparse") -> Task:
     if ":" in name:
         return checked(_from_file(name), reward)
     if name not in TASKS:
-        raise unknown("task", name, [*TASKS, "path/to/file.py:ClassName"])
+        raise class_missing(name) or unknown(
+            "task", name, [*TASKS, "path/to/file.py:ClassName"]
+        )
     return TASKS[name](reward)
 
 

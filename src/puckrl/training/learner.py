@@ -1,6 +1,7 @@
 """Updates from collected steps, at the configured update-to-data ratio."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import torch
@@ -14,6 +15,7 @@ from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Batch
 from puckrl.replay.buffer import ReplayBuffer
 from puckrl.replay.layout import bytes_per_sample, bytes_per_stack
+from puckrl.training.status import CompilationInterrupted
 
 _ROUNDS_AT_ONCE = 16
 _BYTES_AT_ONCE = 64 << 20
@@ -76,6 +78,20 @@ class Learner:
         self.ratio.debt += rest
         return PendingUpdates(self.agent, self._batches(count), count, self._run)
 
+    @contextmanager
+    def undone_if_interrupted(self, updates: "PendingUpdates") -> Generator[None]:
+        """Make ``CompilationInterrupted`` undo the updates inside, which stay due."""
+        rngs = [self.rng, *self.agent.generators().values()]
+        states = [rng.get_state() for rng in rngs]
+        tensors = {name: x.clone() for name, x in self.agent.tensors().items()}
+        try:
+            yield
+        except CompilationInterrupted:
+            self.agent.load(tensors)
+            for rng, state in zip(rngs, states, strict=True):
+                rng.set_state(state)
+            self.ratio.debt += updates.give_up()
+
     def _batches(self, rounds: int) -> Iterator[Batch]:
         """Yield the batch of each round; several are sampled at once."""
         spec, at_once = self.agent.batch_spec, self._rounds_at_once()
@@ -129,6 +145,12 @@ class PendingUpdates:
     def updates(self) -> int:
         """Updates made so far."""
         return (self._count - self.left) * self._agent.updates_per_round
+
+    def give_up(self) -> int:
+        """Forget every round; return the updates that these would have been."""
+        updates = self._count * self._agent.updates_per_round
+        self._count, self.left, self._sums = 0, 0, None
+        return updates
 
     def run(self, rounds: int) -> None:
         """Make the next ``rounds`` rounds; on CUDA, launch them only."""

@@ -83,7 +83,9 @@ def train(
     clock = progress.clock
     should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
     should_save = Every(save_every_s, last=clock.wall_s)
-    stop: Stop | None = None
+    # A run that was killed while it wrote its report has nothing left to train
+    done = progress.evaluated_at == clock.env_steps > 0
+    stop = team.agreed(limits.reached(clock, progress.successes) if done else None)
     while stop is None:
         was = clock.copy()
         collected, metrics = schedule(clock, report)

@@ -49,19 +49,24 @@ class Sequential:
     def __call__(self, clock: Clock, report: Report) -> tuple[Collected, MeanMetrics]:
         """Run one iteration; see ``Schedule``."""
         learner = self._learner
+        self._update(clock, report)  # what an interrupted compilation has left due
         report(Status.WARMING_UP if learner.warming_up else Status.COLLECTING)
         with clock.measure("collect"), torch_threads(1):
             collected = self._collector.collect(learner.behavior, self._steps)
         learner.earn(collected.env_steps)
-        updates = learner.pending()
-        compile_first(learner, updates, clock, report)
+        return collected, self._update(clock, report)
+
+    def _update(self, clock: Clock, report: Report) -> MeanMetrics:
+        """Make the updates that are due; return their mean metrics."""
+        updates = self._learner.pending()
+        compile_first(self._learner, updates, clock, report)
         if updates.left:
             report(Status.LEARNING)
         with clock.measure("update"):  # on CUDA ``means`` waits for the updates
             updates.run(updates.left)
             metrics = updates.means()
         clock.updates += updates.updates
-        return collected, metrics
+        return metrics
 
 
 class Overlapped:
@@ -125,9 +130,12 @@ class Overlapped:
 def compile_first(
     learner: Learner, updates: PendingUpdates, clock: Clock, report: Report
 ) -> None:
-    """Make the round that compiles, timed separately from updates."""
+    """Make the round that compiles, timed separately from updates.
+
+    If the user interrupts it, no update is made: all stay due, also for a resumed run.
+    """
     if updates.left and not learner.ready:
         report(Status.COMPILING)
-        with clock.measure("compile"):
+        with clock.measure("compile"), learner.undone_if_interrupted(updates):
             updates.run(1)
             learner.ready = True

@@ -1,4 +1,4 @@
-"""Status of a run, for its display."""
+"""Status of a run, for its display, and what interrupts it."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -15,6 +15,10 @@ class Status(Enum):
     SAVING = "saving"
     STOPPING = "stopping after this iteration; ctrl-C again ends it now"
     ENDED = "ended"
+
+
+class CompilationInterrupted(KeyboardInterrupt):
+    """The user does not want to wait for the compiler: give it up, and stop."""
 
 
 Report = Callable[[Status], None]
