@@ -4,7 +4,6 @@ env = puckrl.make("push", num_worlds=64)       a batched goal environment
 folder = puckrl.run("push", seed=1)            a preset, from Python
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,16 +33,12 @@ def make(
         num_threads: C threads of the physics; 0: every core.
 
     Raises:
-        UserError: for an unknown task; the message lists the known ones.
+        UserError: for an unknown task, or an argument that is not legal; it lists what is.
     """
-    from puckrl.config.run_cfg import SimCfg
-    from puckrl.runner.worlds import make_env
+    from puckrl.runner.worlds import make_worlds
 
-    return make_env(
-        task,
-        SimCfg(num_worlds=num_worlds, num_threads=num_threads),
-        reward=reward,
-        seed=seed,
+    return make_worlds(
+        task, num_worlds, reward=reward, seed=seed, num_threads=num_threads
     )
 
 
@@ -56,7 +51,8 @@ def run(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
         changes: fields of ``puckrl.config.run_cfg.RunCfg`` to replace, e.g. ``seed=1``.
 
     Raises:
-        UserError: for an unknown preset, or if the run fails for an outside reason.
+        UserError: for an unknown preset, an unknown field or a value that is not legal,
+            or if the run fails for an outside reason.
     """
     from puckrl.core.threads import let_waiting_threads_sleep
 
@@ -64,4 +60,4 @@ def run(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
     from puckrl.config import presets
     from puckrl.runner import session
 
-    return session.start(replace(presets.preset(preset), **changes), Path(root))
+    return session.start(presets.changed_preset(preset, changes), Path(root))
