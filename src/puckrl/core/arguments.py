@@ -121,6 +121,8 @@ def allows(hint: Any, value: Any) -> bool:
     A bool is no number; numpy's numbers are numbers; NaN and infinity are none.
     """
     plain, bounds = _unnoted(hint)
+    if plain is Any:
+        return True
     if members := _members(plain):
         kept = (Annotated[m, bounds] if bounds else m for m in members)
         return any(allows(member, value) for member in kept)
@@ -129,7 +131,12 @@ def allows(hint: Any, value: Any) -> bool:
         return any(type(value) is type(one) and value == one for one in inner)
     if origin in (tuple, Sequence, list):
         each = Annotated[inner[0], bounds] if bounds else inner[0]
-        return _is_sequence(value, origin) and all(allows(each, one) for one in value)
+        fixed = origin is tuple and Ellipsis not in inner
+        return (
+            _is_sequence(value, origin)
+            and all(allows(each, one) for one in value)
+            and not (fixed and len(value) != len(inner))
+        )
     if plain in (int, float):
         return _is_number(value, plain) and (bounds is None or bounds.allows(value))
     if plain is bool:
@@ -164,7 +171,8 @@ def _legal(hint: Any) -> Iterator[str]:
         yield from map(str, inner)
     elif origin in (tuple, Sequence, list):
         words = " or ".join(_legal(Annotated[inner[0], bounds] if bounds else inner[0]))
-        yield f"a {origin.__name__.lower()} of {words}"
+        count = f"{len(inner)}: " if origin is tuple and Ellipsis not in inner else ""
+        yield f"a {origin.__name__.lower()} of {count}{words}"
     elif bounds is None:
         yield _WORDS.get(plain, getattr(origin or plain, "__name__", str(plain)))
     else:

@@ -53,7 +53,7 @@ class GoalInterface(gymnasium.Wrapper[Observation, Action, Observation, Action])
     @property
     def goal(self) -> Any:
         """Desired goal, see ``PuckEnv.goal``."""
-        return self.get_wrapper_attr("goal")
+        return self.env.get_wrapper_attr("goal")
 
     @goal.setter
     def goal(self, goal: ArrayLike) -> None:

@@ -21,6 +21,7 @@ from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError
 from puckrl.core.settings import COUNT, NON_NEGATIVE
+from puckrl.core.types import Obs
 from puckrl.interop.arrays import (
     Action,
     Info,
@@ -147,7 +148,14 @@ class PuckVectorEnv(Door, VectorEnv[Observation, Action, Array]):
         self._over[rows] = False
         if goals is not None:
             self._worlds.goal[rows] = obs["desired_goal"][rows] = goals[rows]
-        return self._view.observation(obs, ...), {}
+        begun = np.zeros(self.num_envs, dtype=bool)
+        begun[rows] = True
+        return self._view.observation(obs, ...), self._success(obs, begun)
+
+    def _success(self, obs: Obs, told: Array) -> Info:
+        """Return the info of observations, for the worlds in a mask."""
+        success = self._worlds.success(obs["achieved_goal"], obs["desired_goal"])
+        return {"is_success": success.numpy() & told, "_is_success": told}
 
     def step(self, actions: Action) -> tuple[Observation, Array, Array, Array, Info]:
         """Take one control step in every world, actions (num_envs, action_dim).
@@ -170,12 +178,10 @@ class PuckVectorEnv(Door, VectorEnv[Observation, Action, Array]):
         terminated, truncated = (
             ended.numpy() & ~over for ended in (step.terminated, step.truncated)
         )
-        done, success = terminated | truncated, step.success.numpy()
-        told, info = ~done if same_step else ~over, Info()
-        if told.any():
-            info |= {"is_success": success & told, "_is_success": told}
+        done = terminated | truncated
+        info = self._success(obs, np.ones_like(done))
         if same_step and done.any():
-            info |= final_info(self._view, step.final_obs, success, done)
+            info |= final_info(self._view, step.final_obs, step.success.numpy(), done)
         self._over = done & (not same_step)
         shown = self._view.observation(obs, ...)
         return shown, reward, terminated, truncated, info

@@ -89,7 +89,8 @@ class PuckEnv(Door, gymnasium.Env[Observation, Action]):
         obs = self._worlds.reset()
         if goals is not None:
             self._worlds.goal[0] = obs["desired_goal"][0] = goals
-        return self._view.observation(obs, 0), {}
+        success = self._worlds.success(obs["achieved_goal"], obs["desired_goal"])
+        return self._view.observation(obs, 0), {"is_success": bool(success[0])}
 
     def step(self, action: Action) -> tuple[Observation, float, bool, bool, Info]:
         """Take one control step; only failed physics truncates the episode.

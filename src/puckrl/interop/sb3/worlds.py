@@ -113,9 +113,9 @@ class PuckVecEnv(VecEnv):
         """Step; infos have ``is_success``, and at an episode's end what SB3 wants."""
         obs, reward, terminated, truncated, info = self.worlds.step(self._actions)
         done = terminated | truncated
-        success = np.zeros(self.num_envs, dtype=bool)
-        for told in (info, info.get("final_info", {})):
-            success |= told.get("is_success", False)
+        success = info["is_success"]
+        if done.any():
+            success = np.where(done, info["final_info"]["is_success"], success)
         infos: list[dict[str, Any]] = [
             {"is_success": reached, "TimeLimit.truncated": False}
             for reached in success.tolist()
