@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-mutants test-gpu check format bench docs build clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-mutants test-gpu check format bench docs build clean
 
 setup: $(READY)
 
@@ -36,6 +36,10 @@ test-learn: $(READY)  ## half an hour: trains until it must have learned
 
 test-slow: $(READY)  ## torch's compiler, mujoco_warp on the CPU, 200 kills, 2,000 command lines: half an hour
 	$(BIN)/pytest -m 'slow and not gpu'
+
+test-interop: $(READY)  ## other people's libraries: Gymnasium, SB3, torchrl, Minari
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,interop]' $(TORCH_FLAGS)
+	$(BIN)/pytest tests/interop -m 'not learn and not gpu'
 
 test-mutants: $(READY)  ## faults put into a copy of the source, one at a time: do tests notice?
 	$(BIN)/python -m tests.mutants

@@ -42,6 +42,8 @@ def test_a_run_from_state_starts_without(slow: str) -> None:
     code = (
         "import sys; from puckrl.cli import commands; from puckrl.runner import plan, session; "
         "from puckrl.runner.build import build; from puckrl.config.presets import preset; "
+        "from puckrl.interop.gym import PuckEnv; "
+        "PuckEnv('reach', render_mode='rgb_array').reset(); "
         f"build(preset('reach')); sys.exit({slow!r} in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -33,16 +33,12 @@ def make(
         num_threads: C threads of the physics; 0: every core.
 
     Raises:
-        UserError: for an unknown task; the message lists the known ones.
+        UserError: for an unknown task, or an argument that is not legal; it lists what is.
     """
-    from puckrl.config.run_cfg import SimCfg
-    from puckrl.runner.worlds import make_env
+    from puckrl.runner.worlds import make_worlds
 
-    return make_env(
-        task,
-        SimCfg(num_worlds=num_worlds, num_threads=num_threads),
-        reward=reward,
-        seed=seed,
+    return make_worlds(
+        task, num_worlds, reward=reward, seed=seed, num_threads=num_threads
     )
 
 
@@ -56,8 +52,8 @@ def run(preset: str, root: str | Path = "runs", **changes: Any) -> "RunFolder":
             settings by their dotted names, e.g. ``**{"agent.gamma": 0.98}``.
 
     Raises:
-        UserError: for an unknown preset or setting, a value of another type, or if the run
-            fails for an outside reason.
+        UserError: for an unknown preset or setting, a value that is not legal, or if the
+            run fails for an outside reason.
     """
     from puckrl.core.threads import let_waiting_threads_sleep
 

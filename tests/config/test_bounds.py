@@ -12,7 +12,7 @@ from puckrl.agents.td3 import Td3Cfg
 from puckrl.config.bounds import check_bounds, numbers
 from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS
-from puckrl.config.run_cfg import RunCfg, from_dict, to_dict
+from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg, from_dict, to_dict
 from puckrl.core.errors import UserError
 from puckrl.core.settings import COUNT, SHARE
 from puckrl.runner.plan import admit, plan
@@ -102,3 +102,27 @@ def test_what_makes_no_run_is_refused_in_one_line(name: str, value: object) -> N
             act(cfg)
         assert name.replace("_", "-") in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["hidden", "actor_sensors", "critic_sensors"])
+def test_a_list_that_must_not_be_empty(name: str) -> None:
+    """``--agent.hidden`` without a value is a slip, not a policy without hidden layers."""
+    empty: dict[str, Any] = {name: ()}
+    cfg = RunCfg(agent=Td3Cfg(**empty))
+    with pytest.raises(UserError, match=f"agent.{name.replace('_', '-')} has no value"):
+        check_bounds(cfg)
+    check_bounds(RunCfg(pixels=PixelsCfg(viewpoints=())))  # no camera
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (replace(RunCfg(), seed="1"), "seed='1'; legal: a whole number"),  # pyright: ignore[reportArgumentType]
+        (RunCfg(reward="Dense"), "reward='Dense'; legal: sparse, dense"),  # pyright: ignore[reportArgumentType]
+        (RunCfg(agent={}), "agent={}; legal: Td3Cfg, SacCfg, DistillCfg"),  # pyright: ignore[reportArgumentType]
+        (RunCfg(sim=SimCfg(num_worlds=2.5)), "sim.num_worlds=2.5; legal: a whole"),  # pyright: ignore[reportArgumentType]
+    ],
+)
+def test_types_are_checked_too(part: RunCfg, said: str) -> None:
+    with pytest.raises(UserError, match=f"^{said}"):
+        check_bounds(part)

@@ -1,5 +1,7 @@
 """Cameras in the environment: images of the right worlds at the right time."""
 
+import gc
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from puckrl.core.types import PixelSpace
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.play import policy_obs
 from puckrl.runner.worlds import make_env
+from puckrl.sim.viewpoints import Viewpoint
+from puckrl.tasks.fetch.push import FetchPush
 
 ROOT = Path(__file__).parents[2]
 TWO = PixelsCfg(viewpoints=("side", "corner"), height=24, width=32, stack=3)
@@ -132,3 +136,45 @@ def test_a_task_says_where_its_cameras_may_stand() -> None:
     assert torch.corrcoef(torch.stack([column.double(), puck]))[0, 1] > 0.99
     with pytest.raises(UserError, match="unknown viewpoint 'side'; legal: above, free"):
         make_env(example, SimCfg(), pixels=PixelsCfg(viewpoints=("side",)))
+
+
+def test_threads_of_cameras_end_with_the_environment() -> None:
+    """Nobody who forgets ``close`` collects threads: no cycle keeps the worlds alive."""
+
+    def threads() -> int:
+        return sum(t.name.startswith("ThreadPool") for t in threading.enumerate())
+
+    gc.collect()
+    before, kept = threads(), torch.get_num_threads()
+    torch.set_num_threads(2)
+    gc.disable()
+    try:
+        env = _env()
+        env.reset()
+        pools = [camera._pool for camera in env._cameras._cameras]  # pyright: ignore
+        running = [thread for pool in pools for thread in pool._threads]  # pyright: ignore
+        assert threads() > before
+        del env, pools
+        for thread in running:
+            thread.join(timeout=10.0)
+        assert threads() == before
+    finally:
+        gc.enable()
+        torch.set_num_threads(kept)
+
+
+def test_a_camera_that_cannot_be_made_leaves_no_threads() -> None:
+    pixels = replace(TWO, viewpoints=("side", "wrist"))
+    before = threading.active_count()
+    with pytest.raises(UserError, match="does not have"):
+        make_env(_LostWrist(), SimCfg(num_worlds=2), pixels=pixels)
+    assert threading.active_count() == before
+
+
+class _LostWrist(FetchPush):
+    """Fetch with a viewpoint on a body that it lacks."""
+
+    viewpoints = {  # noqa: RUF012
+        **FetchPush.viewpoints,
+        "wrist": Viewpoint((0.1, 0.0, 0.1), (0.0, 0.0, 0.0), 45.0, body="no such body"),
+    }

@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from puckrl.config.run_cfg import SimCfg
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.runner.worlds import make_env
 from puckrl.sim.backend import Sim
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import TASKS, make_task
@@ -353,3 +355,27 @@ def test_sizes_that_are_not_the_tasks_are_named() -> None:
         UserError, match=r"CountingTask.state\(\) .*\(2, 1\), not \(2, 3\)"
     ):
         env.reset()
+
+
+def test_slips_are_refused_before_anything_moves() -> None:
+    """An action of another shape would be broadcast, a mask read as the worlds 0 and 1."""
+    env = make_env("reach", SimCfg(num_worlds=2))
+    action = torch.zeros(2, 4)
+    with pytest.raises(UserError, match="before reset"):
+        env.step(action)
+    env.reset()
+    for wrong in (action[0], action[:1], torch.zeros(2, 5), torch.zeros(3, 4)):
+        with pytest.raises(UserError, match=r"wanted \(2, 4\)"):
+            env.step(wrong)
+    with pytest.raises(UserError, match="turn a mask into indices"):
+        env.reset(torch.tensor([True, False]))
+    env.step(action)
+
+
+def test_a_restored_environment_has_begun() -> None:
+    env, other = (make_env("reach", SimCfg(num_worlds=2)) for _ in range(2))
+    for world in (0, 1):  # one after the other is all of them, too
+        env.reset(torch.tensor([world]))
+    env.step(torch.zeros(2, 4))
+    other.restore(env.snapshot())
+    other.step(torch.zeros(2, 4))

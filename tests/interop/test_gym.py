@@ -214,7 +214,7 @@ def test_render_gives_an_image_that_is_not_blank() -> None:
 def test_render_looks_from_where_the_task_is_filmed() -> None:
     env = PuckEnv(PLANAR, render_mode="rgb_array", width=64, height=48)
     env.reset(seed=0)
-    image, core = env.render(), env._env  # pyright: ignore[reportPrivateUsage]
+    image, core = env.render(), env._worlds  # pyright: ignore[reportPrivateUsage]
     task = env.task
     film = Film(core.sim, task.scene(), task.film_view, (64, 48), task.marker_radius_m)
     wanted = film.render(task.marker_pos_m(core.goal))[0].numpy()
@@ -243,7 +243,7 @@ def test_failed_physics_truncates_the_episode_and_does_not_terminate_it() -> Non
     env.reset(seed=0)
     action = np.zeros(4, np.float32)
     assert env.step(action)[2:4] == (False, False)
-    env._env.sim.field("qvel")[0] = torch.nan  # pyright: ignore[reportPrivateUsage]
+    env._worlds.sim.field("qvel")[0] = torch.nan  # pyright: ignore[reportPrivateUsage]
     assert env.step(action)[2:4] == (False, True)
 
 
@@ -252,7 +252,7 @@ def test_failed_physics_truncates_only_its_own_world() -> None:
     envs.reset(seed=0)
     actions = np.zeros((3, 4), np.float32)
     envs.step(actions)
-    envs._env.sim.field("qvel")[1] = torch.nan  # pyright: ignore[reportPrivateUsage]
+    envs._worlds.sim.field("qvel")[1] = torch.nan  # pyright: ignore[reportPrivateUsage]
     _, _, terminated, truncated, info = envs.step(actions)
     assert terminated.tolist() == [False, False, False]
     assert truncated.tolist() == [False, True, False]

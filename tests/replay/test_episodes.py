@@ -1,11 +1,13 @@
 """The buffer, compared with an oracle that stores every episode of counting worlds."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from puckrl.core.errors import UserError
 from puckrl.core.types import Batch, BatchSpec, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.her import Strategy
@@ -248,3 +250,29 @@ def test_exported_episodes_come_back_in_place(rng: torch.Generator) -> None:
         for r in (buffer, other)
     )
     assert list(rows(one)) == list(rows(two))
+
+
+def test_a_capacity_below_an_episode_of_every_world_is_not_raised_in_silence() -> None:
+    least = WORLDS * HORIZON
+    assert make_buffer(ReplayCfg(least)).capacity == WORLDS
+    for capacity in (10, least - 1):
+        with pytest.raises(UserError, match=rf"capacity {capacity} .* from {least} on"):
+            make_buffer(ReplayCfg(capacity))
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"capacity": 0},
+        {"her_ratio": 2.0},
+        {"her_strategy": "futur"},
+        {"frames_on": "gpu"},
+        {"sampling": SamplingCfg(moving_share=-1.0)},
+    ],
+)
+def test_a_buffer_refuses_settings_without_a_meaning(slip: dict[str, Any]) -> None:
+    [name] = slip
+    with pytest.raises(UserError, match=rf"^cfg\.{name}"):
+        make_buffer(ReplayCfg(**slip))
+    with pytest.raises(UserError, match="num_worlds=0"):
+        make_buffer(ReplayCfg(), num_worlds=0)

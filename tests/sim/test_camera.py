@@ -3,6 +3,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -335,3 +336,32 @@ def test_a_camera_on_a_body_that_is_not_there_is_refused(stage: Stage) -> None:
 def test_a_configuration_is_a_value() -> None:
     assert copy.copy(CFG) == CFG
     assert hash(CFG) == hash(replace(CFG))
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"width": 0},
+        {"height": 2.5},
+        {"geom_groups": (7,)},
+        {"samples_per_axis": 0},
+        {"background": (0.0, 0.0)},
+        {"num_threads": -1},
+    ],
+)
+def test_a_camera_refuses_what_means_nothing(
+    stage: Stage, slip: dict[str, Any]
+) -> None:
+    [name] = slip
+    with pytest.raises(UserError, match=f"^CameraCfg.{name}=.*; legal: "):
+        Camera(stage.sim, stage.task.scene(), replace(CFG, **slip))
+
+
+def test_a_viewpoint_must_have_an_upright() -> None:
+    for pos_m in ((0.0, 0.0, 1.0), (0.0, 0.0, 0.0)):
+        with pytest.raises(UserError, match="straight up or down"):
+            Viewpoint(pos_m, (0.0, 0.0, 0.0), 45.0)
+    with pytest.raises(UserError, match="fovy_deg=180"):
+        Viewpoint((1.0, 0.0, 1.0), (0.0, 0.0, 0.0), 180.0)
+    with pytest.raises(UserError, match=r"pos_m=.*nan"):
+        Viewpoint((np.nan, 0.0, 1.0), (0.0, 0.0, 0.0), 45.0)

@@ -9,6 +9,7 @@ from puckrl.core.settings import (
     COUNT,
     FRACTION,
     NON_NEGATIVE,
+    NOT_EMPTY,
     PER_PROCESS,
     POSITIVE,
     SHARE,
@@ -43,7 +44,7 @@ class AgentCfg:
     networks."""
     batch_size: Annotated[int, COUNT, PER_PROCESS] = 512
     """Transitions per critic update."""
-    hidden: Annotated[tuple[int, ...], COUNT] = (256, 256, 256)
+    hidden: Annotated[tuple[int, ...], COUNT, NOT_EMPTY] = (256, 256, 256)
     """Widths of the hidden layers of actor and critics."""
     critics: Annotated[int, COUNT] = 1
     """Number of critics; TD targets take their minimum."""
@@ -62,10 +63,10 @@ class AgentCfg:
     0: the newest weights."""
     explore: ExploreCfg = field(default_factory=ExploreCfg)
     """Exploration while collecting."""
-    actor_sensors: tuple[str, ...] = FULL_STATE
+    actor_sensors: Annotated[tuple[str, ...], NOT_EMPTY] = FULL_STATE
     """Inputs of the actor: state, or names of the task's sensors; pixels, achieved_goal,
     desired_goal. Or the name of a usual list, a mode: puck list --sensors."""
-    critic_sensors: tuple[str, ...] = FULL_STATE
+    critic_sensors: Annotated[tuple[str, ...], NOT_EMPTY] = FULL_STATE
     """Inputs of the critics."""
     vision: VisionCfg = field(default_factory=VisionCfg)
     """Pixel encoder, for networks that get pixels."""

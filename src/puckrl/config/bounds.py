@@ -1,4 +1,4 @@
-"""Refuse numbers that no run can have, in one line.
+"""Refuse values that no run can have, in one line.
 
 What is legal stands on each field, as ``Annotated[float, Bounds(...)]``.
 """
@@ -7,26 +7,31 @@ from collections.abc import Iterator
 from typing import Any
 
 from puckrl.config.fields import settings
+from puckrl.core.arguments import check_fields
 from puckrl.core.errors import UserError
+from puckrl.core.settings import NOT_EMPTY
 
 
 def check_bounds(section: Any, prefix: str = "") -> None:
-    """Refuse numbers that are out of range.
+    """Refuse numbers out of range, empty lists, and values of another type.
 
     Args:
         section: a configuration, or a section of one.
         prefix: of the section's names, with its dot.
 
     Raises:
-        UserError: for the first such number; it says what is legal.
+        UserError: for the first such value; it says what is legal.
     """
     for setting in settings(section, prefix):
+        if NOT_EMPTY in setting.marks and not setting.value:
+            raise UserError(f"{setting.flag} has no value; legal: at least one")
         for number in numbers(setting.value):
             if setting.bounds is not None and not setting.bounds.allows(number):
                 raise UserError(
                     f"{setting.flag} {number:g} is out of range; "
                     f"legal: {setting.bounds.words}"
                 )
+    check_fields(section, prefix)
 
 
 def numbers(value: Any) -> Iterator[float]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from puckrl.config.presets_cpu import PUSH, TWO_CORES
 from puckrl.config.presets_gpu import ONE_GPU
 from puckrl.config.run_cfg import ExpectCfg, RunCfg
+from puckrl.core.arguments import check
 from puckrl.core.errors import class_missing, unknown
 
 PRESETS: dict[str, RunCfg] = {cfg.preset: cfg for cfg in (*TWO_CORES, *ONE_GPU)}
@@ -17,6 +18,7 @@ def preset(name: str) -> RunCfg:
     Raises:
         UserError: for an unknown name.
     """
+    check("preset", name, str)
     if ":" in name:
         task = name.rpartition(":")[2].lower()
         return replace(PUSH, preset=task, task=name, expect=ExpectCfg())

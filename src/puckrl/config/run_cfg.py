@@ -24,6 +24,7 @@ from puckrl.core.settings import (
     NOT_HASHED,
     PER_PROCESS,
     POSITIVE,
+    SEED,
     SHARE,
     Bounds,
     Mark,
@@ -33,7 +34,8 @@ from puckrl.replay.settings import ReplayCfg
 from puckrl.sim.randomize import RandomizeCfg
 from puckrl.tasks.task import RewardKind
 
-_SIDE_PX = Bounds(8, 1024, "8 to 1024 pixels")
+SIDE_PX = Bounds(8, 1024, "8 to 1024 pixels")
+STACK = Bounds(1, 64, "1 to 64 frames")
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,11 @@ class PixelsCfg:
     """Camera positions: viewpoints of the task, or free: MuJoCo's free camera. Fetch has
     side, corner, front, reference, film, and wrist, which moves with the gripper. Empty: no
     camera."""
-    height: Annotated[int, _SIDE_PX] = 64
+    height: Annotated[int, SIDE_PX] = 64
     """Height of an image, in pixels."""
-    width: Annotated[int, _SIDE_PX] = 64
+    width: Annotated[int, SIDE_PX] = 64
     """Width of an image, in pixels."""
-    stack: Annotated[int, Bounds(1, 64, "1 to 64 frames")] = 3
+    stack: Annotated[int, STACK] = 3
     """Number of consecutive frames in an observation."""
     randomize: RandomizeCfg = field(default_factory=RandomizeCfg)
     """Domain randomization: colors, lights and camera poses, drawn for each episode."""
@@ -152,7 +154,7 @@ class RunCfg:
     """Task name, or path/to/file.py:ClassName."""
     reward: RewardKind = "sparse"
     """sparse: 0 at the goal, else -1; dense: minus the distance to the goal, in meters."""
-    seed: Annotated[int, Bounds(0, 2**62, "0 or more, below 2^62"), NOT_HASHED] = 0
+    seed: Annotated[int, SEED, NOT_HASHED] = 0
     """Seed of weights, exploration, resets, goals and replay sampling."""
     device: Annotated[str, NOT_HASHED] = "auto"
     """Device of replay buffer and networks: auto, cpu, cuda, cuda:N."""

@@ -34,11 +34,14 @@ class Mark(Enum):
 
     NOT_HASHED = "does not change what a run learns, apart from noise"
     PER_PROCESS = "is divided among the processes that train together"
+    NOT_EMPTY = "is a list of at least one value"
 
 
 NOT_HASHED, PER_PROCESS = Mark.NOT_HASHED, Mark.PER_PROCESS
+NOT_EMPTY = Mark.NOT_EMPTY
 
 _MAX = 2**40  # beyond it, sizes and counters overflow
+SEED = Bounds(0, 2**62, "0 or more, below 2^62")
 COUNT = Bounds(1, _MAX, "a whole number from 1 on")
 NON_NEGATIVE = Bounds(0, _MAX, "0 or more")
 POSITIVE = Bounds(math.ulp(0.0), 1e12, "above 0")

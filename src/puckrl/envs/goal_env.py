@@ -1,10 +1,14 @@
 """A batched goal environment: many worlds of one task, stepped together."""
 
+import weakref
 from dataclasses import replace
+from functools import partial
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
+from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.core.sections import section, under
 from puckrl.core.types import Obs, Step
@@ -62,7 +66,11 @@ class GoalEnv:
         self._elapsed = torch.zeros_like(self._worlds)
         goals = torch.zeros(self.num_worlds, self.spaces.goal_dim, dtype=torch.float64)
         self._goal = goals.to(sim.device)
-        self._advance = sim.captured(self._control_step)
+        self.started = False
+        """Whether every world has begun an episode."""
+        # A method of ours kept by ourselves would be a cycle: threads would outlive us
+        own = weakref.proxy(self)
+        self._advance = sim.captured(partial(GoalEnv._control_step, own))
         self._launched: tuple[Step, Tensor]
 
     @property
@@ -102,11 +110,25 @@ class GoalEnv:
         self._begun.zero_()
 
     def reset(self, worlds: Tensor | None = None) -> Obs:
-        """Begin an episode in ``worlds`` (None: all); return observations of all worlds."""
-        worlds = self._worlds if worlds is None else worlds
+        """Begin an episode in some worlds; return observations of all worlds.
+
+        Args:
+            worlds: indices of these worlds, (n,) int64; None: all.
+
+        Raises:
+            UserError: for a mask, or other indices than int64.
+        """
+        if worlds is None:
+            worlds = self._worlds
+        elif worlds.dtype != torch.int64:
+            raise UserError(
+                f"worlds to reset are {worlds.dtype}; legal: indices, int64; turn a mask "
+                "into indices: mask.nonzero()[:, 0]"
+            )
         numbers = worlds + self._first_world
         draws = Draws(self.seed, numbers, self._begun[worlds])
         self._begun[worlds] += 1
+        self.started = self.started or bool(self._begun.all())
         self._elapsed[worlds] = 0
         goals = self.task.reset(worlds, draws)
         check_goals(self.task, goals, len(worlds))
@@ -132,12 +154,22 @@ class GoalEnv:
 
         Args:
             action: (num_worlds, action_dim); clipped to [-1, 1].
+
+        Raises:
+            UserError: before the first reset of all worlds, or for another shape.
         """
         self.step_async(action)
         return self.step_wait()
 
     def step_async(self, action: Tensor) -> None:
         """Launch a control step, see ``step``; on a GPU it runs asynchronously."""
+        wanted = (self.num_worlds, self.spaces.action_dim)
+        if action.shape != wanted:
+            raise UserError(f"actions of shape {(*action.shape,)}; wanted {wanted}")
+        if not self.started:
+            raise UserError(
+                "step before reset: no episode has begun; call reset() first"
+            )
         step, events = self._advance(action)
         self._cameras.advance()
         obs = {**step.obs, **self._cameras.observe()}
@@ -220,8 +252,16 @@ class GoalEnv:
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Restore a ``snapshot``."""
+        self.started = bool(snapshot["begun"].all())
         self._begun.copy_(snapshot["begun"])
         self._elapsed.copy_(snapshot["elapsed"])
         self._goal.copy_(snapshot["goal"])
         self._cameras.restore(snapshot)
         self.sim.restore(section("sim", snapshot))
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied or pickled: the task is bound to this simulation."""
+        raise UserError(
+            "these worlds can be neither copied nor pickled; make others, and hand them "
+            "the state: others.restore(worlds.snapshot())"
+        )

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from puckrl.core.errors import UserError
+from puckrl.core.arguments import check
+from puckrl.core.errors import UserError, unknown
 from puckrl.core.types import Obs
-from puckrl.envs.goal_env import GoalEnv
 from puckrl.interop.view import View
 from puckrl.tasks.task import Task
 
@@ -17,16 +17,51 @@ Action = NDArray[Any]
 Info = dict[str, Any]
 
 
-def to_actions(actions: NDArray[Any], env: GoalEnv) -> Tensor:
-    """Convert actions to the environment's (num_worlds, action_dim) float32.
+def to_actions(actions: Action) -> Tensor:
+    """Convert actions to float32.
 
     Raises:
-        UserError: for another shape.
+        UserError: for NaN or infinity.
     """
-    wanted = (env.num_worlds, env.spaces.action_dim)
-    if actions.shape != wanted:
-        raise UserError(f"actions of shape {actions.shape}; wanted {wanted}")
+    if not np.isfinite(actions).all():
+        raise UserError(f"actions are not finite: {actions}; legal: from -1 to 1")
     return torch.from_numpy(np.ascontiguousarray(actions, dtype=np.float32))
+
+
+def options_of(options: dict[str, Any] | None, *legal: str) -> dict[str, Any]:
+    """Return the options of a reset.
+
+    Raises:
+        UserError: for an option that would have no effect.
+    """
+    given = {} if options is None else options
+    check("options", given, dict)
+    for name in given.keys() - {*legal, *_OF_WRAPPERS}:
+        raise unknown("option of reset", str(name), legal)
+    return given
+
+
+_OF_WRAPPERS = ("minari_autoseed",)
+"""Options that wrappers read and pass on."""
+
+
+def goals_of(goal: ArrayLike, shape: tuple[int, ...]) -> Tensor:
+    """Return goals of this shape as float64; one goal may serve many worlds.
+
+    Raises:
+        UserError: for another shape, or anything but finite numbers.
+    """
+    given = np.asarray(goal)
+    if not np.issubdtype(given.dtype, np.number) or given.shape not in (
+        shape,
+        shape[-1:],
+    ):
+        raise UserError(
+            f"goal of shape {given.shape} and type {given.dtype}; wanted {shape} numbers"
+        )
+    if not np.isfinite(given).all():
+        raise UserError(f"goal {given} is not finite")
+    return torch.from_numpy(np.broadcast_to(given, shape).astype(np.float64))
 
 
 def rewards_of(task: Task, achieved: ArrayLike, desired: ArrayLike) -> Any:

@@ -22,11 +22,14 @@ image accordingly: keep stack * 3 * cameras no larger than height and width.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from puckrl.config.run_cfg import PixelsCfg
+from puckrl.config.run_cfg import SIDE_PX, STACK, PixelsCfg
+from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError
-from puckrl.interop.gym import PuckEnv, PuckVectorEnv
+from puckrl.core.settings import COUNT
+from puckrl.interop.gym_many import PuckVectorEnv
+from puckrl.interop.gym_one import PuckEnv
 from puckrl.tasks.task import RewardKind
 
 
@@ -42,24 +45,33 @@ class PixelEnv(PuckEnv):
         viewpoints: where the cameras stand, one name or several; None: the task's first
             viewpoint, or ``free`` if it has none.
         stack: frames of a stack.
+        reward_type: gymnasium-robotics' name of ``reward``; None: as ``reward`` says.
 
     Raises:
-        UserError: for an unknown viewpoint, or sizes below 1.
+        UserError: for an argument that is not legal.
     """
 
+    @checked
     def __init__(
         self,
         task: str = "push",
         reward: RewardKind = "sparse",
-        render_mode: str | None = None,
-        height: int = 84,
-        width: int = 84,
+        render_mode: Literal["rgb_array"] | None = None,
+        height: Annotated[int, SIDE_PX] = 84,
+        width: Annotated[int, SIDE_PX] = 84,
         viewpoints: str | Sequence[str] | None = None,
-        stack: int = 3,
+        stack: Annotated[int, STACK] = 3,
+        reward_type: RewardKind | None = None,
     ) -> None:
         pixels = _pixels(height, width, viewpoints, stack)
-        self.stack = stack
-        super().__init__(task, reward, render_mode, pixels=pixels)
+        super().__init__(
+            task, reward, render_mode, pixels=pixels, reward_type=reward_type
+        )
+
+    @property
+    def stack(self) -> int:
+        """Frames of a stack; the constructor decides."""
+        return self._worlds.spaces.pixels.stack  # pyright: ignore[reportOptionalMemberAccess]
 
 
 class PixelVectorEnv(PuckVectorEnv):
@@ -75,20 +87,26 @@ class PixelVectorEnv(PuckVectorEnv):
         options: options of ``PuckVectorEnv``.
 
     Raises:
-        UserError: for an unknown viewpoint, or sizes below 1.
+        UserError: for an argument that is not legal.
     """
 
+    @checked
     def __init__(
         self,
-        num_envs: int = 1,
-        height: int = 84,
-        width: int = 84,
+        num_envs: Annotated[int, COUNT] = 1,
+        height: Annotated[int, SIDE_PX] = 84,
+        width: Annotated[int, SIDE_PX] = 84,
         viewpoints: str | Sequence[str] | None = None,
-        stack: int = 3,
+        stack: Annotated[int, STACK] = 3,
         **options: Any,
     ) -> None:
         pixels = _pixels(height, width, viewpoints, stack)
         super().__init__(num_envs, pixels=pixels, **options)
+
+    @property
+    def stack(self) -> int:
+        """Frames of a stack; the constructor decides."""
+        return self._worlds.spaces.pixels.stack  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def _pixels(
@@ -97,13 +115,9 @@ def _pixels(
     """Return the configuration of the cameras; without viewpoints, the task's first.
 
     Raises:
-        UserError: for a size below 1, or an empty sequence of viewpoints.
+        UserError: for an empty sequence of viewpoints.
     """
     names = (viewpoints,) if isinstance(viewpoints, str) else tuple(viewpoints or ())
-    count = 1 if viewpoints is None else len(names)
-    if min(height, width, stack, count) < 1:
-        raise UserError(
-            f"height={height}, width={width}, stack={stack}, {count} viewpoints: "
-            "each must be 1 or more"
-        )
+    if viewpoints is not None and not names:
+        raise UserError("viewpoints is empty; name one, or None: the task's first")
     return PixelsCfg(viewpoints=names, height=height, width=width, stack=stack)

@@ -11,10 +11,13 @@ the buffer when they are complete. New episodes overwrite the oldest ones.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from puckrl.core.arguments import checked
+from puckrl.core.settings import COUNT
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, Step
 from puckrl.replay import goals, sampling
 from puckrl.replay.frames import make_frames
@@ -37,13 +40,18 @@ class EpisodeReplayBuffer:
         device: device of stored episodes and batches, except of frames kept elsewhere.
         staging_device: device of incoming observations.
         distance_fn: distance of (achieved, desired) goals; decides what counts as moving.
+
+    Raises:
+        UserError: for a setting that is not legal, or a capacity of less than an episode
+            of every world.
     """
 
+    @checked
     def __init__(
         self,
         cfg: ReplayCfg,
         spaces: Spaces,
-        num_worlds: int,
+        num_worlds: Annotated[int, COUNT],
         reward_fn: GoalFn,
         terminated_fn: GoalFn,
         device: torch.device,

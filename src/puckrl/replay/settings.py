@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from puckrl.core.errors import UserError
 from puckrl.core.settings import COUNT, PER_PROCESS, SHARE
 from puckrl.core.types import Spaces
 from puckrl.replay import her
@@ -30,8 +31,19 @@ class ReplayCfg:
     """Folder of that file; empty: the system's folder for temporary files."""
 
     def episodes(self, spaces: Spaces, num_worlds: int) -> int:
-        """Return the number of episodes that fit, at least one per world."""
-        return max(self.capacity // spaces.horizon, num_worlds)
+        """Return the number of episodes that fit.
+
+        Raises:
+            UserError: if they are fewer than the worlds that end an episode together.
+        """
+        least = num_worlds * spaces.horizon
+        if self.capacity < least:
+            raise UserError(
+                f"--replay.capacity {self.capacity:,} holds less than an episode of every "
+                f"world; legal: from {least:,} on ({num_worlds:,} worlds, "
+                f"{spaces.horizon:,} steps); raise it, or lower --sim.num-worlds"
+            )
+        return self.capacity // spaces.horizon
 
     def bytes_total(self, spaces: Spaces, num_worlds: int) -> int:
         """Return the bytes of stored and unfinished episodes, without allocating them."""

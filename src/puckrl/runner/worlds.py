@@ -5,15 +5,18 @@ seconds.
 """
 
 import logging
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cache
+from typing import Annotated
 
 import torch
 
 from puckrl.config.bounds import check_bounds
 from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
+from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError
+from puckrl.core.settings import COUNT, NON_NEGATIVE, SEED
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.backend import Sim
@@ -33,6 +36,21 @@ _NOTABLE_S = 1.0
 EVAL_SEED_OFFSET = 1_000_003  # evaluation never replays a training reset
 
 
+@checked
+def make_worlds(
+    task: str,
+    num_worlds: Annotated[int, COUNT] = 1,
+    *,
+    reward: RewardKind = "sparse",
+    seed: Annotated[int, SEED] = 0,
+    num_threads: Annotated[int, NON_NEGATIVE] = 0,
+) -> GoalEnv:
+    """Make a batched goal environment; see ``puckrl.make``."""
+    sim = SimCfg(num_worlds=num_worlds, num_threads=num_threads)
+    return make_env(task, sim, reward=reward, seed=seed)
+
+
+@checked
 def make_env(
     task: str | Task,
     sim: SimCfg,
@@ -51,8 +69,6 @@ def make_env(
     Raises:
         UserError: for an unknown name, or a number out of range.
     """
-    if sim.num_worlds < 1:
-        raise UserError(f"{sim.num_worlds} worlds are too few; use at least one")
     made = task if isinstance(task, Task) else make_task(task, reward)
     if missing := columns_missing(made.spaces):
         raise UserError(f"{type(made).__name__}.{missing}")
@@ -88,26 +104,26 @@ def make_cameras(
     Raises:
         UserError: for an unknown viewpoint, or a number out of range.
     """
-    check_bounds(cfg.randomize, "pixels.randomize.")
+    check_bounds(cfg, "pixels.")
     views = [viewpoint(name, task.viewpoints) for name in cfg.viewpoints]
     if not views:
         return NoCameras()
     from puckrl.sim.camera import Camera, CameraCfg
 
-    cameras = [
-        Camera(
-            sim,
-            task.scene(),
-            CameraCfg(
-                width=cfg.width,
-                height=cfg.height,
-                viewpoint=view,
-                varied=cfg.randomize.on,
-            ),
-            device,
-        )
-        for view in views
-    ]
+    with ExitStack() as made:
+        cameras = [
+            made.enter_context(closing(Camera(sim, task.scene(), camera, device)))
+            for camera in (
+                CameraCfg(
+                    width=cfg.width,
+                    height=cfg.height,
+                    viewpoint=view,
+                    varied=cfg.randomize.on,
+                )
+                for view in views
+            )
+        ]
+        made.pop_all()  # no later camera failed: none is closed
     return Cameras(cameras, cfg.stack, cfg.randomize)
 
 

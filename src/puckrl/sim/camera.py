@@ -17,6 +17,7 @@ worlds, a row per world.
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Annotated
 
 import mujoco
 import mujoco_warp
@@ -26,7 +27,9 @@ import warp
 from numpy.typing import NDArray
 from torch import Tensor
 
+from puckrl.core.arguments import check_fields
 from puckrl.core.errors import UserError
+from puckrl.core.settings import COUNT, NON_NEGATIVE, SHARE, Bounds
 from puckrl.sim.appearance import MODEL_FIELDS, camera_pose, initial_appearance
 from puckrl.sim.backend import Sim
 from puckrl.sim.kernels import Streams, put_model, start_warp
@@ -38,31 +41,32 @@ _NAME = "puckrl"
 # The ray tracer compiles the far plane into its kernel. MuJoCo derives it from each
 # scene's extent; one value for all saves a compilation per scene.
 _FAR_M = 100.0
+_GROUPS = Bounds(0, 5, "0 to 5")
 
 
 @dataclass(frozen=True)
 class CameraCfg:
     """Configure a camera; nothing of it can change later."""
 
-    width: int = 84
+    width: Annotated[int, COUNT] = 84
     """Pixels per row."""
-    height: int = 84
+    height: Annotated[int, COUNT] = 84
     """Rows."""
     viewpoint: Viewpoint | FreeViewpoint = FREE
     """Where it stands."""
-    geom_groups: tuple[int, ...] = (0, 1, 2)
+    geom_groups: Annotated[tuple[int, ...], _GROUPS] = (0, 1, 2)
     """Groups of geoms that are visible."""
     shadows: bool = False
     """Render the shadows of lights that cast them."""
-    samples_per_axis: int = 1
+    samples_per_axis: Annotated[int, COUNT] = 1
     """Antialiasing: n x n rays per pixel, averaged; costs n x n."""
     textures: bool = False
     """Render textures; without them, materials keep their plain color."""
     depth: bool = False
     """Also fill ``Camera.depth_m``."""
-    background: Vec3 = (0.0, 0.0, 0.0)
+    background: Annotated[Vec3, SHARE] = (0.0, 0.0, 0.0)
     """Color of rays that hit nothing, in [0, 1]."""
-    num_threads: int = 0
+    num_threads: Annotated[int, NON_NEGATIVE] = 0
     """CPU threads; 0: as many as torch uses."""
     varied: bool = False
     """Give every world an appearance of its own: ``Camera.appearance``."""
@@ -86,8 +90,9 @@ class Camera:
         device: where images are rendered and stay; the simulation's if None.
 
     Raises:
-        UserError: if the scene has other geoms than the simulation, none in a visible
-            group, no body that should carry the camera, or more than mujoco_warp can render.
+        UserError: for a field of the configuration that is not legal, if the scene has
+            other geoms than the simulation, no geom is in a visible group, no body should
+            carry the camera, or it has more than mujoco_warp can render.
     """
 
     appearance: dict[str, Tensor]
@@ -116,6 +121,7 @@ class Camera:
         cfg: CameraCfg,
         device: torch.device | None = None,
     ) -> None:
+        check_fields(cfg, "CameraCfg.")
         device = device or sim.device
         self.cfg, self.num_worlds, self.device = cfg, sim.num_worlds, device
         view = cfg.viewpoint.resolve(sim.model)

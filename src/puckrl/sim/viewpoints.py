@@ -3,15 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from puckrl.core.errors import unknown
+from puckrl.core.arguments import check_fields
+from puckrl.core.errors import UserError, unknown
+from puckrl.core.settings import Bounds
 
 Vec3 = tuple[float, float, float]
 
+_FOVY = Bounds(1e-3, 179.0, "above 0, up to 179 degrees")
 _FREE_DISTANCE = 1.5  # in extents of the scene
 _DEFAULT_FOVY_DEG = 45.0
 _STEEPEST_DEG = 89.9  # upright has no meaning for a camera that looks straight down
@@ -19,16 +23,29 @@ _STEEPEST_DEG = 89.9  # upright has no meaning for a camera that looks straight 
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """Place a camera in the world or on a body, upright in that frame."""
+    """Place a camera in the world or on a body, upright in that frame.
+
+    Raises:
+        UserError: for a field that is not legal, or a camera that looks straight up or
+            down and so has no upright.
+    """
 
     pos_m: Vec3
     """Position of the camera."""
     look_at_m: Vec3
     """Point in the middle of the image; not straight above or below the camera."""
-    fovy_deg: float
+    fovy_deg: Annotated[float, _FOVY]
     """Vertical field of view."""
     body: str = ""
     """Body that carries the camera and in whose frame the points are; empty: the world."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if np.allclose(self.pos_m[:2], self.look_at_m[:2], rtol=0.0, atol=1e-9):
+            raise UserError(
+                f"a viewpoint at {self.pos_m} looks straight up or down at "
+                f"{self.look_at_m}; move one of them aside by a millimeter"
+            )
 
     def resolve(self, model: mujoco.MjModel) -> "Viewpoint":
         """Return this viewpoint; it is the same for every model."""

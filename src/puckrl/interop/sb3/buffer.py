@@ -12,7 +12,7 @@ images of which one is new. Our `puckrl.replay.episodes` stores whole episodes a
 stacks and next observations when it samples a batch.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -29,11 +29,13 @@ from stable_baselines3.her.goal_selection_strategy import (
 )
 from torch import Tensor
 
+from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.rng import generator
+from puckrl.core.settings import COUNT, NON_NEGATIVE
 from puckrl.core.types import BatchSpec, Obs, Step
 from puckrl.interop.sb3.doctor import horizon_of
-from puckrl.interop.sb3.packing import GOALS, Arrays, Packing
+from puckrl.interop.sb3.packing import GOALS, Arrays, Packing, image_and_vectors
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.frames import Place
 from puckrl.replay.her import relabel_probability
@@ -64,23 +66,25 @@ class FrameReplayBuffer(HerReplayBuffer):
         frames_on: where images are stored: device, cpu, disk.
 
     Raises:
-        UserError: for observations of another form, or if stack or horizon is unknown.
+        UserError: for an argument that is not legal, observations of another form, or if
+            stack or horizon is unknown.
     """
 
+    @checked
     def __init__(
         self,
-        buffer_size: int,
+        buffer_size: Annotated[int, COUNT],
         observation_space: spaces.Dict,
         action_space: spaces.Space,
         env: VecEnv,
         device: torch.device | str = "auto",
-        n_envs: int = 1,
+        n_envs: Annotated[int, COUNT] = 1,
         optimize_memory_usage: bool = False,
         handle_timeout_termination: bool = True,
-        n_sampled_goal: int = 4,
+        n_sampled_goal: Annotated[float, NON_NEGATIVE] = 4,
         goal_selection_strategy: GoalSelectionStrategy | str = "future",
-        stack: int | None = None,
-        horizon: int | None = None,
+        stack: Annotated[int, COUNT] | None = None,
+        horizon: Annotated[int, COUNT] | None = None,
         frames_on: Place = "cpu",
     ) -> None:
         if optimize_memory_usage:
@@ -93,14 +97,22 @@ class FrameReplayBuffer(HerReplayBuffer):
         )
         self.env = env
         self.handle_timeout_termination = handle_timeout_termination
-        if stack is None and env.has_attr("stack"):
+        image, _ = image_and_vectors(observation_space)
+        if not image:
+            stack = 1
+        elif stack is None and env.has_attr("stack"):
             stack = env.get_attr("stack", 0)[0]
         self._packing = Packing(
             observation_space,
             _known(stack, "stack"),
             self.action_dim,
-            _known(horizon or horizon_of(env), "horizon"),
+            steps := _known(horizon or horizon_of(env), "horizon"),
         )
+        if buffer_size < n_envs * steps:
+            raise UserError(
+                f"buffer_size={buffer_size}; legal: from {n_envs * steps} on, an episode "
+                f"of {steps} steps of each of {n_envs} environments"
+            )
         self._cfg = ReplayCfg(
             capacity=buffer_size,
             her_strategy=_strategy(goal_selection_strategy),

@@ -1,13 +1,16 @@
 """Offer our encoders as a features extractor of Stable-Baselines3."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
+from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError, unknown
+from puckrl.core.settings import COUNT
 from puckrl.core.types import Obs
 from puckrl.interop.sb3.packing import image_and_vectors
 from puckrl.nets.encoders import Encoder, EncoderCfg, HeadKind, Kind
@@ -29,16 +32,18 @@ class PixelExtractor(BaseFeaturesExtractor):
             which shows a policy where the object is.
 
     Raises:
-        UserError: without an image, for an image too small, for an unknown name.
+        UserError: without an image, for an image too small, for an unknown name or an
+            argument that is not legal.
     """
 
+    @checked
     def __init__(
         self,
         observation_space: spaces.Dict,
         kind: Kind = "drqv2",
         head: HeadKind = "spatial-softmax",
-        channels: int = 32,
-        features: int = 50,
+        channels: Annotated[int, COUNT] = 32,
+        features: Annotated[int, COUNT] = 50,
         vectors: Sequence[str] | None = None,
     ) -> None:
         image, sizes = image_and_vectors(observation_space)
