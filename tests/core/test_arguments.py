@@ -25,7 +25,7 @@ class Part:
 LEGAL: list[tuple[Any, Any]] = [
     (Annotated[int, COUNT], 1),
     (Annotated[int, COUNT], np.int64(3)),
-    (Annotated[int, COUNT] | None, None),
+    (Annotated[int | None, COUNT], None),
     (Annotated[float, SHARE], 1),
     (Annotated[float | None, SHARE], np.float32(0.5)),
     (bool, np.True_),

@@ -145,7 +145,7 @@ def test_a_goal_that_would_have_no_effect_is_refused() -> None:
     with pytest.raises(UserError, match=r"after reset\(\)"):
         env.goal = GOAL
     for door in (env, envs):
-        for name in ("gaol", "desired_goal"):
+        for name in ("goals", "desired_goal"):
             with pytest.raises(UserError, match="legal: goal"):
                 door.reset(options={name: GOAL})
         with pytest.raises(UserError, match="legal: dict"):

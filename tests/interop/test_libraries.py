@@ -17,7 +17,7 @@ pytestmark = pytest.mark.interop
 def test_torchrl_takes_one_world(id_: str) -> None:
     from torchrl.envs import GymEnv, GymWrapper, check_env_specs  # pyright: ignore[reportMissingImports]
 
-    small = {"height": 16, "width": 16} if "Pixels" in id_ else {}
+    small: dict[str, Any] = {"height": 16, "width": 16} if "Pixels" in id_ else {}
     for env in (GymWrapper(gymnasium.make(id_, **small)), GymEnv(id_, **small)):
         check_env_specs(env)
         played = env.rollout(60)

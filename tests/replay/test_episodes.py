@@ -265,7 +265,7 @@ def test_a_capacity_below_an_episode_of_every_world_is_not_raised_in_silence() -
     [
         {"capacity": 0},
         {"her_ratio": 2.0},
-        {"her_strategy": "futur"},
+        {"her_strategy": "later"},
         {"frames_on": "gpu"},
         {"sampling": SamplingCfg(moving_share=-1.0)},
     ],

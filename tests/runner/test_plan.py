@@ -69,12 +69,12 @@ def test_a_folder_for_frames_must_exist() -> None:
 
 def test_the_probe_shrinks_every_batch_of_pictures_alike() -> None:
     cfg = preset("push-pixels")
-    few, times = _reduced(cfg)
+    few, times = _reduced(cfg, 800)
     assert isinstance(cfg.agent, DistillCfg)
     assert isinstance(few.agent, DistillCfg)
     assert (cfg.agent.batch_size, cfg.agent.student_batch) == (512, 128)
     assert (few.agent.batch_size, few.agent.student_batch, times) == (64, 16, 8)
-    assert _reduced(preset("push"))[1] == 1
+    assert _reduced(preset("push"), 800)[1] == 1
 
 
 def test_no_budget_is_said_and_not_zero_minutes() -> None:

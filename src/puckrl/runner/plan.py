@@ -193,7 +193,7 @@ def _visibility(shot: Footprint) -> list[Notice]:
 def _probe(cfg: RunCfg, env: GoalEnv) -> Speed:
     """Measure a short time of collecting, and some uncompiled updates."""
     device, busy = torch.device("cpu"), min(os.getloadavg()[0], os.cpu_count() or 1)
-    small, times = _reduced(cfg)
+    small, times = _reduced(cfg, env.num_worlds * env.spaces.horizon)
     agent = make_agent(small, env.spaces, device, env.reward_bounds)
     replay = make_replay(small, env, device)
     collector = Collector(env, replay)
@@ -222,7 +222,7 @@ def _seconds(work: Callable[[], object]) -> float:
     return min(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def _reduced(cfg: RunCfg) -> tuple[RunCfg, int]:
+def _reduced(cfg: RunCfg, capacity: int) -> tuple[RunCfg, int]:
     """Return the run with a small buffer and, for pixels, batches reduced by a factor.
 
     Returns:
@@ -236,7 +236,7 @@ def _reduced(cfg: RunCfg) -> tuple[RunCfg, int]:
         if hasattr(cfg.agent, name)
     }
     agent = replace(cfg.agent, **sizes)
-    buffer = replace(cfg.replay, capacity=1, frames_on="device")
+    buffer = replace(cfg.replay, capacity=capacity, frames_on="device")
     return replace(cfg, agent=agent, replay=buffer), times
 
 
