@@ -102,11 +102,9 @@ class FrameReplayBuffer(HerReplayBuffer):
             stack = 1
         elif stack is None and env.has_attr("stack"):
             stack = env.get_attr("stack", 0)[0]
+        steps = _known(horizon or horizon_of(env), "horizon")
         self._packing = Packing(
-            observation_space,
-            _known(stack, "stack"),
-            self.action_dim,
-            steps := _known(horizon or horizon_of(env), "horizon"),
+            observation_space, _known(stack, "stack"), self.action_dim, steps
         )
         if buffer_size < n_envs * steps:
             raise UserError(
