@@ -256,7 +256,7 @@ def sb3(folder: Path) -> Path:
         Monitor(Coin(), str(folder / "0"), info_keywords=("is_success",)),
         learning_starts=100,
         batch_size=8,
-        train_freq=40,
+        train_freq=20,
         gradient_steps=1,
         policy_kwargs={"net_arch": [4]},
         seed=0,

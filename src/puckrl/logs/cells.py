@@ -68,8 +68,8 @@ def decimal_comma(cells: Iterable[str]) -> bool:
     return any(not _GROUPED.fullmatch(c.strip()) or c.strip()[0] == "0" for c in found)
 
 
-def dots_group(cells: Iterable[str], comma: bool) -> bool:
-    """Return whether the dots in a column's cells group thousands.
+def dots_group(cells: Iterable[str], comma: bool) -> bool | None:
+    """Return whether the dots in a column's cells group thousands; None if they may.
 
     They do where each cell with a dot can be read so and none of its dots can be a decimal
     one: commas are, or a cell has two dots.
@@ -77,9 +77,9 @@ def dots_group(cells: Iterable[str], comma: bool) -> bool:
     >>> dots_group(["5.000", "12"], comma=True), dots_group(["5.000", "0.5"], comma=True)
     (True, False)
     >>> dots_group(["5.000"], comma=False), dots_group(["1.005.000"], comma=False)
-    (False, True)
+    (None, True)
     """
     found = [c.strip() for c in cells if "." in c]
-    return all(_DOTTED.fullmatch(c) for c in found) and any(
-        comma or c.count(".") > 1 for c in found
-    )
+    if not found or not all(_DOTTED.fullmatch(c) for c in found):
+        return False
+    return True if comma or any(c.count(".") > 1 for c in found) else None

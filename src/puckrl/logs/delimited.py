@@ -3,8 +3,8 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -32,8 +32,8 @@ class _Form:
     separator: str
     comma: bool
     header: tuple[str, ...]
-    dots: frozenset[str] = frozenset()
-    """Columns in which dots group thousands."""
+    dots: Mapping[str, bool | None] = field(default_factory=dict[str, bool | None])
+    """Whether dots group thousands in a column; None: they may."""
 
 
 def read_table(
@@ -60,10 +60,11 @@ def read_table(
         return Frame({})
     form, body, found = _form(path, header), not header, Columns()
     found.names = dict.fromkeys(form.header)
+    found.dotted = frozenset(name for name, dots in form.dots.items() if dots is None)
     for part in blocks(path, on_cut=found.end_too_soon):
         block, body = (_after_header(part), False) if body else (part, False)
         done = None
-        plain = not form.comma and not form.dots and form.separator != " "
+        plain = not form.comma and not any(form.dots.values()) and form.separator != " "
         if len(block) >= _BULK and plain:
             done = bulk.table(block, form.separator, form.header, wanted, told)
         if done is not None:
@@ -92,12 +93,8 @@ def _form(path: Path, header: Sequence[str]) -> _Form:
     cells = [cell for row in rows[not header :] for cell in row]
     comma = separator != "," and decimal_comma(cells)
     names = tuple(header or (name.strip()[:_NAME] for name in rows[0]))
-    columns = zip(names, zip_longest(*rows[not header :], fillvalue=""), strict=False)
-    dots = frozenset(
-        name
-        for name, column in columns
-        if separator != "," and dots_group(column, comma)
-    )
+    cells_of = zip(names, zip_longest(*rows[not header :], fillvalue=""), strict=False)
+    dots = {n: separator != "," and dots_group(c, comma) for n, c in cells_of}
     if not header and all(_is_number(cell, comma) for cell in names):
         raise UserError(
             f"{path} has no header: its first line is {lines[0][:40]!r}; write the names "
@@ -197,7 +194,7 @@ def _add(
 
 def _convert(name: str, cells: Sequence[str], form: _Form, found: Columns) -> None:
     """Add a column of cells as numbers; remember the first that is none."""
-    dots = name in form.dots
+    dots = bool(form.dots.get(name))
     values, bad = np.full(len(cells), np.nan), Counter[str]()
     for i, cell in enumerate(cells):
         value = number(cell, form.comma, dots)

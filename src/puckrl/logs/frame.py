@@ -54,6 +54,8 @@ class Frame:
     """Columns with cells that are no numbers."""
     too_long: int = 0
     """Rows with more cells than the header, which are left out."""
+    dotted: frozenset[str] = frozenset()
+    """Columns whose dots were read as decimal ones, and may group thousands."""
     cut: bool = False
     """Whether a compressed file ended too soon."""
     names: frozenset[str] = frozenset()
@@ -113,6 +115,8 @@ class Columns:
         """Columns with cells that are no numbers."""
         self.too_long = 0
         """Rows with more cells than the header."""
+        self.dotted = frozenset[str]()
+        """Columns in which dots may group thousands."""
         self.cut = False
         """Whether the file ends too soon."""
         self.breaks: list[int] = []
@@ -167,6 +171,7 @@ class Columns:
             dict(self._told()),
             self.unread,
             self.too_long,
+            self.dotted,
             self.cut,
             frozenset(self.names),
             tuple(self.breaks),

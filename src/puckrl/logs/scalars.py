@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from puckrl.core.errors import UserError
 from puckrl.logs.delimited import read_table
 from puckrl.logs.frame import Frame
 from puckrl.logs.log import stream
@@ -16,6 +17,7 @@ from puckrl.logs.names import Mapped
 from puckrl.logs.source import Source
 from puckrl.logs.text import head
 from puckrl.logs.translate import translated
+from puckrl.monitor.table import Array
 
 NAME = "scalars"
 """Name of its folder."""
@@ -23,11 +25,12 @@ NAME = "scalars"
 
 def is_scalars(path: Path) -> bool:
     """Return whether a file is the values of one tag."""
-    return (
-        path.parent.name == NAME
-        and path.suffix == ".csv"
-        and _has_no_header(head(path))
-    )
+    if path.parent.name != NAME or path.suffix != ".csv":
+        return False
+    try:
+        return _has_no_header(head(path))
+    except UserError:  # no text at all
+        return False
 
 
 def read_scalars(paths: Sequence[Path], mapping: Mapped) -> list[Source]:
@@ -79,7 +82,7 @@ def _tag(stem: str, mapping: Mapped) -> str:
     return f"{group}/{name}" if known else stem
 
 
-def _values(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _values(path: Path) -> tuple[Array, Array]:
     """Return the steps and values of a file; of two values at a step the later counts."""
     frame = read_table(path, lambda _: True, header=("step", "value"))
     step, value = frame.columns["step"], frame.columns["value"]

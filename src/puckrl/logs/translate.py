@@ -105,7 +105,7 @@ def translated(
             for n in sorted(frame.names - used - frame.words.keys())
             if not tells_runs(n)
         ),
-        (*_notes(frame, used), *gaps, *([said(*guess)] if guess else [])),
+        (*_notes(frame, theirs, used), *gaps, *([said(*guess)] if guess else [])),
         producer,
     )
 
@@ -183,13 +183,18 @@ def _moves(where: str, name: str, steps: Array) -> None:
         )
 
 
-def _notes(frame: Frame, used: set[str]) -> list[str]:
+def _notes(frame: Frame, clock: str, used: set[str]) -> list[str]:
     """Return what could not be read in the columns that are used."""
     long = f"{frame.too_long:,} rows with more cells than the header's"
+    dots = (
+        f"{clock}: dots were read as decimal ones; if they group thousands, say --map "
+        f"'{clock}=env_steps*1000'"
+    )
     cut = f"what follows row {frame.rows:,}: the compressed file ends too soon"
     return [
         *([long] if frame.too_long else []),
         *([cut] if frame.cut else []),
+        *([dots] if clock in frame.dotted else []),
         *(f"{n}, {cells}" for n, cells in frame.unread.items() if n in used),
     ]
 
