@@ -38,7 +38,7 @@ def test_one_run(tmp_path: Path) -> None:
     path = run(tmp_path, preset("push"))
     shown = text([path])
     assert "converg" in shown
-    assert "flat 1.00 k" in shown
+    assert "flat 1 k" in shown
     assert "advice" in shown
     assert "verdict changes if" in shown
     assert consult([path]).exit_code == 0

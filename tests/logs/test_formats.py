@@ -153,5 +153,5 @@ def test_clocks_that_count_something_else_are_asked_about(
 def test_a_row_that_does_not_fit_is_left_out_and_named(tmp_path: Path) -> None:
     rows = [f"{s},{s / 30_000}" for s in STEPS] + ["21000,0.7,0.9", "22000"]
     (log,) = read_logs(table(tmp_path, "env_steps,eval/success", rows))
-    assert log.notes == ("1 rows with more cells than the header's 2",)
+    assert log.notes == ("1 rows with more cells than the header's",)
     assert log.table.curve("eval/success").x[-1] == 20_000

@@ -23,7 +23,7 @@ HOSTILE = {
     "line.jsonl": b'{"env_steps": ' + b"1" * 20_000_000,
     "line.csv": HEADER + b"1" * 20_000_000,
     "bomb.csv.gz": gzip.compress(HEADER + b"0" * 50_000_000, compresslevel=1),
-    "cut.csv.gz": gzip.compress(HEADER + b"1000,0.5\n" * 1000)[:-20],
+    "cut.csv.gz": gzip.compress(HEADER + b"1000,0.5\n" * 1000)[:20],
     "wide.csv": b",".join(b"c%d" % i for i in range(20_000)) + b"\n",
     "binary.csv": RANDOM,
     "no-nulls.csv": b"a,b\n" + RANDOM.replace(b"\0", b"x"),

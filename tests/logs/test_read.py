@@ -197,7 +197,7 @@ def test_rows_written_again_after_a_resume_count_once(tmp_path: Path) -> None:
     ("name", "text", "words"),
     [
         ("nothing", None, "no log at"),
-        ("picture.png", "x", "is no log that puckrl reads; legal:"),
+        ("picture.png", "x", "is no log; puckrl reads: a run folder"),
         ("some.csv", "a,b\n1,2\n", "--map NAME=env_steps; it has: a, b"),
         ("some.csv", "a,b,c\n3,1,9\n2,1,9\n", "--map NAME=env_steps; it has: a, b, c"),
         ("some.csv", "x,clock\n3,1\n2,5\n", "--map clock=env_steps; it has: clock, x"),

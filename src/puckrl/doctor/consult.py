@@ -29,6 +29,7 @@ SICK = 3
 STYLES: Mapping[Color, str] = {"green": "green", "yellow": "yellow", "red": "red"}
 _EXCUSES = ("unreadable log", "unread success", "unknown clock")
 _SHOWN = 6
+_SHORT = 3  # letters of a name that says something
 _MANY = 8  # runs whose stories would hide one another
 _WORST: tuple[Color, ...] = ("red", "yellow", "green")
 
@@ -165,7 +166,10 @@ def _refuse_mistyped(mapping: Mapping[str, Renaming], logs: Sequence[RunLog]) ->
 
 
 def _named(logs: Sequence[RunLog]) -> list[RunLog]:
-    """Return logs whose names differ: those alike get their folders' names in front."""
+    """Return logs whose names differ: those alike get their folders' names in front.
+
+    So do names that say nothing, of one or two characters.
+    """
     found = list(logs)
     for depth in range(1, 8):
         counts = Counter(log.name for log in found)
@@ -175,7 +179,8 @@ def _named(logs: Sequence[RunLog]) -> list[RunLog]:
                 parents = parents[:-1]
             if first.name == parents[-1]:
                 parents = parents[:-1]
-            if counts[log.name] > 1 and depth <= len(parents) - 1:
+            alike = counts[log.name] > 1 or len(log.name) < _SHORT
+            if alike and depth <= len(parents) - 1:
                 name = "/".join((*parents[-depth:], first.name))
                 found[i] = replace(log, name=name)
     return found
@@ -261,7 +266,7 @@ def _story(patient: Patient) -> list[RenderableType]:
     rows.add_row("verdict changes if", Text(verdict.changes_if))
     rows.add_row("advice", Text(verdict.advice, style=style))
     for note in patient.log.notes:
-        rows.add_row("not read", Text(note, style="dim"))
+        rows.add_row("note", Text(note, style="dim"))
     if patient.log.unmapped:
         shown = ", ".join(patient.log.unmapped[:_SHOWN])
         rows.add_row("not read", Text(f"{shown} (--map THEIRS=OURS)", style="dim"))
@@ -278,16 +283,16 @@ def phases_line(spans: Sequence[Span], clock: str = "steps") -> str:
 
 
 def count(number: float) -> str:
-    """Return a number with three digits and a unit; "-" for NaN, which is unknown.
+    """Return a number with up to three digits and a unit; "-" for NaN, which is unknown.
 
-    >>> count(950), count(35046), count(2_200_000)
-    ('950', '35.0 k', '2.20 M')
+    >>> count(950), count(5000), count(35046), count(999_900), count(2_250_000)
+    ('950', '5 k', '35 k', '1 M', '2.25 M')
     """
     if number != number:
         return "-"
-    for size, unit in ((1e6, " M"), (1e3, " k")):
-        if number >= size:
-            return f"{number / size:#.3g}".rstrip(".") + unit
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if round(number) >= 0.9995 * size:
+            return f"{number / size:.3g}{unit}"
     return f"{number:.0f}"
 
 

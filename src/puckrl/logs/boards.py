@@ -57,6 +57,7 @@ def read_boards(paths: Sequence[Path], mapping: Mapped) -> list[Source]:
             streams=tuple(_stream(file, mapping, producer) for file in kept),
             problems=(*problems.values(), *doubts),
             unmapped=tuple(n for n in done.unmapped if n != "step"),
+            notes=done.notes,
             names=names | {"step"},
             producer=producer,
             resumed_at=resumed,

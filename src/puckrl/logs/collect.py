@@ -11,6 +11,7 @@ from puckrl.logs.events import is_event_file
 from puckrl.logs.known import SB3
 from puckrl.logs.log import stream, without_overwritten
 from puckrl.logs.names import Mapped
+from puckrl.logs.scalars import is_scalars, read_scalars
 from puckrl.logs.source import Source
 from puckrl.logs.tables import read_tables
 
@@ -28,7 +29,8 @@ def sources(files: Sequence[Path], mapping: Mapped) -> tuple[list[Source], list[
     """
     worlds = [p for p in files if monitors.is_monitor(p)]
     events = [p for p in files if is_event_file(p)]
-    rest = [p for p in files if p not in worlds and p not in events]
+    scalars = [p for p in files if is_scalars(p)]
+    rest = [p for p in files if p not in (*worlds, *events, *scalars)]
     found: list[Source] = []
     failed: list[str] = []
 
@@ -40,6 +42,8 @@ def sources(files: Sequence[Path], mapping: Mapped) -> tuple[list[Source], list[
 
     if worlds:
         add(lambda: _of_monitors(worlds))
+    if scalars:
+        add(lambda: read_scalars(scalars, mapping))
     for path in rest:
         if path.name != NAME:
             add(lambda path=path: read_tables(path, mapping))

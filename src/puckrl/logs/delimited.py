@@ -3,8 +3,8 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -12,13 +12,14 @@ import numpy as np
 
 from puckrl.core.errors import UserError
 from puckrl.logs import bulk
-from puckrl.logs.cells import decimal_comma, is_gap, number
+from puckrl.logs.cells import decimal_comma, dots_group, is_gap, number
 from puckrl.logs.frame import Columns, Frame
 from puckrl.logs.text import blocks, head
 
 Wanted = Callable[[str], bool]
 """Which columns to convert, by name."""
 _SEPARATORS = ",;\t|"
+_HEAD = 2000  # lines that tell how numbers are written
 _BULK = 1 << 20  # bytes of a block that are worth loading polars for
 _NAMES, _NAME = 5000, 200  # columns, letters of a name
 csv.field_size_limit(1 << 24)
@@ -31,6 +32,8 @@ class _Form:
     separator: str
     comma: bool
     header: tuple[str, ...]
+    dots: Mapping[str, bool | None] = field(default_factory=dict[str, bool | None])
+    """Whether dots group thousands in a column; None: they may."""
 
 
 def read_table(
@@ -57,10 +60,12 @@ def read_table(
         return Frame({})
     form, body, found = _form(path, header), not header, Columns()
     found.names = dict.fromkeys(form.header)
-    for part in blocks(path):
+    found.dotted = frozenset(name for name, dots in form.dots.items() if dots is None)
+    for part in blocks(path, on_cut=found.end_too_soon):
         block, body = (_after_header(part), False) if body else (part, False)
         done = None
-        if len(block) >= _BULK and not form.comma:
+        plain = not form.comma and not any(form.dots.values()) and form.separator != " "
+        if len(block) >= _BULK and plain:
             done = bulk.table(block, form.separator, form.header, wanted, told)
         if done is not None:
             found.take(done)
@@ -83,11 +88,13 @@ def _form(path: Path, header: Sequence[str]) -> _Form:
     lines = [x for x in head(path).split("\n") if x.strip() and not x.startswith("#")]
     if not lines:
         raise UserError(f"{path} is empty")
-    separator = max(_SEPARATORS, key=lines[0].count)
-    rows = _split(lines[:50], separator)
+    separator = _separator(lines)
+    rows = _split(lines[:_HEAD], separator)
     cells = [cell for row in rows[not header :] for cell in row]
     comma = separator != "," and decimal_comma(cells)
     names = tuple(header or (name.strip()[:_NAME] for name in rows[0]))
+    cells_of = zip(names, zip_longest(*rows[not header :], fillvalue=""), strict=False)
+    dots = {n: separator != "," and dots_group(c, comma) for n, c in cells_of}
     if not header and all(_is_number(cell, comma) for cell in names):
         raise UserError(
             f"{path} has no header: its first line is {lines[0][:40]!r}; write the names "
@@ -95,7 +102,16 @@ def _form(path: Path, header: Sequence[str]) -> _Form:
         )
     if len(names) > _NAMES:
         raise UserError(f"{path} has {len(names):,} columns; legal: {_NAMES:,}")
-    return _Form(separator, comma, names)
+    return _Form(separator, comma, names, dots)
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """Return the separator; a blank where no other is found and words line up."""
+    found = max(_SEPARATORS, key=lines[0].count)
+    words = {len(line.split()) for line in lines[:50]}
+    if found not in lines[0] and len(words) == 1 and min(words) > 1:
+        return " "
+    return found
 
 
 def _split(lines: Iterable[str], separator: str) -> list[list[str]]:
@@ -104,6 +120,8 @@ def _split(lines: Iterable[str], separator: str) -> list[list[str]]:
     Raises:
         UserError: if they are no separated values.
     """
+    if separator == " ":
+        return [line.split() for line in lines]
     try:
         return list(csv.reader(lines, delimiter=separator))
     except csv.Error as error:
@@ -135,7 +153,7 @@ def _block(
     for i, row in enumerate(rows):
         if _repeats(row, form):
             _add(rows[begin:i], form, found, wanted, told)
-            form = _Form(form.separator, form.comma, tuple(c.strip() for c in row))
+            form = replace(form, header=tuple(c.strip() for c in row))
             found.names |= dict.fromkeys(form.header)
             found.breaks.append(found.rows)
             begin = i + 1
@@ -161,11 +179,7 @@ def _add(
     """Add rows under one header."""
     width = len(form.header)
     fitting = [row for row in rows if not any(c.strip() for c in row[width:])]
-    if len(fitting) < len(rows):
-        found.unread.setdefault(
-            "row",
-            f"{len(rows) - len(fitting)} rows with more cells than the header's {width}",
-        )
+    found.too_long += len(rows) - len(fitting)
     for name, cells in zip(
         form.header,
         zip_longest(*(row[:width] for row in fitting), fillvalue=""),
@@ -174,19 +188,18 @@ def _add(
         if told(name):
             found.say(name, [cell.strip() or None for cell in cells])
         if wanted(name):
-            _convert(name, cells, form.comma, found)
+            _convert(name, cells, form, found)
     found.rows += len(fitting)
 
 
-def _convert(name: str, cells: Sequence[str], comma: bool, found: Columns) -> None:
+def _convert(name: str, cells: Sequence[str], form: _Form, found: Columns) -> None:
     """Add a column of cells as numbers; remember the first that is none."""
+    dots = bool(form.dots.get(name))
     values, bad = np.full(len(cells), np.nan), Counter[str]()
     for i, cell in enumerate(cells):
-        value = number(cell, comma)
+        value = number(cell, form.comma, dots)
         if value is None:
-            found.unread.setdefault(
-                name, f"row {found.rows + i + 1}: {cell.strip()!r:.40}"
-            )
+            found.refuse(name, i, cell.strip())
         else:
             values[i] = value
             bad[name] += math.isnan(value) and not is_gap(cell)

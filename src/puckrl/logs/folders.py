@@ -6,6 +6,7 @@ from pathlib import Path
 
 from puckrl.logs.evaluations import NAME
 from puckrl.logs.events import is_event_file
+from puckrl.logs.scalars import is_scalars
 from puckrl.logs.tables import is_table
 
 _LOGS = frozenset(
@@ -21,7 +22,8 @@ _DEPTH = 12
 def is_log(path: Path) -> bool:
     """Return whether a file is a log by its name."""
     plain = path.name.removesuffix(".gz")
-    return plain.endswith("monitor.csv") or plain in _LOGS or is_event_file(path)
+    known = plain.endswith("monitor.csv") or plain in _LOGS or is_event_file(path)
+    return known or is_scalars(path)
 
 
 def logs_in(folder: Path) -> list[Path]:

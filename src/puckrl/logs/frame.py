@@ -13,6 +13,9 @@ NO_WORDS = 1000
 """Distinct words beyond which a column tells no runs apart."""
 
 
+_GAPS = 5  # stretches of NaN between values that are a pattern
+
+
 @dataclass(frozen=True)
 class Words:
     """Hold a column of words."""
@@ -21,6 +24,20 @@ class Words:
     """Distinct words, in the order of their first row."""
     codes: NDArray[np.int64]
     """Index of each row's word, -1 where there is none, (rows,)."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Hold the cells of a column that are no numbers."""
+
+    first: str
+    """The first of them, with its row."""
+    cells: int = 1
+    """How many there are."""
+
+    def __str__(self) -> str:
+        more = f", nor are {self.cells - 1:,} others" if self.cells > 1 else ""
+        return f"{self.first} is no number{more}"
 
 
 @dataclass(frozen=True)
@@ -33,8 +50,14 @@ class Frame:
     """How often a number was logged as NaN or infinite, by name."""
     words: Mapping[str, Words] = field(default_factory=dict[str, Words])
     """Columns that name a run: of words, or of numbers as words."""
-    unread: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Column -> its first cell that is no number, with its line."""
+    unread: Mapping[str, Unread] = field(default_factory=dict[str, Unread])
+    """Columns with cells that are no numbers."""
+    too_long: int = 0
+    """Rows with more cells than the header, which are left out."""
+    dotted: frozenset[str] = frozenset()
+    """Columns whose dots were read as decimal ones, and may group thousands."""
+    cut: bool = False
+    """Whether a compressed file ended too soon."""
     names: frozenset[str] = frozenset()
     """All names in the file, those that were not converted included."""
     breaks: tuple[int, ...] = ()
@@ -88,8 +111,14 @@ class Columns:
         """Rows so far."""
         self.names: dict[str, None] = {}
         """Names so far, in their order."""
-        self.unread: dict[str, str] = {}
-        """First cell of a column that is no number."""
+        self.unread: dict[str, Unread] = {}
+        """Columns with cells that are no numbers."""
+        self.too_long = 0
+        """Rows with more cells than the header."""
+        self.dotted = frozenset[str]()
+        """Columns in which dots may group thousands."""
+        self.cut = False
+        """Whether the file ends too soon."""
         self.breaks: list[int] = []
         """Rows before which the header was repeated."""
         self._parts: dict[str, list[tuple[int, Array]]] = {}
@@ -102,6 +131,19 @@ class Columns:
         bad += int(np.isinf(values).sum())
         if bad:
             self._bad[name] = self._bad.get(name, 0) + bad
+
+    def end_too_soon(self) -> None:
+        """Remember that the file ends too soon."""
+        self.cut = True
+
+    def refuse(self, name: str, row: int, cell: object) -> None:
+        """Remember that a cell of the block that begins at ``rows`` is no number."""
+        first = self.unread.get(name)
+        self.unread[name] = (
+            Unread(f"row {self.rows + row + 1}: {cell!r:.40}")
+            if first is None
+            else replace(first, cells=first.cells + 1)
+        )
 
     def take(self, block: Block) -> None:
         """Add a whole block."""
@@ -118,11 +160,19 @@ class Columns:
 
     def frame(self) -> Frame:
         """Return all blocks as one frame."""
+        columns = {n: _dense(parts, self.rows) for n, parts in self._parts.items()}
         return Frame(
-            {name: _dense(parts, self.rows) for name, parts in self._parts.items()},
-            self._bad,
+            columns,
+            {
+                n: logged
+                for n, bad in self._bad.items()
+                if (logged := _logged(columns[n], bad))
+            },
             dict(self._told()),
             self.unread,
+            self.too_long,
+            self.dotted,
+            self.cut,
             frozenset(self.names),
             tuple(self.breaks),
             self.rows,
@@ -151,3 +201,19 @@ def _dense(parts: Sequence[tuple[int, Array]], rows: int) -> Array:
     for begin, values in parts:
         whole[begin : begin + len(values)] = values
     return whole
+
+
+def _logged(values: Array, bad: int) -> int:
+    """Return how many NaN and infinities of a column were logged, of those written.
+
+    Histories of W&B write NaN in each row that holds other signals. A column that has NaN
+    in a third of its rows, here and there, has gaps; a longer row of them at its end was
+    logged.
+    """
+    infinite = int(np.isinf(values).sum())
+    have = np.flatnonzero(~np.isnan(values))
+    runs = np.diff(have)[np.diff(have) > 1] - 1
+    if len(runs) < _GAPS or runs.sum() < (have[-1] - have[0]) / 3 or bad == infinite:
+        return bad
+    tail = len(values) - 1 - int(have[-1])
+    return infinite + (min(tail, bad - infinite) if tail > 3 * runs.max() else 0)

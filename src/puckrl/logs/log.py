@@ -40,7 +40,7 @@ class RunLog:
     names: frozenset[str] = frozenset()
     """All names in the log."""
     notes: tuple[str, ...] = ()
-    """What could not be read."""
+    """What could not be read, and what was guessed."""
     empty: bool = False
     """Whether it has no row yet."""
 

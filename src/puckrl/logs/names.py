@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from puckrl.core.errors import UserError
@@ -166,8 +166,16 @@ def meaning(
         return Named(Renaming(known), CLOCKS.get(known, "env steps"), (2, 0))
     for whole in dict.fromkeys((inside, name)):
         if (found := _common(whole)) is not None:
-            return found
+            return _of_steps(name, found, producer)
     return _by_end(name, producer)
+
+
+def _of_steps(name: str, found: Named, producer: Producer | None) -> Named:
+    """Return a name of a table's clock that is the step of the library's event files."""
+    if producer is None or name.lower() not in ("step", "_step", "global_step"):
+        return found
+    unit = found.unit if producer.step == "env steps" else producer.step
+    return replace(found, unit=unit)
 
 
 def ours(name: str, mapping: Mapped, producer: Producer | None = None) -> str | None:
@@ -252,7 +260,12 @@ def _wanted(name: str, context: str) -> bool:
 
 _NO_RATE = re.compile(
     r"time|step|std|count|num|loss|reward|return|bonus|thresh|toler|weight|buffer|low$|high$"
-    r"|near|far|first|dist|total|length|_min$|/min$|_max$|error"
+    r"|near|far|first|dist|total|length|_min$|/min$|_max$|error|fail|consecutive|streak"
+)
+_PERCENT = re.compile(r"(?:^|[^a-z])(?:pct|pc|perc|percent|percentage)(?:$|[^a-z])|%")
+_RATE = re.compile(
+    r"(?:(?:is|episode|final|mean|avg|pct|pc|percent)_)*(?:success|solved)"
+    r"(?:_(?:once|any|at_end|rate|ratio|frac|fraction|share|mean|pct|percent|percentage))*"
 )
 
 
@@ -264,6 +277,25 @@ def called_success(name: str) -> bool:
     """
     low = name.lower()
     return ("success" in low or "solved" in low) and not _NO_RATE.search(low)
+
+
+def in_percent(name: str) -> bool:
+    """Return whether a name says that its numbers are percent.
+
+    >>> in_percent("eval/success (%)"), in_percent("success_pct"), in_percent("pcs")
+    (True, True, False)
+    """
+    return _PERCENT.search(name.lower()) is not None
+
+
+def surely_success(name: str) -> bool:
+    """Return whether the whole name says that it is a rate of success.
+
+    >>> surely_success("charts/success_once"), surely_success("info/grasp_success")
+    (True, False)
+    """
+    end = re.sub(r"[\s\-.()%]+", "_", name.rpartition("/")[2].lower()).strip("_")
+    return called_success(name) and _RATE.fullmatch(end) is not None
 
 
 def is_evaluation(name: str) -> bool:

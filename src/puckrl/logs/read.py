@@ -18,6 +18,7 @@ from puckrl.logs.folders import is_log, is_run_of_ours, logs_in, runs_below
 from puckrl.logs.frame import Frame
 from puckrl.logs.log import RunLog, no_table, unreadable
 from puckrl.logs.names import Mapped
+from puckrl.logs.scalars import NAME as SCALARS
 from puckrl.logs.source import Source, joined
 from puckrl.logs.tables import is_table, read_tables, source_of
 from puckrl.logs.translate import has_goal, translated
@@ -48,12 +49,12 @@ def read_logs(path: Path, mapping: Mapped | None = None) -> list[RunLog]:
     if path.is_file():
         return _file(path, names)
     if not path.is_dir():
-        raise UserError(f"no log at {path}; legal: {_LEGAL}")
+        raise UserError(f"no log at {path}; puckrl reads: {_LEGAL}")
     if logs_in(path) or is_run_of_ours(path):
         return [_folder(path, names)]
     runs = runs_below(path)
     if not runs:
-        raise UserError(f"nothing to read in {path}; legal: {_LEGAL}")
+        raise UserError(f"nothing to read in {path}; puckrl reads: {_LEGAL}")
     return [log for run in runs for log in read_or_excuse(run, names)]
 
 
@@ -95,7 +96,8 @@ def _known(facts: RunFacts) -> dict[str, Any]:
 def _name(path: Path) -> str:
     """Return the name of a run for titles: its folder's, or that of its own file."""
     own = path.is_file() and (is_log(path) or monitors.is_monitor(path))
-    return (path.parent if own and path.parent.name else path).resolve().name
+    found = (path.parent if own and path.parent.name else path).resolve()
+    return found.parent.name if found.name == SCALARS else found.name
 
 
 def _file(path: Path, mapping: Mapped) -> list[RunLog]:
@@ -106,7 +108,7 @@ def _file(path: Path, mapping: Mapped) -> list[RunLog]:
     if monitor or is_event_file(path) or path.name == NAME:
         return [_assembled(path, [path], mapping)]
     if not is_table(path):
-        raise UserError(f"{path} is no log that puckrl reads; legal: {_LEGAL}")
+        raise UserError(f"{path} is no log; puckrl reads: {_LEGAL}")
     found = read_tables(path, mapping)
     if not found:
         return [_without_rows(path)]
@@ -212,7 +214,7 @@ def _no_goal(path: Path, columns: Mapping[str, Array], parts: Sequence[Source]) 
     others = f"; not read: {', '.join(left[:12])}" if left else ""
     return (
         f"{path} holds neither success nor return (it has {known}{others}); name one with "
-        f"--map {left[0] if left else 'NAME'}=eval/success"
+        "--map NAME=eval/success"
     )
 
 

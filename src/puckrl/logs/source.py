@@ -33,7 +33,7 @@ class Source:
     names: frozenset[str] = frozenset()
     """All names in its files."""
     notes: tuple[str, ...] = ()
-    """What could not be read."""
+    """What could not be read, and what was guessed."""
     producer: Producer | None = None
     """The library that wrote it."""
     resumed_at: tuple[float, ...] = ()

@@ -1,22 +1,18 @@
 """Read CSV and JSON-lines files as sources: the runs in them, under our names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from puckrl.core.errors import UserError
-from puckrl.logs.clocks import GOALS
 from puckrl.logs.delimited import read_table
 from puckrl.logs.frame import Frame
 from puckrl.logs.json_lines import read_lines
 from puckrl.logs.log import Kind, stream, without_overwritten
 from puckrl.logs.names import Mapped, ours, wanted
+from puckrl.logs.pooled import several_runs
 from puckrl.logs.source import Source
 from puckrl.logs.split import runs_in, tells_runs
 from puckrl.logs.translate import Translated, translated
-from puckrl.monitor.table import Array
-from puckrl.monitor.verdict import Finding, Number
 
 _LINES = (".jsonl", ".json", ".ndjson")
 _TABLES = (".csv", ".tsv", ".txt")
@@ -85,7 +81,7 @@ def source_of(
     clock = stream(path.name, done.columns)
     columns, resumed = without_overwritten(done.columns)
     breaks = [float(frame.columns[n][b]) for b in frame.breaks for n in _steps(frame)]
-    pooled = _pooled(path, columns) if done.producer is None else ()
+    pooled = several_runs(path.name, columns, done.producer)
     return Source(
         kind,
         columns,
@@ -104,35 +100,3 @@ def source_of(
 def _steps(frame: Frame) -> list[str]:
     """Return the column of env steps, by its common names."""
     return [n for n in frame.columns if ours(n, {}) == "env_steps"][:1]
-
-
-def _pooled(path: Path, columns: Mapping[str, Array]) -> tuple[Finding, ...]:
-    """Return the finding that each step of a table carries the results of several runs."""
-    for name in GOALS[:2]:
-        values = columns.get(name)
-        if values is None:
-            continue
-        have = np.isfinite(values)
-        steps, counts = np.unique(columns["env_steps"][have], return_counts=True)
-        several = int(np.median(counts)) if len(counts) else 0
-        single = np.isin(values[have], (0.0, 1.0)).all()  # episodes, one a row
-        if (
-            len(steps) >= 5
-            and several > 1
-            and not single
-            and np.mean(counts == several) > 0.8
-        ):
-            line = (
-                "add a column that tells them apart, such as seed; or a file for each"
-            )
-            return (
-                Finding(
-                    "several runs",
-                    "red",
-                    f"{path.name} holds {several} values of {name} at each step, and no "
-                    "column tells the runs apart",
-                    line,
-                    (Number("runs", float(several)),),
-                ),
-            )
-    return ()

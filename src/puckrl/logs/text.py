@@ -8,7 +8,7 @@ bounded time.
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -18,18 +18,27 @@ BLOCK = 1 << 22
 """Bytes of a block."""
 _LINE = 1 << 23  # bytes of the longest line
 _TOTAL = 1 << 32  # bytes of a file, decompressed
+_PIECE = 1 << 13  # bytes that are lost with the end of a compressed file
 _TEXT = bytes([*range(9, 14), 27, *range(32, 256)])  # all but control characters
 
 
-def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
+def blocks(
+    path: Path, size: int = BLOCK, on_cut: Callable[[], None] | None = None
+) -> Iterator[bytes]:
     """Yield a file's text as UTF-8, some whole lines at a time.
+
+    Args:
+        path: the file.
+        size: bytes that are read at once.
+        on_cut: called where a compressed file ends too soon, after its last whole line;
+            without it that is an error.
 
     Raises:
         UserError: if it cannot be read, is no text, or exceeds the bounds.
     """
-    rest, total = b"", 0
+    rest, total, cut = b"", 0, list[bool]()
     try:
-        for part in _utf8(path, size):
+        for part in _utf8(path, size, lambda: cut.append(True)):
             total += len(part)
             if total > _TOTAL:
                 raise UserError(f"{path} holds more than {_TOTAL >> 30} GB of text")
@@ -42,9 +51,13 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
                 )
             if whole:
                 yield whole
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, zlib.error) as error:
         raise UserError(f"cannot read {path}: {first_line(error)}") from error
-    if rest:
+    if cut and (on_cut is None or total == len(rest)):
+        raise UserError(f"cannot read {path}: the compressed file ends too soon")
+    if cut and on_cut is not None:
+        on_cut()  # what is left is half a line
+    elif rest:
         yield rest
 
 
@@ -54,7 +67,7 @@ def head(path: Path, size: int = 1 << 16) -> str:
     Raises:
         UserError: as ``blocks``.
     """
-    return next(blocks(path, size), b"")[:size].decode(errors="replace")
+    return next(blocks(path, size, lambda: None), b"")[:size].decode(errors="replace")
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -64,16 +77,27 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.open(path) if zipped else path.open("rb")  # pyright: ignore[reportReturnType]
 
 
-def _utf8(path: Path, size: int) -> Iterator[bytes]:
+def _utf8(path: Path, size: int, on_cut: Callable[[], None]) -> Iterator[bytes]:
     """Yield the bytes of a file as UTF-8, without byte-order mark and bare returns."""
     with _open(path) as file:
-        start = file.read(size)
+        start = _read(file, size, on_cut)
         decoder = _decoder(path, start)
         part = start.removeprefix(codecs.BOM_UTF8)
         while part:
             text = part if decoder is None else decoder.decode(part).encode()
             yield text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            part = file.read(size)
+            part = _read(file, size, on_cut)
+
+
+def _read(file: IO[bytes], size: int, on_cut: Callable[[], None]) -> bytes:
+    """Return the next bytes of a file; of one that ends too soon, those before its end."""
+    found = bytearray()
+    try:
+        while len(found) < size and (part := file.read(min(size, _PIECE))):
+            found += part
+    except EOFError:
+        on_cut()
+    return bytes(found)
 
 
 def _decoder(path: Path, start: bytes) -> codecs.IncrementalDecoder | None:

@@ -13,16 +13,21 @@ from puckrl.logs.names import (
     CLOCKS,
     Mapped,
     Named,
-    called_success,
-    is_evaluation,
     meaning,
 )
 from puckrl.logs.producers import Producer
+from puckrl.logs.shares import (
+    SHARES,
+    guessed,
+    not_shares,
+    rows_lost,
+    said,
+    unread_success,
+    without_sentinels,
+)
 from puckrl.logs.split import tells_runs
 from puckrl.monitor.table import Array
-from puckrl.monitor.verdict import Finding, Number
-
-_SHARES = ("eval/success", "train/success")
+from puckrl.monitor.verdict import Finding
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Translated:
     unmapped: tuple[str, ...]
     """Names that mean nothing to us."""
     notes: tuple[str, ...]
-    """What could not be read."""
+    """What could not be read, and what was guessed."""
     producer: Producer | None
     """The library that wrote it."""
 
@@ -64,6 +69,9 @@ def translated(
     """
     producer = recognize(frame.names)
     chosen = _chosen(frame, mapping, producer, context)
+    guess = None if chosen.keys() & set(SHARES) else guessed(frame)
+    if guess is not None:
+        chosen[guess[1].renaming.ours] = guess
     theirs, named = _clock_of(where, frame, chosen)
     scale = {ours: named.renaming.scale for ours, (_, named) in chosen.items()}
     steps = frame.columns[theirs] * named.renaming.scale
@@ -77,22 +85,27 @@ def translated(
     clock = step or Clock(theirs, named.unit, theirs in mapping)
     doubt = unknown_clock(clock, columns) if len(columns["env_steps"]) else None
     old = {ours: name for ours, (name, _) in chosen.items()}
-    wrong = _not_shares(columns, old, frame)
+    gaps = without_sentinels(columns, old)
+    wrong = not_shares(columns, old, frame)
     for name in wrong:
         del columns[name]
-    if not wrong and (unread := _unread_success(where, frame, columns, old)):
-        wrong[unread.name] = unread
+    if not wrong and (found := unread_success(where, frame, columns, old)):
+        wrong[found.name] = found
     used = {name for name, _ in chosen.values()} | {theirs}
     return Translated(
         columns,
         {o: frame.not_finite[n] for o, n in old.items() if frame.not_finite.get(n)},
-        (*wrong.values(), *([doubt] if doubt else [])),
+        (
+            *wrong.values(),
+            *([doubt] if doubt else []),
+            *rows_lost(frame, theirs, [old[n] for n in SHARES if n in columns]),
+        ),
         tuple(
             n
             for n in sorted(frame.names - used - frame.words.keys())
             if not tells_runs(n)
         ),
-        tuple(_notes(frame, used)),
+        (*_notes(frame, theirs, used), *gaps, *([said(*guess)] if guess else [])),
         producer,
     )
 
@@ -128,7 +141,7 @@ def _clock_of(
         if ours in chosen:
             name, named = chosen[ours]
             if name in frame.unread and not np.isfinite(frame.columns[name]).any():
-                raise UserError(f"{where}: {name}, {frame.unread[name]} is no number")
+                raise UserError(f"{where}: {name}, {frame.unread[name]}")
             unit = named.unit if ours == "env_steps" else ours
             return name, Named(named.renaming, unit, named.rank)
     raise no_clock(where, frame)
@@ -170,77 +183,19 @@ def _moves(where: str, name: str, steps: Array) -> None:
         )
 
 
-def _not_shares(
-    columns: Mapping[str, Array], old: Mapping[str, str], frame: Frame
-) -> dict[str, Finding]:
-    """Return findings on successes that are no shares, by our name."""
-    found: dict[str, Finding] = {}
-    for name in _SHARES:
-        values = columns.get(name, np.empty(0))
-        known = values[np.isfinite(values)]
-        if len(known) and not (known.min() > -1e-6 and known.max() < 1 + 1e-6):
-            top = float(known.max())
-            found[name] = _unread(
-                f"{old[name]} goes from {known.min():g} to {top:g}; a share must lie in [0, 1]",
-                f"if it is in percent, read it with {_line(old[name], name, top)}"
-                if top <= 100 + 1e-6
-                else f"name another column with --map NAME={name}",
-                top,
-            )
-        elif name in old and not len(known):
-            cell = frame.unread.get(old[name])
-            found[name] = _unread(
-                f"{old[name]}, {cell} is no number"
-                if cell
-                else f"{old[name]} is NaN in each of {len(values)} rows",
-                f"name another column with --map NAME={name}",
-                np.nan,
-            )
-    return found
-
-
-def _unread_success(
-    where: str, frame: Frame, columns: Mapping[str, Array], old: Mapping[str, str]
-) -> Finding | None:
-    """Return the finding that a column is called success and is not read."""
-    if any(name in columns for name in _SHARES):
-        return None
-    left = [n for n in frame.names - set(old.values()) if called_success(n)]
-    if not left:
-        return None
-    name = min(left, key=lambda n: (not is_evaluation(n), len(n), n))
-    values = frame.columns.get(name, np.empty(0))
-    known = values[np.isfinite(values)]
-    top = float(known.max()) if len(known) else 1.0
-    ours = "eval/success" if is_evaluation(name) else "train/success"
-    line = _line(name, ours, top)
-    return _unread(
-        f"{where} has {name}, which is not read", f"read it with {line}", top
-    )
-
-
-def _line(theirs: str, ours: str, top: float) -> str:
-    """Return the option that reads a column."""
-    pair = f"{theirs}={ours}" + ("%" if 1 + 1e-6 < top <= 100 + 1e-6 else "")
-    return f"--map '{pair}'" if set(pair) & set(" *%'\"$&;()|<>") else f"--map {pair}"
-
-
-def _unread(why: str, do: str, top: float) -> Finding:
-    """Return the finding that a success rate is in the log and is left out."""
-    numbers = (Number("maximum", top),) if np.isfinite(top) else ()
-    return Finding("unread success", "yellow", f"{why}; {do}", do, numbers)
-
-
-def _notes(frame: Frame, used: set[str]) -> list[str]:
+def _notes(frame: Frame, clock: str, used: set[str]) -> list[str]:
     """Return what could not be read in the columns that are used."""
-    rows = [frame.unread["row"]] if "row" in frame.unread else []
+    long = f"{frame.too_long:,} rows with more cells than the header's"
+    dots = (
+        f"{clock}: dots were read as decimal ones; if they group thousands, say --map "
+        f"'{clock}=env_steps*1000'"
+    )
+    cut = f"what follows row {frame.rows:,}: the compressed file ends too soon"
     return [
-        *rows,
-        *(
-            f"{name}, {cell} is no number"
-            for name, cell in frame.unread.items()
-            if name in used
-        ),
+        *([long] if frame.too_long else []),
+        *([cut] if frame.cut else []),
+        *([dots] if clock in frame.dotted else []),
+        *(f"{n}, {cells}" for n, cells in frame.unread.items() if n in used),
     ]
 
 
