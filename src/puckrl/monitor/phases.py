@@ -20,7 +20,7 @@ from puckrl.monitor.curves import first_above, last_below
 from puckrl.monitor.curves import trend as trend_of
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.success import SuccessCurve, binomial_std
-from puckrl.monitor.table import Curve, RunTable
+from puckrl.monitor.table import Array, Curve, RunTable
 from puckrl.monitor.verdict import Phase, Span
 
 _TAIL = 0.1  # of the run so far: the minimum length of a plateau
@@ -30,6 +30,8 @@ _SURE = 1.64  # a one-sided 5 %: of four points, all in order
 _FALL = 0.5  # of the way from floor to peak: the minimum loss of a collapse
 _LUCK = 4.0  # widths of a smoothed point's noise that a collapse must exceed
 _DIP, _DEEP_DIP = 6.0, 10.0  # widths of a point's noise: two such points, or one
+_SLOWLY = 1.5  # widths of a point's noise that means of many differ by
+_STEADY = 0.3  # of the rise of a last half falls to its last step, if it still climbs
 _AT_LEAST = 0.9  # lower bound of success that is success enough
 
 Starts = list[tuple[Phase, float]]
@@ -166,7 +168,30 @@ def _stands(curve: Curve, success: SuccessCurve, lengths: float) -> Plateau | No
         )
     moves = abs(way.change) > max(luck, 0.03) and abs(way.z) > _SURE
     spread = float(np.std(tail.y)) > max(2 * success.sigma, luck, 0.05)
-    return None if moves or spread else Plateau(level)
+    if moves or spread or _still_climbs(success.raw.upto(end), success):
+        return None
+    return Plateau(level)
+
+
+def _still_climbs(curve: Curve, success: SuccessCurve) -> bool:
+    """Return whether the last half moves one way all along, not only where it began.
+
+    A slow climb hides in the noise of the few points of a plateau. The means of its three
+    parts are in order, and the last step is of the size of the first one.
+    """
+    half = curve.since(0.5 * (float(curve.x[0]) + float(curve.x[-1])))
+    if len(half) < 9:
+        return False
+    parts: list[Array] = np.array_split(half.y, 3)
+    first, middle, last = (float(part.mean()) for part in parts)
+    luck = success.sigma_smooth
+    if success.scale != "own range":
+        rate = float(np.clip(half.y.mean(), 0.0, 1.0))
+        luck = max(luck, binomial_std(rate, success.episodes))
+    rises = last - first
+    enough = abs(rises) > max(_SLOWLY * luck, 0.05)
+    steady = (last - middle) / rises > _STEADY if enough else False
+    return steady and (middle - last) * (first - middle) > 0 and abs(trend_of(half).z) > 2
 
 
 def _tail(curve: Curve) -> float:
@@ -221,6 +246,7 @@ def warm_up_end(table: RunTable) -> float | None:
 
 def _with_warm_up(starts: Starts, table: RunTable) -> Starts:
     """Put the random play before the first update into a phase of its own."""
+    starts = [s for s, after in pairwise(starts) if after[1] > s[1]] + starts[-1:]
     end, first = warm_up_end(table), float(table.columns["env_steps"][0])
     if end is None or end <= first:
         return [(starts[0][0], first), *starts[1:]]

@@ -91,7 +91,8 @@ def diagnose(
         return _undecided(table, found, "the log covers no env steps")
     least = _LEAST_POINTS if success.scale == "success" else _LEAST_RETURNS
     begun = ("warm-up", "flat") if success.scale == "success" else ("warm-up",)
-    if len(success.raw) < least and life[-1].phase not in begun:
+    high = success.raw.y[-1] > success.left_level and len(success.raw) <= least
+    if (len(success.raw) < least or high) and (high or life[-1].phase not in begun):
         return _undecided(table, found, f"{len(success.raw)} values are too few to say")
     evidence = Evidence(table, facts, success, life, tuple(found))
     made = [rule(evidence) for rule in RULES]
