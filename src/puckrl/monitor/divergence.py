@@ -41,9 +41,7 @@ def _advice(evidence: Evidence, color: Color) -> str:
     if color == "red":
         return f"stop; {cure}"
     if bounds is not None and bounds.guessed:
-        return (
-            f"give the discount with --fact gamma=; if Q and the loss keep growing, {cure}"
-        )
+        return f"give the discount with --fact gamma=; if Q and the loss keep growing, {cure}"
     return f"watch Q and the loss; if they keep growing, {cure}"
 
 

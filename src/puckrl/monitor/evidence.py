@@ -164,7 +164,9 @@ def _sparse(evidence: Evidence) -> bool:
         [evidence.table.curve(f"{side}/return").y for side in ("train", "eval")]
     )
     low = -_ABOUT_SPARSE * facts.horizon
-    return not len(returns) or (low <= float(returns.min()) and float(returns.max()) <= 0)
+    return not len(returns) or (
+        low <= float(returns.min()) and float(returns.max()) <= 0
+    )
 
 
 def at_failure(evidence: Evidence) -> bool:

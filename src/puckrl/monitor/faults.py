@@ -94,14 +94,18 @@ def _random_play(evidence: Evidence) -> Curve:
     """Return training success before the first update; empty if there is none known.
 
     Where updates are counted, the rows that count none; else those before the first loss.
-    Runs whose update ratio is known begin with the first row: episodes of its first few
-    hundred updates began at random.
+    A run whose update ratio is known, and whose first row counts at most 100 episodes and
+    a few hundred updates, played that row's episodes at random, too.
     """
     updates, trained = (evidence.table.curve(n) for n in ("updates", "train/success"))
     if len(updates):
-        few = 0.0 if evidence.facts.update_ratio is None else _FEW_UPDATES
-        before = updates.x[(updates.y <= 0) | (updates.y <= few) & (updates.x == updates.x[0])]
-        return trained.upto(float(before.max(initial=-1.0)))
+        x, count = float(updates.x[0]), float(updates.y[0])
+        begins = (
+            "episodes" in evidence.table and evidence.table.at("episodes", x) <= 100
+        )
+        known = begins and evidence.facts.update_ratio is not None
+        before = x if known and count <= _FEW_UPDATES else -1.0
+        return trained.upto(float(updates.x[updates.y <= 0].max(initial=before)))
     end = warm_up_end(evidence.table)
     return trained.upto(-1.0) if end is None else Curve(*_before(trained, end))
 

@@ -33,7 +33,7 @@ _USUAL_RATIO = 1.0  # updates per env step of most off-policy learners
 _UNLIKELY = 0.1  # chance of a take-off before twice the updates
 _SOME = 0.1  # success from which on not everything fails
 _SWINGS = 0.15  # standard deviation of success that is no noise
-_LAST = 1 / 3  # of the run, in which success may swing
+_LAST = 0.5  # of the run, in which success may swing
 _TURNS = 4  # crossings of its own mean, from which on it swings
 _EPISODES = 100.0  # behind an evaluation that does not say
 
@@ -198,7 +198,7 @@ def unsteady(evidence: Evidence) -> Finding | None:
     if success.scale != "success" or evidence.phase in ("warm-up", "flat"):
         return None
     last = success.raw.since(evidence.table.end - _LAST * evidence.table.end)
-    if len(last) < _MIN_POINTS:
+    if len(last) < 2 * _TURNS:
         return None
     line = np.polyval(np.polyfit(last.x, last.y, 1), last.x)
     away = last.y - line

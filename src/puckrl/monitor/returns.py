@@ -24,11 +24,12 @@ def unknown_success(evidence: Evidence) -> Finding | None:
         told = f"returns fell from {best:.3g} to {now:.3g}"
     elif moves == _RISES:
         told = f"returns rise from {then:.3g} to {now:.3g}"
+    back = "go back to the snapshot of the best return; " if moves == _FELL else ""
     return Finding(
         "unknown success",
         "yellow",
         f"{told}; success is not in this log{_range(evidence)}",
-        "log success, or name its column with --map NAME=eval/success; else compare the "
+        f"{back}log success, or name its column with --map NAME=eval/success; else compare the "
         "return with that of a solved episode",
         numbers,
     )
