@@ -175,6 +175,13 @@ def test_a_name_that_says_share_or_percent_is_believed(
     )
 
 
+def test_what_a_library_means_by_success_is_not_guessed(tmp_path: Path) -> None:
+    """JaxGCRL's ``episode_success`` counts the steps at the goal."""
+    head = "training/envsteps,eval/episode_success,eval/episode_reward"
+    log = log_of(tmp_path, rows(head, *(f"{s},0.5,1" for s in STEPS)))
+    assert "eval/success" not in log.table.columns
+
+
 @pytest.mark.parametrize(
     "name",
     ["failure_rate", "success_loss", "success_length", "consecutive_successes", "acc"],

@@ -13,6 +13,7 @@ from puckrl.logs.names import (
     is_evaluation,
     surely_success,
 )
+from puckrl.logs.producers import Producer
 from puckrl.monitor.table import Array
 from puckrl.monitor.verdict import Finding, Number
 
@@ -22,15 +23,18 @@ _LOST = 0.03  # share of the rows whose loss is no detail
 _EDGE = 1e-6
 
 
-def guessed(frame: Frame) -> tuple[str, Named] | None:
+def guessed(frame: Frame, producer: Producer | None) -> tuple[str, Named] | None:
     """Return the column whose name says that it is success, and its numbers allow it.
 
-    Percent are divided by 100 where the name says so, however small they are.
+    Percent are divided by 100 where the name says so, however small they are. Leaves out
+    what the library calls success and means something else by.
     """
     fit = [
         name
         for name, values in frame.columns.items()
-        if surely_success(name) and _lies(values, 100.0 if in_percent(name) else 1.0)
+        if surely_success(name)
+        and (producer is None or producer.says(name) is None)
+        and _lies(values, 100.0 if in_percent(name) else 1.0)
     ]
     if not fit:
         return None

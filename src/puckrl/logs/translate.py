@@ -69,7 +69,7 @@ def translated(
     """
     producer = recognize(frame.names)
     chosen = _chosen(frame, mapping, producer, context)
-    guess = None if chosen.keys() & set(SHARES) else guessed(frame)
+    guess = None if chosen.keys() & set(SHARES) else guessed(frame, producer)
     if guess is not None:
         chosen[guess[1].renaming.ours] = guess
     theirs, named = _clock_of(where, frame, chosen)
