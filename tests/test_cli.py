@@ -68,7 +68,6 @@ def test_list_names_presets_and_the_way_to_ones_own(
             "not a setting; did you mean --agent.gamma?",
         ),
         (["train", OWN_TASK], "append :ClassName; classes there: PlanarPusher"),
-        (["check", OWN_TASK], "append :ClassName; classes there: PlanarPusher"),
         (["eval", "run", "--seed", "-1"], "'-1' is not a whole number 0 or more"),
         (
             ["train", "push", "--agent.gama", "1"],

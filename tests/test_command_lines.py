@@ -232,7 +232,7 @@ def answer(line: list[str], capsys: pytest.CaptureFixture[str]) -> int:
     try:
         code = main(line)
     except SystemExit as leaving:  # help and version
-        code = int(leaving.code or 0)
+        code = 0 if leaving.code in (0, None) else -1
     error = capsys.readouterr().err
     assert code in ANSWERS, error
     assert "Traceback" not in error

@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -108,6 +109,19 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=rf"^cannot write {path}: [^\n]+$"):
             record(reach(1), Still(), path, episodes=1, size=(16, 16))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".gif"])
+def test_a_video_that_is_cut_off_is_no_video(tmp_path: Path, ending: str) -> None:
+    """The encoder fails after the last frame, as on a disk that is full."""
+    path, before = tmp_path / f"a{ending}", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(UserError, match=rf"^cannot write {path}: File size limit"):
+            record(reach(1), Still(), path, episodes=1, size=(16, 16))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_mosaic_by_hand() -> None:

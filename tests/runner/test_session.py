@@ -318,6 +318,25 @@ def test_ctrl_c_gives_a_compilation_up_and_the_run_loses_nothing(
     assert one.scalars["debt"] == other.scalars["debt"]
 
 
+def test_a_run_killed_in_its_report_trains_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*args: object) -> None:
+        raise Interrupted(signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "_report", killed)
+        with pytest.raises(Interrupted):
+            session.start(limited(300), tmp_path, tmp_path / "run")
+    folder = run_folder.RunFolder(tmp_path / "run")
+    before = read_state(folder.checkpoints)
+    session.resume(folder, limited(300))
+    assert folder.manifest()["status"] == "finished"
+    assert folder.manifest()["clock"]["env_steps"] == 300
+    after = read_state(folder.checkpoints)
+    assert all(torch.equal(x, after.tensors[n]) for n, x in before.tensors.items())
+
+
 def test_what_another_version_made_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

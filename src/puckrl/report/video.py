@@ -1,9 +1,13 @@
 """Videos of a policy: several worlds side by side, with the pixels that it gets."""
 
 import math
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
+from signal import strsignal
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
 
 import imageio_ffmpeg
 import torch
@@ -74,9 +78,7 @@ def record(
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(film), torch_threads(1):
             _write(path, frames, fps=round(1.0 / env.control_dt_s))
-    except (
-        OSError
-    ) as error:  # ffmpeg's error quotes its whole command line after the first line
+    except OSError as error:
         reason = error.strerror or first_line(error)
         raise UserError(f"cannot write {path}: {reason}") from error
     return path
@@ -165,34 +167,42 @@ def _write(path: Path, frames: Iterator[Tensor], fps: int) -> None:
     try:
         part.unlink(missing_ok=True)  # ffmpeg may still write that of a killed process
         part.touch()  # Python's error is clearer than ffmpeg's
-        with closing(_encoder(part, first, fps)) as encoder:
-            encoder.send(None)
-            encoder.send(first.numpy().tobytes())
-            for frame in frames:
-                encoder.send(frame.numpy().tobytes())
+        _encode(part, chain([first], frames), (first.shape[1], first.shape[0]), fps)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _encoder(path: Path, frame: Tensor, fps: int) -> Generator[None, bytes | None]:
-    """Start ffmpeg for frames of this size."""
-    height, width, _ = frame.shape
+def _encode(
+    path: Path, frames: Iterable[Tensor], size: tuple[int, int], fps: int
+) -> None:
+    """Pipe frames to ffmpeg.
+
+    Raises:
+        OSError: with ffmpeg's reason, if it fails, even after the last frame.
+    """
     if path.suffix.lower() == ".gif":
-        codec, pixels = "gif", "pal8"
-        options = ["-filter_complex", _PALETTE, "-loop", "0"]
+        options = ["-c:v", "gif", "-pix_fmt", "pal8", "-filter_complex", _PALETTE]
+        options += ["-loop", "0"]
     else:
         # Browsers need yuv420p; with the index in front they play while loading
-        codec, pixels = "libx264", "yuv420p"
-        options = ["-preset", "slow", "-movflags", "+faststart"]
-    return imageio_ffmpeg.write_frames(
-        str(path),
-        (width, height),
-        fps=fps,
-        codec=codec,
-        pix_fmt_out=pixels,
-        quality=8,
-        macro_block_size=2,
-        ffmpeg_log_level="error",
-        output_params=options,
-    )
+        options = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "10"]
+        options += ["-preset", "slow", "-movflags", "+faststart"]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}"]
+    ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error"]
+    command = [*ffmpeg, *raw, "-r", str(fps), "-i", "-", "-an", *options, str(path)]
+    with (
+        TemporaryFile() as said,
+        # a group of its own: ctrl-C is for us, and we close its input
+        Popen(command, stdin=PIPE, stderr=said, process_group=0) as process,
+    ):
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it has failed, and says why
+            for frame in frames:
+                process.stdin.write(frame.numpy().tobytes())
+            process.stdin.close()
+        if code := process.wait():
+            said.seek(0)
+            line = said.readline().decode(errors="replace").strip()
+            by_signal = strsignal(-code) if code < 0 else f"ffmpeg failed with {code}"
+            raise OSError(line.rpartition(": ")[2] or by_signal)

@@ -85,8 +85,8 @@ def train(
     should_save = Every(save_every_s, last=clock.wall_s)
     # A run that was killed while it wrote its report has nothing left to train
     done = progress.evaluated_at == clock.env_steps > 0
-    stop: Stop | None = limits.reached(clock, progress.successes) if done else None
-    stop = team.agreed(stop)
+    limit = limits.reached(clock, progress.successes) if done else None
+    stop: Stop | None = team.agreed(limit)
     while stop is None:
         was = clock.copy()
         collected, metrics = schedule(clock, report)
