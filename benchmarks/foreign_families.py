@@ -21,6 +21,7 @@ from foreign import (
 )
 
 from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.verdict import Color
 
 Rng = np.random.Generator
 Columns = dict[str, Array]
@@ -175,6 +176,43 @@ def loss_explodes_judged(rng: Rng) -> Invented:
     return log(columns, RUNS_AWAY)
 
 
+def q_below_known_discount(rng: Rng) -> Invented:
+    """A known discount, returns of -1 a step: Q sinks below what failing for ever is."""
+    horizon = int(rng.choice([50, 100]))
+    gamma = float(rng.choice([0.9, 0.95]))
+    columns = windows(rng, play(rng, flat_at(0.02), horizon=horizon), some_rows(rng))
+    x = share(columns)
+    lowest = -rng.uniform(2.5, 4) / (1 - gamma)
+    columns["train/actor_loss"] = -(lowest * x + 0.2 * rng.normal(size=len(x)))
+    columns["train/critic_loss"] = noisy(rng, 0.2 * 12**x)
+    facts = RunFacts(
+        producer="stable-baselines3", gamma=gamma, assumed_update_ratio=1.0
+    )
+    return log(columns, SLOWLY, facts)
+
+
+def q_of_a_goal_paid_once(rng: Rng) -> Invented:
+    """1 at the goal, where the episode ends: Q far above 1."""
+    played = play(rng, climb(0.02, rng.uniform(0.7, 1.0), 0.3, 0.05))
+    played.returns = played.won
+    columns = windows(rng, played, some_rows(rng))
+    x = share(columns)
+    columns["train/q_mean"] = rng.uniform(8, 20) * x + 0.1 * rng.normal(size=len(x))
+    columns["train/critic_loss"] = noisy(rng, 0.01 * 100**x)
+    return log(columns, SLOWLY, SB3)
+
+
+def q_above_zero_cool(rng: Rng) -> Invented:
+    """A temperature that decayed explains no values above 0."""
+    played = play(rng, climb(0.03, rng.choice([0.03, 0.8]), 0.3, 0.05))
+    columns = windows(rng, played, int(rng.integers(40, 200)))
+    x = share(columns)
+    columns["train/alpha"] = np.maximum(0.5 * np.exp(-8 * x), 0.003)
+    columns["train/actor_loss"] = -(-8 + 18 * x + 0.2 * rng.normal(size=len(x)))
+    columns["train/critic_loss"] = noisy(rng, 0.1 * 15**x)
+    return log(columns, SLOWLY, SB3)
+
+
 # -- healthy runs of every scale of reward -------------------------------------------
 
 
@@ -266,6 +304,47 @@ def still_flat_with_hindsight(rng: Rng) -> Invented:
 def _rare(rng: Rng, rows: int) -> Array:
     """Return success of a hundred episodes, nearly never."""
     return rng.binomial(100, 0.01, rows) / 100
+
+
+def far_sighted(rng: Rng) -> Invented:
+    """Dense costs and a discount near 1 that the log does not tell: Q is right."""
+    x = np.linspace(0.01, 1, int(rng.integers(40, 200)))
+    returns = rise(x, -50, -30, 0.4, 0.1) + rng.normal(size=len(x))
+    columns = {
+        "env_steps": 3e5 * x,
+        "train/return": returns,
+        "train/episode_steps": np.full(len(x), 50.0),
+        "train/actor_loss": rng.uniform(500, 900) * (1 - np.exp(-4 * x)),
+        "train/critic_loss": noisy(rng, 0.5 + 6 * x),
+    }
+    return log(columns, Asked(without=("forgetting",), colors=("yellow",)), SB3)
+
+
+def loss_grows_sanely(rng: Rng, *, level: float) -> Invented:
+    """A loss that grows a hundredfold, and is small beside the returns; Q is sane."""
+    played = play(rng, climb(0.02, level, 0.3, 0.04), count=4000)
+    columns = windows(rng, played, int(rng.integers(60, 150)))
+    x, success = share(columns), columns["train/success"]
+    columns["train/actor_loss"] = 18 - 12 * success
+    columns["train/critic_loss"] = noisy(rng, 0.01 * rng.uniform(150, 250) ** x)
+    columns["updates"] = columns["env_steps"] - 500
+    colors: tuple[Color, ...] = ("green", "yellow")
+    silent = ("success does not follow",) if level > 0.9 else ()
+    return log(columns, Asked(colors=colors, silent=silent), SB3)
+
+
+def trained_before(rng: Rng, *, lost: bool = False) -> Invented:
+    """Success is high in the first row, and updates were made before it."""
+    high = rng.uniform(0.9, 1.0)
+    end = 0.02 if lost else high
+    played = play(rng, climb(high, end, 0.5, 0.05), count=4000)
+    columns = windows(rng, played, int(rng.integers(40, 150)))
+    columns["updates"] = columns["env_steps"] + rng.uniform(10, 5000)
+    if lost:
+        asked = Asked(("collapsed",), ("forgetting",), ("broken task",), ("red",))
+    else:
+        asked = Asked((), (), ("broken task", "forgetting"), ("green", "yellow"))
+    return log(columns, asked, SB3)
 
 
 # -- clocks --------------------------------------------------------------------------
@@ -505,6 +584,30 @@ def stands_halfway(rng: Rng) -> Invented:
     return log(columns, asked, SB3)
 
 
+def climbs_slowly(rng: Rng) -> Invented:
+    """Success that climbs by the same amount all along: nothing stands."""
+    high = rng.uniform(0.5, 0.75)
+    played = play(rng, lambda x: high * x, count=6000)
+    columns = windows(rng, played, int(rng.integers(60, 150)))
+    columns["updates"] = columns["env_steps"] - 500
+    asked = Asked((), (), ("stalled", "divergence", "forgetting"), ("green", "yellow"))
+    return log(columns, asked, SB3)
+
+
+def swings(rng: Rng) -> Invented:
+    """Success that jumps from one evaluation to the next."""
+    low, high = rng.uniform(0.05, 0.2), rng.uniform(0.8, 0.95)
+    columns = judged(
+        rng, climb(0.02, 1.0, 0.2, 0.03), rows=int(rng.integers(30, 80)), episodes=20,
+        end=3e5,
+    )  # fmt: skip
+    rows = len(columns["env_steps"])
+    odd = np.where(np.arange(rows) % 2 > 0, high, low)
+    columns["eval/success"] = np.round(columns["eval/success"] * odd * 20) / 20
+    asked = Asked((), ("unsteady", "forgetting"), ("stalled", "wasting time"))
+    return log(columns, asked, SB3)
+
+
 def solved(rng: Rng) -> Invented:
     """Success in the log that reaches the top."""
     columns = windows(rng, play(rng, climb(0.03, 0.98, 0.35, 0.04), count=3000), 120)
@@ -563,6 +666,16 @@ FAMILIES: tuple[Family, ...] = (
     _family("q of dense costs", "held-out", q_of_dense_costs, diverges=True),
     _family("q of positive rewards", "held-out", q_of_positive_rewards, diverges=True),
     _family("q runs down", "develop", q_runs_down, diverges=True),
+    _family("q below a known discount", "develop", q_below_known_discount, diverges=True),
+    _family("q of a goal paid once", "develop", q_of_a_goal_paid_once, diverges=True),
+    _family("q above zero, cool", "develop", q_above_zero_cool, diverges=True),
+    _family("discount near 1, unknown", "develop", far_sighted),
+    _family("loss grows, half-way", "develop", partial(loss_grows_sanely, level=0.5)),
+    _family("loss grows, solved", "develop", partial(loss_grows_sanely, level=0.99), unsolved=False),
+    _family("trained before", "develop", trained_before, unsolved=False),
+    _family("trained before, lost", "develop", partial(trained_before, lost=True)),
+    _family("climbs slowly", "develop", climbs_slowly),
+    _family("swings", "develop", swings),
     _family("loss explodes while flat", "develop", loss_explodes, diverges=True),
     _family("loss explodes later", "develop", partial(loss_explodes, level=(0.2, 0.95)), diverges=True),
     _family("loss explodes, judged", "held-out", loss_explodes_judged, diverges=True),

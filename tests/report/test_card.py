@@ -163,7 +163,7 @@ def test_the_card_tells_the_doctors_story() -> None:
         "| take-off | 7,500 - 20,000 | 1,875 - 5,000 |",
     ]
     assert shown[at + 5 : at + 9] == [
-        "The doctor: **converging: stalled (87% sure)**, because success 0.96 (floor 0.05); "
+        "The doctor: **converging (87% sure): stalled**, because success 0.96 (floor 0.05); "
         "critic loss 0.5 (falls). Compare TD targets and Q.",
         "- stalled: success stands at 0.75",
         "- resumed log: metrics.jsonl was resumed",

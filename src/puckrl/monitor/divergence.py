@@ -14,21 +14,42 @@ _EXPLODES = 100.0  # growth that is never a good sign
 _SURELY = 1e4  # growth that success cannot outlast
 _MIN_LOSS, _NOTABLE_LOSS = 1.0, 0.05  # below the reward of a step, and far below
 _SOLVED = 0.8  # success that a growing loss has not hurt
+_BEYOND = 10.0  # times what the default discount allows: no usual one does
+_OVERSHOOT = 0.04  # of the range: a maximum that no discount moves is held closely
+_SMALL = 0.01  # of the squared size of a return: a loss of sane values
 _SLACK = 0.1  # of the range: critics are not exact
 
 
 def divergence(evidence: Evidence) -> Finding | None:
     """Find values beyond what the reward allows, NaN and infinity."""
-    advice = "stop; lower the learning rate"
-    if not evidence.facts.clipped:
-        advice += ", clip the targets to what the reward allows"
     for rule in (_lost_numbers, _out_of_range, _loss_out_of_range, _explosion):
         found = rule(evidence)
         if found is not None:
             color, reason, number = found
-            what = advice if color == "red" else f"look at Q and at the loss; {advice}"
-            return Finding("divergence", color, reason, what, (number,))
+            return Finding(
+                "divergence", color, reason, _advice(evidence, color), (number,)
+            )
     return None
+
+
+def _advice(evidence: Evidence, color: Color) -> str:
+    """Return what to do: at once, or if it goes on."""
+    bounds = allowed(evidence)
+    cure = "lower the learning rate"
+    if not evidence.facts.clipped:
+        cure += " and clip the targets to what the reward allows"
+    if color == "red":
+        return f"stop; {cure}"
+    if bounds is not None and bounds.guessed:
+        return f"give the discount with --fact gamma=; if Q and the loss keep growing, {cure}"
+    return f"watch Q and the loss; if they keep growing, {cure}"
+
+
+def _times(growth: float) -> str:
+    """Return a growth in words; beyond a million its size is enough."""
+    if growth < 1.5:
+        return "once"
+    return f"{growth:,.0f} times" if growth < 1e6 else f"{growth:.0e} times"
 
 
 def not_finite(evidence: Evidence) -> Finding | None:
@@ -37,7 +58,7 @@ def not_finite(evidence: Evidence) -> Finding | None:
     if not named or _lost_numbers(evidence) is not None:
         return None
     counts = {name: evidence.table.not_finite[name] for name in named}
-    told = ", ".join(f"{name} {count} times" for name, count in counts.items())
+    told = ", ".join(f"{name} {_times(count)}" for name, count in counts.items())
     numbers = tuple(Number(name, float(count)) for name, count in counts.items())
     return Finding(
         "not finite",
@@ -73,16 +94,16 @@ def _lost_numbers(evidence: Evidence) -> Found:
         if not len(curve):
             flat = evidence.phase in ("flat", "collapsed")
             if flat:
-                return _lost("red", name, f"was NaN or infinite {count} times")
+                return _lost("red", name, f"was NaN or infinite {_times(count)}")
             continue
         spacing = float(np.median(np.diff(curve.x))) if len(curve) > 1 else np.inf
         missed = (evidence.table.end - float(curve.x[-1])) / spacing
         if missed > 0.5:
             color = "red" if missed > 1.5 or evidence.phase == "collapsed" else "yellow"
-            text = f"{count} times, at the end after {curve.x[-1]:,.0f} env steps"
+            text = f"{_times(count)}, at the end after {curve.x[-1]:,.0f} env steps"
             return _lost(color, name, f"was NaN or infinite {text}")
         if evidence.phase == "collapsed" and _gap(curve, evidence.begin, spacing):
-            text = f"was NaN or infinite {count} times when success was lost"
+            text = f"was NaN or infinite {_times(count)} when success was lost"
             return _lost("red", name, text)
     return None
 
@@ -107,12 +128,13 @@ def _out_of_range(evidence: Evidence) -> Found:
         return None
     level, slack = float(np.median(tail.y)), _SLACK * bounds.scale
     taken, added = entropy_bonus(evidence)
-    above = level - (bounds.high + slack + added)
+    above = level - (bounds.high + _OVERSHOOT * bounds.scale + added)
     below = bounds.low - slack - taken - level
     excess, sign = (above, 1.0) if above > 0 else (below, -1.0)
     if not excess > 0:
         return None
-    color = _severity(evidence, bounds, Curve(values.x, sign * values.y), excess)
+    turned = Curve(values.x, sign * values.y)
+    color = _severity(evidence, bounds, turned, excess, above=sign > 0)
     if color is None:
         return None
     note = f"{bounds.why}: {_range(bounds)}"
@@ -123,7 +145,7 @@ def _out_of_range(evidence: Evidence) -> Found:
 
 
 def _severity(
-    evidence: Evidence, bounds: Bounds, values: Curve, excess: float
+    evidence: Evidence, bounds: Bounds, values: Curve, excess: float, *, above: bool
 ) -> Color | None:
     """Return how bad values beyond the range are; None while they come back.
 
@@ -132,6 +154,7 @@ def _severity(
         bounds: the range; derived ones are wide, and a critic may begin beyond them.
         values: the critic's, turned so that the range lies below them.
         excess: how far beyond it they are.
+        above: whether they lie above it, not below.
     """
     if bounds.exact:
         return "red"
@@ -139,8 +162,12 @@ def _severity(
     begun = float(np.median(values.y[: max(3, len(values) // 5)]))
     if len(values) < 5 or values.y[-1] <= begun or way.falls:
         return None
-    far = excess > bounds.scale and bounds.high == 0.0
     with_loss = way.rises and loss_growth(evidence) >= _CLIMBS
+    of_gamma = not (above and bounds.high == 0.0)
+    if bounds.guessed and of_gamma:
+        # No usual discount makes values this large.
+        return "red" if with_loss and excess > _BEYOND * bounds.scale else "yellow"
+    far = excess > bounds.scale and bounds.high == 0.0
     return "red" if far or with_loss else "yellow"
 
 
@@ -165,7 +192,8 @@ def _loss_out_of_range(evidence: Evidence) -> Found:
         return None
     note = f"values in {_range(bounds)} make {width**2:.3g} at most"
     reason = "the critic's loss is larger than values that the reward allows can make"
-    return "red", reason, Number("critic loss", level, note)
+    sure = not bounds.guessed or level > 4 * (_BEYOND * width) ** 2
+    return "red" if sure else "yellow", reason, Number("critic loss", level, note)
 
 
 def _explosion(evidence: Evidence) -> Found:
@@ -182,9 +210,32 @@ def _explosion(evidence: Evidence) -> Found:
         grown = loss_growth(evidence, standing_since(evidence))
     if not (grown > _EXPLODES and now > _NOTABLE_LOSS):
         return None
-    number = Number("critic loss", now, f"{grown:,.0f} times what it was")
-    outlasts = evidence.phase == "take-off" or evidence.success.now >= _SOLVED
-    if now < _MIN_LOSS or (outlasts and grown < _SURELY):
-        reason = "the critic's loss grew a hundredfold, and success does not follow"
-        return "yellow", reason, number
+    number = Number("critic loss", now, f"{_times(grown)} what it was")
+    sane = _small_for_the_reward(evidence, bounds, now)
+    solved = evidence.success.now >= _SOLVED
+    if sane and not solved and evidence.phase != "collapsed":
+        return None
+    outlasts = evidence.phase == "take-off" or solved
+    if sane or now < _MIN_LOSS or (outlasts and grown < _SURELY):
+        stands = f", while success stands at {evidence.success.now:.2f}"
+        follows = stands if solved else ", and success does not follow"
+        reason = "the critic's loss grew a hundredfold"
+        return "yellow", reason + follows, number
     return "red", "the critic's loss explodes", number
+
+
+def _small_for_the_reward(
+    evidence: Evidence, bounds: Bounds | None, loss: float
+) -> bool:
+    """Return whether a loss is small beside the squared width of the allowed values.
+
+    Only where Q is logged, and lies within them.
+    """
+    values = value_curve(evidence)
+    if bounds is None or not len(values) or not np.isfinite(bounds.width):
+        return False
+    level = float(np.median(values.since(0.8 * evidence.table.end).y))
+    taken, added = entropy_bonus(evidence)
+    slack = _SLACK * bounds.scale
+    inside = bounds.low - slack - taken <= level <= bounds.high + slack + added
+    return inside and loss < _SMALL * bounds.scale**2

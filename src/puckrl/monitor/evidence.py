@@ -23,6 +23,7 @@ LEADING = (
 )
 """Signals that rise before success does."""
 _OF_VALUES = ("train/target_std", "train/critic_loss")
+_ABOUT_SPARSE = 1.03  # horizons that returns of -1 a step may lie below 0
 LEADING_GROWTH = 30.0
 """Growth of the critic's loss beyond which it announces nothing good."""
 PROBES = ("probe/position_r2",)
@@ -137,7 +138,7 @@ def value_level(evidence: Evidence) -> Number | None:
     over training batches, minus the actor's loss (Q for TD3, and for SAC with a low
     temperature).
     """
-    failure = evidence.facts.failure_value()
+    failure = evidence.facts.failure_value() if _sparse(evidence) else None
     note = "" if failure is None else f"failing always is {failure:.1f}"
     for name, sign in (
         ("probe/q_start", 1),
@@ -151,6 +152,23 @@ def value_level(evidence: Evidence) -> Number | None:
     return None
 
 
+def _sparse(evidence: Evidence) -> bool:
+    """Return whether the reward is sparse: known, or nothing in the log denies it.
+
+    Returns of -1 a step until the goal lie between minus the horizon and 0.
+    """
+    facts = evidence.facts
+    if facts.sparse is not None or facts.horizon is None:
+        return facts.sparse is not False
+    returns = np.concatenate(
+        [evidence.table.curve(f"{side}/return").y for side in ("train", "eval")]
+    )
+    low = -_ABOUT_SPARSE * facts.horizon
+    return not len(returns) or (
+        low <= float(returns.min()) and float(returns.max()) <= 0
+    )
+
+
 def at_failure(evidence: Evidence) -> bool:
     """Return whether the critic's values are those of failing always.
 
@@ -158,6 +176,8 @@ def at_failure(evidence: Evidence) -> bool:
     -1 / (1 - γ): every value between the two counts.
     """
     value, failure = value_level(evidence), evidence.facts.failure_value()
+    if not _sparse(evidence):
+        return False
     bounds = evidence.facts.value_bounds()
     if value is None or failure is None:
         return False

@@ -3,12 +3,14 @@
 import numpy as np
 
 from puckrl.monitor.evidence import Evidence
+from puckrl.monitor.lost import forgetting
 from puckrl.monitor.phases import warm_up_end
 from puckrl.monitor.success import binomial_std
 from puckrl.monitor.table import Array, Curve
 from puckrl.monitor.verdict import Finding, Number
 
 _MIN_EPISODES = 300
+_FEW_UPDATES = 500.0  # that no policy is trained after
 
 
 def broken_task(evidence: Evidence) -> Finding | None:
@@ -46,13 +48,31 @@ def _never_moves(evidence: Evidence, episodes: float) -> tuple[str, Number | Non
 
 
 def _easy_for_chance(evidence: Evidence) -> tuple[str, Number | None]:
-    """Find goals that random play reaches."""
+    """Find goals that random play reaches; success that was lost was no gift."""
     played = _random_play(evidence)
     level = float(np.mean(played.y)) if len(played) else 0.0
     number = Number("success of random play", level, "5 % would be usual")
     reason = "random play already succeeds: the goals ask for nothing"
     luck = 2 * binomial_std(0.5, _episodes_played(evidence, played))
-    return reason, number if level - luck > 0.5 else None
+    easy = level - luck > 0.5 and forgetting(evidence) is None
+    return reason, number if easy and evidence.phase != "collapsed" else None
+
+
+def high_from_the_start(evidence: Evidence) -> Finding | None:
+    """Note a first row that succeeds where no row is known to be of random play."""
+    success = evidence.success
+    first, x = float(success.raw.y[0]), float(success.raw.x[0])
+    luck = 2 * binomial_std(0.5, success.episodes)
+    if success.scale != "success" or first - luck <= 0.5 or len(_random_play(evidence)):
+        return None
+    return Finding(
+        "high from the start",
+        "green",
+        f"success is {first:.2f} in the first row, after {x:,.0f} env steps: random play "
+        "succeeds, the policy was trained before, or it learned before that row",
+        "if training began from nothing, run puck check on the task",
+        (Number("first success", first),),
+    )
 
 
 def _episodes_played(evidence: Evidence, played: Curve) -> float:
@@ -71,16 +91,23 @@ def _episodes_played(evidence: Evidence, played: Curve) -> float:
 
 
 def _random_play(evidence: Evidence) -> Curve:
-    """Return training success before the first update.
+    """Return training success before the first update; empty if there is none known.
 
-    Takes the rows without updates, and the first one with updates if it is from the
-    run's first 100 episodes: those were played before an update. Empty if unknown.
+    Where updates are counted, the rows that count none; else those before the first loss.
+    A run whose update ratio is known, and whose first row counts at most 100 episodes and
+    a few hundred updates, played that row's episodes at random, too.
     """
-    end, trained = warm_up_end(evidence.table), evidence.table.curve("train/success")
-    if end is None:
-        return trained.upto(-1.0)
-    begun = "episodes" in evidence.table and evidence.table.at("episodes", end) <= 100
-    return trained.upto(end) if begun else Curve(*_before(trained, end))
+    updates, trained = (evidence.table.curve(n) for n in ("updates", "train/success"))
+    if len(updates):
+        x, count = float(updates.x[0]), float(updates.y[0])
+        begins = (
+            "episodes" in evidence.table and evidence.table.at("episodes", x) <= 100
+        )
+        known = begins and evidence.facts.update_ratio is not None
+        before = x if known and count <= _FEW_UPDATES else -1.0
+        return trained.upto(float(updates.x[updates.y <= 0].max(initial=before)))
+    end = warm_up_end(evidence.table)
+    return trained.upto(-1.0) if end is None else Curve(*_before(trained, end))
 
 
 def _before(curve: Curve, x: float) -> tuple[Array, Array]:

@@ -13,7 +13,12 @@ from puckrl.monitor.evidence import (
     value_level,
 )
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.faults import broken_task, entropy_collapse, saturated_actor
+from puckrl.monitor.faults import (
+    broken_task,
+    entropy_collapse,
+    high_from_the_start,
+    saturated_actor,
+)
 from puckrl.monitor.lost import forgetting
 from puckrl.monitor.phases import plateau, updates_at
 from puckrl.monitor.prognosis import prognosis
@@ -26,6 +31,10 @@ _MIN_POINTS = 10  # points without a rising signal before a run may be called de
 _MIN_SETTLED = 5  # points since convergence before more of them waste time
 _USUAL_RATIO = 1.0  # updates per env step of most off-policy learners
 _UNLIKELY = 0.1  # chance of a take-off before twice the updates
+_SOME = 0.1  # success from which on not everything fails
+_SWINGS = 0.15  # standard deviation of success that is no noise
+_LAST = 0.5  # of the run, in which success may swing
+_TURNS = 4  # crossings of its own mean, from which on it swings
 _EPISODES = 100.0  # behind an evaluation that does not say
 
 
@@ -135,8 +144,9 @@ def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
 def _memorizing(evidence: Evidence, left: float) -> Finding | None:
     """Warn of a flat run in which nothing rises, with patience left."""
     loss, value = trend(evidence.later("train/critic_loss")), value_level(evidence)
-    stuck = at_failure(evidence)
-    if not (stuck or loss.falls):
+    whole = trend(evidence.table.curve("train/critic_loss").since(evidence.begin))
+    stuck, succeeds = at_failure(evidence), evidence.success.now > _SOME
+    if succeeds or not (stuck or (loss.falls and not whole.rises)):
         return None
     what = "Q is that of uniform failure" if stuck else "the critic's loss only falls"
     wait = f"{left:,.0f} updates" if left > 0 else "patience"
@@ -170,7 +180,7 @@ def stalled(evidence: Evidence) -> Finding | None:
     margin = max(0.1, 2 * success.sigma_smooth)
     climbs = success.raw.y[-2:].mean() > found.level + margin
     level = evidence.judged(found.level)
-    if climbs or level >= 0.8:
+    if climbs or level >= 0.8 or unsteady(evidence) is not None:
         return None
     number = Number("success", level, "does not change")
     return Finding(
@@ -179,6 +189,31 @@ def stalled(evidence: Evidence) -> Finding | None:
         f"success stays at {level:.2f}: some goals are solved, others never",
         "compare success by the distance of the goal, and look at the goals that fail",
         (number,),
+    )
+
+
+def unsteady(evidence: Evidence) -> Finding | None:
+    """Find success that swings, far beyond the luck of its episodes."""
+    success = evidence.success
+    if success.scale != "success" or evidence.phase in ("warm-up", "flat"):
+        return None
+    last = success.raw.since(evidence.table.end - _LAST * evidence.table.end)
+    if len(last) < 2 * _TURNS:
+        return None
+    line = np.polyval(np.polyfit(last.x, last.y, 1), last.x)
+    away = last.y - line
+    luck = 2 * binomial_std(float(np.clip(np.mean(last.y), 0.1, 0.9)), success.episodes)
+    turns = int((np.diff(np.sign(away)) != 0).sum())
+    if np.std(away) < max(_SWINGS, luck) or turns < _TURNS:
+        return None
+    low, high = (float(q) for q in np.quantile(last.y, (0.1, 0.9)))
+    return Finding(
+        "unsteady",
+        "yellow",
+        f"success swings between {low:.2f} and {high:.2f}: it collapses and comes back",
+        "keep the snapshot of the best evaluation; lower the learning rates, or average "
+        "the policy's weights",
+        (Number("standard deviation of success", float(np.std(away))),),
     )
 
 
@@ -237,9 +272,11 @@ RULES: tuple[Rule, ...] = (
     mismatch,
     flat,
     stalled,
+    unsteady,
     wasting_time,
     unknown_success,
     no_update_clock,
     not_finite,
+    high_from_the_start,
 )
 """Every rule, the most severe first."""

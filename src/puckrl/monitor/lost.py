@@ -41,15 +41,15 @@ def _at_a_resume(evidence: Evidence) -> Finding | None:
 
 
 def _at_the_end(evidence: Evidence) -> Finding | None:
-    """Find success that is lost now."""
+    """Find success that is lost now: where returns bound it, what is lost for sure."""
     success = evidence.success
-    best = float(success.smooth.y.max())
-    lost = best - success.now
+    best, now = float(success.smooth.y.max()), most(evidence)
+    lost = best - now
     luck = max(5 * success.sigma_smooth, 3 * success.sigma_midway_smooth)
     if lost < max(0.15, luck) or best < success.left_level or not success.sure_scale:
         return None
     color = "red" if lost > 0.3 or evidence.phase == "collapsed" else "yellow"
-    number = Number("success lost", lost, f"from {best:.2f} to {success.now:.2f}")
+    number = Number("success lost", lost, f"from {best:.2f} to {now:.2f}")
     return Finding(
         "forgetting",
         color,
@@ -57,6 +57,17 @@ def _at_the_end(evidence: Evidence) -> Finding | None:
         "use the snapshot of the best evaluation; lower the learning rates or enlarge the replay buffer",
         (number,),
     )
+
+
+def most(evidence: Evidence) -> float:
+    """Return the success of now; of returns of -1 a step, the most that they allow.
+
+    An episode that succeeds saves at least one of its steps.
+    """
+    success, horizon = evidence.success, evidence.facts.horizon
+    if success.scale != "lower bound" or horizon is None:
+        return success.now
+    return min(1.0, max(success.now, 0.0) * horizon)
 
 
 def _once(evidence: Evidence) -> Finding | None:

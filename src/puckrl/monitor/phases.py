@@ -20,7 +20,7 @@ from puckrl.monitor.curves import first_above, last_below
 from puckrl.monitor.curves import trend as trend_of
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.success import SuccessCurve, binomial_std
-from puckrl.monitor.table import Curve, RunTable
+from puckrl.monitor.table import Array, Curve, RunTable
 from puckrl.monitor.verdict import Phase, Span
 
 _TAIL = 0.1  # of the run so far: the minimum length of a plateau
@@ -30,6 +30,10 @@ _SURE = 1.64  # a one-sided 5 %: of four points, all in order
 _FALL = 0.5  # of the way from floor to peak: the minimum loss of a collapse
 _LUCK = 4.0  # widths of a smoothed point's noise that a collapse must exceed
 _DIP, _DEEP_DIP = 6.0, 10.0  # widths of a point's noise: two such points, or one
+_HIGH = 0.8  # success of a plateau that counts as converged
+_SLOWLY = 1.5  # widths of a point's noise that means of many differ by
+_TENDS = 0.5  # of the trend's statistic: rather this way than the other
+_STEADY = 0.3  # of the rise of a last half falls to its last step, if it still climbs
 _AT_LEAST = 0.9  # lower bound of success that is success enough
 
 Starts = list[tuple[Phase, float]]
@@ -58,7 +62,16 @@ def spans(table: RunTable, success: SuccessCurve, facts: RunFacts) -> tuple[Span
         if fall[1] is None:
             break
         rest = rest.since(fall[1])
+    if len(starts) > 1 and _never_flat(starts, table, success):
+        starts = starts[1:]
     return _on_clocks(_with_warm_up(starts, table), table, facts)
+
+
+def _never_flat(starts: Starts, table: RunTable, success: SuccessCurve) -> bool:
+    """Return whether a run had left its floor at its first point, and in training too."""
+    trained = table.curve("train/success").upto(starts[1][1])
+    at_once = starts[1][1] <= starts[0][1] and len(trained) > 0
+    return at_once and float(trained.y.min()) > success.left_level
 
 
 def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
@@ -87,7 +100,7 @@ def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
         return starts
     starts.append(("converging", max(slowed, starts[-1][1])))
     ends = [_at_the_top(curve, success)]
-    if flat_end is not None and flat_end.level >= 0.8:
+    if flat_end is not None and flat_end.level >= _HIGH:
         ends.append(_at_the_plateau(curve, success, level))
     arrived = [x for x in ends if x is not None]
     if arrived:
@@ -166,7 +179,43 @@ def _stands(curve: Curve, success: SuccessCurve, lengths: float) -> Plateau | No
         )
     moves = abs(way.change) > max(luck, 0.03) and abs(way.z) > _SURE
     spread = float(np.std(tail.y)) > max(2 * success.sigma, luck, 0.05)
-    return None if moves or spread else Plateau(level)
+    high = (
+        level >= _HIGH and success.scale == "success"
+    )  # the last few goals come slowly
+    climbs = not high and _still_climbs(success.raw.upto(end), success)
+    return None if moves or spread or climbs else Plateau(level)
+
+
+def _still_climbs(curve: Curve, success: SuccessCurve) -> bool:
+    """Return whether the last half moves one way all along, not only where it began.
+
+    A slow climb hides in the noise of the few points of a plateau. The means of its three
+    parts are in order, and the last step is of the size of the first one.
+    """
+    half = curve.since(0.5 * (float(curve.x[0]) + float(curve.x[-1])))
+    if len(half) < 9:
+        return False
+    parts: list[Array] = np.array_split(half.y, 3)
+    first, middle, last = (float(part.mean()) for part in parts)
+    luck, alone = success.sigma_smooth, not success.overlaps
+    if success.scale != "own range":
+        rate = float(np.clip(half.y.mean(), 0.0, 1.0))
+        own = binomial_std(rate, success.episodes)
+        # Means of a part even out their noise
+        luck = 2 * own / np.sqrt(len(half) / 3) if alone else max(luck, own)
+    whole, late = last - first, last - middle
+    enough = abs(whole) > max(_SLOWLY * luck, 0.05) and abs(trend_of(half).z) > 2
+    return (
+        enough
+        and _STEADY < late / whole < 1 - _STEADY
+        and _goes(half, whole, _TENDS if alone else _SURE)
+    )
+
+
+def _goes(half: Curve, whole: float, surely: float) -> bool:
+    """Return whether the later half of a curve goes the way that all of it goes."""
+    later = trend_of(Curve(half.x[len(half) // 2 :], half.y[len(half) // 2 :]))
+    return later.z * np.sign(whole) > surely
 
 
 def _tail(curve: Curve) -> float:

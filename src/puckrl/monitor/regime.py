@@ -43,6 +43,7 @@ _RANK: dict[Color, int] = {"red": 0, "yellow": 1, "green": 2}
 _CALLED = {"eval/success": "success", "train/success": "training success"}
 _GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
 _LEAST_POINTS, _LEAST_RETURNS = 3, 5  # values of success, of returns, for a phase
+_NOT_FLAT = 0.5  # success of the last two of a few points
 _HIGH_FLOOR = 0.1
 _NO_RUN: dict[FindingName, str] = {
     "contaminated log": "the log mixes several writers",
@@ -91,8 +92,16 @@ def diagnose(
         return _undecided(table, found, "the log covers no env steps")
     least = _LEAST_POINTS if success.scale == "success" else _LEAST_RETURNS
     begun = ("warm-up", "flat") if success.scale == "success" else ("warm-up",)
-    if len(success.raw) < least and life[-1].phase not in begun:
-        return _undecided(table, found, f"{len(success.raw)} values are too few to say")
+    points = len(success.raw)
+    high = (
+        points <= least
+        and success.raw.y[-2:].min() > _NOT_FLAT
+        and success.scale == "success"
+    )
+    if (points < least and life[-1].phase not in begun) or (
+        high and life[-1].phase == "flat"
+    ):
+        return _undecided(table, found, f"{points} values are too few to say")
     evidence = Evidence(table, facts, success, life, tuple(found))
     made = [rule(evidence) for rule in RULES]
     findings = _agreed([*found, *(f for f in made if f is not None)])

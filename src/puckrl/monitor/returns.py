@@ -1,6 +1,7 @@
 """Say what returns tell where success is not logged: that they move, not what they are worth."""
 
 from puckrl.monitor.evidence import Evidence
+from puckrl.monitor.lost import most
 from puckrl.monitor.verdict import Finding, Number
 
 _STANDS, _RISES, _FELL = "stand still", "rise", "fell"
@@ -23,11 +24,12 @@ def unknown_success(evidence: Evidence) -> Finding | None:
         told = f"returns fell from {best:.3g} to {now:.3g}"
     elif moves == _RISES:
         told = f"returns rise from {then:.3g} to {now:.3g}"
+    back = "go back to the snapshot of the best return; " if moves == _FELL else ""
     return Finding(
         "unknown success",
         "yellow",
         f"{told}; success is not in this log{_range(evidence)}",
-        "log success, or name its column with --map NAME=eval/success; else compare the "
+        f"{back}log success, or name its column with --map NAME=eval/success; else compare the "
         "return with that of a solved episode",
         numbers,
     )
@@ -39,11 +41,10 @@ def _range(evidence: Evidence) -> str:
     With a reward of -1 a step until the goal, n of T steps are saved on average. An
     episode that succeeds saves between 1 and T of them: n / T <= success <= n.
     """
-    success, horizon = evidence.success, evidence.facts.horizon
-    if success.scale != "lower bound" or horizon is None:
+    success = evidence.success
+    if success.scale != "lower bound" or evidence.facts.horizon is None:
         return ""
-    low = max(success.now, 0.0)
-    high = min(1.0, low * horizon)
+    low, high = max(success.now, 0.0), most(evidence)
     return (
         f", and a return counts the way to the goal too: success lies between {low:.2f} "
         f"and {high:.2f}"

@@ -20,6 +20,7 @@ Scale = Literal["success", "lower bound", "own range"]
 _POINTS = 150
 _HALF_WIDTH = 0.03  # of the run so far
 _LEFT = 0.15  # of the way from floor to ceiling: beyond chance
+_LEFT_SLOWLY = 0.05  # the same for returns that bound success from below
 _MIN_POINTS = 2
 _EPISODES = 100.0  # behind a point, where unknown: what Stable-Baselines3 averages
 _FEW = 10.0  # episodes that a point must hold, else several are averaged
@@ -94,7 +95,9 @@ class SuccessCurve:
     @property
     def left_level(self) -> float:
         """Return the success rate that noise around the floor does not reach."""
-        return self.floor + max(_LEFT * (1 - self.floor), 4 * self.sigma_smooth)
+        # A slow way to the goal saves few steps, and each tells of success.
+        left = _LEFT_SLOWLY if self.scale == "lower bound" else _LEFT
+        return self.floor + max(left * (1 - self.floor), 4 * self.sigma_smooth)
 
     def return_at(self, level: float) -> float:
         """Return the return that stands behind a level; of success: the level."""

@@ -3,8 +3,11 @@
     what is known                    the values lie in
     reward in [-1, 0], γ             [-1 / (1 - γ), 0]
     returns never above 0            at most 0, whatever γ is: no step was rewarded
-    returns, lengths of episodes     a few times what the best and worst returns
-                                     make of a step, over 1 / (1 - γ) steps
+    returns of -1 a step, γ          [-1 / (1 - γ), 0]
+    returns in [0, 1] of episodes    at most 1: the goal is paid once
+    that end at their goal
+    other returns, lengths of        a few times what the best and worst returns
+    episodes                         make of a step, over 1 / (1 - γ) steps
 
 Entropy adds its bonus to the values of SAC. Returns are means over episodes and over the
 states of a policy: bounds that come from them are wide, and only values that also climb
@@ -25,6 +28,10 @@ _LOOSE = 3.0
 _UNKNOWN_LENGTH = 20.0
 """1 / (1 - γ) in lengths of episodes where those are unknown."""
 _ACTION_DIM = 4
+_OF_A_STEP = 0.03
+"""How far returns of -1 a step may be from minus the length of their episodes."""
+_FOLLOWS = 0.1
+"""Share of the run after which values have followed a temperature by all but 1 / e."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Bounds:
     """Whether reward and discount are known, not derived from returns."""
     why: str
     """Where the range comes from."""
+    guessed: bool = False
+    """Whether its ends rest on a discount that is not known."""
 
     @property
     def width(self) -> float:
@@ -83,12 +92,51 @@ def _from_returns(evidence: Evidence) -> Bounds | None:
     scale = max(abs(worst), abs(best))
     if scale == 0.0:  # a reward that was never met has no scale
         return None
-    reach = _reach(evidence)
+    if evidence.facts.gamma is not None and costs_a_step(evidence) and best <= 0.0:
+        gamma = min(evidence.facts.gamma, 1.0 - 1e-9)
+        return Bounds(-1.0 / (1.0 - gamma), 0.0, scale, False, "-1 a step and γ")
+    reach, guessed = _reach(evidence), evidence.facts.gamma is None
     low = _LOOSE * min(worst, worst * reach, -scale)
+    if _paid_once(evidence, worst, best):
+        return Bounds(-1.0, 1.0, 1.0, False, "the goal is paid once")
     high = _LOOSE * max(best, best * reach, scale)
     if best <= 0.0 and not _rises_above_zero(evidence):
-        return Bounds(low, 0.0, scale, False, "returns are never above 0")
-    return Bounds(low, high, scale, False, f"returns from {worst:.3g} to {best:.3g}")
+        return Bounds(low, 0.0, scale, False, "returns are never above 0", guessed)
+    why = f"returns from {worst:.3g} to {best:.3g}"
+    return Bounds(low, high, scale, False, why, guessed)
+
+
+def costs_a_step(evidence: Evidence) -> bool:
+    """Return whether the worst returns are those of -1 a step, by the episodes' lengths."""
+    for side in ("train", "eval"):
+        returns = evidence.table.curve(f"{side}/return")
+        length = evidence.table.curve(f"{side}/episode_steps")
+        if not len(returns):
+            continue
+        steps: Array = (
+            np.interp(returns.x, length.x, length.y)
+            if len(length)
+            else np.full(len(returns), float(evidence.facts.horizon or np.nan))
+        )
+        worst = float((returns.y / steps).min())
+        return abs(worst + 1.0) <= _OF_A_STEP and float(returns.y.max()) <= 0.0
+    return False
+
+
+def _paid_once(evidence: Evidence, worst: float, best: float) -> bool:
+    """Return whether a reward of 1 comes once, where the episode ends at its goal.
+
+    Goals that hindsight moves end no stored episode: values may then add up.
+    """
+    returns = evidence.table.curve("train/return")
+    length = evidence.table.curve("train/episode_steps")
+    if worst < 0.0 or best > 1.0 or evidence.facts.her or len(length) < 5:
+        return False
+    spread = float(np.ptp(length.y))
+    if len(returns) < 5 or spread <= _OF_A_STEP * float(length.y.max()):
+        return False
+    steps = np.interp(returns.x, length.x, length.y)
+    return bool(np.ptp(returns.y) > 0.1 and np.corrcoef(returns.y, steps)[0, 1] < -0.5)
 
 
 def _reach(evidence: Evidence) -> float:
@@ -125,17 +173,20 @@ def _rises_above_zero(evidence: Evidence) -> bool:
 def entropy_bonus(evidence: Evidence) -> tuple[float, float]:
     """Return what entropy takes from and adds to soft values at most, α H / (1 - γ).
 
-    0 if targets are clipped or no temperature is logged. The bonus of the last half of
-    the run counts: values follow a tuned temperature slowly.
+    0 if targets are clipped or no temperature is logged. Values follow a tuned
+    temperature slowly: the newest one counts, or the mean whose weights fall with age.
     """
     facts = evidence.facts
-    alpha = evidence.tail("train/alpha", share=0.5).y
+    curve = evidence.table.curve("train/alpha")
+    alpha = curve.y
     if facts.clipped or not len(alpha) or (facts.gamma or 0.0) >= 1.0:
         return 0.0, 0.0
     entropy = evidence.level("train/entropy")
     dim = facts.action_dim or _ACTION_DIM
     reach = 1.0 / (1.0 - (_GAMMA if facts.gamma is None else facts.gamma))
-    usual = float(np.quantile(alpha, 0.9)) * reach
+    age = (curve.x[-1] - curve.x) / max(_FOLLOWS * float(curve.x[-1]), 1.0)
+    held = float(np.average(alpha, weights=np.exp(-age)))
+    usual = max(held, float(alpha[-1])) * reach
     if np.isfinite(entropy):
         return usual * max(-entropy, 0.0), usual * max(entropy, 0.0)
     # Between the usual target of -dim nats and uniform actions in [-1, 1].

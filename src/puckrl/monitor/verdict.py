@@ -29,6 +29,7 @@ FindingName = Literal[
     "saturated actor",
     "forgetting",
     "stalled",
+    "unsteady",
     "eval-train mismatch",
     "wasting time",
     "contaminated log",
@@ -40,9 +41,10 @@ FindingName = Literal[
     "no update clock",
     "not finite",
     "unknown success",
+    "high from the start",
 ]
 
-NOTES: tuple[FindingName, ...] = ("resumed log", "not finite")
+NOTES: tuple[FindingName, ...] = ("resumed log", "not finite", "high from the start")
 """Findings that ask for nothing: they decide neither color nor advice."""
 
 
@@ -131,16 +133,21 @@ class Verdict:
     @property
     def label(self) -> str:
         """Return phase and findings in a few words."""
-        named = [f.name for f in self.findings if f.color == "red"]
-        named = named or [f.name for f in self.findings if f.name not in NOTES][:1]
-        return f"{self.phase}: {', '.join(named)}" if named else self.phase
+        return self.phase + self._named
 
     @property
     def headline(self) -> str:
-        """Return the label, and its confidence where there is a phase."""
+        """Return the label, with the confidence in the phase where there is one."""
         if self.phase == "unknown":
             return self.label
-        return f"{self.label} ({self.confidence:.0%} sure)"
+        return f"{self.phase} ({self.confidence:.0%} sure){self._named}"
+
+    @property
+    def _named(self) -> str:
+        """Return the findings that count, after a colon; without any, nothing."""
+        named = [f.name for f in self.findings if f.color == "red"]
+        named = named or [f.name for f in self.findings if f.name not in NOTES][:1]
+        return f": {', '.join(named)}" if named else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; NaN as None."""
