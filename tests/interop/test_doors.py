@@ -146,7 +146,7 @@ def test_a_goal_that_would_have_no_effect_is_refused() -> None:
         env.goal = GOAL
     for door in (env, envs):
         for name in ("goals", "desired_goal"):
-            with pytest.raises(UserError, match="legal: goal"):
+            with pytest.raises(UserError, match="[Ll]egal: goal"):
                 door.reset(options={name: GOAL})
         with pytest.raises(UserError, match="legal: dict"):
             door.reset(options=[GOAL])  # pyright: ignore[reportArgumentType]
@@ -248,11 +248,11 @@ def test_our_own_worlds_refuse_the_same() -> None:
 
 def test_a_run_refuses_them_before_it_starts() -> None:
     slips: list[tuple[dict[str, Any], str]] = [
-        ({"sed": 1}, "unknown setting 'sed'.*did you mean seed"),
-        ({"seed": "1"}, "seed='1'; legal: a whole number"),
+        ({"sed": 1}, "'sed' is not a setting; did you mean seed"),
+        ({"seed": "1"}, "seed is '1'; wanted: a whole number"),
         ({"seed": -1}, "seed -1 is out of range"),
-        ({"reward": "Dense"}, "reward='Dense'; legal: sparse, dense"),
-        ({"agent": {"gamma": 0.9}}, "legal: Td3Cfg, SacCfg, DistillCfg"),
+        ({"reward": "Dense"}, "reward (is |=)'Dense'; legal: sparse, dense"),
+        ({"agent": {"gamma": 2}}, "agent.gamma"),
     ]
     for slip, said in slips:
         with pytest.raises(UserError, match=said):

@@ -187,7 +187,7 @@ def test_mistakes_are_told_in_one_line() -> None:
         _vector().reset(seed=[1, 2, 3])  # pyright: ignore[reportArgumentType]
     with pytest.raises(UserError, match=r"\(3, 5\).*\(3, 4\)"):
         _vector().step(np.zeros((3, 5), np.float32))
-    with pytest.raises(UserError, match="legal"):
+    with pytest.raises(UserError, match="did you mean push"):
         PuckEnv("pushh")
     for mask in (np.ones(5, bool), np.zeros(3, bool), np.ones(3)):
         with pytest.raises(UserError, match=r"wanted \(3,\) bool"):

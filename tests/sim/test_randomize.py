@@ -168,10 +168,10 @@ def test_rotations_are_rotations_by_the_angle() -> None:
 @pytest.mark.parametrize(
     ("cfg", "message"),
     [
-        (RandomizeCfg(colors=1.5), r"randomize\.colors 1\.5 .* 0 to 1$"),
+        (RandomizeCfg(colors=1.5), r"randomize\.colors=1\.5; .* 0 to 1$"),
         (
             RandomizeCfg(camera_deg=-1.0),
-            r"randomize\.camera-deg -1 .* 0 to 90 degrees$",
+            r"randomize\.camera_deg=-1\.0; .* 0 to 90 degrees$",
         ),
     ],
 )

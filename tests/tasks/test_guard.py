@@ -33,7 +33,10 @@ def _make(folder: Path, body: str, name: str = "mine.py") -> str:
         ("    substeps = True", "Mine.substeps is True"),
         ("    goal_tol_m = float('nan')", "Mine.goal_tol_m is nan"),
         ("    film_view = (1.0, 2.0)", "Mine.film_view is a tuple"),
-        ("    film_view = Viewpoint((0, 0, 1), (0, 0, 0), 45)", "not looking straight"),
+        (
+            "    film_view = Viewpoint((0, 0, 1), (0, 0, 0), 45)",
+            "looks straight up or down",
+        ),
         ("    viewpoints = {'side': None}", "Mine.viewpoints is a dict"),
         (
             "    sanity = Sanity(random_moved=0.5)",
