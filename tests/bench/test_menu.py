@@ -52,11 +52,11 @@ def test_updates_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unknown_names_list_the_legal_ones() -> None:
     with pytest.raises(
-        UserError, match="unknown Fetch task 'pussh'; did you mean push. Legal: "
+        UserError, match=r"unknown Fetch task 'pussh'; did you mean push. Legal: "
     ):
         measure("sim", "pussh", "push", "cpu")
     with pytest.raises(
-        UserError, match="unknown preset 'pussh'; did you mean push. Legal: "
+        UserError, match=r"unknown preset 'pussh'; did you mean push. Legal: "
     ):
         measure("update", "push", "pussh", "cpu")
 

@@ -42,6 +42,7 @@ def test_worlds_end_as_sb3_wants_it() -> None:
         assert np.abs(obs["desired_goal"][world] - last["desired_goal"]).max() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buffer", [HerReplayBuffer, FrameReplayBuffer])
 def test_hindsight_learns_in_many_worlds(buffer: Any, tmp_path: Any) -> None:
     envs = vec_env("puck/FetchReach-v4", num_envs=8)
@@ -64,6 +65,7 @@ def test_hindsight_learns_in_many_worlds(buffer: Any, tmp_path: Any) -> None:
     assert lengths == [50] * 8
 
 
+@pytest.mark.slow
 def test_images_of_many_worlds() -> None:
     envs = vec_env("puck/FetchReachPixels-v4", 2, height=40, width=40, stack=2)
     assert envs.get_attr("stack") == [2, 2]

@@ -114,7 +114,7 @@ def assert_equal(one: RunFolder, other: RunFolder) -> None:
         assert written == sorted(set(written))
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(150, marks=pytest.mark.slow)])
 def test_a_series_killed_at_random_moments_equals_one_left_alone(
     tmp_path: Path, kills: int
 ) -> None:
