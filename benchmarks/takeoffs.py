@@ -8,7 +8,8 @@
 ``adopt`` keeps what the prognosis looks at, in ``tests/curves/takeoffs.jsonl.gz``. ``fit``
 fits the weights to the families under "develop", writes them to
 ``src/puckrl/monitor/prognosis.json``, and scores the held-out families: a row for each
-moment in ``results/prognosis.csv``, and the reliability diagram ``docs/prognosis.png``.
+moment in ``results/prognosis.csv``, and the reliability diagram ``docs/prognosis.png``;
+``results/prognosis_gate.csv`` counts what became of flat runs whose signals rise.
 Moments lie 25 % of updates apart; each asks whether the run takes off before twice its
 updates.
 """
@@ -38,8 +39,12 @@ from puckrl.config.fields import Setting, changed
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, RunCfg
 from puckrl.core.errors import UserError
+from puckrl.monitor.evidence import Evidence, rising
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.prognosis import FEATURES, Model, features
+from puckrl.monitor.findings import UNLIKELY
+from puckrl.monitor.phases import spans
+from puckrl.monitor.prognosis import FEATURES, Model, Prognosis, features
+from puckrl.monitor.success import success_curve
 from puckrl.monitor.table import Array, RunTable, from_rows
 from puckrl.report.figures import RUN_COLORS
 from puckrl.report.tables import manifest, write_table
@@ -48,7 +53,7 @@ from puckrl.training.sinks import LogRow
 
 STORE = Path("tests/curves/takeoffs.jsonl.gz")
 WEIGHTS = Path("src/puckrl/monitor/prognosis.json")
-RESULTS = Path("results/prognosis.csv")
+RESULTS, GATE = Path("results/prognosis.csv"), Path("results/prognosis_gate.csv")
 HELD_OUT = ("planar", "slide", "goals-out-of-reach", "push-pixels-gpu")
 """Families that the weights do not see; those of the corpus have their own split."""
 _KEPT = (
@@ -364,6 +369,45 @@ def scored(data: Moments, model: Model) -> list[dict[str, Any]]:
     return rows
 
 
+def gated() -> list[dict[str, Any]]:
+    """Return what became of flat runs whose signals rise, a row for each chance's range.
+
+    Each run is looked at after 30, 60 and 100 % of its evaluations.
+    """
+    counts = {low: [0, 0, 0] for low in (0.0, UNLIKELY)}
+    for _, _, rows, facts in runs():
+        table, take_off = from_rows(rows), corpus.proposed(rows)["take_off"]
+        judged = table.curve("eval/success")
+        if "updates" not in table or len(judged) < 5:
+            continue
+        for share in (0.3, 0.6, 1.0):
+            at = float(judged.x[max(4, int(len(judged) * share) - 1)])
+            made = _rising(table.upto(at), facts) if at < take_off else None
+            if made is None:
+                continue
+            by = 2 * made.updates
+            count = counts[UNLIKELY if made.chance(by)[0] >= UNLIKELY else 0.0]
+            left = table.at("updates", take_off) if np.isfinite(take_off) else np.inf
+            known = left <= by or table.at("updates", table.end) >= by
+            count[0] += 1
+            count[1] += known
+            count[2] += left <= by
+    return [
+        {"chance_from": low, "looked_at": n, "outcome_known": known, "took_off": took}
+        for low, (n, known, took) in counts.items()
+    ]
+
+
+def _rising(table: RunTable, facts: RunFacts) -> Prognosis | None:
+    """Return the prognosis of a flat run whose leading signals rise; None: it is none."""
+    success = success_curve(table, facts)
+    life = () if success is None else spans(table, success, facts)
+    if success is None or not life or life[-1].phase != "flat":
+        return None
+    evidence = Evidence(table, facts, success, life)
+    return evidence.prognosis if rising(evidence) else None
+
+
 def brier(rows: Sequence[Mapping[str, Any]], base: float | None = None) -> float:
     """Return the mean squared error of the chances, or of one chance for all."""
     chance = [float(row["chance"]) if base is None else base for row in rows]
@@ -416,6 +460,7 @@ def fit() -> None:
     rows = scored(data, model)
     write_table(RESULTS, rows, manifest(ridge=_RIDGE, resampled=_RESAMPLED))
     draw(rows, Path("docs/prognosis.png"))
+    write_table(GATE, gated(), manifest(unlikely=UNLIKELY))
     for name, weight in zip(FEATURES, model.weights[1:], strict=True):
         print(f"{name:40} {weight:+.2f}")
     develop = [row for row in rows if row["split"] == "develop"]

@@ -1,5 +1,6 @@
 """Collect what rules look at: a run's numbers, its phases, what its values mean."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from puckrl.monitor.curves import noise, trend
 from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.prognosis import Prognosis, prognosis
 from puckrl.monitor.success import SuccessCurve
 from puckrl.monitor.table import Curve, RunTable
 from puckrl.monitor.verdict import Finding, Number, Phase, Span
@@ -54,6 +56,11 @@ class Evidence:
     def begin(self) -> float:
         """Return the env steps at which the present phase began."""
         return self.spans[-1].env_steps[0]
+
+    @functools.cached_property
+    def prognosis(self) -> Prognosis | None:
+        """Return the chance of a take-off, were the run flat now; None: not known."""
+        return prognosis(self.table, self.facts)
 
     @property
     def clock_known(self) -> bool:

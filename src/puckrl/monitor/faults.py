@@ -129,9 +129,9 @@ def _reward_out_of_range(evidence: Evidence) -> tuple[str, Number | None]:
     reward = evidence.table.curve("train/reward_mean")
     returns = evidence.table.curve("train/return")
     steps = evidence.facts.horizon or 1.0
-    tops = [(float(reward.y.max()) if len(reward) else -np.inf)]
-    tops += [float(returns.y.max()) / steps] if len(returns) else []
-    top = max(tops)
+    top = float(
+        max(reward.y.max(initial=-np.inf), returns.y.max(initial=-np.inf) / steps)
+    )
     low, high = evidence.facts.step_bounds() or (-np.inf, np.inf)
     note = f"rewards of a step lie in [{low:g}, {high:g}]"
     number = Number("maximum mean reward", top, note)

@@ -21,7 +21,6 @@ from puckrl.monitor.faults import (
 )
 from puckrl.monitor.lost import forgetting
 from puckrl.monitor.phases import plateau, updates_at
-from puckrl.monitor.prognosis import prognosis
 from puckrl.monitor.returns import unknown_success
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.success import binomial_std, episodes_behind
@@ -30,7 +29,8 @@ from puckrl.monitor.verdict import Finding, Number
 _MIN_POINTS = 10  # points without a rising signal before a run may be called dead
 _MIN_SETTLED = 5  # points since convergence before more of them waste time
 _USUAL_RATIO = 1.0  # updates per env step of most off-policy learners
-_UNLIKELY = 0.1  # chance of a take-off before twice the updates
+UNLIKELY = 0.1
+"""Chance of a take-off before twice the updates below which nothing is called healthy."""
 _SOME = 0.1  # success from which on not everything fails
 _SWINGS = 0.15  # standard deviation of success that is no noise
 _LAST = 0.5  # of the run, in which success may swing
@@ -65,10 +65,10 @@ def flat(evidence: Evidence) -> Finding | None:
 def _unlikely(evidence: Evidence) -> bool:
     """Return whether the prognosis, where there is one, speaks against a take-off.
 
-    Of flat runs whose signals rise, one in 24 took off below this chance, ten in 16 above.
+    ``results/prognosis_gate.csv`` counts what became of flat runs whose signals rise.
     """
-    made = prognosis(evidence.table, evidence.facts)
-    return made is not None and made.chance(2 * made.updates)[0] < _UNLIKELY
+    made = evidence.prognosis
+    return made is not None and made.chance(2 * made.updates)[0] < UNLIKELY
 
 
 def _spent(evidence: Evidence) -> float:
@@ -76,9 +76,14 @@ def _spent(evidence: Evidence) -> float:
     if not evidence.clock_known:
         return np.nan
     known = updates_at(evidence.table, evidence.facts, evidence.table.end)
-    ratio = evidence.facts.assumed_update_ratio
-    assumed = (_USUAL_RATIO if ratio is None else ratio) * evidence.table.end
+    assumed = _assumed_ratio(evidence.facts) * evidence.table.end
     return known if np.isfinite(known) else assumed
+
+
+def _assumed_ratio(facts: RunFacts) -> float:
+    """Return the updates per env step that the producer makes, or most learners do."""
+    ratio = facts.assumed_update_ratio
+    return _USUAL_RATIO if ratio is None else ratio
 
 
 def _updates_known(evidence: Evidence) -> bool:
@@ -93,18 +98,14 @@ def no_update_clock(evidence: Evidence) -> Finding | None:
     if not waits or _updates_known(evidence):
         return None
     facts = evidence.facts
-    ratio = facts.assumed_update_ratio
-    whose = (
-        "the usual"
-        if ratio is None
-        else f"the default of {facts.producer or 'its producer'}"
-    )
-    ratio = _USUAL_RATIO if ratio is None else ratio
+    whose = "the usual"
+    if facts.assumed_update_ratio is not None:
+        whose = f"the default of {facts.producer or 'its producer'}"
     spent, patience = _spent(evidence), patience_updates(facts)
     return Finding(
         "no update clock",
         "yellow",
-        f"updates are not in this log: at {ratio:g} per env step, {whose}, there were "
+        f"updates are not in this log: at {_assumed_ratio(facts):g} per env step, {whose}, there were "
         f"{spent:,.0f}",
         "give the updates per env step with --fact update_ratio=R",
         (Number("assumed updates", spent, f"patience {patience:,.0f}"),),

@@ -24,7 +24,6 @@ from puckrl.monitor.evidence import (
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import RULES, hindsight
 from puckrl.monitor.phases import spans
-from puckrl.monitor.prognosis import prognosis
 from puckrl.monitor.stopping import patience_updates
 from puckrl.monitor.success import SuccessCurve, success_curve
 from puckrl.monitor.table import RunTable
@@ -221,7 +220,7 @@ def _numbers(evidence: Evidence) -> tuple[Number, ...]:
 def _chance(evidence: Evidence) -> Number | None:
     """Return the chance that a flat run takes off before twice its updates."""
     flat = evidence.phase == "flat" and evidence.clock_known
-    made = prognosis(evidence.table, evidence.facts) if flat else None
+    made = evidence.prognosis if flat else None
     if made is None:
         return None
     by = 2 * made.updates
