@@ -12,9 +12,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from puckrl.agents.distill import DistillCfg
-from puckrl.agents.sac import SacCfg
-from puckrl.agents.td3 import Td3Cfg
+from puckrl.agents.settings import DistillCfg, SacCfg, Td3Cfg
 from puckrl.config import renamed
 from puckrl.config.fields import Declared, declared, marked
 from puckrl.core.errors import UserError
@@ -29,10 +27,10 @@ from puckrl.core.settings import (
     Bounds,
     Mark,
 )
+from puckrl.core.spaces import RewardKind
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.settings import ReplayCfg
-from puckrl.sim.randomize import RandomizeCfg
-from puckrl.tasks.task import RewardKind
+from puckrl.sim.settings import RandomizeCfg
 
 SIDE_PX = Bounds(8, 1024, "8 to 1024 pixels")
 STACK = Bounds(1, 64, "1 to 64 frames")

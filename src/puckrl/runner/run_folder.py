@@ -21,14 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-import torch
 import yaml
 
 from puckrl.config.run_cfg import RunCfg, config_hash, from_yaml, to_yaml
-from puckrl.core import team
 from puckrl.core.errors import UserError
-from puckrl.core.types import Spaces
-from puckrl.report.provenance import provenance
 
 # Images and notes do no harm in a run folder, logs of other runs do
 _LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
@@ -293,28 +289,6 @@ def refuse_foreign_files(folder: RunFolder) -> None:
 def _written_by(event_file: Path, writers: list[str]) -> bool:
     """Return whether an event file's name has the host and process of a writer."""
     return any(f".{writer}." in event_file.name for writer in writers)
-
-
-def sign_in(
-    folder: RunFolder,
-    device: torch.device,
-    spaces: Spaces,
-    reward_bounds: tuple[float, float] | None,
-) -> None:
-    """Record this process as a writer, with everything needed to repeat the run."""
-    me = f"{platform.node()}.{os.getpid()}"
-    writers = [*folder.manifest().get("writers", []), me]
-    folder.update_manifest(
-        **provenance(device),
-        writers=writers,
-        processes=team.size(),
-        spaces={
-            "horizon": spaces.horizon,
-            "action_dim": spaces.action_dim,
-            "reward_bounds": reward_bounds,
-        },
-        status="running",
-    )
 
 
 def _names(paths: Iterable[Path]) -> str:

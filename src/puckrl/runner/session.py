@@ -29,6 +29,7 @@ from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
 from puckrl.runner.versions import tell_other_versions
 from puckrl.runner.worlds import EVAL_SEED_OFFSET, make_eval_env
+from puckrl.runner.writer import sign_in
 from puckrl.sim.divergence import StateDump
 from puckrl.training.checkpoint import Checkpoints
 from puckrl.training.console import make_display
@@ -165,7 +166,7 @@ def _run_first_process(
 ) -> None:
     """Train, write logs and display progress, then report; see ``_run``."""
     env = parts.env
-    run_folder.sign_in(folder, parts.device, env.spaces, env.reward_bounds)
+    sign_in(folder, parts.device, env.spaces, env.reward_bounds)
     parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
