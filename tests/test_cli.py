@@ -42,7 +42,10 @@ def test_list_names_presets_and_the_way_to_ones_own(
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["train", "pussh"], "unknown preset 'pussh'; did you mean push? Legal: path"),
+        (
+            ["train", "pussh"],
+            "unknown preset 'pussh'; did you mean push? Legal: those of puck",
+        ),
         (["train"], "either a preset, before its settings, or --resume"),
         (["train", "--seed", "1", "push"], "either a preset, before its settings"),
         (["train", "--resume", "nowhere"], "no run 'nowhere'"),
@@ -101,16 +104,19 @@ def test_list_names_presets_and_the_way_to_ones_own(
             ["plan", "push", "--nope", "1"],
             "--nope is not a setting; see: puck train push",
         ),
-        (["train", "--stop", "soon"], "'auto', 'budget', 'never'"),
+        (
+            ["train", "--stop", "soon"],
+            "--stop 'soon' is not one of the choices; legal: auto, budget, never",
+        ),
         (["record", "run", "--worlds", "two"], "'two' is not a whole number above 0"),
-        (["eval"], "required: RUN; see: puck eval --help"),
-        (["plot"], "choose from 'list', 'plan', 'train'"),
+        (["eval"], "puck eval needs RUN; see: puck eval --help"),
+        (["trian"], "unknown command 'trian'; did you mean train? Legal: bench, check"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
     argv: list[str], words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    root = [] if argv == ["train"] else ["--root", str(tmp_path)]
+    root = [] if argv == ["train"] else ["--runs", str(tmp_path)]
     assert main([*argv, *root]) == 2
     error = capsys.readouterr().err
     assert words in error
@@ -173,7 +179,7 @@ def test_help_shows_every_setting_of_the_preset(
 def test_train_eval_and_resume(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = ["--root", str(tmp_path)]
+    root = ["--runs", str(tmp_path)]
     assert main(["train", "reach", *root, *TINY]) == 0
     (name,) = (p.name for p in tmp_path.iterdir())
     assert name.startswith("reach-")
@@ -241,7 +247,7 @@ def test_no_memory_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     wide = ["--agent.hidden", "10000000", "10000000"]
-    assert main(["train", "reach", *wide, "--root", str(tmp_path)]) == 2
+    assert main(["train", "reach", *wide, "--runs", str(tmp_path)]) == 2
     assert "puck: no memory for 400,000.0 GB more; lower" in capsys.readouterr().err
 
 
@@ -364,7 +370,7 @@ def test_a_run_without_a_snapshot_says_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = create(tmp_path, preset("reach"))
-    argv = ["eval", folder.path.name, "--root", str(tmp_path)]
+    argv = ["eval", folder.path.name, "--runs", str(tmp_path)]
     assert main(argv) == 2
     assert "(killed before its first one), so there is no policy; continue" in (
         capsys.readouterr().err

@@ -158,12 +158,12 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     """A command line, most of them nearly right."""
     base = draw(st.sampled_from(["reach", "push-pixels", "slide-gpu", "push-dense"]))
     either = st.just(base) | st.just(base) | ANY
-    run = options(root=PLACE, seed=WHOLE, episodes=WHOLE, worlds=WHOLE, json=PLACE)
+    run = options(runs=PLACE, seed=WHOLE, episodes=WHOLE, worlds=WHOLE, json=PLACE)
     arguments: dict[str, st.SearchStrategy[list[str]]] = {
         "list": options(sensors=ANY),
         "plan": st.tuples(either, changes(base)).map(lambda x: [x[0], *x[1]]),
         "train": st.tuples(
-            either, changes(base), options(stop=ANY, out=PLACE, root=PLACE)
+            either, changes(base), options(stop=ANY, out=PLACE, runs=PLACE)
         ).map(lambda x: [x[0], *x[1], *x[2]]),
         "resume": st.tuples(RUN | ANY, changes(base)).map(
             lambda x: ["--resume", x[0], *x[1]]

@@ -1,9 +1,11 @@
 """Parse the command line, run the command, and report errors in one line."""
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 
+from puckrl.cli import completion
 from puckrl.cli.output import ReaderLeft, checked, say
 from puckrl.cli.parser import make_parser
 from puckrl.core.errors import (
@@ -32,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A signal that ends a command gives 128 and its number, as shells do.
     """
+    if completion.ASKED in os.environ:
+        parser = make_parser()
+        completion.answer(parser, parser.commands)
     given = list(sys.argv[1:] if argv is None else argv)
     args = [arg for arg in given if arg != "--debug"]
     try:
@@ -52,11 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     """Run a command; its libraries take seconds to load, so they are imported here."""
-    args, rest = make_parser().parse_known_args(argv)
+    parser = make_parser()
+    args, rest = parser.parse_known_args(argv)
+    if args.command is None:
+        (parser.refuse(rest[0]) if rest else parser.print_help())
+        return Exit.DONE
     if rest and args.command not in _WITH_SETTINGS:
-        raise UserError(
-            f"unknown argument {rest[0]!r}; see: puck {args.command} --help"
-        )
+        parser.commands[args.command].refuse(rest[0])
     from puckrl.cli import commands, log
 
     with log.printed(commands.console):

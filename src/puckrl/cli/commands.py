@@ -3,8 +3,10 @@
 import argparse
 import json
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -18,8 +20,8 @@ usage: puck train PRESET [settings]
 
 Train a preset or a task of your own, or continue a run.
 
-  --root DIR   folder of the run folders (default: runs)
-  --out DIR    write into this folder instead of a new one in --root
+  --runs DIR   folder of the run folders (default: PUCK_RUNS, else runs)
+  --out DIR    write into this folder instead of a new one in --runs
   --stop MODE  what may end the run:
                budget  the limits of --budget (default)
                auto    the doctor too: converged, dead or diverged
@@ -30,6 +32,7 @@ settings of a preset:    puck train PRESET --help"""
 
 
 console = Console(highlight=False)
+_PIPE = 140  # columns of a comparison that no terminal shows
 
 
 def list_(args: argparse.Namespace, rest: list[str]) -> int:
@@ -75,7 +78,7 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
         raise UserError(
             "give either a preset, before its settings, or --resume RUN; presets: puck list"
         )
-    folder = run_folder.find(args.resume, args.root) if args.resume else None
+    folder = run_folder.find(args.resume, args.runs) if args.resume else None
     base = folder.config() if folder else preset(name or "")
     changes = [*rest, "--help"] if args.help else rest
     if args.stop:
@@ -87,7 +90,7 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     folder = (
         session.resume(folder, cfg)
         if folder
-        else session.start(cfg, args.root, args.out)
+        else session.start(cfg, args.runs, args.out)
     )
     manifest = folder.manifest()
     if team.is_first():
@@ -102,11 +105,11 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     """Evaluate the policy of a run."""
     from puckrl.runner import run_folder
 
-    run = str(run_folder.find(args.run_name, args.root).path)
+    run = str(run_folder.find(args.run_name, args.runs).path)
     from puckrl.report.card import seconds_or_dash, without_nan
     from puckrl.runner.policies import judge_run
 
-    result = judge_run(run, args.root, args.episodes, args.seed, args.task)
+    result = judge_run(run, args.runs, args.episodes, args.seed, args.task)
     table = Table(box=None, show_header=False)
     table.add_row("success at the last step", f"{result.success:.3f}")
     table.add_row(
@@ -135,12 +138,12 @@ def record(args: argparse.Namespace, rest: list[str]) -> int:
     """Film the policy of a run."""
     from puckrl.runner import run_folder
 
-    run = str(run_folder.find(args.run_name, args.root).path)
+    run = str(run_folder.find(args.run_name, args.runs).path)
     from puckrl.runner.policies import record_run
 
     path = record_run(
         run,
-        args.root,
+        args.runs,
         args.output,
         worlds=args.worlds,
         episodes=args.episodes,
@@ -151,12 +154,46 @@ def record(args: argparse.Namespace, rest: list[str]) -> int:
     return 0
 
 
+def runs(args: argparse.Namespace, rest: list[str]) -> int:
+    """List runs."""
+    from puckrl.runner import runs_table, summaries
+
+    found = summaries.chosen(summaries.read_runs(args.runs), args.preset, args.status)
+    shown = summaries.ordered(found, args.sort, reverse=args.reverse)[: args.last]
+    if args.json:
+        print(summaries.to_json(shown))
+        return 0
+    if not shown:
+        asked = " that you asked for" if args.preset or args.status else " yet"
+        console.print(f"no runs in {args.runs}{asked}", markup=False, soft_wrap=True)
+        return 0
+    width = console.width if console.is_terminal else None
+    table = runs_table.render(shown, time.time(), width)
+    console.print(table, soft_wrap=width is None)
+    return 0
+
+
+def compare(args: argparse.Namespace, rest: list[str]) -> int:
+    """Compare runs."""
+    from puckrl.study.compare import compare as compared
+    from puckrl.study.side_by_side import render
+
+    found = compared(args.run_names, args.runs)
+    if args.json:
+        print(json.dumps(found.as_dict(), indent=2))
+        return 0
+    blocks = console.encoding.lower().startswith("utf")
+    wide = console if console.is_terminal else Console(highlight=False, width=_PIPE)
+    wide.print(render(found, wide.width, blocks=blocks))
+    return 0
+
+
 def doctor(args: argparse.Namespace, rest: list[str]) -> int:
     """Diagnose logs."""
     from puckrl.doctor.consult import consult, render
 
     try:
-        found = consult(args.paths, args.map, args.fact)
+        found = consult(_logs(args.paths, args.runs), args.map, args.fact)
     except UserError as error:
         if args.json:
             print(json.dumps({"error": str(error), "runs": []}, indent=2))
@@ -172,6 +209,31 @@ def doctor(args: argparse.Namespace, rest: list[str]) -> int:
             [(p.log.name, p.table, p.verdict) for p in found.patients], args.plot
         )
     return found.exit_code
+
+
+def _logs(paths: Sequence[Path], root: Path) -> list[Path]:
+    """Return paths, and runs by their names in ``root``.
+
+    Raises:
+        UserError: if there is none, and a run has nearly the name of the first.
+    """
+    from puckrl.runner.runs_dir import closest, in_runs_dir
+
+    found = [in_runs_dir(path, root) for path in paths]
+    meant = closest(str(paths[0]), root)
+    if meant and not any(path.exists() for path in found):
+        raise UserError(
+            f"no log at {paths[0]}; did you mean {meant}? All runs: puck runs"
+        )
+    return found
+
+
+def completion(args: argparse.Namespace, rest: list[str]) -> int:
+    """Print the code that lets a shell complete the words of a command line."""
+    from puckrl.cli.completion import shell_code
+
+    print(shell_code(args.shell), end="")
+    return 0
 
 
 def bench(args: argparse.Namespace, rest: list[str]) -> int:
@@ -208,8 +270,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "train": train,
     "eval": eval_,
     "record": record,
+    "runs": runs,
+    "compare": compare,
     "doctor": doctor,
     "bench": bench,
+    "completion": completion,
     "check": check,
 }
 """Map the name of a command to its function."""

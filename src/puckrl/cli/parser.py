@@ -1,27 +1,46 @@
-"""Define the commands and their options.
+"""Define the commands and what help says of them.
 
 Nothing heavy is imported, so help appears at once.
 """
 
 import argparse
 import re
-from pathlib import Path
-from typing import NoReturn
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
-from puckrl.core.errors import UserError
+from puckrl.cli.options import OPTIONS
+from puckrl.core.errors import UserError, unknown
 from puckrl.core.version import VERSION
 
-_ROOT = Path("runs")
-_ROOT_HELP = "folder of the run folders (default: runs)"
-_RUN_HELP = "a run folder, or its name in --root"
-_TASK_HELP = (
-    "the new place of the run's task file; kept: the run's own copy "
-    "(default: the file, or the copy if the file has changed or is gone)"
-)
-_SEED_HELP = "seed of the test episodes (default: 10000)"
+COMMANDS: dict[str, dict[str, str]] = {
+    "before a run": {
+        "list": "list presets and tasks, or the sensors of a task",
+        "plan": "predict memory, time and what the encoder can see",
+        "check": "check that a task is sane: resets, contact, expert, camera",
+    },
+    "runs": {
+        "train": "train a preset or a task of your own, or continue a run",
+        "runs": "list runs: status, success, verdict, both clocks",
+        "compare": "compare runs: settings that differ, curves side by side",
+        "doctor": "diagnose logs: the phase of a run, why, and what to do",
+    },
+    "policies": {
+        "eval": "evaluate a trained policy: success with a Wilson interval",
+        "record": "film a trained policy",
+    },
+    "this machine": {
+        "bench": "measure its speed, beside other libraries where there are any",
+        "completion": "print the code that lets a shell complete puck's words",
+    },
+}
+"""What each command does, under headings."""
 
-
-_EPILOG = """\
+_BEGIN = """\
+  puck train reach          a first run, less than a minute
+  puck train push --help    every setting of a preset
+  puck COMMAND --help       the options of a command"""
+_EXIT = """\
 exit codes:
   0    done; a run is finished
   1    puck check, puck plan: not sane
@@ -29,217 +48,100 @@ exit codes:
   3    puck doctor: a run is sick
   4    a run failed after its first snapshot; continue with puck train --resume RUN
   70   a bug in puckrl
-  130  interrupted by ctrl-C (SIGINT); 143 by SIGTERM; --resume continues
+  130  interrupted by ctrl-C (SIGINT); 143 by SIGTERM; --resume continues"""
+_DEBUG = "print the traceback of an error too, wherever it stands"
+_NOT_OPTIONAL = re.compile("the following arguments are required: (.+)")
+_NO_VALUE = re.compile("argument (.+): expected (?:one|at least one) argument")
 
-Begin with: puck list, then puck train reach"""
 
-
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Report a wrong command line in one line, without the usage."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(
+            **given,
+            allow_abbrev=False,  # or --s of puck train would be --stop, not a setting
+            formatter_class=_Help,
+        )
+        self._positionals.title = "arguments"
+        self.commands: dict[str, Parser] = {}
+        """Parsers of the commands, by name."""
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found as a ``UserError``."""
-        raise UserError(f"{message}; see: {self.prog} --help")
+        raise UserError(f"{self._in_words(message)}; see: {self.prog} --help")
+
+    def _in_words(self, message: str) -> str:
+        """Return a message of argparse's as puck says it."""
+        if missing := _NOT_OPTIONAL.fullmatch(message):
+            return f"{self.prog} needs {missing[1]}"
+        if alone := _NO_VALUE.fullmatch(message):
+            return f"{alone[1]} needs a value"
+        return message.removeprefix("argument ")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is none of the choices."""
+        if action.choices is None or value in action.choices:
+            return
+        if not action.option_strings:
+            noun = str(action.metavar or action.dest).lower()
+            raise unknown(noun, str(value), map(str, action.choices))
+        legal = [str(choice) for choice in action.choices]
+        close = get_close_matches(str(value), legal, n=1)
+        meant = f"did you mean {close[0]}? Legal" if close else "legal"
+        raise UserError(
+            f"{action.option_strings[-1]} {value!r} is not one of the choices; {meant}: "
+            f"{', '.join(legal)}"
+        )
+
+    def refuse(self, arg: str) -> NoReturn:
+        """Refuse an argument that no option of a command takes.
+
+        Raises:
+            UserError: it names the closest option.
+        """
+        given = arg.partition("=")[0]
+        close = get_close_matches(given, self._option_string_actions, n=1)
+        meant = f"did you mean {close[0]}? See" if close else "see"
+        raise UserError(f"unknown argument {given!r}; {meant}: {self.prog} --help")
 
 
-def make_parser() -> argparse.ArgumentParser:
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Lay out help for people: names and texts in two columns."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
+def make_parser() -> Parser:
     """Return the parser of the commands and their own options; tyro parses settings."""
-    parser = _Parser(
+    parser = Parser(
         prog="puck",
+        usage="puck COMMAND [options]",
         description="Train robot manipulation policies from sparse rewards, "
-        "and always know whether the run is working.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "and always know\nwhether the run is working.\n\n" + "\n".join(_overview()),
+        epilog=f"{_EXIT}\n\nTab completes in your shell after: puck completion --help",
     )
     parser.add_argument("--version", action="version", version=f"puckrl {VERSION}")
-    parser.add_argument(
-        "--debug",
-        action="store_true",
-        help="print the traceback of an error too; anywhere on the command line",
+    parser.add_argument("--debug", action="store_true", help=_DEBUG)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", prog="puck", help=argparse.SUPPRESS
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(
-            name, help=text, description=text, add_help=name != "train"
-        )
-
-    _list_options(command("list", "list presets and tasks, or the sensors of a task"))
-
-    sub = command(
-        "plan",
-        "predict a run before it starts: memory, time, what the encoder can see, "
-        "conflicting settings; takes every setting of puck train",
-    )
-    sub.add_argument(
-        "preset", metavar="PRESET", help="preset, or path/to/task.py:ClassName"
-    )
-    sub.add_argument("--json", action="store_true", help="print JSON")
-
-    _train_options(
-        command("train", "train a preset or a task of your own, or continue a run")
-    )
-
-    _eval_options(
-        command("eval", "evaluate a trained policy: success with a Wilson interval")
-    )
-    _record_options(command("record", "film a trained policy"))
-    _doctor_options(
-        command("doctor", "diagnose logs: the phase of a run, why, and what to do")
-    )
-
-    _bench_options(
-        command(
-            "bench", "measure this machine, beside other libraries where there are any"
-        )
-    )
-
-    sub = command("check", "check that a task is sane: resets, contact, expert, camera")
-    sub.add_argument(
-        "task", metavar="TASK", help="name of a task, or path/to/task.py:ClassName"
-    )
+    for words in COMMANDS.values():
+        for name, text in words.items():
+            sub = commands.add_parser(
+                name,
+                description=f"{text[0].upper()}{text[1:]}.",
+                add_help=name != "train",
+            )
+            OPTIONS[name](sub)
+            parser.commands[name] = sub
     return parser
 
 
-def _list_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``puck list``."""
-    sub.add_argument(
-        "--sensors",
-        nargs="?",
-        const="push",
-        metavar="TASK",
-        help="list the sensors of a task instead (default: push)",
-    )
-
-
-def _train_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``puck train`` that are not settings of the run."""
-    sub.add_argument("--resume", metavar="RUN", help="continue this run")
-    sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
-    sub.add_argument(
-        "--out", type=Path, help="write into this folder instead of a new one in --root"
-    )
-    sub.add_argument(
-        "--stop", choices=("auto", "budget", "never"), help="what may end the run"
-    )
-    sub.add_argument(
-        "-h", "--help", action="store_true", help="list every setting of the preset"
-    )
-
-
-def _eval_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``puck eval``."""
-    sub.add_argument("run_name", metavar="RUN", help=_RUN_HELP)
-    sub.add_argument(
-        "--episodes",
-        type=_positive,
-        default=500,
-        help="minimum number of episodes (default: 500)",
-    )
-    sub.add_argument("--seed", type=_seed, default=10_000, help=_SEED_HELP)
-    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_TASK_HELP)
-    sub.add_argument(
-        "--json", type=Path, metavar="FILE", help="also write the result as JSON"
-    )
-    sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
-
-
-def _record_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``puck record``."""
-    sub.add_argument("run_name", metavar="RUN", help=_RUN_HELP)
-    sub.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE.mp4|.gif",
-        help="the video (default: policy.mp4 in the run folder)",
-    )
-    sub.add_argument(
-        "--worlds",
-        type=_positive,
-        help="worlds side by side (default: 6, from pixels 4)",
-    )
-    sub.add_argument(
-        "--episodes",
-        type=_positive,
-        default=2,
-        help="episodes of each world (default: 2)",
-    )
-    sub.add_argument("--seed", type=_seed, default=10_000, help=_SEED_HELP)
-    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_TASK_HELP)
-    sub.add_argument("--root", type=Path, default=_ROOT, help=_ROOT_HELP)
-
-
-def _doctor_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``puck doctor``."""
-    sub.add_argument(
-        "paths",
-        metavar="PATH",
-        nargs="+",
-        type=Path,
-        help="run folder, TensorBoard folder, table, JSON lines, or a folder of these",
-    )
-    sub.add_argument("--json", action="store_true", help="print JSON")
-    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="plot the curves")
-    sub.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="THEIRS=OURS",
-        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
-        "unit; repeatable; OURS: docs/metrics.md",
-    )
-    sub.add_argument(
-        "--fact",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="state what the log does not contain: modality=pixels, gamma=0.95, "
-        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
-    )
-
-
-def _bench_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``puck bench``."""
-    sub.add_argument(
-        "what",
-        choices=("sim", "render", "replay", "update"),
-        help="physics, camera, replay buffer, or updates",
-    )
-    sub.add_argument(
-        "--task", default="push", help="task of sim and render (default: push)"
-    )
-    sub.add_argument(
-        "--preset", default="push", help="preset of update (default: push)"
-    )
-    sub.add_argument(
-        "--sim",
-        choices=("cpu", "warp"),
-        default="cpu",
-        help="backend of sim and render; with warp, sim measures 1 to 8192 worlds "
-        "(default: cpu)",
-    )
-    sub.add_argument(
-        "--plot",
-        type=Path,
-        metavar="FILE.png",
-        help="plot the rates of sim --sim warp",
-    )
-
-
-def _positive(text: str) -> int:
-    """Return an argument as a whole number above 0."""
-    return _whole(text, 1, 10**9, "above 0, at most 1,000,000,000")
-
-
-def _seed(text: str) -> int:
-    """Return an argument as a seed."""
-    return _whole(text, 0, 2**62, "0 or more, below 2^62")
-
-
-def _whole(text: str, low: int, high: int, words: str) -> int:
-    """Return an argument as a whole number in an interval, which ``words`` describe."""
-    number = int(text) if re.fullmatch(r"\d{1,20}", text) else -1
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {words}")
-    return number
+def _overview() -> Iterator[str]:
+    """Yield the lines that list the commands."""
+    yield _BEGIN
+    for title, words in COMMANDS.items():
+        yield f"\n{title}:"
+        yield from (f"  {name:<11} {text}" for name, text in words.items())

@@ -10,6 +10,8 @@ from puckrl.core.errors import class_missing, unknown
 
 PRESETS: dict[str, RunCfg] = {cfg.preset: cfg for cfg in (*TWO_CORES, *ONE_GPU)}
 """Every preset by name."""
+TASK_NAMES = tuple(dict.fromkeys(cfg.task for cfg in PRESETS.values()))
+"""The tasks that presets train, which are all of the catalog; a test compares."""
 
 
 def preset(name: str) -> RunCfg:
@@ -23,7 +25,6 @@ def preset(name: str) -> RunCfg:
         task = name.rpartition(":")[2].lower()
         return replace(PUSH, preset=task, task=name, expect=ExpectCfg())
     if name not in PRESETS:
-        raise class_missing(name) or unknown(
-            "preset", name, [*PRESETS, "path/to/file.py:ClassName"]
-        )
+        others = "those of puck list, or path/to/file.py:ClassName"
+        raise class_missing(name) or unknown("preset", name, PRESETS, others)
     return PRESETS[name]

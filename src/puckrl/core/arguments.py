@@ -13,13 +13,12 @@ import dataclasses
 import functools
 import inspect
 import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
-
-import numpy as np
 
 from puckrl.core.errors import UserError
 from puckrl.core.settings import Bounds
@@ -140,7 +139,7 @@ def allows(hint: Any, value: Any) -> bool:
     if plain in (int, float):
         return _is_number(value, plain) and (bounds is None or bounds.allows(value))
     if plain is bool:
-        return isinstance(value, bool | np.bool_)
+        return _is_bool(value)
     kind = origin or plain
     understood = isinstance(kind, type) and not getattr(kind, "_is_protocol", False)
     return not understood or (value is None and kind is None) or isinstance(value, kind)
@@ -151,9 +150,20 @@ def _is_sequence(value: object, kind: Any) -> bool:
     return isinstance(value, kind) and not isinstance(value, str | bytes)
 
 
+def _is_bool(value: object) -> bool:
+    """Return whether a value is True or False, Python's or numpy's."""
+    numpy = sys.modules.get("numpy")  # a value of numpy's exists only if it is loaded
+    return isinstance(value, bool) or (numpy is not None and _is_a(value, numpy.bool_))
+
+
+def _is_a(value: object, kind: type) -> bool:
+    """Return whether a value is of a kind that no type checker sees."""
+    return isinstance(value, kind)
+
+
 def _is_number(value: object, kind: type) -> bool:
     """Return whether a value is a finite number, and whole if ``kind`` is int."""
-    if isinstance(value, bool | np.bool_):
+    if _is_bool(value):
         return False
     wanted = Integral if kind is int else Real
     return isinstance(value, wanted) and math.isfinite(typing.cast(Any, value))

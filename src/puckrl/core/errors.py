@@ -71,12 +71,21 @@ def said(error: BaseException) -> str:
     return "; ".join(line for line in lines if line) or type(error).__name__
 
 
-def unknown(kind: str, name: str, legal: Iterable[str]) -> UserError:
-    """Return the error for an unknown name: the closest legal one, then all of them."""
+def unknown(
+    kind: str, name: str, legal: Iterable[str], listed_by: str = ""
+) -> UserError:
+    """Return the error for an unknown name: the closest legal one, then all of them.
+
+    Args:
+        kind: what the name is of.
+        name: as it was given.
+        legal: all names.
+        listed_by: the words to say in place of many names.
+    """
     names = sorted(legal)
     close = get_close_matches(name, names, n=1)
     meant = f"; did you mean {close[0]}?" if close else ""
-    listed = f"{' Legal' if meant else '; legal'}: {', '.join(names)}"
+    listed = f"{' Legal' if meant else '; legal'}: {listed_by or ', '.join(names)}"
     return UserError(f"unknown {kind} {name!r}{meant}{listed}")
 
 

@@ -3,6 +3,16 @@
 from collections.abc import Sequence
 
 _BARS = "▁▂▃▄▅▆▇█"
+_ASCII = "_.-=+*#@"
+_DAY = 86_400
+_AGES = (
+    (14 * _DAY, 7 * _DAY, "w"),
+    (2 * _DAY, _DAY, "d"),
+    (7_200, 3_600, "h"),
+    (60, 60, "min"),
+    (0, 1, "s"),
+)
+"""From how many seconds on a unit is used, its seconds, its name."""
 
 
 def duration(seconds: float) -> str:
@@ -32,7 +42,27 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def sparkline(values: Sequence[float], width: int = 48) -> str:
-    """Draw the newest ``width`` numbers, each in [0, 1], as small bars."""
-    top = len(_BARS) - 1
-    return "".join(_BARS[round(max(0.0, min(1.0, v)) * top)] for v in values[-width:])
+def age(seconds: float) -> str:
+    """Return how long ago something was, in the largest unit that fits.
+
+    >>> age(5), age(90), age(7_200), age(200_000), age(90 * 86_400)
+    ('5 s', '2 min', '2 h', '2 d', '13 w')
+    """
+    known = max(seconds, 0.0)
+    return next(f"{known / one:.0f} {unit}" for low, one, unit in _AGES if known >= low)
+
+
+def sparkline(
+    values: Sequence[float | None], width: int = 48, *, blocks: bool = True
+) -> str:
+    """Draw the newest ``width`` numbers, each in [0, 1], as small bars; None is a blank.
+
+    >>> sparkline([0.0, 0.5, 1.0, None, 0.2]), sparkline([0.0, 0.5, 1.0], blocks=False)
+    ('▁▅█ ▂', '_+@')
+    """
+    bars = _BARS if blocks else _ASCII
+    top = len(bars) - 1
+    return "".join(
+        " " if v is None else bars[round(max(0.0, min(1.0, v)) * top)]
+        for v in values[-width:]
+    )

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from puckrl.config.run_cfg import is_hashed
+from puckrl.config.differences import differing
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.words import count
 from puckrl.logs.facts import with_facts
@@ -192,25 +192,6 @@ def _examine(log: RunLog, items: Sequence[str]) -> Patient:
     """Judge one log."""
     facts = with_facts(log.facts, items)
     return Patient(log, facts, diagnose(log.table, facts, log.problems))
-
-
-def differing(
-    settings: Sequence[Mapping[str, Any] | None],
-) -> dict[str, tuple[Any, ...]]:
-    """Return the settings that differ between runs, of those that decide the result.
-
-    Leaves out runs whose settings are unknown.
-    """
-    known = [s for s in settings if s is not None]
-    if len(known) < 2:
-        return {}
-    names = dict.fromkeys(name for s in known for name in s)
-    found: dict[str, tuple[Any, ...]] = {}
-    for name in names:
-        values = tuple(s.get(name) for s in known)
-        if is_hashed(name) and any(v != values[0] for v in values):
-            found[name] = values
-    return found
 
 
 def render(consultation: Consultation) -> RenderableType:

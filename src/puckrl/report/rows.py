@@ -2,13 +2,16 @@
 
 import json
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from puckrl.core.errors import UserError
 from puckrl.monitor.signals import RENAMED
 from puckrl.training.sinks import LogRow, VerdictRow
+
+_BLOCK = 1 << 16  # bytes that are read at a time, from the end
 
 
 def read_rows(path: Path) -> list[LogRow]:
@@ -61,6 +64,66 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 f"{path}, line {number} is no JSON object: {text[:40]!r}; remove it"
             )
         yield number, cast(dict[str, Any], line)
+
+
+class Newest(NamedTuple):
+    """Hold the last row of each kind in a metrics.jsonl; None where there is none."""
+
+    clock: LogRow | None
+    """Numbers of the last row."""
+    evaluation: LogRow | None
+    """Numbers of the last evaluation."""
+    verdict: VerdictRow | None
+    """The doctor's verdict on it or on a later one."""
+
+
+def read_newest(path: Path) -> Newest:
+    """Return the last rows of a metrics.jsonl; read no more of it than that takes.
+
+    Raises:
+        UserError: if a line is no JSON object.
+        OSError: if the file cannot be read.
+    """
+    clock = evaluation = verdict = None
+    for line in _from_the_end(path):
+        if _is_verdict(line):
+            verdict = verdict or cast(VerdictRow, line)
+            continue
+        clock = clock or _numbers(line)
+        if "eval/success" in line:
+            evaluation = _numbers(line)
+            break  # its verdict stands behind it
+    return Newest(clock, evaluation, verdict)
+
+
+def _from_the_end(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield JSON objects, the last line first; skip a half-written last line."""
+    with path.open("rb") as file:
+        start, rest, newest = file.seek(0, os.SEEK_END), b"", True
+        while start:
+            size = min(start, _BLOCK)
+            start = file.seek(start - size)
+            first, *lines = (file.read(size) + rest).split(b"\n")
+            rest = first
+            for text in reversed(lines if start else [first, *lines]):
+                if not text.strip():
+                    continue
+                yield from _parsed(path, text, newest=newest)
+                newest = False
+
+
+def _parsed(path: Path, text: bytes, *, newest: bool) -> Iterator[dict[str, Any]]:
+    """Yield the object of a line; nothing for a newest line that is half-written."""
+    try:
+        line = json.loads(text.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError:
+        if newest:
+            return
+        line = None
+    if not isinstance(line, dict):
+        shown = text[:40].decode(errors="replace")
+        raise UserError(f"{path}: a line is no JSON object: {shown!r}; remove it")
+    yield cast(dict[str, Any], line)
 
 
 def _is_verdict(line: dict[str, Any]) -> bool:

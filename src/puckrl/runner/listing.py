@@ -4,7 +4,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from puckrl.config.presets import PRESETS
+from puckrl.config.presets import PRESETS, TASK_NAMES
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.words import duration
 
@@ -18,14 +18,9 @@ def render() -> Group:
     return Group(
         Text("train: puck train NAME; time and memory: puck plan NAME", style="dim"),
         *tables,
-        Text(f"\ntasks: {', '.join(tasks())} (sensors: puck list --sensors)"),
+        Text(f"\ntasks: {', '.join(TASK_NAMES)} (sensors: puck list --sensors)"),
         Text("a task of your own: puck train path/to/task.py:ClassName"),
     )
-
-
-def tasks() -> tuple[str, ...]:
-    """Return the tasks that presets train; a test compares them with the catalog."""
-    return tuple(dict.fromkeys(cfg.task for cfg in PRESETS.values()))
 
 
 def kind(cfg: RunCfg) -> str:

@@ -1,6 +1,5 @@
 """Evaluation and videos of trained policies."""
 
-import fcntl
 import logging
 from contextlib import closing
 from dataclasses import replace
@@ -120,7 +119,7 @@ def _refuse_without_snapshot(folder: RunFolder) -> None:
     """Raise ``UserError`` if a run has no snapshot yet; say why, and what to do."""
     if any(folder.checkpoints.glob("snapshot-*.json")):
         return
-    if _is_running(folder):
+    if folder.is_running():
         raise UserError(
             f"{folder.path} is running and has no snapshot yet; wait for its first: "
             f"every {folder.config().save.every_s:g} s of training (--save.every-s)"
@@ -132,15 +131,3 @@ def _refuse_without_snapshot(folder: RunFolder) -> None:
         f"{folder.path} has no snapshot ({ended} before its first one), so there is no "
         f"policy; continue it: puck train --resume {folder.path}"
     )
-
-
-def _is_running(folder: RunFolder) -> bool:
-    """Return whether a living process writes into a run folder."""
-    try:
-        with (folder.path / "lock").open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,12 @@ import yaml
 
 from puckrl.config.run_cfg import RunCfg, config_hash, from_yaml, to_yaml
 from puckrl.core.errors import UserError
+from puckrl.runner.runs_dir import closest, run_names
 
 # Images and notes do no harm in a run folder, logs of other runs do
 _LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
+_ASKED_S = 0.05  # is_running holds the lock for less
+_LISTED = 4  # runs that an error names
 _FOLDERS = re.compile(r"tb|checkpoints(-\d+)?|diverged|task")
 
 
@@ -93,17 +97,33 @@ class RunFolder:
         """
         file = self.path / "manifest.json"
         try:
-            return json.loads(file.read_text()) if file.is_file() else {}
+            found = json.loads(file.read_text()) if file.is_file() else {}
         except ValueError as error:
             raise UserError(
                 f"{file} is not JSON: {error}; restore it, or start a new run"
             ) from error
+        if not isinstance(found, dict):
+            raise UserError(
+                f"{file} holds no JSON object; restore it, or start a new run"
+            )
+        return found
 
     def update_manifest(self, **fields: object) -> None:
         """Replace top-level fields of the manifest, atomically."""
         temporary = self.path / "manifest.json.tmp"
         temporary.write_text(json.dumps(self.manifest() | fields, indent=2) + "\n")
         temporary.replace(self.path / "manifest.json")
+
+    def is_running(self) -> bool:
+        """Return whether a living process writes into the folder."""
+        try:
+            with (self.path / "lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
 
 class Lock:
@@ -140,7 +160,7 @@ class Lock:
     def _locked(self, file: IO[str]) -> bool:
         """Lock an open file; return whether its path still names this file."""
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except BlockingIOError as error:
             file.seek(0)
             owner = file.read().strip() or "another process"
@@ -167,6 +187,23 @@ class Lock:
         self._file.close()
 
 
+def _take(file: IO[str]) -> None:
+    """Lock an open file; wait a moment for those who only ask whether the run is alive.
+
+    Raises:
+        BlockingIOError: if another process keeps it.
+    """
+    for tries_left in reversed(range(10)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not tries_left:
+                raise
+            time.sleep(_ASKED_S / 10)
+        else:
+            return
+
+
 def create(root: Path, cfg: RunCfg) -> RunFolder:
     """Create a folder for a new run under ``root``; number it if the name exists.
 
@@ -191,7 +228,7 @@ def create(root: Path, cfg: RunCfg) -> RunFolder:
     except OSError as error:
         raise UserError(f"cannot write to {root}: {error.strerror}") from error
     raise UserError(
-        f"{root} already holds 10,000 runs of {name}; choose another --root"
+        f"{root} already holds 10,000 runs of {name}; choose another folder with --runs"
     )
 
 
@@ -246,14 +283,26 @@ def find(name: str, root: Path) -> RunFolder:
     """Return a run by its path, or by its folder's name under ``root``.
 
     Raises:
-        UserError: if there is no such run; lists those under ``root``.
+        UserError: if there is no such run; it names the closest and the newest under ``root``.
     """
     for path in (Path(name), root / name):
         if (path / "config.yaml").is_file():
             return RunFolder(path)
-    known = sorted(p.parent.name for p in root.glob("*/config.yaml"))
-    listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") or "none yet"
-    raise UserError(f"no run {name!r}; runs in {root}: {listed}")
+    raise no_run(name, root)
+
+
+def no_run(name: str, root: Path) -> UserError:
+    """Return the error for a run that is not there: the closest one, the newest ones."""
+    known = run_names(root)
+    if not known:
+        return UserError(
+            f"no run {name!r}: {root} holds none yet; --runs DIR looks elsewhere"
+        )
+    close = closest(name, root)
+    meant = f"; did you mean {close}?" if close else ""
+    listed = ", ".join(known[:_LISTED]) + (", ..." if len(known) > _LISTED else "")
+    newest = f"{' The' if meant else '; the'} newest in {root}: {listed}"
+    return UserError(f"no run {name!r}{meant}{newest}; all: puck runs")
 
 
 def foreign_files(folder: RunFolder) -> list[Path]:

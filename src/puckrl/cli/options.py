@@ -1,0 +1,317 @@
+"""Define the options of each command.
+
+Nothing heavy is imported. What a shell completes is said beside an argument, with
+``completed``, and looked up by ``cli/completion.py`` when somebody presses tab.
+"""
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from puckrl.cli import completion
+from puckrl.cli.completion import completed
+from puckrl.cli.output import say
+from puckrl.runner.runs_dir import VARIABLE, runs_dir
+
+STATUSES = ("running", "done", "stopped", "failed", "damaged")
+SORTS = ("age", "name", "preset", "status", "success", "env-steps", "updates", "wall")
+SHELLS = {
+    "bash": 'eval "$(puck completion bash)"    in ~/.bashrc',
+    "zsh": 'eval "$(puck completion zsh)"     in ~/.zshrc, after compinit',
+    "fish": "puck completion fish | source     in ~/.config/fish/config.fish",
+}
+"""What to write into a shell's own file."""
+
+_RUN = "a run folder, or its name in --runs"
+_OWN_TASK = "path/to/task.py:ClassName"
+_MOVED_TASK = (
+    "where the run's task file is now; kept: the run's own copy "
+    "(default: the file, or the copy if the file has changed or is gone)"
+)
+_SEED = "seed of the test episodes (default: 10000)"
+
+Add = Callable[[argparse.ArgumentParser], None]
+
+
+class _Root(argparse.Action):
+    """Take --root for --runs, and say so."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Set the folder of run folders."""
+        say("--root was renamed; use --runs")
+        namespace.runs = values
+
+
+def _runs(sub: argparse.ArgumentParser) -> None:
+    """Add the option that says where run folders are."""
+    sub.add_argument(
+        "--runs",
+        type=Path,
+        default=runs_dir(),
+        metavar="DIR",
+        help=f"folder of the run folders (default: {VARIABLE}, else runs)",
+    )
+    sub.add_argument("--root", type=Path, action=_Root, help=argparse.SUPPRESS)
+
+
+def _run(sub: argparse.ArgumentParser) -> None:
+    """Add the run that a command is about."""
+    completed(
+        sub.add_argument("run_name", metavar="RUN", help=_RUN), completion.run_names
+    )
+
+
+def _json(sub: argparse.ArgumentParser) -> None:
+    """Add the option of commands that print for programs."""
+    sub.add_argument("--json", action="store_true", help="print JSON")
+
+
+def list_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck list``."""
+    sensors = sub.add_argument(
+        "--sensors",
+        nargs="?",
+        const="push",
+        metavar="TASK",
+        help="list the sensors of a task instead (default: push)",
+    )
+    completed(sensors, completion.task_names)
+
+
+def plan_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck plan``."""
+    preset = sub.add_argument(
+        "preset", metavar="PRESET", help=f"preset, or {_OWN_TASK}"
+    )
+    completed(preset, completion.preset_names)
+    _json(sub)
+    sub.epilog = "Takes every setting of puck train: puck train PRESET --help"
+
+
+def check_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck check``."""
+    task = sub.add_argument(
+        "task", metavar="TASK", help=f"name of a task, or {_OWN_TASK}"
+    )
+    completed(task, completion.task_names)
+
+
+def train_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck train`` that are not settings of the run."""
+    resumed = sub.add_argument("--resume", metavar="RUN", help="continue this run")
+    completed(resumed, completion.run_names)
+    _runs(sub)
+    sub.add_argument(
+        "--out", type=Path, help="write into this folder instead of a new one in --runs"
+    )
+    sub.add_argument(
+        "--stop", choices=("auto", "budget", "never"), help="what may end the run"
+    )
+    sub.add_argument(
+        "-h", "--help", action="store_true", help="list every setting of the preset"
+    )
+
+
+def runs_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck runs``."""
+    preset = sub.add_argument(
+        "--preset",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="only runs of this preset; push* matches all that begin so; repeatable",
+    )
+    completed(preset, completion.preset_names)
+    sub.add_argument(
+        "--status",
+        action="append",
+        default=[],
+        choices=STATUSES,
+        metavar="STATUS",
+        help=f"only runs of this status: {', '.join(STATUSES)}; repeatable",
+    )
+    sub.add_argument(
+        "--sort",
+        choices=SORTS,
+        default="age",
+        metavar="COLUMN",
+        help=f"order by {', '.join(SORTS)} (default: age, the newest first)",
+    )
+    sub.add_argument("--reverse", action="store_true", help="reverse the order")
+    sub.add_argument(
+        "-n", "--last", type=_positive, metavar="N", help="only the first N in order"
+    )
+    _json(sub)
+    _runs(sub)
+
+
+def compare_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck compare``."""
+    names = sub.add_argument("run_names", metavar="RUN", nargs="+", help=_RUN)
+    completed(names, completion.run_names)
+    _json(sub)
+    _runs(sub)
+
+
+def doctor_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck doctor``."""
+    paths = sub.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="run folder or its name in --runs, TensorBoard folder, table, JSON lines, or "
+        "a folder of these",
+    )
+    completed(paths, completion.runs_and_files)
+    _json(sub)
+    sub.add_argument("--plot", type=Path, metavar="FILE.png", help="plot the curves")
+    sub.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
+        "unit; repeatable; OURS: docs/metrics.md",
+    )
+    sub.add_argument(
+        "--fact",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="state what the log does not contain: modality=pixels, gamma=0.95, "
+        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
+    )
+    _runs(sub)
+
+
+def eval_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck eval``."""
+    _run(sub)
+    sub.add_argument(
+        "--episodes",
+        type=_positive,
+        default=500,
+        metavar="N",
+        help="minimum number of episodes (default: 500)",
+    )
+    sub.add_argument("--seed", type=_seed, default=10_000, metavar="N", help=_SEED)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
+    sub.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write the result as JSON"
+    )
+    _runs(sub)
+
+
+def record_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck record``."""
+    _run(sub)
+    sub.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the video, .mp4 or .gif (default: policy.mp4 in the run folder)",
+    )
+    sub.add_argument(
+        "--worlds",
+        type=_positive,
+        metavar="N",
+        help="worlds side by side (default: 6, from pixels 4)",
+    )
+    sub.add_argument(
+        "--episodes",
+        type=_positive,
+        default=2,
+        metavar="N",
+        help="episodes of each world (default: 2)",
+    )
+    sub.add_argument("--seed", type=_seed, default=10_000, metavar="N", help=_SEED)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
+    _runs(sub)
+
+
+def bench_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck bench``."""
+    sub.add_argument(
+        "what",
+        choices=("sim", "render", "replay", "update"),
+        metavar="BENCHMARK",
+        help="sim: physics; render: camera; replay: replay buffer; update: updates",
+    )
+    task = sub.add_argument(
+        "--task",
+        default="push",
+        metavar="TASK",
+        help="task of sim and render (default: push)",
+    )
+    completed(task, completion.task_names)
+    preset = sub.add_argument(
+        "--preset",
+        default="push",
+        metavar="PRESET",
+        help="preset of update (default: push)",
+    )
+    completed(preset, completion.preset_names)
+    sub.add_argument(
+        "--sim",
+        choices=("cpu", "warp"),
+        default="cpu",
+        help="backend of sim and render; with warp, sim measures 1 to 8192 worlds "
+        "(default: cpu)",
+    )
+    sub.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE.png",
+        help="plot the rates of sim --sim warp",
+    )
+
+
+def completion_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck completion``."""
+    sub.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+    lines = "\n".join(f"  {name:<6}{line}" for name, line in SHELLS.items())
+    sub.epilog = f"to use it, write one line into the shell's own file:\n{lines}"
+
+
+OPTIONS: dict[str, Add] = {
+    "list": list_options,
+    "plan": plan_options,
+    "check": check_options,
+    "train": train_options,
+    "runs": runs_options,
+    "compare": compare_options,
+    "doctor": doctor_options,
+    "eval": eval_options,
+    "record": record_options,
+    "bench": bench_options,
+    "completion": completion_options,
+}
+"""Map the name of a command to the function that adds its options."""
+
+
+def _positive(text: str) -> int:
+    """Return an argument as a whole number above 0."""
+    return _whole(text, 1, 10**9, "above 0, at most 1,000,000,000")
+
+
+def _seed(text: str) -> int:
+    """Return an argument as a seed."""
+    return _whole(text, 0, 2**62, "0 or more, below 2^62")
+
+
+def _whole(text: str, low: int, high: int, words: str) -> int:
+    """Return an argument as a whole number in an interval, which ``words`` describe."""
+    number = int(text) if re.fullmatch(r"\d{1,20}", text) else -1
+    if not low <= number <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {words}")
+    return number
