@@ -98,7 +98,7 @@ def _add_settings(sub: argparse.ArgumentParser, line: list[str]) -> None:
 
     named = next((word for word in line[2:] if word in PRESETS), "push")
     for setting in settings(PRESETS[named]):
-        if not setting.name.endswith(".kind"):
+        if setting.name != "agent.kind":  # it comes with the preset
             _add_setting(sub, setting)
 
 
