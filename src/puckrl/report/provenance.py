@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
+from puckrl.core.version import VERSION
+
 _PACKAGES = (
-    "puckrl",
     "torch",
     "mujoco",
     "mujoco-warp",
@@ -36,7 +37,7 @@ def provenance(device: torch.device | None = None) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide results."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "puckrl": VERSION}
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)
