@@ -110,7 +110,10 @@ def test_list_names_presets_and_the_way_to_ones_own(
         ),
         (["record", "run", "--worlds", "two"], "'two' is not a whole number above 0"),
         (["eval"], "puck eval needs RUN; see: puck eval --help"),
-        (["trains"], "unknown command 'trains'; did you mean train? Legal: bench, check"),
+        (
+            ["trains"],
+            "unknown command 'trains'; did you mean train? Legal: bench, check",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
