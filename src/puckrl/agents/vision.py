@@ -141,9 +141,16 @@ class PixelFeatures:
 
     def copy(self) -> "PixelFeatures":
         """Return the same with a copy of the vision network."""
+        return self._with(self._flat.copy())
+
+    def in_float32(self) -> "PixelFeatures":
+        """Return the same computing in float32; every tensor is shared, live."""
+        return self._with(self._flat.in_float32())
+
+    def _with(self, vision: Flat) -> "PixelFeatures":
         return PixelFeatures(
             self.name,
-            self._flat.copy(),
+            vision,
             detached=self._detached,
             conditioned=self._conditioned,
         )
@@ -173,6 +180,10 @@ class NoPixelFeatures:
 
     def copy(self) -> "NoPixelFeatures":
         """Return this: there is nothing to copy."""
+        return self
+
+    def in_float32(self) -> "NoPixelFeatures":
+        """Return this: there is nothing to compute."""
         return self
 
     def buffers(self) -> dict[str, Tensor]:

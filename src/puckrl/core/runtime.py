@@ -77,6 +77,21 @@ def tune_convolutions(device: torch.device) -> None:
         torch.backends.cudnn.benchmark = True
 
 
+@contextlib.contextmanager
+def exact_float32() -> Generator[None]:
+    """Let a GPU compute float32 products in float32 in a ``with`` block, not in TF32.
+
+    cuDNN's default for float32 convolutions is TF32, with 10 bits of mantissa.
+    """
+    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, cublas.allow_tf32
+    cudnn.allow_tf32 = cublas.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cublas.allow_tf32 = before
+
+
 def has_compiler() -> bool:
     """Return whether there is a C++ compiler, which torch.compile needs on the CPU."""
     return shutil.which(os.environ.get("CXX", "g++")) is not None

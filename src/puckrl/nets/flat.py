@@ -35,6 +35,18 @@ class Flat:
         """Return a copy of the module, parameters and buffers, as a vector of its own."""
         return Flat(copy.deepcopy(self.module))
 
+    def in_float32(self) -> "Flat":
+        """Return the same module computing in float32; every tensor is shared, live."""
+        live = (*self.module.parameters(), *self.module.buffers())
+        made = copy.copy(self)
+        made.module = copy.deepcopy(
+            self.module, {id(tensor): tensor for tensor in live}
+        )
+        for part in made.module.modules():
+            if hasattr(part, "compute_dtype"):
+                part.compute_dtype = torch.float32
+        return made
+
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameter vector and the module's buffers, live, by name."""
         return {"parameters": self.vector, **dict(self.module.named_buffers())}
