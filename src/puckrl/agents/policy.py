@@ -63,6 +63,7 @@ class ActorPolicy:
         *,
         exact: bool = False,
     ) -> None:
+        self._exact = exact
         self._precision = exact_float32 if exact else nullcontext
         self.actor, self.parameters = actor, parameters
         self.features, self.vision = features, vision
@@ -139,6 +140,7 @@ class ActorPolicy:
             self.distribution,
             self.explorer,
             self.memory,
+            exact=self._exact,
         )
         copy_tensors(self, made)
         return made

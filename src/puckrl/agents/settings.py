@@ -8,6 +8,7 @@ from puckrl.agents.vision import VisionCfg
 from puckrl.core.settings import (
     COUNT,
     FRACTION,
+    HASHED_IF_CHANGED,
     NON_NEGATIVE,
     NOT_EMPTY,
     PER_PROCESS,
@@ -71,7 +72,11 @@ class AgentCfg:
     vision: VisionCfg = field(default_factory=VisionCfg)
     """Pixel encoder, for networks that get pixels."""
     precision: Precision = "bf16"
-    """Number format of products in hidden layers; weights, sums and losses are float32."""
+    """Number format of products in hidden layers while learning and collecting; weights,
+    sums and losses are float32. The judged policy acts in float32."""
+    rule: Annotated[str, HASHED_IF_CHANGED] = ""
+    """Learning rule of your own with these settings, path/to/file.py:ClassName, a subclass
+    of puckrl.agents.actor_critic.ActorCritic; empty: that of the preset."""
 
 
 _Agent = TypeVar("_Agent", bound=AgentCfg)

@@ -27,7 +27,7 @@ from torch import Tensor
 from puckrl.agents.adam import Adam
 from puckrl.agents.augment import AugmentKind
 from puckrl.core.sections import under
-from puckrl.core.settings import NON_NEGATIVE, POSITIVE
+from puckrl.core.settings import HASHED_IF_CHANGED, NON_NEGATIVE, POSITIVE
 from puckrl.core.types import Obs
 from puckrl.nets.encoders import EncoderCfg
 from puckrl.nets.flat import Flat
@@ -62,8 +62,10 @@ class VisionCfg:
     max_grad_norm: Annotated[float, NON_NEGATIVE] = 1.0
     """Gradient clipping norm of the encoder; 0: no clipping."""
     aux_weight: Annotated[float, NON_NEGATIVE] = 1.0
-    """Weight of the auxiliary loss, which predicts the achieved goal from the features;
-    0: no auxiliary loss."""
+    """Weight of the auxiliary loss, that of ``objective``; 0: no auxiliary loss."""
+    objective: Annotated[str, HASHED_IF_CHANGED] = "goal-prediction"
+    """What the auxiliary loss trains: goal-prediction, or an objective of your own,
+    path/to/file.py:ClassName."""
     condition_on_prediction: bool = False
     """Also feed the predicted goal, and its offset to the desired goal, to the networks
     that get the features."""
@@ -108,8 +110,8 @@ class PixelFeatures:
         self, name: str, vision: Flat, *, detached: bool, conditioned: bool
     ) -> None:
         assert isinstance(vision.module, Vision), vision.module
-        self.name, self._flat, self.vision = name, vision, vision.module
-        self._detached, self._conditioned = detached, conditioned
+        self.name, self.flat, self.vision = name, vision, vision.module
+        self._detached, self.conditioned = detached, conditioned
         self.vector = vision.vector
         """Parameters of the vision network, (n,)."""
         self.sizes = {name: self.vision.size}
@@ -122,13 +124,13 @@ class PixelFeatures:
         features, prediction = self._apply(parameters, obs["pixels"])
         inputs = features.detach() if self._detached else features
         encoded = {**obs, self.name: inputs, f"{self.name}.prediction": prediction}
-        if self._conditioned:
+        if self.conditioned:
             added = self.vision.objective.condition(prediction, obs)
             encoded[f"{self.name}.conditioned"] = added
         return encoded
 
     def _apply(self, parameters: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        return self._flat(parameters, pixels)  # pyright: ignore[reportReturnType]
+        return self.flat(parameters, pixels)  # pyright: ignore[reportReturnType]
 
     def objective_loss(self, encoded: Obs) -> Tensor:
         """Return the objective's loss of an encoded observation, ()."""
@@ -141,18 +143,18 @@ class PixelFeatures:
 
     def copy(self) -> "PixelFeatures":
         """Return the same with a copy of the vision network."""
-        return self._with(self._flat.copy())
+        return self._with(self.flat.copy())
 
     def in_float32(self) -> "PixelFeatures":
         """Return the same computing in float32; every tensor is shared, live."""
-        return self._with(self._flat.in_float32())
+        return self._with(self.flat.in_float32())
 
     def _with(self, vision: Flat) -> "PixelFeatures":
         return PixelFeatures(
             self.name,
             vision,
             detached=self._detached,
-            conditioned=self._conditioned,
+            conditioned=self.conditioned,
         )
 
     def buffers(self) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from puckrl.config.fields import Declared, declared, marked
 from puckrl.core.errors import UserError
 from puckrl.core.settings import (
     COUNT,
+    HASHED_IF_CHANGED,
     NON_NEGATIVE,
     NOT_HASHED,
     PER_PROCESS,
@@ -184,11 +185,18 @@ def to_dict(cfg: Any) -> dict[str, Any]:
 
 
 def _tree(section: Any, left_out: frozenset[Mark]) -> dict[str, Any]:
-    """Return a section as nested dictionaries, without fields that have these marks."""
+    """Return a section as nested dictionaries, without fields that have these marks.
+
+    A field that is marked ``HASHED_IF_CHANGED`` is left out only if it has its default.
+    """
     values = {
         known.name: getattr(section, known.name)
         for known in declared(type(section))
         if not known.marks & left_out
+        or (
+            HASHED_IF_CHANGED in known.marks
+            and getattr(section, known.name) != getattr(type(section), known.name)
+        )
     }
     return {
         name: _tree(value, left_out) if dataclasses.is_dataclass(value) else value
@@ -317,7 +325,7 @@ def config_hash(cfg: RunCfg) -> str:
 
     The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``.
     """
-    tree = _plain(_tree(cfg, frozenset({NOT_HASHED})))
+    tree = _plain(_tree(cfg, frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Generator
+from typing import Any
 
 import torch
 
@@ -83,7 +84,8 @@ def exact_float32() -> Generator[None]:
 
     cuDNN's default for float32 convolutions is TF32, with 10 bits of mantissa.
     """
-    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    cublas = torch.backends.cuda.matmul
     before = cudnn.allow_tf32, cublas.allow_tf32
     cudnn.allow_tf32 = cublas.allow_tf32 = False
     try:

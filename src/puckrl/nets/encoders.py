@@ -14,7 +14,7 @@ kernels keep it. Weights are float32; products are computed in ``compute_dtype``
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ from puckrl.core.settings import COUNT
 from puckrl.nets.heads import Head, SpatialSoftmax, head
 
 Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
+KINDS: tuple[str, ...] = get_args(Kind)
+"""Names of our encoders; ``nets/own.py`` finds others."""
 HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
 
 
@@ -32,8 +34,9 @@ HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
 class EncoderCfg:
     """Pixel encoder."""
 
-    kind: Kind = "padded"
-    """Convolutional layers: nature, drqv2, manipulation, padded, impala."""
+    kind: str = "padded"
+    """Convolutional layers: nature, drqv2, manipulation, padded, impala. Or an encoder of
+    your own, path/to/file.py:ClassName: docs/pixels.md."""
     channels: Annotated[int, COUNT] = 32
     """Channels of every layer; nature and impala fix their own."""
     head: HeadKind = "spatial-softmax"
@@ -83,7 +86,10 @@ class LayerRow(NamedTuple):
 
 
 def layers(cfg: EncoderCfg) -> list[Layer]:
-    """Return the layers of an encoder; a residual block counts as one."""
+    """Return the layers of an encoder; a residual block counts as one.
+
+    Those of an encoder that is not ours are unknown: it has none.
+    """
     c = cfg.channels
     match cfg.kind:
         case "nature":
@@ -105,6 +111,8 @@ def layers(cfg: EncoderCfg) -> list[Layer]:
                     Layer(5, 1, 2, wide, "residual"),
                 )
             ]
+        case _:
+            return []
 
 
 def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:

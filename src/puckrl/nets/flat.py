@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+_DTYPE = "compute_dtype"  # of modules that can compute in another precision
+
 
 class Flat:
     """A module whose parameters are views of one vector.
@@ -43,8 +45,8 @@ class Flat:
             self.module, {id(tensor): tensor for tensor in live}
         )
         for part in made.module.modules():
-            if hasattr(part, "compute_dtype"):
-                part.compute_dtype = torch.float32
+            if hasattr(part, _DTYPE):
+                setattr(part, _DTYPE, torch.float32)
         return made
 
     def tensors(self) -> dict[str, Tensor]:

@@ -3,8 +3,10 @@
 runs/push-1a2b3c4d-s0/          preset - hash of the configuration - seed
 manifest.json                 status, versions, git revision, device, argv, result
 config.yaml
+contract.json                 what the policy needs and returns: see core/spec
 metrics.jsonl · tb/           the log, and the same for TensorBoard
 task/                         the files of a user's task, as they were: see kept_task
+plugins/                      those of a user's encoder, objective, agent: see plugins
 checkpoints/                  two snapshots (checkpoints-1, ...: those of other processes)
 curve.png · card.md · policy.mp4
 lock                          held by the writer while it lives
@@ -27,12 +29,13 @@ import yaml
 from puckrl.config.run_cfg import RunCfg, config_hash, from_yaml, to_yaml
 from puckrl.core import team
 from puckrl.core.errors import UserError
+from puckrl.core.spec import CONTRACT
 from puckrl.core.types import Spaces
 from puckrl.report.provenance import provenance
 
 # Images and notes do no harm in a run folder, logs of other runs do
 _LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
-_FOLDERS = re.compile(r"tb|checkpoints(-\d+)?|diverged|task")
+_FOLDERS = re.compile(r"tb|checkpoints(-\d+)?|diverged|task|plugins")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of the snapshots, those of the first process."""
         return self.path / "checkpoints"
+
+    @property
+    def contract(self) -> Path:
+        """Path of what the policy needs and returns, how often, in which units."""
+        return self.path / CONTRACT
 
     @property
     def kept_task(self) -> Path:

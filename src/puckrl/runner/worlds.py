@@ -17,6 +17,7 @@ from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
 from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError
 from puckrl.core.settings import COUNT, NON_NEGATIVE, SEED
+from puckrl.core.types import PixelSpace
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.backend import Sim
@@ -125,6 +126,13 @@ def make_cameras(
         ]
         made.pop_all()  # no later camera failed: none is closed
     return Cameras(cameras, cfg.stack, cfg.randomize)
+
+
+def pixel_space(cfg: PixelsCfg) -> PixelSpace | None:
+    """Return the size of the images without making a camera; None without viewpoints."""
+    if not cfg.viewpoints:
+        return None
+    return PixelSpace(cfg.height, cfg.width, 3 * len(cfg.viewpoints), cfg.stack)
 
 
 def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
