@@ -178,6 +178,19 @@ class RunCfg:
     save: Annotated[SaveCfg, NOT_HASHED] = field(default_factory=SaveCfg)
     """Files of the run."""
 
+    def with_(self, **changes: Any) -> "RunCfg":
+        """Return a configuration with other settings: ``with_(**{"agent.gamma": 0.98})``.
+
+        Args:
+            changes: settings by their dotted names, or whole fields, ``seed=1``.
+
+        Raises:
+            UserError: for an unknown name, with the likely one, or a value of another type.
+        """
+        from puckrl.config.changes import with_changes
+
+        return with_changes(self, changes)
+
 
 def to_dict(cfg: Any) -> dict[str, Any]:
     """Return a configuration, or a section of one, as plain nested dictionaries."""

@@ -32,6 +32,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.spec import CONTRACT
 from puckrl.core.types import Spaces
 from puckrl.report.provenance import provenance
+from puckrl.runner.find import find_run
 
 # Images and notes do no harm in a run folder, logs of other runs do
 _LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
@@ -260,12 +261,7 @@ def find(name: str, root: Path) -> RunFolder:
     Raises:
         UserError: if there is no such run; lists those under ``root``.
     """
-    for path in (Path(name), root / name):
-        if (path / "config.yaml").is_file():
-            return RunFolder(path)
-    known = sorted(p.parent.name for p in root.glob("*/config.yaml"))
-    listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") or "none yet"
-    raise UserError(f"no run {name!r}; runs in {root}: {listed}")
+    return RunFolder(find_run(name, root))
 
 
 def foreign_files(folder: RunFolder) -> list[Path]:

@@ -239,6 +239,14 @@ def serials(folder: Path) -> list[int]:
     return sorted(_serial(path) for path in folder.glob("snapshot-*.json"))
 
 
+def read_scalars(folder: Path, serial: int) -> dict[str, Any] | None:
+    """Return clocks and plain numbers of a snapshot; None if it is damaged."""
+    try:
+        return _body(folder / f"snapshot-{serial:06d}.json")["scalars"]
+    except Damaged:
+        return None
+
+
 def read_state(folder: Path, serial: int | None = None) -> Snapshot:
     """Return an intact state, without its replay buffer, to evaluate.
 
