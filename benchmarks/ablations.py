@@ -17,11 +17,10 @@ from pathlib import Path
 
 import torch
 
-from puckrl.agents.settings import MODES
-from puckrl.agents.vision import VisionCfg
+from puckrl.agents.settings import MODES, VisionCfg
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, RunCfg, config_hash
-from puckrl.replay.sampling import SamplingCfg
+from puckrl.replay.settings import SamplingCfg
 from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.runner.plan import admit
 from puckrl.study.trial import trial

@@ -23,8 +23,9 @@ from puckrl.config.run_cfg import SimCfg
 from puckrl.core.rng import generator
 from puckrl.core.runtime import has_fast_bf16, pick_device
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.nets.encoders import Encoder, EncoderCfg
+from puckrl.nets.encoders import Encoder
 from puckrl.nets.flat import Flat
+from puckrl.nets.layers import EncoderCfg
 from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.representation.goal_prediction import GoalPrediction
 from puckrl.representation.vision import Vision

@@ -137,10 +137,10 @@ def load(
     Raises:
         UserError: if there is no such run, or no snapshot that can be used.
     """
-    from puckrl.runner.find import find_run
     from puckrl.runner.load import load_policy
+    from puckrl.runner.run_folder import find
 
-    return load_policy(find_run(path, runs), snapshot, device, seed)
+    return load_policy(find(str(path), Path(runs)).path, snapshot, device, seed)
 
 
 def make(

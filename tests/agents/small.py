@@ -5,9 +5,10 @@ from typing import Any
 import torch
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.agents.distill import Distill, DistillCfg
-from puckrl.agents.sac import Sac, SacCfg
-from puckrl.agents.td3 import Td3, Td3Cfg
+from puckrl.agents.distill import Distill
+from puckrl.agents.sac import Sac
+from puckrl.agents.settings import DistillCfg, SacCfg, Td3Cfg
+from puckrl.agents.td3 import Td3
 from puckrl.core.types import Batch, Obs, Sensor, Spaces
 
 CPU = torch.device("cpu")

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.networks import sensor_columns
+from puckrl.agents.settings import ExploreCfg
 from puckrl.core.types import Sensor, Spaces
 from tests.agents import small
 

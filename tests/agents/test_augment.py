@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from puckrl.agents.augment import Augment, AugmentKind, augmentation
+from puckrl.agents.augment import Augment, augmentation
+from puckrl.agents.settings import AugmentKind
 from puckrl.nets.augment import random_shift
 
 KINDS: tuple[AugmentKind, ...] = get_args(AugmentKind)

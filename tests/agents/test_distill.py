@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.distill import Distill
-from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.sac import Sac
+from puckrl.agents.settings import ExploreCfg
 from puckrl.core.types import Obs
 from tests.agents import small
 from tests.agents.test_vision import agent as seeing

@@ -6,7 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from puckrl.agents.explore import ExploreCfg, mix_in_random, random_action
+from puckrl.agents.explore import mix_in_random, random_action
+from puckrl.agents.settings import ExploreCfg
 from tests.agents import small
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from puckrl.agents.explore import ExploreCfg
 from puckrl.agents.sac import squashed_gaussian
+from puckrl.agents.settings import ExploreCfg
 from tests.agents import small
 from tests.agents.plain import PlainSac, policy
 

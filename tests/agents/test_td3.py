@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from puckrl.agents.explore import ExploreCfg
+from puckrl.agents.settings import ExploreCfg
 from tests.agents import small
 from tests.agents.plain import PlainTd3
 

@@ -9,13 +9,19 @@ from torch import Tensor
 from torch.func import functional_call
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.agents.distill import Distill, DistillCfg
-from puckrl.agents.sac import Sac, SacCfg
-from puckrl.agents.settings import FULL_STATE, MODES
-from puckrl.agents.td3 import Td3, Td3Cfg
-from puckrl.agents.vision import VisionCfg
+from puckrl.agents.distill import Distill
+from puckrl.agents.sac import Sac
+from puckrl.agents.settings import (
+    FULL_STATE,
+    MODES,
+    DistillCfg,
+    SacCfg,
+    Td3Cfg,
+    VisionCfg,
+)
+from puckrl.agents.td3 import Td3
 from puckrl.core.types import Batch, Obs, PixelSpace
-from puckrl.nets.encoders import EncoderCfg
+from puckrl.nets.layers import EncoderCfg
 from puckrl.representation.goal_prediction import GoalPrediction
 from tests.agents import small
 

@@ -6,9 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from puckrl.agents.distill import DistillCfg
-from puckrl.agents.sac import SacCfg
-from puckrl.agents.td3 import Td3Cfg
+from puckrl.agents.settings import DistillCfg, SacCfg, Td3Cfg
 from puckrl.config.bounds import check_bounds, numbers
 from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS

@@ -6,10 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from puckrl.agents.distill import DistillCfg
-from puckrl.agents.sac import SacCfg
-from puckrl.agents.td3 import Td3Cfg
-from puckrl.agents.vision import VisionCfg
+from puckrl.agents.settings import DistillCfg, SacCfg, Td3Cfg, VisionCfg
 from puckrl.config.fields import settings
 from puckrl.config.presets import preset
 from puckrl.config.renamed import NAMES, VALUES, new_name, new_value, with_new_names

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from puckrl.agents.distill import DistillCfg
-from puckrl.agents.sac import SacCfg
-from puckrl.agents.td3 import Td3Cfg
+from puckrl.agents.settings import DistillCfg, SacCfg, Td3Cfg
 from puckrl.config.fields import Setting, changed, settings
 from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import (

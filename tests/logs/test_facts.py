@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from puckrl.agents.td3 import Td3Cfg
+from puckrl.agents.settings import Td3Cfg
 from puckrl.config.facts import facts_of
 from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, ExpectCfg, RunCfg

@@ -5,15 +5,9 @@ import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError
-from puckrl.nets.encoders import (
-    Encoder,
-    EncoderCfg,
-    Kind,
-    layer_table,
-    minimum_size,
-    pad_channels,
-)
+from puckrl.nets.encoders import Encoder, pad_channels
 from puckrl.nets.heads import SpatialSoftmax
+from puckrl.nets.layers import EncoderCfg, Kind, layer_table, minimum_size
 
 KINDS: tuple[Kind, ...] = ("nature", "drqv2", "manipulation", "padded", "impala")
 every = pytest.mark.parametrize("kind", KINDS)

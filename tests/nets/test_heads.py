@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from puckrl.nets.encoders import HeadKind
 from puckrl.nets.heads import FlattenNorm, SpatialSoftmax, head
+from puckrl.nets.layers import HeadKind
 
 
 def test_spatial_softmax_equals_a_hand_table() -> None:

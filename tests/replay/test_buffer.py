@@ -5,7 +5,8 @@ from typing import cast
 
 import torch
 
-from puckrl.agents.sac import Sac, SacCfg
+from puckrl.agents.sac import Sac
+from puckrl.agents.settings import SacCfg
 from puckrl.core.clock import Clock, Ratio
 from puckrl.core.rng import generator
 from puckrl.envs.goal_env import GoalEnv

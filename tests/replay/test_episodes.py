@@ -10,9 +10,7 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.core.types import Batch, BatchSpec, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.replay.her import Strategy
-from puckrl.replay.sampling import SamplingCfg
-from puckrl.replay.settings import ReplayCfg
+from puckrl.replay.settings import ReplayCfg, SamplingCfg, Strategy
 from tests import oracles
 from tests.replay.counting import (
     HORIZON,

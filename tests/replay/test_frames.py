@@ -11,8 +11,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.types import Batch, BatchSpec, PixelSpace, Spaces
 from puckrl.replay import frames
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.replay.frames import Place
-from puckrl.replay.settings import ReplayCfg
+from puckrl.replay.settings import Place, ReplayCfg
 from tests import oracles
 from tests.replay.counting import (
     HEIGHT,

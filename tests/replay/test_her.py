@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from puckrl.replay.her import Strategy, goal_index, relabel_probability, substitute
+from puckrl.replay.her import goal_index, substitute
+from puckrl.replay.settings import Strategy, relabel_probability
 from tests import oracles
 
 STRATEGIES: list[Strategy] = ["future", "final", "episode"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from puckrl.agents.td3 import Td3Cfg
+from puckrl.agents.settings import Td3Cfg
 from puckrl.config.run_cfg import (
     BudgetCfg,
     EvalCfg,

@@ -12,19 +12,18 @@ import torch
 from rich.console import Console
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.agents.distill import DistillCfg
-from puckrl.agents.settings import MODES
+from puckrl.agents.settings import MODES, DistillCfg
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, PixelsCfg, RunCfg, SimCfg
 from puckrl.core.errors import UserError
-from puckrl.nets.encoders import EncoderCfg
+from puckrl.nets.layers import EncoderCfg
 from puckrl.runner import plan as plan_
 from puckrl.runner.build import make_agent, make_replay
 from puckrl.runner.memory import memory_of
 from puckrl.runner.plan import _reduced, admit, plan, render
 from puckrl.runner.visibility import Footprint, footprints
 from puckrl.runner.worlds import make_env
-from puckrl.sim.randomize import RandomizeCfg
+from puckrl.sim.settings import RandomizeCfg
 from puckrl.training.collect import Collector
 
 SMALL = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=2)

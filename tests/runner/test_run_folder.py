@@ -11,6 +11,7 @@ from puckrl.config.run_cfg import config_hash
 from puckrl.core.errors import UserError
 from puckrl.core.types import Spaces
 from puckrl.runner import run_folder
+from puckrl.runner.writer import sign_in
 
 CFG = replace(preset("reach"), seed=3)
 CPU = torch.device("cpu")
@@ -42,7 +43,7 @@ def test_a_folder_with_foreign_files_is_refused(tmp_path: Path) -> None:
 
 def test_foreign_event_files_in_a_run_are_refused(tmp_path: Path) -> None:
     folder = run_folder.create(tmp_path, CFG)
-    run_folder.sign_in(folder, CPU, Spaces(25, 3, 4, 50), (-1.0, 0.0))
+    sign_in(folder, CPU, Spaces(25, 3, 4, 50), (-1.0, 0.0))
     me = folder.manifest()["writers"][0]
     folder.tensorboard.mkdir()
     (folder.tensorboard / f"events.out.tfevents.1.{me}.0").write_text("")

@@ -16,10 +16,7 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.agents.sac import SacCfg
-from puckrl.agents.settings import MODES
-from puckrl.agents.td3 import Td3Cfg
-from puckrl.agents.vision import VisionCfg
+from puckrl.agents.settings import MODES, SacCfg, Td3Cfg, VisionCfg
 from puckrl.config.run_cfg import (
     BudgetCfg,
     EvalCfg,
@@ -31,9 +28,8 @@ from puckrl.config.run_cfg import (
 )
 from puckrl.core.errors import Interrupted, UserError
 from puckrl.core.sections import under
-from puckrl.nets.encoders import EncoderCfg
-from puckrl.replay.sampling import SamplingCfg
-from puckrl.replay.settings import ReplayCfg
+from puckrl.nets.layers import EncoderCfg
+from puckrl.replay.settings import ReplayCfg, SamplingCfg
 from puckrl.runner import compile as compile_
 from puckrl.runner import finish, run_folder, session, snapshot
 from puckrl.runner.policies import judge_run, record_run

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from puckrl.agents.distill import DistillCfg
+from puckrl.agents.settings import DistillCfg
 from puckrl.config.fields import settings
 from puckrl.config.presets import preset
 from puckrl.core import team

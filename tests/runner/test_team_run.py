@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from puckrl.agents.distill import DistillCfg
+from puckrl.agents.settings import DistillCfg
 from puckrl.config.run_cfg import BudgetCfg, RunCfg
 from puckrl.core.errors import UserError
 from puckrl.runner import session

@@ -11,7 +11,8 @@ from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.runner.worlds import make_env
-from puckrl.sim.randomize import RandomizeCfg, _rotations
+from puckrl.sim.randomize import _rotations
+from puckrl.sim.settings import RandomizeCfg
 from tests.sim import golden
 
 PLAIN = PixelsCfg(viewpoints=("side",), height=32, width=32, stack=1)

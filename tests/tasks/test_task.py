@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from puckrl.agents.sac import SacCfg
-from puckrl.agents.settings import MODES
-from puckrl.agents.vision import VisionCfg
+from puckrl.agents.settings import MODES, SacCfg, VisionCfg
 from puckrl.config.run_cfg import (
     BudgetCfg,
     EvalCfg,
@@ -19,7 +17,7 @@ from puckrl.config.run_cfg import (
 )
 from puckrl.core.errors import UserError
 from puckrl.doctor.task_check import check_task
-from puckrl.nets.encoders import EncoderCfg
+from puckrl.nets.layers import EncoderCfg
 from puckrl.replay.settings import ReplayCfg
 from puckrl.runner import session
 from puckrl.runner.policies import record_run

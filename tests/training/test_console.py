@@ -2,7 +2,8 @@
 
 import pytest
 
-from puckrl.training.console import duration, fraction_done, remaining, sparkline
+from puckrl.core.words import duration, sparkline
+from puckrl.training.console import fraction_done, remaining
 from puckrl.training.loop import Limits
 
 

@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from puckrl.agents.td3 import Td3, Td3Cfg
+from puckrl.agents.settings import Td3Cfg
+from puckrl.agents.td3 import Td3
 from puckrl.core.types import Obs, PixelSpace, Spaces, Step
 from puckrl.monitor.signals import METRICS
-from puckrl.nets.encoders import Encoder, EncoderCfg
+from puckrl.nets.encoders import Encoder
+from puckrl.nets.layers import EncoderCfg
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import euclidean
 from puckrl.replay.settings import ReplayCfg

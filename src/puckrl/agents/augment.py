@@ -4,17 +4,15 @@ An augmentation draws its random numbers outside the compiled round, separately 
 observations and next observations, and applies them inside.
 """
 
-from typing import Literal, Protocol, assert_never
+from typing import Protocol, assert_never
 
 import torch
 from torch import Tensor
 
+from puckrl.agents.settings import SHIFT_PX, AugmentKind
 from puckrl.core.types import Obs
 from puckrl.nets.augment import color_jitter, random_shift
 
-AugmentKind = Literal["none", "shift", "color", "shift+color"]
-SHIFT_PX = 4
-"""Maximum random shift, in pixels."""
 GAIN, OFFSET = 0.2, 20.0
 """Maximum change of a color's gain, and of brightness in levels of 255."""
 

@@ -11,8 +11,7 @@ prediction to no-regret online learning" (DAgger), section 3; Chen et al. (2019)
 "Learning by cheating", section 3 (a teacher that knows the state).
 """
 
-from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -22,31 +21,11 @@ from puckrl.agents.adam import Adam
 from puckrl.agents.distributions import Distribution, TanhNormal
 from puckrl.agents.networks import make_actor
 from puckrl.agents.policy import TeacherMixture
-from puckrl.agents.sac import Sac, SacSettings
-from puckrl.agents.settings import FULL_STATE
+from puckrl.agents.sac import Sac
+from puckrl.agents.settings import FULL_STATE, DistillCfg
 from puckrl.agents.vision import NoPixelFeatures
-from puckrl.core.settings import COUNT, FRACTION, PER_PROCESS, POSITIVE, SHARE
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
 from puckrl.nets.flat import Flat
-
-
-@dataclass(frozen=True)
-class DistillCfg(SacSettings):
-    """Settings of SAC with a student that is distilled from its policy."""
-
-    kind: ClassVar[Literal["distill"]] = "distill"
-    average_share: Annotated[float, SHARE] = 0.02
-    """Evaluate and save the student's mean weights over the last updates, this share of
-    all so far; 0: the newest weights."""
-    teacher_lr: Annotated[float, POSITIVE] = 1e-3
-    """Learning rate of the teacher (Adam); --agent.actor-lr is the student's."""
-    teacher_share: Annotated[float, SHARE] = 0.5
-    """Share of worlds in which the teacher acts while collecting."""
-    student_batch: Annotated[int, COUNT, PER_PROCESS] = 256
-    """Transitions per round on which the student imitates the teacher."""
-    student_tau: Annotated[float, FRACTION] = 0.005
-    """Polyak averaging: share of the student's weights that a round moves into the
-    average that acts."""
 
 
 class Distill(Sac):

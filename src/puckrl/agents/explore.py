@@ -6,28 +6,10 @@ always acts at random while the others follow the policy, as in Horgan et al. (2
 "Distributed prioritized experience replay", section 4.1 (an exploration level per actor).
 """
 
-from dataclasses import dataclass
-from typing import Annotated
-
 import torch
 from torch import Tensor
 
-from puckrl.core.settings import NON_NEGATIVE, SHARE
-
-
-@dataclass(frozen=True)
-class ExploreCfg:
-    """Exploration while collecting; evaluation has none."""
-
-    random_share: Annotated[float, SHARE] = 0.1
-    """Share of random actions in worlds that follow the policy."""
-    explorer_share: Annotated[float, SHARE] = 0.125
-    """Share of worlds in which all actions are random."""
-    corners: bool = True
-    """Draw random actions from the corners of the box [-1, 1]^n, not uniformly from it:
-    they go further, and so move the achieved goal in more episodes."""
-    sigma: Annotated[float, NON_NEGATIVE] = 0.2
-    """Standard deviation of the Gaussian noise on the policy's actions (TD3 only)."""
+from puckrl.agents.settings import ExploreCfg
 
 
 class Explorer:

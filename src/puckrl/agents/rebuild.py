@@ -7,18 +7,19 @@ from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.distributions import Distribution, SquashedNormal, TanhNormal
-from puckrl.agents.explore import ExploreCfg, Explorer
+from puckrl.agents.explore import Explorer
 from puckrl.agents.memory import NoMemory
 from puckrl.agents.policy import ActorPolicy
+from puckrl.agents.settings import ExploreCfg
 from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.sections import section
 from puckrl.core.spec import EncoderSpec, ImageSpec, NetworkSpec, ParameterSpec
 from puckrl.nets.actors import Actor
-from puckrl.nets.encoders import EncoderCfg
 from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import VectorInput
+from puckrl.nets.layers import EncoderCfg
 from puckrl.nets.own import make_encoder
 from puckrl.representation.own import make_objective
 from puckrl.representation.vision import Vision

@@ -5,8 +5,6 @@ Source: Haarnoja et al. (2018), "Soft actor-critic algorithms and applications"
 """
 
 import math
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -20,31 +18,9 @@ from puckrl.agents.distributions import (
     squashed_gaussian,
 )
 from puckrl.agents.losses import td_target
-from puckrl.agents.settings import AgentCfg
+from puckrl.agents.settings import SacSettings
 from puckrl.core.sections import under
-from puckrl.core.settings import POSITIVE, Bounds
 from puckrl.core.types import Batch, Obs, Spaces
-
-
-@dataclass(frozen=True)
-class SacSettings(AgentCfg):
-    """Settings of SAC's losses, with or without a distilled policy."""
-
-    alpha: Annotated[float, POSITIVE] = 0.02
-    """Entropy temperature; its initial value if it is tuned."""
-    tune_alpha: bool = False
-    """Tune the temperature towards the target entropy."""
-    alpha_lr: Annotated[float, POSITIVE] = 3e-4
-    """Learning rate of the temperature (Adam)."""
-    target_entropy: Annotated[float | None, Bounds(-1e6, 1e6, "a number")] = None
-    """Entropy that tuning aims at; None: minus the number of action components."""
-
-
-@dataclass(frozen=True)
-class SacCfg(SacSettings):
-    """Settings of SAC."""
-
-    kind: ClassVar[Literal["sac"]] = "sac"
 
 
 class Sac(ActorCritic):

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Literal, TypeVar
 
-from puckrl.agents.explore import ExploreCfg
-from puckrl.agents.vision import VisionCfg
 from puckrl.core.settings import (
     COUNT,
     FRACTION,
@@ -16,7 +14,10 @@ from puckrl.core.settings import (
     SHARE,
     Bounds,
 )
+from puckrl.nets.layers import EncoderCfg
 
+EncoderGradient = Literal["critic", "actor", "both", "goal-prediction", "none"]
+AugmentKind = Literal["none", "shift", "color", "shift+color"]
 Precision = Literal["fp32", "bf16"]
 
 FULL_STATE = ("state", "achieved_goal", "desired_goal")
@@ -29,6 +30,51 @@ MODES: dict[str, tuple[str, ...]] = {
 }
 """Sensors of a network, by name. A robot with a camera has all of ``pixels``;
 ``pixels-goal-both`` adds the object's position, which it does not have."""
+SHIFT_PX = 4
+"""Maximum random shift, in pixels."""
+
+
+@dataclass(frozen=True)
+class ExploreCfg:
+    """Exploration while collecting; evaluation has none."""
+
+    random_share: Annotated[float, SHARE] = 0.1
+    """Share of random actions in worlds that follow the policy."""
+    explorer_share: Annotated[float, SHARE] = 0.125
+    """Share of worlds in which all actions are random."""
+    corners: bool = True
+    """Draw random actions from the corners of the box [-1, 1]^n, not uniformly from it:
+    they go further, and so move the achieved goal in more episodes."""
+    sigma: Annotated[float, NON_NEGATIVE] = 0.2
+    """Standard deviation of the Gaussian noise on the policy's actions (TD3 only)."""
+
+
+@dataclass(frozen=True)
+class VisionCfg:
+    """How the networks that get pixels see them."""
+
+    encoder: EncoderCfg = field(default_factory=EncoderCfg)
+    """Pixels to features."""
+    encoder_gradient: EncoderGradient = "actor"
+    """Whose loss trains the encoder: critic, actor, both; goal-prediction: the auxiliary
+    loss alone; none: it stays as it was initialized."""
+    shared: bool = True
+    """One encoder where actor and critics both see pixels; else one each."""
+    lr: Annotated[float, POSITIVE] = 3e-4
+    """Learning rate of the encoder (Adam)."""
+    max_grad_norm: Annotated[float, NON_NEGATIVE] = 1.0
+    """Gradient clipping norm of the encoder; 0: no clipping."""
+    aux_weight: Annotated[float, NON_NEGATIVE] = 1.0
+    """Weight of the auxiliary loss, that of ``objective``; 0: no auxiliary loss."""
+    objective: Annotated[str, HASHED_IF_CHANGED] = "goal-prediction"
+    """What the auxiliary loss trains: goal-prediction, which predicts the achieved goal
+    from the features, or an objective of your own, path/to/file.py:ClassName."""
+    condition_on_prediction: bool = False
+    """Also feed the predicted goal, and its offset to the desired goal, to the networks
+    that get the features."""
+    augment: AugmentKind = "none"
+    """Random augmentation, drawn for observations and next observations apart: none; shift,
+    by up to 4 pixels (DrQ); color, gains and brightness; shift+color."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +123,57 @@ class AgentCfg:
     rule: Annotated[str, HASHED_IF_CHANGED] = ""
     """Learning rule of your own with these settings, path/to/file.py:ClassName, a subclass
     of puckrl.agents.actor_critic.ActorCritic; empty: that of the preset."""
+
+
+@dataclass(frozen=True)
+class Td3Cfg(AgentCfg):
+    """Settings of TD3."""
+
+    kind: ClassVar[Literal["td3"]] = "td3"
+    target_noise: Annotated[float, NON_NEGATIVE] = 0.0
+    """Standard deviation of the noise on target actions."""
+    target_noise_clip: Annotated[float, NON_NEGATIVE] = 0.5
+    """Maximum of the noise on target actions."""
+
+
+@dataclass(frozen=True)
+class SacSettings(AgentCfg):
+    """Settings of SAC's losses, with or without a distilled policy."""
+
+    alpha: Annotated[float, POSITIVE] = 0.02
+    """Entropy temperature; its initial value if it is tuned."""
+    tune_alpha: bool = False
+    """Tune the temperature towards the target entropy."""
+    alpha_lr: Annotated[float, POSITIVE] = 3e-4
+    """Learning rate of the temperature (Adam)."""
+    target_entropy: Annotated[float | None, Bounds(-1e6, 1e6, "a number")] = None
+    """Entropy that tuning aims at; None: minus the number of action components."""
+
+
+@dataclass(frozen=True)
+class SacCfg(SacSettings):
+    """Settings of SAC."""
+
+    kind: ClassVar[Literal["sac"]] = "sac"
+
+
+@dataclass(frozen=True)
+class DistillCfg(SacSettings):
+    """Settings of SAC with a student that is distilled from its policy."""
+
+    kind: ClassVar[Literal["distill"]] = "distill"
+    average_share: Annotated[float, SHARE] = 0.02
+    """Evaluate and save the student's mean weights over the last updates, this share of
+    all so far; 0: the newest weights."""
+    teacher_lr: Annotated[float, POSITIVE] = 1e-3
+    """Learning rate of the teacher (Adam); --agent.actor-lr is the student's."""
+    teacher_share: Annotated[float, SHARE] = 0.5
+    """Share of worlds in which the teacher acts while collecting."""
+    student_batch: Annotated[int, COUNT, PER_PROCESS] = 256
+    """Transitions per round on which the student imitates the teacher."""
+    student_tau: Annotated[float, FRACTION] = 0.005
+    """Polyak averaging: share of the student's weights that a round moves into the
+    average that acts."""
 
 
 _Agent = TypeVar("_Agent", bound=AgentCfg)

@@ -5,29 +5,14 @@ in actor-critic methods", algorithm 1. With one critic and no smoothing it is th
 DDPG of Andrychowicz et al. (2017), appendix A.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
-
 import torch
 from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic, Metrics
 from puckrl.agents.distributions import TanhNormal
 from puckrl.agents.losses import td_target
-from puckrl.agents.settings import AgentCfg
-from puckrl.core.settings import NON_NEGATIVE
+from puckrl.agents.settings import Td3Cfg
 from puckrl.core.types import Batch, Obs
-
-
-@dataclass(frozen=True)
-class Td3Cfg(AgentCfg):
-    """Settings of TD3."""
-
-    kind: ClassVar[Literal["td3"]] = "td3"
-    target_noise: Annotated[float, NON_NEGATIVE] = 0.0
-    """Standard deviation of the noise on target actions."""
-    target_noise_clip: Annotated[float, NON_NEGATIVE] = 0.5
-    """Maximum of the noise on target actions."""
 
 
 class Td3(ActorCritic):

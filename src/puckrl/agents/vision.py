@@ -18,22 +18,19 @@ Source of ``critic``: Yarats et al. (2021), "Mastering visual continuous control
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from puckrl.agents.adam import Adam
-from puckrl.agents.augment import AugmentKind
+from puckrl.agents.settings import EncoderGradient, VisionCfg
 from puckrl.core.sections import under
-from puckrl.core.settings import HASHED_IF_CHANGED, NON_NEGATIVE, POSITIVE
 from puckrl.core.types import Obs
-from puckrl.nets.encoders import EncoderCfg
 from puckrl.nets.flat import Flat
 from puckrl.representation.vision import Vision
 
-EncoderGradient = Literal["critic", "actor", "both", "goal-prediction", "none"]
 Network = Literal["actor", "critic"]
 
 _TRAINS: dict[EncoderGradient, tuple[Network, ...]] = {
@@ -44,34 +41,6 @@ _TRAINS: dict[EncoderGradient, tuple[Network, ...]] = {
     "none": (),
 }
 """Networks whose updates train their encoder."""
-
-
-@dataclass(frozen=True)
-class VisionCfg:
-    """How the networks that get pixels see them."""
-
-    encoder: EncoderCfg = field(default_factory=EncoderCfg)
-    """Pixels to features."""
-    encoder_gradient: EncoderGradient = "actor"
-    """Whose loss trains the encoder: critic, actor, both; goal-prediction: the auxiliary
-    loss alone; none: it stays as it was initialized."""
-    shared: bool = True
-    """One encoder where actor and critics both see pixels; else one each."""
-    lr: Annotated[float, POSITIVE] = 3e-4
-    """Learning rate of the encoder (Adam)."""
-    max_grad_norm: Annotated[float, NON_NEGATIVE] = 1.0
-    """Gradient clipping norm of the encoder; 0: no clipping."""
-    aux_weight: Annotated[float, NON_NEGATIVE] = 1.0
-    """Weight of the auxiliary loss, that of ``objective``; 0: no auxiliary loss."""
-    objective: Annotated[str, HASHED_IF_CHANGED] = "goal-prediction"
-    """What the auxiliary loss trains: goal-prediction, or an objective of your own,
-    path/to/file.py:ClassName."""
-    condition_on_prediction: bool = False
-    """Also feed the predicted goal, and its offset to the desired goal, to the networks
-    that get the features."""
-    augment: AugmentKind = "none"
-    """Random augmentation, drawn for observations and next observations apart: none; shift,
-    by up to 4 pixels (DrQ); color, gains and brightness; shift+color."""
 
 
 class VisionTrainer:

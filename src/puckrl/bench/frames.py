@@ -15,9 +15,8 @@ from puckrl.core.rng import generator
 from puckrl.core.runtime import keep_memory
 from puckrl.core.types import BatchSpec, Obs, PixelSpace, Spaces, Step
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.replay.frames import Place
 from puckrl.replay.layout import bytes_per_transition
-from puckrl.replay.settings import ReplayCfg
+from puckrl.replay.settings import Place, ReplayCfg
 from puckrl.report.tables import TableRow
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.task import Task

@@ -34,9 +34,14 @@ console = Console(highlight=False)
 
 def list_(args: argparse.Namespace, rest: list[str]) -> int:
     """Print presets and tasks, or the sensors of a task."""
-    from puckrl.runner import listing, sensors
+    if args.sensors:
+        from puckrl.runner import sensors
 
-    console.print(sensors.render(args.sensors) if args.sensors else listing.render())
+        console.print(sensors.render(args.sensors))
+    else:
+        from puckrl.runner import listing
+
+        console.print(listing.render())
     return 0
 
 
@@ -44,9 +49,10 @@ def plan(args: argparse.Namespace, rest: list[str]) -> int:
     """Predict a run; ``rest`` holds its settings."""
     from puckrl.cli import settings
     from puckrl.config.presets import preset
-    from puckrl.runner import plan as ahead
 
     cfg = settings.parse(preset(args.preset), rest, f"puck train {args.preset}")
+    from puckrl.runner import plan as ahead
+
     made = ahead.plan(cfg)
     if args.json:
         print(json.dumps(made.as_dict(), indent=2))
@@ -59,8 +65,7 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     """Start or resume a run; ``rest`` holds its settings."""
     from puckrl.cli import settings
     from puckrl.config.presets import preset
-    from puckrl.core import team
-    from puckrl.runner import run_folder, session
+    from puckrl.runner import run_folder
 
     name = rest.pop(0) if rest and not rest[0].startswith("-") else None
     if args.help and not (args.resume or name):
@@ -76,6 +81,9 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     if args.stop:
         base = replace(base, budget=replace(base.budget, stop=args.stop))
     cfg = settings.parse(base, changes, f"puck train {args.resume or name}")
+    from puckrl.core import team  # with torch, once the settings are known to be legal
+    from puckrl.runner import session
+
     folder = (
         session.resume(folder, cfg)
         if folder
@@ -92,10 +100,13 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     """Evaluate the policy of a run."""
+    from puckrl.runner import run_folder
+
+    run = str(run_folder.find(args.run_name, args.root).path)
     from puckrl.report.card import seconds_or_dash, without_nan
     from puckrl.runner.policies import judge_run
 
-    result = judge_run(args.run_name, args.root, args.episodes, args.seed, args.task)
+    result = judge_run(run, args.root, args.episodes, args.seed, args.task)
     table = Table(box=None, show_header=False)
     table.add_row("success at the last step", f"{result.success:.3f}")
     table.add_row(
@@ -122,10 +133,13 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
 
 def record(args: argparse.Namespace, rest: list[str]) -> int:
     """Film the policy of a run."""
+    from puckrl.runner import run_folder
+
+    run = str(run_folder.find(args.run_name, args.root).path)
     from puckrl.runner.policies import record_run
 
     path = record_run(
-        args.run_name,
+        run,
         args.root,
         args.output,
         worlds=args.worlds,

@@ -5,11 +5,11 @@ Nothing heavy is imported, so help appears at once.
 
 import argparse
 import re
-from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
 from puckrl.core.errors import UserError
+from puckrl.core.version import VERSION
 
 _ROOT = Path("runs")
 _ROOT_HELP = "folder of the run folders (default: runs)"
@@ -51,9 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--version", action="version", version=f"puckrl {metadata.version('puckrl')}"
-    )
+    parser.add_argument("--version", action="version", version=f"puckrl {VERSION}")
     parser.add_argument(
         "--debug",
         action="store_true",

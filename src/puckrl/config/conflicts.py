@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from puckrl.agents.augment import SHIFT_PX
-from puckrl.agents.distill import DistillCfg
-from puckrl.agents.settings import AgentCfg
+from puckrl.agents.settings import SHIFT_PX, AgentCfg, DistillCfg
 from puckrl.config.run_cfg import RunCfg
-from puckrl.core.types import Spaces
+from puckrl.core.spaces import Spaces
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.stopping import budget_updates
-from puckrl.nets.encoders import KINDS, layer_table
+from puckrl.nets.layers import KINDS, layer_table
 
 Level = Literal["error", "warning", "note"]
 

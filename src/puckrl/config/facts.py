@@ -7,7 +7,6 @@ from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.monitor.facts import RunFacts
-from puckrl.tasks.catalog import make_task
 
 
 def facts_of(cfg: RunCfg, spaces: Mapping[str, Any] | None = None) -> RunFacts:
@@ -42,6 +41,8 @@ def facts_of(cfg: RunCfg, spaces: Mapping[str, Any] | None = None) -> RunFacts:
 
 def _spaces(cfg: RunCfg) -> dict[str, Any]:
     """Return what a task says of itself; one in a user's file is executed."""
+    from puckrl.tasks.catalog import make_task  # loads mujoco and torch
+
     task = make_task(cfg.task, cfg.reward)
     return {
         "horizon": task.spaces.horizon,

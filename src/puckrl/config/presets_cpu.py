@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
-from puckrl.agents.distill import DistillCfg
-from puckrl.agents.explore import ExploreCfg
-from puckrl.agents.sac import SacCfg
-from puckrl.agents.settings import MODES
-from puckrl.agents.td3 import Td3Cfg
-from puckrl.agents.vision import VisionCfg
+from puckrl.agents.settings import (
+    MODES,
+    DistillCfg,
+    ExploreCfg,
+    SacCfg,
+    Td3Cfg,
+    VisionCfg,
+)
 from puckrl.config.run_cfg import (
     BudgetCfg,
     EvalCfg,
@@ -17,10 +19,8 @@ from puckrl.config.run_cfg import (
     RunCfg,
     SimCfg,
 )
-from puckrl.nets.encoders import EncoderCfg
-from puckrl.replay.her import relabel_probability
-from puckrl.replay.sampling import SamplingCfg
-from puckrl.replay.settings import ReplayCfg
+from puckrl.nets.layers import EncoderCfg
+from puckrl.replay.settings import ReplayCfg, SamplingCfg, relabel_probability
 
 PUSH = RunCfg(
     preset="push",

@@ -4,20 +4,17 @@ It converts to YAML and back without loss. Its hash names the run's folder: two 
 the same hash and the same seed learn the same, apart from noise.
 """
 
-import dataclasses
 import hashlib
-import typing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import yaml
 
-from puckrl.agents.distill import DistillCfg
-from puckrl.agents.sac import SacCfg
-from puckrl.agents.td3 import Td3Cfg
+from puckrl.agents.settings import DistillCfg, SacCfg, Td3Cfg
 from puckrl.config import renamed
-from puckrl.config.fields import Declared, declared, marked
-from puckrl.core.errors import UserError
+from puckrl.config.changes import with_changes
+from puckrl.config.fields import marked
+from puckrl.config.tree import as_tree, build, plain, to_dict, typed
 from puckrl.core.settings import (
     COUNT,
     HASHED_IF_CHANGED,
@@ -28,12 +25,11 @@ from puckrl.core.settings import (
     SEED,
     SHARE,
     Bounds,
-    Mark,
 )
+from puckrl.core.spaces import RewardKind
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.settings import ReplayCfg
-from puckrl.sim.randomize import RandomizeCfg
-from puckrl.tasks.task import RewardKind
+from puckrl.sim.settings import RandomizeCfg
 
 SIDE_PX = Bounds(8, 1024, "8 to 1024 pixels")
 STACK = Bounds(1, 64, "1 to 64 frames")
@@ -187,34 +183,7 @@ class RunCfg:
         Raises:
             UserError: for an unknown name, with the likely one, or a value of another type.
         """
-        from puckrl.config.changes import with_changes
-
         return with_changes(self, changes)
-
-
-def to_dict(cfg: Any) -> dict[str, Any]:
-    """Return a configuration, or a section of one, as plain nested dictionaries."""
-    return _tree(cfg, frozenset())
-
-
-def _tree(section: Any, left_out: frozenset[Mark]) -> dict[str, Any]:
-    """Return a section as nested dictionaries, without fields that have these marks.
-
-    A field that is marked ``HASHED_IF_CHANGED`` is left out only if it has its default.
-    """
-    values = {
-        known.name: getattr(section, known.name)
-        for known in declared(type(section))
-        if not known.marks & left_out
-        or (
-            HASHED_IF_CHANGED in known.marks
-            and getattr(section, known.name) != getattr(type(section), known.name)
-        )
-    }
-    return {
-        name: _tree(value, left_out) if dataclasses.is_dataclass(value) else value
-        for name, value in values.items()
-    }
 
 
 def from_dict(tree: dict[str, Any]) -> RunCfg:
@@ -227,94 +196,13 @@ def from_dict(tree: dict[str, Any]) -> RunCfg:
         UserError: for a field or a kind of agent that does not exist, or a value of
             another type.
     """
-    whole = _checked(tree, dict, "the configuration")
-    return _build(RunCfg, renamed.with_new_names(whole), "")
-
-
-def _build(cls: type[Any], tree: dict[str, Any], where: str) -> Any:
-    """Return a dataclass from a dictionary, its fields by their declared types."""
-    known = {each.name: each for each in declared(cls)}
-    unknown = sorted(map(str, set(tree) - set(known)))
-    if unknown:
-        raise UserError(
-            f"unknown setting {where}{unknown[0]!r}; legal: {', '.join(known)}"
-        )
-    values = {
-        name: _value(known[name], value, f"{where}{name}")
-        for name, value in tree.items()
-    }
-    return cls(**{n: value for n, value in values.items() if not known[n].fixed})
-
-
-def _value(known: Declared, value: Any, where: str) -> Any:
-    """Return the value of one field: a section, or a setting."""
-    if not known.sections or (value is None and known.optional):
-        return _setting(known.value_type, value, where)
-    tree = _checked(value, dict, where)
-    return _build(_section(known.sections, tree, where), tree, f"{where}.")
-
-
-def _section(
-    classes: tuple[type[Any], ...], tree: dict[str, Any], where: str
-) -> type[Any]:
-    """Return the class of a section: the one whose ``kind`` the section names.
-
-    The first class has no need to be named: it is what a section without a kind means.
-    """
-    if len(classes) == 1 or "kind" not in tree:
-        return classes[0]
-    kinds = {_kind(cls): cls for cls in classes}
-    return kinds[_one_of(tuple(kinds), tree["kind"], f"{where}.kind")]
-
-
-def _kind(cls: type[Any]) -> str:
-    """Return the only value of the ``Literal`` that tells a class from its siblings."""
-    (kind,) = (known.value_type for known in declared(cls) if known.name == "kind")
-    (value,) = typing.get_args(kind)
-    return value
-
-
-def _setting(kind: Any, value: Any, where: str) -> Any:
-    """Return a setting's value: one of a few, a tuple, or a single value."""
-    if typing.get_origin(kind) is tuple:
-        each = typing.get_args(kind)[0]
-        given = _checked(value, list | tuple, where)
-        return tuple(_setting(each, one, where) for one in given)
-    if typing.get_origin(kind) is Literal:
-        return _one_of(typing.get_args(kind), value, where)
-    is_float = float in (kind, *typing.get_args(kind))
-    return _checked(value, kind | int if is_float else kind, where)
-
-
-def _one_of(legal: tuple[Any, ...], value: Any, where: str) -> Any:
-    """Return the value, if it is among the legal ones."""
-    if value not in legal:
-        raise UserError(f"{where} is {value!r}; legal: {', '.join(map(str, legal))}")
-    return value
-
-
-_WORDS: dict[Any, str] = {
-    dict: "a section",
-    list | tuple: "a list",
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float | int: "a number",
-    float | None | int: "a number or null",
-}
-
-
-def _checked(value: Any, kind: Any, where: str) -> Any:
-    """Return the value, if it is of its type; a bool is no number."""
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        wanted = _WORDS.get(kind, str(kind))
-        raise UserError(f"{where} is {value!r}; wanted: {wanted}")
-    return value
+    whole = typed(tree, dict, "the configuration")
+    return build(RunCfg, renamed.with_new_names(whole))
 
 
 def to_yaml(cfg: RunCfg) -> str:
     """Return the configuration as YAML text, fields in their declared order."""
-    return yaml.safe_dump(_plain(to_dict(cfg)), sort_keys=False)
+    return yaml.safe_dump(plain(to_dict(cfg)), sort_keys=False)
 
 
 def from_yaml(text: str) -> RunCfg:
@@ -326,19 +214,12 @@ def from_yaml(text: str) -> RunCfg:
     return from_dict(yaml.safe_load(text))
 
 
-def _plain(value: Any) -> Any:
-    """Return tuples as lists, so that safe YAML can hold them."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
-
-
 def config_hash(cfg: RunCfg) -> str:
     """Return eight hex digits of everything that decides what a run learns.
 
     The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``.
     """
-    tree = _plain(_tree(cfg, frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
+    tree = plain(as_tree(cfg, frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -10,7 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from puckrl.config.run_cfg import is_hashed
 from puckrl.core.errors import UserError, unknown
+from puckrl.core.words import count
 from puckrl.logs.facts import with_facts
 from puckrl.logs.log import RunLog
 from puckrl.logs.names import Renaming, parse_map
@@ -202,10 +204,6 @@ def differing(
     known = [s for s in settings if s is not None]
     if len(known) < 2:
         return {}
-    from puckrl.config.run_cfg import (
-        is_hashed,
-    )  # loads torch, which others' logs need not
-
     names = dict.fromkeys(name for s in known for name in s)
     found: dict[str, tuple[Any, ...]] = {}
     for name in names:
@@ -280,20 +278,6 @@ def phases_line(spans: Sequence[Span], clock: str = "steps") -> str:
         + (f" ({count(s.updates[1])} updates)" if s.updates[1] == s.updates[1] else "")
         for s in spans
     )
-
-
-def count(number: float) -> str:
-    """Return a number with up to three digits and a unit; "-" for NaN, which is unknown.
-
-    >>> count(950), count(5000), count(35046), count(999_900), count(2_250_000)
-    ('950', '5 k', '35 k', '1 M', '2.25 M')
-    """
-    if number != number:
-        return "-"
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if round(number) >= 0.9995 * size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.0f}"
 
 
 def _severity(patient: Patient) -> tuple[int, str, str]:

@@ -17,7 +17,8 @@ from torch import Tensor
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, PixelSpace
 from puckrl.envs.stack import FrameStack
-from puckrl.sim.randomize import RandomizeCfg, Randomizer
+from puckrl.sim.randomize import Randomizer
+from puckrl.sim.settings import RandomizeCfg
 
 if TYPE_CHECKING:  # it imports mujoco_warp, which takes seconds
     from puckrl.sim.camera import Camera

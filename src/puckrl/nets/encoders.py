@@ -1,4 +1,4 @@
-"""Map images to features with convolutions, and tabulate the receptive fields.
+"""Map images to features with convolutions.
 
     kind          convolutions (kernel / stride, channels)     source
     nature        8/4 32 · 4/2 64 · 3/1 64                     Mnih et al. (2015)
@@ -13,138 +13,13 @@ kernels keep it. Weights are float32; products are computed in ``compute_dtype``
 """
 
 import math
-from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from puckrl.core.errors import UserError
-from puckrl.core.settings import COUNT
 from puckrl.nets.heads import Head, SpatialSoftmax, head
-
-Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
-KINDS: tuple[str, ...] = get_args(Kind)
-"""Names of our encoders; ``nets/own.py`` finds others."""
-HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
-
-
-@dataclass(frozen=True)
-class EncoderCfg:
-    """Pixel encoder."""
-
-    kind: str = "padded"
-    """Convolutional layers: nature, drqv2, manipulation, padded, impala. Or an encoder of
-    your own, path/to/file.py:ClassName: docs/pixels.md."""
-    channels: Annotated[int, COUNT] = 32
-    """Channels of every layer; nature and impala fix their own."""
-    head: HeadKind = "spatial-softmax"
-    """Last feature map to a vector: flatten, flatten-norm, spatial-softmax."""
-    features: Annotated[int, COUNT] = 50
-    """Length of the vector that flatten-norm returns."""
-
-
-class Layer(NamedTuple):
-    """One layer of the stack."""
-
-    kernel: int
-    stride: int
-    padding: int
-    channels: int
-    kind: Literal["conv", "pool", "residual"] = "conv"
-
-    def size(self, before: int) -> int:
-        """Return the rows out for a number of rows in."""
-        return (before + 2 * self.padding - self.kernel) // self.stride + 1
-
-
-class LayerRow(NamedTuple):
-    """Feature map and receptive field of a layer.
-
-    ========= =================================================== ======
-    field     meaning                                             unit
-    ========= =================================================== ======
-    name      kernel and stride
-    channels  of its map
-    height    rows of its map                                     cells
-    width     columns of its map                                  cells
-    field_px  side of a cell's receptive field, a square          pixels
-    jump_px   distance between the centers of two cells           pixels
-    first_px  center of the first cell; 0: that of the first      pixels
-              pixel
-    ========= =================================================== ======
-    """
-
-    name: str
-    channels: int
-    height: int
-    width: int
-    field_px: int
-    jump_px: int
-    first_px: float
-
-
-def layers(cfg: EncoderCfg) -> list[Layer]:
-    """Return the layers of an encoder; a residual block counts as one.
-
-    Those of an encoder that is not ours are unknown: it has none.
-    """
-    c = cfg.channels
-    match cfg.kind:
-        case "nature":
-            return [Layer(8, 4, 0, 32), Layer(4, 2, 0, 64), Layer(3, 1, 0, 64)]
-        case "drqv2":
-            return [Layer(3, 2, 0, c), *[Layer(3, 1, 0, c)] * 3]
-        case "manipulation":
-            return [Layer(3, 2, 0, c), *[Layer(3, 1, 0, c)] * 2, Layer(3, 2, 0, c)]
-        case "padded":
-            return [Layer(3, 2, 1, c), *[Layer(3, 1, 1, c)] * 3]
-        case "impala":
-            return [
-                layer
-                for wide in (16, 32, 32)
-                for layer in (
-                    Layer(3, 1, 1, wide),
-                    Layer(3, 2, 1, wide, "pool"),
-                    Layer(5, 1, 2, wide, "residual"),  # two 3 x 3 in a row
-                    Layer(5, 1, 2, wide, "residual"),
-                )
-            ]
-        case _:
-            return []
-
-
-def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:
-    """Return shape, receptive field and stride of every layer.
-
-    Raises:
-        UserError: if the image is too small for the encoder.
-    """
-    rows: list[LayerRow] = []
-    field, jump, first = 1, 1, 0.0
-    for layer in layers(cfg):
-        height, width = layer.size(height), layer.size(width)
-        if min(height, width) < 1:
-            raise UserError(
-                f"the image is too small for the {cfg.kind} encoder, which needs at "
-                f"least {minimum_size(cfg)} x {minimum_size(cfg)} pixels; use a larger "
-                "image or another encoder"
-            )
-        field += (layer.kernel - 1) * jump
-        first += ((layer.kernel - 1) / 2 - layer.padding) * jump
-        jump *= layer.stride
-        name = f"{layer.kind} {layer.kernel} x {layer.kernel}, stride {layer.stride}"
-        rows.append(LayerRow(name, layer.channels, height, width, field, jump, first))
-    return rows
-
-
-def minimum_size(cfg: EncoderCfg) -> int:
-    """Return the side of the smallest image that leaves one cell."""
-    size = 1
-    for layer in reversed(layers(cfg)):
-        size = max((size - 1) * layer.stride + layer.kernel - 2 * layer.padding, 1)
-    return size
+from puckrl.nets.layers import EncoderCfg, Layer, layer_table, layers
 
 
 class Encoder(nn.Module):

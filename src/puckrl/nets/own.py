@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from puckrl.core.errors import UserError, out_of_memory, said
 from puckrl.core.registry import file_of, find_class
 from puckrl.core.source import place, split_name
-from puckrl.nets.encoders import KINDS, Encoder, EncoderCfg
+from puckrl.nets.encoders import Encoder
+from puckrl.nets.layers import KINDS, EncoderCfg
 
 _TRIAL = 2
 _DTYPE = "compute_dtype"

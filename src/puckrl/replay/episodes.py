@@ -21,9 +21,10 @@ from puckrl.core.settings import COUNT
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, Step
 from puckrl.replay import goals, sampling
 from puckrl.replay.frames import make_frames
-from puckrl.replay.layout import allocate, bytes_per_episode, vector_shapes
+from puckrl.replay.layout import bytes_per_episode, vector_shapes
 from puckrl.replay.sampling import GoalFn, StepTable
 from puckrl.replay.settings import ReplayCfg
+from puckrl.replay.storage import allocate
 
 _RECENT = 256
 

@@ -17,16 +17,16 @@ conversion to a channels-last float is no faster from there.
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.core.types import Obs, PixelSpace, Spaces
-from puckrl.replay.layout import allocate, frame_shapes
-
-Place = Literal["device", "cpu", "disk"]
+from puckrl.replay.layout import frame_shapes
+from puckrl.replay.settings import Place
+from puckrl.replay.storage import allocate
 
 
 class Frames(Protocol):

@@ -12,12 +12,12 @@ from index t to t + 1, so it can contribute to the goals at t + 1 ... length.
     future(t=1) in {2, 3} · final(t=1) = 3 · episode(t=1) in {1, 2, 3}
 """
 
-from typing import Literal, assert_never
+from typing import assert_never
 
 import torch
 from torch import Tensor
 
-Strategy = Literal["future", "final", "episode"]
+from puckrl.replay.settings import Strategy
 
 
 def goal_index(
@@ -43,11 +43,6 @@ def goal_index(
             return 1 + (unit * length).long()
         case _:
             assert_never(strategy)
-
-
-def relabel_probability(k: float) -> float:
-    """Return the share k / (k + 1) of relabeled goals: k for each original one."""
-    return k / (k + 1)
 
 
 def substitute(mask: Tensor, hindsight: Tensor, desired: Tensor) -> Tensor:

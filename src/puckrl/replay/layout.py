@@ -2,11 +2,7 @@
 
 import math
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from puckrl.core.types import Spaces
+from puckrl.core.spaces import Spaces
 
 
 def vector_shapes(spaces: Spaces) -> dict[str, tuple[int, ...]]:
@@ -25,30 +21,6 @@ def frame_shapes(spaces: Spaces) -> dict[str, tuple[int, ...]]:
     if size is None:
         return {}
     return {"frame": (spaces.horizon + 1, size.channels, size.height, size.width)}
-
-
-def allocate(
-    shapes: dict[str, tuple[int, ...]],
-    rows: int,
-    dtype: torch.dtype,
-    device: torch.device,
-) -> dict[str, Tensor]:
-    """Return zeros for ``rows`` episodes, (rows, ...) each, by name."""
-    return {
-        name: lazy_zeros((rows, *shape), dtype, device)
-        for name, shape in shapes.items()
-    }
-
-
-def lazy_zeros(
-    shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """Return zeros; on the CPU the system provides each page at its first write."""
-    if device.type != "cpu":
-        return torch.zeros(shape, dtype=dtype, device=device)
-    # calloc; torch.zeros would write every page: 2 minutes for 21 GB
-    flat = np.zeros(math.prod(shape) * dtype.itemsize, dtype=np.uint8)
-    return torch.as_tensor(flat).view(dtype).view(shape)
 
 
 def bytes_per_episode(spaces: Spaces) -> int:

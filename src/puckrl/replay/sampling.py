@@ -5,27 +5,12 @@ uniformly among all eligible ones.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from puckrl.core.settings import NON_NEGATIVE, SHARE
-
 GoalFn = Callable[[Tensor, Tensor], Tensor]
 """A pure function of achieved and desired goals, (..., goal_dim) x 2 -> (...)."""
-
-
-@dataclass(frozen=True)
-class SamplingCfg:
-    """Choice of the transitions in a batch."""
-
-    moving_share: Annotated[float, SHARE] = 0.0
-    """Share of a batch from steps after which the achieved goal still moves."""
-    moved_m: Annotated[float, NON_NEGATIVE] = 0.02
-    """The achieved goal still moves while it is further than this from where it ends, in
-    meters or the task's unit."""
 
 
 def euclidean(achieved: Tensor, desired: Tensor) -> Tensor:

@@ -1,15 +1,26 @@
 """Settings of a replay buffer, and what follows from them before it is allocated."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from puckrl.core.errors import UserError
-from puckrl.core.settings import COUNT, PER_PROCESS, SHARE
-from puckrl.core.types import Spaces
-from puckrl.replay import her
-from puckrl.replay.frames import Place
+from puckrl.core.settings import COUNT, NON_NEGATIVE, PER_PROCESS, SHARE
+from puckrl.core.spaces import Spaces
 from puckrl.replay.layout import bytes_per_episode
-from puckrl.replay.sampling import SamplingCfg
+
+Strategy = Literal["future", "final", "episode"]
+Place = Literal["device", "cpu", "disk"]
+
+
+@dataclass(frozen=True)
+class SamplingCfg:
+    """Choice of the transitions in a batch."""
+
+    moving_share: Annotated[float, SHARE] = 0.0
+    """Share of a batch from steps after which the achieved goal still moves."""
+    moved_m: Annotated[float, NON_NEGATIVE] = 0.02
+    """The achieved goal still moves while it is further than this from where it ends, in
+    meters or the task's unit."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +29,7 @@ class ReplayCfg:
 
     capacity: Annotated[int, COUNT, PER_PROCESS] = 1_000_000
     """Maximum number of transitions; new episodes replace the oldest."""
-    her_strategy: her.Strategy = "future"
+    her_strategy: Strategy = "future"
     """Part of an episode from which hindsight goals come."""
     her_ratio: Annotated[float, SHARE] = 0.8
     """Share of hindsight goals in a batch; k per original goal is k / (k + 1)."""
@@ -49,3 +60,8 @@ class ReplayCfg:
         """Return the bytes of stored and unfinished episodes, without allocating them."""
         rows = self.episodes(spaces, num_worlds) + num_worlds
         return rows * bytes_per_episode(spaces)
+
+
+def relabel_probability(k: float) -> float:
+    """Return the share k / (k + 1) of relabeled goals: k for each original one."""
+    return k / (k + 1)

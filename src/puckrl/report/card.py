@@ -6,9 +6,9 @@ from typing import Any
 
 from puckrl.config.presets import PRESETS
 from puckrl.config.run_cfg import RunCfg
+from puckrl.core.words import duration
 from puckrl.monitor.verdict import Verdict
 from puckrl.report.rows import first_reach
-from puckrl.training.console import duration
 from puckrl.training.judge import Evaluation
 from puckrl.training.sinks import LogRow
 

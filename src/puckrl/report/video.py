@@ -9,7 +9,6 @@ from signal import strsignal
 from subprocess import PIPE, Popen
 from tempfile import TemporaryFile
 
-import imageio_ffmpeg
 import torch
 from torch import Tensor
 
@@ -188,6 +187,8 @@ def _encode(
         # Browsers need yuv420p; with the index in front they play while loading
         options = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "10"]
         options += ["-preset", "slow", "-movflags", "+faststart"]
+    import imageio_ffmpeg  # only those who film need it
+
     raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}"]
     ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error"]
     command = [*ffmpeg, *raw, "-r", str(fps), "-i", "-", "-an", *options, str(path)]

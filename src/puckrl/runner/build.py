@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.agents.distill import Distill, DistillCfg
-from puckrl.agents.sac import Sac, SacCfg
-from puckrl.agents.settings import AgentCfg
-from puckrl.agents.td3 import Td3, Td3Cfg
+from puckrl.agents.distill import Distill
+from puckrl.agents.sac import Sac
+from puckrl.agents.settings import AgentCfg, DistillCfg, SacCfg, Td3Cfg
+from puckrl.agents.td3 import Td3
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core import team
 from puckrl.core.clock import Ratio

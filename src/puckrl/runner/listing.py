@@ -6,8 +6,7 @@ from rich.text import Text
 
 from puckrl.config.presets import PRESETS
 from puckrl.config.run_cfg import RunCfg
-from puckrl.tasks.catalog import TASKS
-from puckrl.training.console import duration
+from puckrl.core.words import duration
 
 _NOT_NAMED = ("pixels", "desired_goal")
 
@@ -19,9 +18,14 @@ def render() -> Group:
     return Group(
         Text("train: puck train NAME; time and memory: puck plan NAME", style="dim"),
         *tables,
-        Text(f"\ntasks: {', '.join(TASKS)} (sensors: puck list --sensors)"),
+        Text(f"\ntasks: {', '.join(tasks())} (sensors: puck list --sensors)"),
         Text("a task of your own: puck train path/to/task.py:ClassName"),
     )
+
+
+def tasks() -> tuple[str, ...]:
+    """Return the tasks that presets train; a test compares them with the catalog."""
+    return tuple(dict.fromkeys(cfg.task for cfg in PRESETS.values()))
 
 
 def kind(cfg: RunCfg) -> str:

@@ -29,9 +29,9 @@ class Run:
     """
 
     def __init__(self, path: str | Path, runs: str | Path = "runs") -> None:
-        from puckrl.runner.find import find_run
+        from puckrl.runner.run_folder import find
 
-        self.path: Path = find_run(path, runs)
+        self.path: Path = find(str(path), Path(runs)).path
         """The run's folder."""
 
     def __repr__(self) -> str:

@@ -23,16 +23,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-import torch
 import yaml
 
 from puckrl.config.run_cfg import RunCfg, config_hash, from_yaml, to_yaml
-from puckrl.core import team
 from puckrl.core.errors import UserError
 from puckrl.core.spec import CONTRACT
-from puckrl.core.types import Spaces
-from puckrl.report.provenance import provenance
-from puckrl.runner.find import find_run
 
 # Images and notes do no harm in a run folder, logs of other runs do
 _LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
@@ -261,7 +256,12 @@ def find(name: str, root: Path) -> RunFolder:
     Raises:
         UserError: if there is no such run; lists those under ``root``.
     """
-    return RunFolder(find_run(name, root))
+    for path in (Path(name), root / name):
+        if (path / "config.yaml").is_file():
+            return RunFolder(path)
+    known = sorted(p.parent.name for p in root.glob("*/config.yaml"))
+    listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") or "none yet"
+    raise UserError(f"no run {name!r}; runs in {root}: {listed}")
 
 
 def foreign_files(folder: RunFolder) -> list[Path]:
@@ -297,28 +297,6 @@ def refuse_foreign_files(folder: RunFolder) -> None:
 def _written_by(event_file: Path, writers: list[str]) -> bool:
     """Return whether an event file's name has the host and process of a writer."""
     return any(f".{writer}." in event_file.name for writer in writers)
-
-
-def sign_in(
-    folder: RunFolder,
-    device: torch.device,
-    spaces: Spaces,
-    reward_bounds: tuple[float, float] | None,
-) -> None:
-    """Record this process as a writer, with everything needed to repeat the run."""
-    me = f"{platform.node()}.{os.getpid()}"
-    writers = [*folder.manifest().get("writers", []), me]
-    folder.update_manifest(
-        **provenance(device),
-        writers=writers,
-        processes=team.size(),
-        spaces={
-            "horizon": spaces.horizon,
-            "action_dim": spaces.action_dim,
-            "reward_bounds": reward_bounds,
-        },
-        status="running",
-    )
 
 
 def _names(paths: Iterable[Path]) -> str:

@@ -27,6 +27,7 @@ from puckrl.runner.policies import live_policy
 from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
 from puckrl.runner.versions import tell_other_versions
+from puckrl.runner.writer import sign_in
 from puckrl.sim.divergence import StateDump
 from puckrl.training.callbacks import Callback, Hooks
 from puckrl.training.checkpoint import Checkpoints
@@ -191,7 +192,7 @@ def _run_first_process(
 ) -> None:
     """Train, write logs and display progress, then report; see ``_run``."""
     env = parts.env
-    run_folder.sign_in(folder, parts.device, env.spaces, env.reward_bounds)
+    sign_in(folder, parts.device, env.spaces, env.reward_bounds)
     spec = write_contract(folder, cfg, env.task, env.spaces, parts.agent)
     parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from puckrl.config.run_cfg import PixelsCfg
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.nets.encoders import EncoderCfg, layer_table
+from puckrl.nets.layers import EncoderCfg, layer_table
 from puckrl.sim.viewpoints import viewpoint
 
 _FAR_M = 50.0

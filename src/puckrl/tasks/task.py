@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import mujoco
 import torch
@@ -10,13 +10,13 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
+from puckrl.core.spaces import RewardKind
 from puckrl.core.spec import ActionNumber, Column, Description
 from puckrl.core.types import Obs, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.viewpoints import FREE, FreeViewpoint, Viewpoint
 from puckrl.tasks.sanity import Sanity
 
-RewardKind = Literal["sparse", "dense"]
 CONTACT_SETS = ("all", "touching")
 """Legal for every task: all pairs of geoms may collide; only the pairs that do collide in
 the course of the task. A task that does not know which pairs these are keeps all."""

@@ -1,7 +1,6 @@
 """Show a run while it trains: a live panel on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Sequence
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -11,12 +10,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from puckrl.core.words import duration, sparkline
 from puckrl.monitor.verdict import Verdict
 from puckrl.training.loop import Limits
 from puckrl.training.sinks import LogRow
 from puckrl.training.status import Status
 
-_BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_EVERY_S = 10.0
 
 
@@ -184,25 +183,6 @@ def remaining(row: LogRow, limits: Limits) -> str:
     seconds = row["train_s"] * (1 - done) / done
     sooner = f", less if success reaches {limits.success:.2f}" if limits.success else ""
     return f"at most {duration(seconds)} of training{sooner}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as 9.8 s, 1:05 or 2:03:04.
-
-    >>> duration(9.8), duration(65), duration(7384)
-    ('9.8 s', '1:05', '2:03:04')
-    """
-    if round(seconds, 1) < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def sparkline(values: Sequence[float], width: int = 48) -> str:
-    """Draw the newest ``width`` numbers, each in [0, 1], as small bars."""
-    top = len(_BARS) - 1
-    return "".join(_BARS[round(max(0.0, min(1.0, v)) * top)] for v in values[-width:])
 
 
 def _clocks(row: LogRow) -> str:

@@ -37,9 +37,7 @@ from puckrl.core.types import BatchSpec, Obs, Step
 from puckrl.interop.sb3.doctor import horizon_of
 from puckrl.interop.sb3.packing import GOALS, Arrays, Packing, image_and_vectors
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.replay.frames import Place
-from puckrl.replay.her import relabel_probability
-from puckrl.replay.settings import ReplayCfg
+from puckrl.replay.settings import Place, ReplayCfg, relabel_probability
 
 
 class FrameReplayBuffer(HerReplayBuffer):

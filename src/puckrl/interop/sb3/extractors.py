@@ -13,7 +13,8 @@ from puckrl.core.errors import UserError, unknown
 from puckrl.core.settings import COUNT
 from puckrl.core.types import Obs
 from puckrl.interop.sb3.packing import image_and_vectors
-from puckrl.nets.encoders import Encoder, EncoderCfg, HeadKind, Kind
+from puckrl.nets.encoders import Encoder
+from puckrl.nets.layers import EncoderCfg, HeadKind, Kind
 
 
 class PixelExtractor(BaseFeaturesExtractor):
