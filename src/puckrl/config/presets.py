@@ -7,13 +7,16 @@ from puckrl.config.presets_gpu import ONE_GPU
 from puckrl.config.run_cfg import ExpectCfg, RunCfg
 from puckrl.core.arguments import check
 from puckrl.core.errors import class_missing, unknown
+from puckrl.core.registry import provided
 
 PRESETS: dict[str, RunCfg] = {cfg.preset: cfg for cfg in (*TWO_CORES, *ONE_GPU)}
 """Every preset by name."""
 
 
 def preset(name: str) -> RunCfg:
-    """Return a preset by name, or for ``path/to/file.py:ClassName`` a task's defaults.
+    """Return a preset by name, or the defaults of a task that is not ours.
+
+    Such a task is ``path/to/file.py:ClassName``, or the name of an entry point.
 
     Raises:
         UserError: for an unknown name.
@@ -22,6 +25,8 @@ def preset(name: str) -> RunCfg:
     if ":" in name:
         task = name.rpartition(":")[2].lower()
         return replace(PUSH, preset=task, task=name, expect=ExpectCfg())
+    if name not in PRESETS and name in provided("task"):
+        return replace(PUSH, preset=name, task=name, expect=ExpectCfg())
     if name not in PRESETS:
         raise class_missing(name) or unknown(
             "preset", name, [*PRESETS, "path/to/file.py:ClassName"]

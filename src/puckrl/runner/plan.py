@@ -38,7 +38,7 @@ from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
 from puckrl.runner.worlds import make_env, pixel_space, rehearse
 from puckrl.sim.viewpoints import viewpoint
-from puckrl.tasks.catalog import make_task
+from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.training.collect import Collector
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def admit(cfg: RunCfg) -> Memory:
     """
     check_bounds(cfg)
     task = make_task(cfg.task, cfg.reward)
-    if ":" in cfg.task:
+    if cfg.task not in TASKS:
         rehearse(cfg)
     task.check_contacts(cfg.sim.contacts)
     for name in cfg.pixels.viewpoints:

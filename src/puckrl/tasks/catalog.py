@@ -1,7 +1,7 @@
 """Find a task by name, by entry point, or in a file of yours."""
 
 from puckrl.core.errors import UserError
-from puckrl.core.registry import file_of, find_class, provided
+from puckrl.core.registry import file_of, find_class
 from puckrl.core.source import split_name
 from puckrl.tasks.fetch.pick_place import FetchPickAndPlace
 from puckrl.tasks.fetch.push import FetchPush
@@ -29,11 +29,6 @@ def make_task(name: str, reward: RewardKind = "sparse") -> Task:
     if name in TASKS:
         return TASKS[name](reward)
     return checked(_provided(name), reward)
-
-
-def is_provided(name: str) -> bool:
-    """Return whether an installed package provides a task of this name."""
-    return name not in TASKS and name in provided("task")
 
 
 def _provided(name: str) -> type[Task]:
