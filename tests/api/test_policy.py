@@ -187,7 +187,7 @@ def test_a_contract_of_another_format_says_which_version(
     with pytest.raises(puckrl.UserError, match=r"format 99.*puckrl 9\.0"):
         puckrl.load(tmp_path / "run")
     file.write_text(json.dumps({n: v for n, v in tree.items() if n != "network"}))
-    with pytest.raises(puckrl.UserError, match="contract is damaged.*network"):
+    with pytest.raises(puckrl.UserError, match=r"contract is damaged.*network"):
         puckrl.load(tmp_path / "run")
     file.write_text("{")
     with pytest.raises(puckrl.UserError, match=r"contract\.json cannot be read"):
@@ -205,7 +205,7 @@ def test_snapshots_by_number(tiny_run: puckrl.Run) -> None:
     obs, action = judged(tiny_run)
     newest = puckrl.load(tiny_run.path, snapshot=numbers[-1])
     torch.testing.assert_close(newest.act(obs), action, atol=ATOL, rtol=0.0)
-    with pytest.raises(puckrl.UserError, match="no snapshot 99 in .*; legal: 1"):
+    with pytest.raises(puckrl.UserError, match=r"no snapshot 99 in .*; legal: 1"):
         tiny_run.policy(snapshot=99)
 
 
