@@ -47,7 +47,7 @@ def test_a_resumed_run_keeps_the_contract_that_it_began_with(tmp_path: Path) -> 
     run = puckrl.train(TINY.with_(**{"budget.env_steps": 200}), runs=tmp_path)
     file = run.path / "contract.json"
     file.write_text(file.read_text().replace("puckrl 0", "puckrl 00"))
-    run.resume(**{"budget.env_steps": 300})
+    run.resume(run.config.with_(**{"budget.env_steps": 300}))
     assert "puckrl 00" in file.read_text()
 
 

@@ -218,7 +218,7 @@ def test_a_policy_outlives_the_file_of_its_encoder(tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("SIZE = 7\n")
     torch.testing.assert_close(run.policy().act(obs), action, atol=ATOL, rtol=0.0)
     torch.testing.assert_close(judged(run)[1], action, atol=ATOL, rtol=0.0)
-    run.resume(**{"budget.env_steps": 400})
+    run.resume(run.config.with_(**{"budget.env_steps": 400}))
     assert run.manifest["clock"]["env_steps"] >= 400
     copy = run.path / "plugins/encoder/beside.py"
     copy.write_text("SIZE = 8\n")

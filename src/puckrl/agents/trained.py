@@ -1,7 +1,7 @@
 """A trained policy as a robot's own loop uses it: numpy or torch in, the same out."""
 
 from collections.abc import Mapping
-from typing import Any, TypeGuard, TypeVar, cast
+from typing import Any, TypeGuard, overload
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from puckrl.agents.policy import ActorPolicy
 from puckrl.core.errors import UserError, first_line
 from puckrl.core.spec import InputSpec, PolicySpec
 
-Value = TypeVar("Value", Tensor, NDArray[Any])
+Value = Tensor | NDArray[Any]
 
 _ALIASES = {"state": "observation"}  # Gymnasium's name
 
@@ -38,7 +38,17 @@ class Policy:
         """Device that computes."""
         return self._acting.device
 
-    def act(self, obs: Mapping[str, Value], *, deterministic: bool = True) -> Value:
+    @overload
+    def act(
+        self, obs: Mapping[str, Tensor], *, deterministic: bool = True
+    ) -> Tensor: ...
+    @overload
+    def act(
+        self, obs: Mapping[str, NDArray[Any]], *, deterministic: bool = True
+    ) -> NDArray[np.float32]: ...
+    def act(
+        self, obs: Mapping[str, Value], *, deterministic: bool = True
+    ) -> Tensor | NDArray[np.float32]:
         """Return the action for one observation, or for a batch of them.
 
         Args:
@@ -61,8 +71,8 @@ class Policy:
         action = action[0] if single else action
         kind = next(iter(obs.values()))
         if isinstance(kind, Tensor):
-            return cast(Any, action.to(kind.device))
-        return cast(Any, action.cpu().numpy())
+            return action.to(kind.device)
+        return action.cpu().numpy()
 
     def reset(self) -> None:
         """Begin an episode: forget what a policy with memory remembers.

@@ -102,21 +102,22 @@ class Run:
 
         return load_policy(self.path, snapshot, device)
 
-    def resume(self, callbacks: "Sequence[Callback]" = (), **changes: Any) -> "Run":
+    def resume(
+        self, cfg: "RunCfg | None" = None, *, callbacks: "Sequence[Callback]" = ()
+    ) -> "Run":
         """Continue the run; return it.
 
         Args:
+            cfg: ``run.config`` with other settings of budget, eval, save or the device:
+                ``run.config.with_(**{"budget.env_steps": 500_000})``; None: as it is.
             callbacks: watch it.
-            changes: settings by their dotted names; only those of budget, eval, save and
-                the device may change: ``**{"budget.env_steps": 500_000}``.
 
         Raises:
             UserError: for other settings, or if the run cannot be continued.
         """
-        from puckrl.config.changes import with_changes
         from puckrl.runner import session
 
-        session.resume(self._folder, with_changes(self.config, changes), callbacks)
+        session.resume(self._folder, cfg or self.config, callbacks)
         return self
 
     @property
