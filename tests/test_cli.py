@@ -365,7 +365,7 @@ def test_python_is_told_what_the_command_line_is_told(
     changes: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=words):
-        puckrl.run("reach", tmp_path, **changes)
+        puckrl.train(puckrl.preset("reach").with_(**changes), runs=tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -256,9 +256,9 @@ def test_a_run_refuses_them_before_it_starts() -> None:
     ]
     for slip, said in slips:
         with pytest.raises(UserError, match=said):
-            puckrl.run("reach", **slip)
+            puckrl.train(puckrl.preset("reach").with_(**slip))
     with pytest.raises(UserError, match="preset=3; legal: text"):
-        puckrl.run(3)  # pyright: ignore[reportArgumentType]
+        puckrl.train(puckrl.preset(3))  # pyright: ignore[reportArgumentType]
 
 
 def test_an_action_that_is_not_finite_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 from puckrl.config.presets import preset
 from puckrl.core.errors import UserError
 from puckrl.runner import run_folder
+from puckrl.runner.foreign_files import foreign_files
 from puckrl.runner.kept_task import keep, task_to_play, task_to_resume
 from puckrl.runner.run_folder import RunFolder
 from puckrl.tasks.catalog import make_task
@@ -57,7 +58,7 @@ def _tolerance(task: str) -> float:
 def test_the_task_is_kept_with_what_it_imports_and_names(run: RunFolder) -> None:
     kept = {p.relative_to(run.kept_task).as_posix() for p in run.kept_task.rglob("*.*")}
     assert kept == {"mine.py", "sizes.py", "assets/scene.xml", "assets/cube.stl"}
-    assert run_folder.foreign_files(run) == []
+    assert foreign_files(run) == []
 
 
 def test_an_unchanged_task_is_played_where_it_is(

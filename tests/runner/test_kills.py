@@ -23,7 +23,8 @@ from puckrl.config.run_cfg import (
 )
 from puckrl.replay.settings import ReplayCfg
 from puckrl.report.rows import read_rows, read_verdicts
-from puckrl.runner import run_folder, session
+from puckrl.runner import session
+from puckrl.runner.foreign_files import foreign_files
 from puckrl.runner.policies import record_run
 from puckrl.runner.run_folder import RunFolder
 from puckrl.training.checkpoint import read_state
@@ -145,4 +146,4 @@ def test_a_film_that_is_killed_leaves_the_run_and_a_whole_video(tmp_path: Path) 
     assert video.read_bytes() == expected
     after = read_state(folder.checkpoints)
     assert all(torch.equal(x, after.tensors[n]) for n, x in before.tensors.items())
-    assert run_folder.foreign_files(folder) == []
+    assert foreign_files(folder) == []

@@ -11,6 +11,7 @@ from puckrl.config.run_cfg import config_hash
 from puckrl.core.errors import UserError
 from puckrl.core.types import Spaces
 from puckrl.runner import run_folder
+from puckrl.runner.foreign_files import foreign_files, refuse_foreign_files
 from puckrl.runner.writer import sign_in
 
 CFG = replace(preset("reach"), seed=3)
@@ -47,10 +48,10 @@ def test_foreign_event_files_in_a_run_are_refused(tmp_path: Path) -> None:
     me = folder.manifest()["writers"][0]
     folder.tensorboard.mkdir()
     (folder.tensorboard / f"events.out.tfevents.1.{me}.0").write_text("")
-    run_folder.refuse_foreign_files(folder)
+    refuse_foreign_files(folder)
     (folder.tensorboard / "events.out.tfevents.1.elsewhere.77.0").write_text("")
     with pytest.raises(UserError, match="did not write"):
-        run_folder.refuse_foreign_files(folder)
+        refuse_foreign_files(folder)
 
 
 @pytest.mark.parametrize(
@@ -73,14 +74,14 @@ def test_what_a_run_and_its_user_leave_is_no_second_log(
     folder = run_folder.create(tmp_path, CFG)
     (folder.path / "metrics.jsonl").touch()
     (folder.path / name).touch()
-    assert run_folder.foreign_files(folder) == ([folder.path / name] if alien else [])
+    assert foreign_files(folder) == ([folder.path / name] if alien else [])
 
 
 def test_a_folder_within_a_run_is_foreign(tmp_path: Path) -> None:
     folder = run_folder.create(tmp_path, CFG)
     for name in ("tb", "checkpoints", "checkpoints-1", "diverged", "reach-1a2b3c4d-s0"):
         (folder.path / name).mkdir()
-    assert run_folder.foreign_files(folder) == [folder.path / "reach-1a2b3c4d-s0"]
+    assert foreign_files(folder) == [folder.path / "reach-1a2b3c4d-s0"]
 
 
 def test_a_lock_that_its_owner_took_away_is_no_lock(tmp_path: Path) -> None:

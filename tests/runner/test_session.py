@@ -31,7 +31,7 @@ from puckrl.core.sections import under
 from puckrl.nets.layers import EncoderCfg
 from puckrl.replay.settings import ReplayCfg, SamplingCfg
 from puckrl.runner import compile as compile_
-from puckrl.runner import run_folder, session, snapshot
+from puckrl.runner import finish, run_folder, session, snapshot
 from puckrl.runner.policies import judge_run, record_run
 from puckrl.training.checkpoint import read_state
 
@@ -144,7 +144,7 @@ def test_a_film_that_fails_costs_nothing_but_the_film(
     def fail(*args: object, **named: object) -> None:
         raise IndexError("the marker has six coordinates")
 
-    monkeypatch.setattr(session, "film", fail)
+    monkeypatch.setattr(finish, "film", fail)
     filmed = replace(limited(300), save=replace(TINY.save, video=True))
     folder = session.start(filmed, tmp_path)
     assert folder.manifest()["status"] == "finished"
@@ -157,7 +157,7 @@ def test_ctrl_c_during_the_film_leaves_a_finished_run(
     def interrupt(*args: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(session, "film", interrupt)
+    monkeypatch.setattr(finish, "film", interrupt)
     filmed = replace(limited(300), save=replace(TINY.save, video=True))
     with pytest.raises(KeyboardInterrupt):
         session.start(filmed, tmp_path, tmp_path / "run")
@@ -321,7 +321,7 @@ def test_a_run_killed_in_its_report_trains_nothing_more(
         raise Interrupted(signal.SIGTERM)
 
     with monkeypatch.context() as patched:
-        patched.setattr(session, "_report", killed)
+        patched.setattr(session, "finish", killed)
         with pytest.raises(Interrupted):
             session.start(limited(300), tmp_path, tmp_path / "run")
     folder = run_folder.RunFolder(tmp_path / "run")

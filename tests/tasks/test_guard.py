@@ -8,9 +8,9 @@ import torch
 
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
+from puckrl.core.source import source_of
 from puckrl.sim.scene import compiled
 from puckrl.tasks.catalog import make_task
-from puckrl.tasks.source import source_of
 
 HEAD = """import mujoco
 import torch

@@ -105,8 +105,8 @@ class ActorCritic(ABC):
         self.averaged = self._policy(
             self.average.vectors["actor"],
             self.average.vectors.get("pixels", pixels.vector),
-        )
-        """The policy that is evaluated, saved and exported."""
+        ).in_float32()
+        """The policy that is evaluated, saved and exported; it acts in float32."""
         self.behavior: BehaviorPolicy = self.policy
         """The policy that collects."""
         self.random: Policy = Scripted(self._random_action, device)

@@ -13,9 +13,9 @@ from puckrl.agents.vision import (
 from puckrl.core.types import Spaces
 from puckrl.nets.actors import Actor
 from puckrl.nets.critics import Critic
-from puckrl.nets.encoders import Encoder
 from puckrl.nets.inputs import VectorInput
-from puckrl.representation.goal_prediction import GoalPrediction
+from puckrl.nets.own import make_encoder
+from puckrl.representation.own import make_objective
 from puckrl.representation.vision import Vision
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -74,10 +74,12 @@ def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
     """Make an encoder with its objective on the CPU."""
     pixels = spaces.pixels
     assert pixels is not None, "a network gets pixels, but there is no camera"
-    encoder = Encoder(
+    encoder = make_encoder(
         cfg.vision.encoder, pixels.stacked_channels, pixels.height, pixels.width, dtype
     )
-    return Vision(encoder, GoalPrediction(encoder.size, spaces.goal_dim))
+    return Vision(
+        encoder, make_objective(cfg.vision.objective, encoder.size, spaces.goal_dim)
+    )
 
 
 def _input(

@@ -5,6 +5,7 @@ and the behavior policy. An overlapped schedule collects with a copy, while upda
 change the original.
 """
 
+from contextlib import nullcontext
 from typing import Protocol
 
 import torch
@@ -15,6 +16,7 @@ from puckrl.agents.explore import Explorer
 from puckrl.agents.memory import NoMemory, PolicyMemory
 from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
 from puckrl.core.policy import Policy
+from puckrl.core.runtime import exact_float32
 from puckrl.core.sections import under
 from puckrl.core.types import Obs
 from puckrl.nets.flat import Flat
@@ -46,6 +48,7 @@ class ActorPolicy:
         distribution: turns the actor's outputs into actions.
         explorer: draws exploration noise.
         memory: the policy's memory of each world; None: no memory.
+        exact: whether a GPU computes its float32 products without TF32.
     """
 
     def __init__(
@@ -57,7 +60,11 @@ class ActorPolicy:
         distribution: Distribution,
         explorer: Explorer,
         memory: PolicyMemory | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
+        self._exact = exact
+        self._precision = exact_float32 if exact else nullcontext
         self.actor, self.parameters = actor, parameters
         self.features, self.vision = features, vision
         self.distribution, self.explorer = distribution, explorer
@@ -86,15 +93,33 @@ class ActorPolicy:
             obs: observations, (B, ...) each.
             explore: whether to sample and mix in random actions; else deterministic.
         """
-        encoded = self.memory.step(self.encode(obs))
+        with self._precision():
+            encoded = self.memory.step(self.encode(obs))
+            outputs = self.outputs(encoded)
         if not explore:
-            return self.mode(encoded)
-        noise = self.explorer.noise(len(obs["desired_goal"]))
-        return self.explorer.mix(self.distribution.sample(self.outputs(encoded), noise))
+            return self.distribution.mode(outputs)
+        noise = self.explorer.noise(len(outputs))
+        return self.explorer.mix(self.distribution.sample(outputs, noise))
 
     def reset(self, done: Tensor) -> None:
         """Forget the worlds whose episode is over, (B,) bool."""
         self.memory.reset(done)
+
+    def in_float32(self) -> "ActorPolicy":
+        """Return the same policy acting in float32, on the same live tensors.
+
+        A policy is judged, kept, filmed and exported in float32, so that it is one policy
+        on every machine. Its memory is its own.
+        """
+        return ActorPolicy(
+            self.actor.in_float32(),
+            self.parameters,
+            self.features.in_float32(),
+            self.vision,
+            self.distribution,
+            self.explorer,
+            exact=True,
+        )
 
     @torch.no_grad()
     def keypoints(self, obs: Obs) -> Tensor | None:
@@ -115,6 +140,7 @@ class ActorPolicy:
             self.distribution,
             self.explorer,
             self.memory,
+            exact=self._exact,
         )
         copy_tensors(self, made)
         return made

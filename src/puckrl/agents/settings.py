@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, TypeVar
 from puckrl.core.settings import (
     COUNT,
     FRACTION,
+    HASHED_IF_CHANGED,
     NON_NEGATIVE,
     NOT_EMPTY,
     PER_PROCESS,
@@ -64,8 +65,10 @@ class VisionCfg:
     max_grad_norm: Annotated[float, NON_NEGATIVE] = 1.0
     """Gradient clipping norm of the encoder; 0: no clipping."""
     aux_weight: Annotated[float, NON_NEGATIVE] = 1.0
-    """Weight of the auxiliary loss, which predicts the achieved goal from the features;
-    0: no auxiliary loss."""
+    """Weight of the auxiliary loss, that of ``objective``; 0: no auxiliary loss."""
+    objective: Annotated[str, HASHED_IF_CHANGED] = "goal-prediction"
+    """What the auxiliary loss trains: goal-prediction, which predicts the achieved goal
+    from the features, or an objective of your own, path/to/file.py:ClassName."""
     condition_on_prediction: bool = False
     """Also feed the predicted goal, and its offset to the desired goal, to the networks
     that get the features."""
@@ -115,7 +118,11 @@ class AgentCfg:
     vision: VisionCfg = field(default_factory=VisionCfg)
     """Pixel encoder, for networks that get pixels."""
     precision: Precision = "bf16"
-    """Number format of products in hidden layers; weights, sums and losses are float32."""
+    """Number format of products in hidden layers while learning and collecting; weights,
+    sums and losses are float32. The judged policy acts in float32."""
+    rule: Annotated[str, HASHED_IF_CHANGED] = ""
+    """Learning rule of your own with these settings, path/to/file.py:ClassName, a subclass
+    of puckrl.agents.actor_critic.ActorCritic; empty: that of the preset."""
 
 
 @dataclass(frozen=True)

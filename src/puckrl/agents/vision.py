@@ -79,8 +79,8 @@ class PixelFeatures:
         self, name: str, vision: Flat, *, detached: bool, conditioned: bool
     ) -> None:
         assert isinstance(vision.module, Vision), vision.module
-        self.name, self._flat, self.vision = name, vision, vision.module
-        self._detached, self._conditioned = detached, conditioned
+        self.name, self.flat, self.vision = name, vision, vision.module
+        self._detached, self.conditioned = detached, conditioned
         self.vector = vision.vector
         """Parameters of the vision network, (n,)."""
         self.sizes = {name: self.vision.size}
@@ -93,13 +93,13 @@ class PixelFeatures:
         features, prediction = self._apply(parameters, obs["pixels"])
         inputs = features.detach() if self._detached else features
         encoded = {**obs, self.name: inputs, f"{self.name}.prediction": prediction}
-        if self._conditioned:
+        if self.conditioned:
             added = self.vision.objective.condition(prediction, obs)
             encoded[f"{self.name}.conditioned"] = added
         return encoded
 
     def _apply(self, parameters: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        return self._flat(parameters, pixels)  # pyright: ignore[reportReturnType]
+        return self.flat(parameters, pixels)  # pyright: ignore[reportReturnType]
 
     def objective_loss(self, encoded: Obs) -> Tensor:
         """Return the objective's loss of an encoded observation, ()."""
@@ -112,11 +112,18 @@ class PixelFeatures:
 
     def copy(self) -> "PixelFeatures":
         """Return the same with a copy of the vision network."""
+        return self._with(self.flat.copy())
+
+    def in_float32(self) -> "PixelFeatures":
+        """Return the same computing in float32; every tensor is shared, live."""
+        return self._with(self.flat.in_float32())
+
+    def _with(self, vision: Flat) -> "PixelFeatures":
         return PixelFeatures(
             self.name,
-            self._flat.copy(),
+            vision,
             detached=self._detached,
-            conditioned=self._conditioned,
+            conditioned=self.conditioned,
         )
 
     def buffers(self) -> dict[str, Tensor]:
@@ -144,6 +151,10 @@ class NoPixelFeatures:
 
     def copy(self) -> "NoPixelFeatures":
         """Return this: there is nothing to copy."""
+        return self
+
+    def in_float32(self) -> "NoPixelFeatures":
+        """Return this: there is nothing to compute."""
         return self
 
     def buffers(self) -> dict[str, Tensor]:

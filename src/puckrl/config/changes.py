@@ -3,15 +3,18 @@
 import dataclasses
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from puckrl.agents.settings import with_modes
+from puckrl.config import renamed
 from puckrl.config.fields import settings
-from puckrl.config.run_cfg import RunCfg, from_dict, to_dict
+from puckrl.config.tree import build, to_dict
 from puckrl.core.errors import UserError
 
+_Cfg = TypeVar("_Cfg")  # ``RunCfg``, whose method this is
 
-def with_changes(cfg: RunCfg, changes: Mapping[str, Any]) -> RunCfg:
+
+def with_changes(cfg: _Cfg, changes: Mapping[str, Any]) -> _Cfg:
     """Return a configuration with other values of some fields.
 
     Args:
@@ -31,11 +34,11 @@ def with_changes(cfg: RunCfg, changes: Mapping[str, Any]) -> RunCfg:
             raise UserError(_no_setting(name, cfg))
         whole = dataclasses.is_dataclass(value) and not isinstance(value, type)
         inner[last] = to_dict(value) if whole else value
-    changed = from_dict(tree)
+    changed = build(type(cfg), renamed.with_new_names(tree))
     return dataclasses.replace(changed, agent=with_modes(changed.agent))
 
 
-def _no_setting(name: str, cfg: RunCfg) -> str:
+def _no_setting(name: str, cfg: Any) -> str:
     """Return the message for an unknown name: what was probably meant, or what is legal."""
     known = [setting.name for setting in settings(cfg)]
     same = [one for one in known if one.rpartition(".")[2] == name]

@@ -13,7 +13,7 @@ from puckrl.config.run_cfg import RunCfg
 from puckrl.core.spaces import Spaces
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.stopping import budget_updates
-from puckrl.nets.layers import layer_table
+from puckrl.nets.layers import KINDS, layer_table
 
 Level = Literal["error", "warning", "note"]
 
@@ -167,7 +167,7 @@ def shift_augmentation(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     vision = cfg.agent.vision
     if spaces.pixels is None or "shift" not in vision.augment:
         return
-    if vision.encoder.head == "spatial-softmax":
+    if vision.encoder.kind in KINDS and vision.encoder.head == "spatial-softmax":
         noise = 2.0 * SHIFT_PX / spaces.pixels.width
         yield Notice(
             "warning",
@@ -183,8 +183,8 @@ def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     if spaces.pixels is None or "pixels" not in _sensors(cfg.agent):
         return
     size = spaces.pixels
-    row = layer_table(cfg.agent.vision.encoder, size.height, size.width)[-1]
-    if row.jump_px >= 8:
+    rows = layer_table(cfg.agent.vision.encoder, size.height, size.width)
+    if rows and (row := rows[-1]).jump_px >= 8:
         yield Notice(
             "warning",
             f"the feature map of the {cfg.agent.vision.encoder.kind} encoder has one cell "

@@ -7,6 +7,7 @@ from puckrl.config.presets_gpu import ONE_GPU
 from puckrl.config.run_cfg import ExpectCfg, RunCfg
 from puckrl.core.arguments import check
 from puckrl.core.errors import class_missing, unknown
+from puckrl.core.registry import provided
 
 PRESETS: dict[str, RunCfg] = {cfg.preset: cfg for cfg in (*TWO_CORES, *ONE_GPU)}
 """Every preset by name."""
@@ -15,7 +16,9 @@ TASK_NAMES = tuple(dict.fromkeys(cfg.task for cfg in PRESETS.values()))
 
 
 def preset(name: str) -> RunCfg:
-    """Return a preset by name, or for ``path/to/file.py:ClassName`` a task's defaults.
+    """Return a preset by name, or the defaults of a task that is not ours.
+
+    Such a task is ``path/to/file.py:ClassName``, or the name of an entry point.
 
     Raises:
         UserError: for an unknown name.
@@ -24,6 +27,8 @@ def preset(name: str) -> RunCfg:
     if ":" in name:
         task = name.rpartition(":")[2].lower()
         return replace(PUSH, preset=task, task=name, expect=ExpectCfg())
+    if name not in PRESETS and name in provided("task"):
+        return replace(PUSH, preset=name, task=name, expect=ExpectCfg())
     if name not in PRESETS:
         others = "those of puck list, or path/to/file.py:ClassName"
         raise class_missing(name) or unknown("preset", name, PRESETS, others)

@@ -4,9 +4,7 @@ It converts to YAML and back without loss. Its hash names the run's folder: two 
 the same hash and the same seed learn the same, apart from noise.
 """
 
-import dataclasses
 import hashlib
-import typing
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -14,10 +12,12 @@ import yaml
 
 from puckrl.agents.settings import DistillCfg, SacCfg, Td3Cfg
 from puckrl.config import renamed
-from puckrl.config.fields import Declared, declared, marked
-from puckrl.core.errors import UserError
+from puckrl.config.changes import with_changes
+from puckrl.config.fields import marked
+from puckrl.config.tree import as_tree, build, plain, to_dict, typed
 from puckrl.core.settings import (
     COUNT,
+    HASHED_IF_CHANGED,
     NON_NEGATIVE,
     NOT_HASHED,
     PER_PROCESS,
@@ -25,7 +25,6 @@ from puckrl.core.settings import (
     SEED,
     SHARE,
     Bounds,
-    Mark,
 )
 from puckrl.core.spaces import RewardKind
 from puckrl.monitor.stopping import StopMode
@@ -175,23 +174,16 @@ class RunCfg:
     save: Annotated[SaveCfg, NOT_HASHED] = field(default_factory=SaveCfg)
     """Files of the run."""
 
+    def with_(self, **changes: Any) -> "RunCfg":
+        """Return a configuration with other settings: ``with_(**{"agent.gamma": 0.98})``.
 
-def to_dict(cfg: Any) -> dict[str, Any]:
-    """Return a configuration, or a section of one, as plain nested dictionaries."""
-    return _tree(cfg, frozenset())
+        Args:
+            changes: settings by their dotted names, or whole fields, ``seed=1``.
 
-
-def _tree(section: Any, left_out: frozenset[Mark]) -> dict[str, Any]:
-    """Return a section as nested dictionaries, without fields that have these marks."""
-    values = {
-        known.name: getattr(section, known.name)
-        for known in declared(type(section))
-        if not known.marks & left_out
-    }
-    return {
-        name: _tree(value, left_out) if dataclasses.is_dataclass(value) else value
-        for name, value in values.items()
-    }
+        Raises:
+            UserError: for an unknown name, with the likely one, or a value of another type.
+        """
+        return with_changes(self, changes)
 
 
 def from_dict(tree: dict[str, Any]) -> RunCfg:
@@ -204,89 +196,8 @@ def from_dict(tree: dict[str, Any]) -> RunCfg:
         UserError: for a field or a kind of agent that does not exist, or a value of
             another type.
     """
-    whole = _checked(tree, dict, "the configuration")
-    return _build(RunCfg, renamed.with_new_names(whole), "")
-
-
-def _build(cls: type[Any], tree: dict[str, Any], where: str) -> Any:
-    """Return a dataclass from a dictionary, its fields by their declared types."""
-    known = {each.name: each for each in declared(cls)}
-    unknown = sorted(map(str, set(tree) - set(known)))
-    if unknown:
-        raise UserError(
-            f"unknown setting {where}{unknown[0]!r}; legal: {', '.join(known)}"
-        )
-    values = {
-        name: _value(known[name], value, f"{where}{name}")
-        for name, value in tree.items()
-    }
-    return cls(**{n: value for n, value in values.items() if not known[n].fixed})
-
-
-def _value(known: Declared, value: Any, where: str) -> Any:
-    """Return the value of one field: a section, or a setting."""
-    if not known.sections or (value is None and known.optional):
-        return _setting(known.value_type, value, where)
-    tree = _checked(value, dict, where)
-    return _build(_section(known.sections, tree, where), tree, f"{where}.")
-
-
-def _section(
-    classes: tuple[type[Any], ...], tree: dict[str, Any], where: str
-) -> type[Any]:
-    """Return the class of a section: the one whose ``kind`` the section names.
-
-    The first class has no need to be named: it is what a section without a kind means.
-    """
-    if len(classes) == 1 or "kind" not in tree:
-        return classes[0]
-    kinds = {_kind(cls): cls for cls in classes}
-    return kinds[_one_of(tuple(kinds), tree["kind"], f"{where}.kind")]
-
-
-def _kind(cls: type[Any]) -> str:
-    """Return the only value of the ``Literal`` that tells a class from its siblings."""
-    (kind,) = (known.value_type for known in declared(cls) if known.name == "kind")
-    (value,) = typing.get_args(kind)
-    return value
-
-
-def _setting(kind: Any, value: Any, where: str) -> Any:
-    """Return a setting's value: one of a few, a tuple, or a single value."""
-    if typing.get_origin(kind) is tuple:
-        each = typing.get_args(kind)[0]
-        given = _checked(value, list | tuple, where)
-        return tuple(_setting(each, one, where) for one in given)
-    if typing.get_origin(kind) is Literal:
-        return _one_of(typing.get_args(kind), value, where)
-    is_float = float in (kind, *typing.get_args(kind))
-    return _checked(value, kind | int if is_float else kind, where)
-
-
-def _one_of(legal: tuple[Any, ...], value: Any, where: str) -> Any:
-    """Return the value, if it is among the legal ones."""
-    if value not in legal:
-        raise UserError(f"{where} is {value!r}; legal: {', '.join(map(str, legal))}")
-    return value
-
-
-_WORDS: dict[Any, str] = {
-    dict: "a section",
-    list | tuple: "a list",
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
-    float | int: "a number",
-    float | None | int: "a number or null",
-}
-
-
-def _checked(value: Any, kind: Any, where: str) -> Any:
-    """Return the value, if it is of its type; a bool is no number."""
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        wanted = _WORDS.get(kind, str(kind))
-        raise UserError(f"{where} is {value!r}; wanted: {wanted}")
-    return value
+    whole = typed(tree, dict, "the configuration")
+    return build(RunCfg, renamed.with_new_names(whole))
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -295,7 +206,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def to_yaml(cfg: RunCfg) -> str:
     """Return the configuration as YAML text, fields in their declared order."""
-    return yaml.safe_dump(_plain(to_dict(cfg)), sort_keys=False)
+    return yaml.safe_dump(plain(to_dict(cfg)), sort_keys=False)
 
 
 def from_yaml(text: str) -> RunCfg:
@@ -307,19 +218,12 @@ def from_yaml(text: str) -> RunCfg:
     return from_dict(yaml.load(text, Loader=_LOADER))
 
 
-def _plain(value: Any) -> Any:
-    """Return tuples as lists, so that safe YAML can hold them."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
-
-
 def config_hash(cfg: RunCfg) -> str:
     """Return eight hex digits of everything that decides what a run learns.
 
     The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``.
     """
-    tree = _plain(_tree(cfg, frozenset({NOT_HASHED})))
+    tree = plain(as_tree(cfg, frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

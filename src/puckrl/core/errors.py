@@ -89,7 +89,7 @@ def unknown(
     return UserError(f"unknown {kind} {name!r}{meant}{listed}")
 
 
-def class_missing(name: str) -> UserError | None:
+def class_missing(name: str, kind: str = "task") -> UserError | None:
     """Return the error for a Python file that is named without a class; None if it is none."""
     path = Path(name)
     if path.suffix != ".py":
@@ -99,10 +99,10 @@ def class_missing(name: str) -> UserError | None:
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):  # whoever runs it says what is wrong
-        return UserError(f"{name!r} names no task; append :ClassName")
+        return UserError(f"{name!r} names no {kind}; append :ClassName")
     classes = [part.name for part in tree.body if isinstance(part, ast.ClassDef)]
     return UserError(
-        f"{name!r} names no task; append :ClassName; classes there: "
+        f"{name!r} names no {kind}; append :ClassName; classes there: "
         f"{', '.join(classes) or 'none'}"
     )
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Generator
+from typing import Any
 
 import torch
 
@@ -75,6 +76,22 @@ def tune_convolutions(device: torch.device) -> None:
     """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
+
+
+@contextlib.contextmanager
+def exact_float32() -> Generator[None]:
+    """Let a GPU compute float32 products in float32 in a ``with`` block, not in TF32.
+
+    cuDNN's default for float32 convolutions is TF32, with 10 bits of mantissa.
+    """
+    cudnn: Any = torch.backends.cudnn
+    cublas = torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, cublas.allow_tf32
+    cudnn.allow_tf32 = cublas.allow_tf32 = False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cublas.allow_tf32 = before
 
 
 def has_compiler() -> bool:

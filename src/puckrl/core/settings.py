@@ -33,12 +33,15 @@ class Mark(Enum):
     """
 
     NOT_HASHED = "does not change what a run learns, apart from noise"
+    HASHED_IF_CHANGED = "counts for the hash only where it differs from its default"
     PER_PROCESS = "is divided among the processes that train together"
     NOT_EMPTY = "is a list of at least one value"
 
 
 NOT_HASHED, PER_PROCESS = Mark.NOT_HASHED, Mark.PER_PROCESS
 NOT_EMPTY = Mark.NOT_EMPTY
+HASHED_IF_CHANGED = Mark.HASHED_IF_CHANGED
+"""For settings that are younger than runs whose hashes must stay."""
 
 _MAX = 2**40  # beyond it, sizes and counters overflow
 SEED = Bounds(0, 2**62, "0 or more, below 2^62")

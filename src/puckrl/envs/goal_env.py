@@ -2,8 +2,8 @@
 
 import weakref
 from dataclasses import replace
-from functools import partial
-from typing import NoReturn
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import torch
 from torch import Tensor
@@ -12,12 +12,16 @@ from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.core.sections import section, under
 from puckrl.core.types import Obs, Step
+from puckrl.envs import gym_spaces
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.finite import Alarm, NotFinite, all_finite, first_not_finite, refuse
 from puckrl.envs.handover import check_goals, owned
 from puckrl.sim.backend import Sim
 from puckrl.sim.divergence import Guard, ignore
 from puckrl.tasks.task import Task
+
+if TYPE_CHECKING:
+    from gymnasium import spaces
 
 _DONE, _NOT_FINITE = 1, 2
 
@@ -27,7 +31,8 @@ class GoalEnv:
 
     Observations are ``state`` (W, state_dim), ``achieved_goal`` and
     ``desired_goal`` (W, goal_dim), in the simulation's precision; with cameras also
-    ``frame`` and ``pixels``, see ``cameras``.
+    ``frame`` and ``pixels``, see ``cameras``. Spaces are Gymnasium's; ``reset`` and
+    ``step`` are those of ``Worlds``, with tensors.
 
     Args:
         task: the task, which is bound to ``sim`` here.
@@ -77,6 +82,26 @@ class GoalEnv:
     def device(self) -> torch.device:
         """Device of observations and actions."""
         return self.sim.device
+
+    @cached_property
+    def single_observation_space(self) -> "spaces.Dict":
+        """Gymnasium's observation space of one world."""
+        return gym_spaces.observation_space(self.spaces, self.sim.field("qpos").dtype)
+
+    @cached_property
+    def single_action_space(self) -> "spaces.Box":
+        """Gymnasium's action space of one world."""
+        return gym_spaces.action_space(self.spaces)
+
+    @cached_property
+    def observation_space(self) -> "spaces.Dict":
+        """Gymnasium's observation space of all worlds, which are the first axis."""
+        return gym_spaces.batched(self.single_observation_space, self.num_worlds)
+
+    @cached_property
+    def action_space(self) -> "spaces.Box":
+        """Gymnasium's action space of all worlds, (num_worlds, action_dim)."""
+        return gym_spaces.batched(self.single_action_space, self.num_worlds)
 
     @property
     def goal(self) -> Tensor:
@@ -240,6 +265,26 @@ class GoalEnv:
     def close(self) -> None:
         """Stop the threads of the cameras; safe to call twice."""
         self._cameras.close()
+
+    def __enter__(self) -> Self:
+        """Return the environment, which the ``with`` block closes."""
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        """Close the environment."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Return the task, the worlds and the sizes in one line."""
+        of, pixels = self.spaces, self.spaces.pixels
+        seen = ""
+        if pixels is not None:
+            seen = f", pixels {pixels.stacked_channels}x{pixels.height}x{pixels.width}"
+        return (
+            f"<{type(self).__name__} of {type(self.task).__name__}: {self.num_worlds} "
+            f"worlds on {self.device}, state {of.state_dim}{seen}, goal {of.goal_dim}, "
+            f"action {of.action_dim}, {of.horizon} steps of {self.control_dt_s:g} s>"
+        )
 
     def snapshot(self) -> dict[str, Tensor]:
         """Return a copy of the complete state, for a checkpoint."""

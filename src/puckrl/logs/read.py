@@ -256,7 +256,8 @@ def _settings(folder: Path) -> tuple[RunFacts, dict[str, Any], list[Path]]:
     import yaml
 
     from puckrl.config.facts import facts_of, flat_settings
-    from puckrl.runner.run_folder import RunFolder, foreign_files
+    from puckrl.runner.foreign_files import foreign_files
+    from puckrl.runner.run_folder import RunFolder
 
     run = RunFolder(folder)
     try:

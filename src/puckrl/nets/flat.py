@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+_DTYPE = "compute_dtype"  # of modules that can compute in another precision
+
 
 class Flat:
     """A module whose parameters are views of one vector.
@@ -34,6 +36,18 @@ class Flat:
     def copy(self) -> "Flat":
         """Return a copy of the module, parameters and buffers, as a vector of its own."""
         return Flat(copy.deepcopy(self.module))
+
+    def in_float32(self) -> "Flat":
+        """Return the same module computing in float32; every tensor is shared, live."""
+        live = (*self.module.parameters(), *self.module.buffers())
+        made = copy.copy(self)
+        made.module = copy.deepcopy(
+            self.module, {id(tensor): tensor for tensor in live}
+        )
+        for part in made.module.modules():
+            if hasattr(part, _DTYPE):
+                setattr(part, _DTYPE, torch.float32)
+        return made
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the parameter vector and the module's buffers, live, by name."""

@@ -13,12 +13,14 @@ kernels keep it.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from puckrl.core.errors import UserError
 from puckrl.core.settings import COUNT
 
 Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
+KINDS: tuple[str, ...] = get_args(Kind)
+"""Names of our encoders; ``nets/own.py`` finds others."""
 HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
 
 
@@ -26,8 +28,9 @@ HeadKind = Literal["flatten", "flatten-norm", "spatial-softmax"]
 class EncoderCfg:
     """Pixel encoder."""
 
-    kind: Kind = "padded"
-    """Convolutional layers: nature, drqv2, manipulation, padded, impala."""
+    kind: str = "padded"
+    """Convolutional layers: nature, drqv2, manipulation, padded, impala. Or an encoder of
+    your own, path/to/file.py:ClassName: docs/python.md."""
     channels: Annotated[int, COUNT] = 32
     """Channels of every layer; nature and impala fix their own."""
     head: HeadKind = "spatial-softmax"
@@ -77,7 +80,10 @@ class LayerRow(NamedTuple):
 
 
 def layers(cfg: EncoderCfg) -> list[Layer]:
-    """Return the layers of an encoder; a residual block counts as one."""
+    """Return the layers of an encoder; a residual block counts as one.
+
+    Those of an encoder that is not ours are unknown: it has none.
+    """
     c = cfg.channels
     match cfg.kind:
         case "nature":
@@ -99,6 +105,8 @@ def layers(cfg: EncoderCfg) -> list[Layer]:
                     Layer(5, 1, 2, wide, "residual"),
                 )
             ]
+        case _:
+            return []
 
 
 def layer_table(cfg: EncoderCfg, height: int, width: int) -> list[LayerRow]:

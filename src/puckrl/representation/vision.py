@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from puckrl.nets.encoders import Encoder
+from puckrl.nets.own import PixelEncoder
 from puckrl.representation.objective import Objective
 
 
@@ -14,7 +14,7 @@ class Vision(nn.Module):
         objective: predicts from the features; see ``Objective``.
     """
 
-    def __init__(self, encoder: Encoder, objective: Objective) -> None:
+    def __init__(self, encoder: PixelEncoder, objective: Objective) -> None:
         super().__init__()
         self.encoder = encoder
         self.size = encoder.size

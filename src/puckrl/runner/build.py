@@ -18,6 +18,7 @@ from puckrl.config.run_cfg import RunCfg
 from puckrl.core import team
 from puckrl.core.clock import Ratio
 from puckrl.core.errors import UserError, unknown
+from puckrl.core.registry import find_class
 from puckrl.core.rng import generator
 from puckrl.core.runtime import has_fast_bf16, pick_device, tune_convolutions
 from puckrl.core.types import Spaces
@@ -92,6 +93,8 @@ def make_agent(
     settings = _supported(cfg.agent, device)
     check_sensors(settings, spaces)
     arguments = (spaces, reward_bounds, cfg.seed, device)
+    if settings.rule:
+        return own_rule(settings.rule)(settings, *arguments)
     match settings:
         case DistillCfg():
             return Distill(settings, *arguments)
@@ -101,6 +104,18 @@ def make_agent(
             return Td3(settings, *arguments)
         case _:
             raise AssertionError(f"no agent for {settings}")
+
+
+def own_rule(name: str) -> type[ActorCritic]:
+    """Return a learning rule of a user's.
+
+    Raises:
+        UserError: for an unknown name, or a class that is no learning rule or lacks a part.
+    """
+    found: type[ActorCritic] = find_class("agent", name, ActorCritic, ())  # pyright: ignore[reportAbstractUsage]
+    if missing := sorted(found.__abstractmethods__):
+        raise UserError(f"the learning rule {name} lacks: {', '.join(missing)}")
+    return found
 
 
 def check_sensors(cfg: AgentCfg, spaces: Spaces) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from puckrl.core.errors import UserError
+from puckrl.core.source import Source, is_file, sha256, source_of
 from puckrl.runner.run_folder import RunFolder
-from puckrl.tasks.source import Source, is_file, sha256, source_of
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def keep(folder: RunFolder, task: str) -> None:
         return
     try:
         source = source_of(file)
-        _copy(source, folder.kept_task)
+        copy_source(source, folder.kept_task)
         record = {"file": str(source.file), "sha256": source.hashes()}
     except OSError as error:
         raise UserError(
@@ -265,8 +265,8 @@ def _file_of(task: str) -> Path | None:
     return file if ":" in task and is_file(file) else None
 
 
-def _copy(source: Source, to: Path) -> None:
-    """Copy the files of a task; leave out data beyond some megabytes, with a warning."""
+def copy_source(source: Source, to: Path) -> None:
+    """Copy the files of a user's file; leave out data beyond some megabytes, with a warning."""
     room = _MOST_BYTES
     for name, path in source.parts.items():
         room -= path.stat().st_size

@@ -24,7 +24,6 @@ from puckrl.config.conflicts import Notice, conflicts
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
-from puckrl.core.types import PixelSpace
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.runner.build import check_sensors, make_agent, make_replay
 from puckrl.runner.memory import (
@@ -34,11 +33,12 @@ from puckrl.runner.memory import (
     size_text,
     too_large,
 )
+from puckrl.runner.plugins import check_plugins
 from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
-from puckrl.runner.worlds import make_env, rehearse
+from puckrl.runner.worlds import make_env, pixel_space, rehearse
 from puckrl.sim.viewpoints import viewpoint
-from puckrl.tasks.catalog import make_task
+from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.training.collect import Collector
 
 log = logging.getLogger(__name__)
@@ -115,6 +115,7 @@ def _plan(cfg: RunCfg, env: GoalEnv) -> Plan:
     """Return the plan, with measurements in a few worlds of the run."""
     env.task.check_contacts(cfg.sim.contacts)
     check_sensors(cfg.agent, env.spaces)
+    check_plugins(cfg, env.spaces)
     memory = memory_of(cfg, env.spaces)
     shown = footprints(env, cfg.pixels, cfg.agent.vision.encoder)
     findings = [
@@ -145,17 +146,15 @@ def admit(cfg: RunCfg) -> Memory:
         UserError: for the first error.
     """
     check_bounds(cfg)
-    size, views = cfg.pixels, len(cfg.pixels.viewpoints)
-    pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
     task = make_task(cfg.task, cfg.reward)
-    if ":" in cfg.task:
+    if cfg.task not in TASKS:
         rehearse(cfg)
     task.check_contacts(cfg.sim.contacts)
     for name in cfg.pixels.viewpoints:
         viewpoint(name, task.viewpoints)  # raises for an unknown one
-    spaces = task.spaces
-    spaces = replace(spaces, pixels=pixels if views else None)
+    spaces = replace(task.spaces, pixels=pixel_space(cfg.pixels))
     check_sensors(cfg.agent, spaces)
+    check_plugins(cfg, spaces)
     memory = memory_of(cfg, spaces)
     findings = [] if memory.fits else [too_large(memory)]
     for finding in (*findings, *conflicts(cfg, spaces)):
@@ -168,7 +167,6 @@ def admit(cfg: RunCfg) -> Memory:
 
 def _visibility(shot: Footprint) -> list[Notice]:
     """Return a warning if the object is invisible, or too small after the last layer."""
-    name, _, cells = shot.layers[-1]
     if shot.seen_share < _SEEN_SHARE:
         return [
             Notice(
@@ -177,6 +175,7 @@ def _visibility(shot: Footprint) -> list[Notice]:
                 f"{100 * shot.seen_share:.0f} % of worlds; choose another viewpoint",
             )
         ]
+    name, _, cells = shot.layers[-1] if shot.layers else ("", "", math.inf)
     if cells < _SMALL_CELLS:
         return [
             Notice(

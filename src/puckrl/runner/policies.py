@@ -1,22 +1,32 @@
-"""Evaluation and videos of trained policies."""
+"""Evaluation and videos of trained policies, and policies that only code can rebuild."""
 
 import logging
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.rebuild import copy_policy
+from puckrl.agents.trained import Policy
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device, torch_threads
+from puckrl.core.spec import PolicySpec
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.video import record
 from puckrl.runner import run_folder
+from puckrl.runner.build import Parts
+from puckrl.runner.contract import make_spec
 from puckrl.runner.kept_task import task_to_play
+from puckrl.runner.plugins import with_copies
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
 from puckrl.runner.versions import tell_other_versions
-from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env
+from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env, pixel_space
+from puckrl.tasks.catalog import make_task
 from puckrl.training.judge import Evaluation, evaluate
 
 log = logging.getLogger(__name__)
@@ -113,6 +123,34 @@ def _restore(
     cfg = replace(folder.config(), task=task_to_play(folder, task))
     env = make_eval_env(cfg, worlds, seed)
     return trained_agent(folder, cfg, env.spaces, pick_device("cpu")), env
+
+
+def policy_from_code(
+    folder: RunFolder, snapshot: int | None, device: torch.device, seed: int
+) -> Policy:
+    """Return a run's policy and its contract, rebuilt from the code of task and agent.
+
+    Raises:
+        UserError: if its task is lost, or no snapshot can be used.
+    """
+    _refuse_without_snapshot(folder)
+    cfg = folder.config()
+    task = make_task(task_to_play(folder), cfg.reward)
+    spaces = replace(task.spaces, pixels=pixel_space(cfg.pixels))
+    agent = trained_agent(folder, cfg, spaces, device, snapshot)
+    spec = make_spec(with_copies(folder, cfg), task, spaces, agent)
+    return Policy(spec, copy_policy(agent, seed))
+
+
+def live_policy(spec: PolicySpec, parts: Parts) -> Callable[[], Policy]:
+    """Return what copies the judged policy of a run that trains, as it is when called."""
+
+    def copied() -> Policy:
+        if parts.device.type == "cuda":  # updates may run on another stream
+            torch.cuda.synchronize(parts.device)
+        return Policy(spec, copy_policy(parts.agent))
+
+    return copied
 
 
 def _refuse_without_snapshot(folder: RunFolder) -> None:

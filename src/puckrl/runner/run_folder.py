@@ -3,8 +3,10 @@
 runs/push-1a2b3c4d-s0/          preset - hash of the configuration - seed
 manifest.json                 status, versions, git revision, device, argv, result
 config.yaml
+contract.json                 what the policy needs and returns: see core/spec
 metrics.jsonl · tb/           the log, and the same for TensorBoard
 task/                         the files of a user's task, as they were: see kept_task
+plugins/                      those of a user's encoder, objective, agent: see plugins
 checkpoints/                  two snapshots (checkpoints-1, ...: those of other processes)
 curve.png · card.md · policy.mp4
 lock                          held by the writer while it lives
@@ -26,13 +28,11 @@ import yaml
 
 from puckrl.config.run_cfg import RunCfg, config_hash, from_yaml, to_yaml
 from puckrl.core.errors import UserError
+from puckrl.core.spec import CONTRACT
 from puckrl.runner.runs_dir import closest, run_names
 
-# Images and notes do no harm in a run folder, logs of other runs do
-_LOG = re.compile(r".*\.jsonl|.*\.csv|.*tfevents.*")
 _ASKED_S = 0.05  # is_running holds the lock for less
 _LISTED = 4  # runs that an error names
-_FOLDERS = re.compile(r"tb|checkpoints(-\d+)?|diverged|task")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Folder of the snapshots, those of the first process."""
         return self.path / "checkpoints"
+
+    @property
+    def contract(self) -> Path:
+        """Path of what the policy needs and returns, how often, in which units."""
+        return self.path / CONTRACT
 
     @property
     def kept_task(self) -> Path:
@@ -256,7 +261,7 @@ def create_at(path: Path, cfg: RunCfg) -> RunFolder:
         )
     if path.exists() and any(path.iterdir()):
         raise UserError(
-            f"{path} holds other files ({_names(path.iterdir())}); choose an empty folder, "
+            f"{path} holds other files ({file_names(path.iterdir())}); choose an empty folder, "
             "since mixed logs cannot be separated later"
         )
     try:
@@ -305,42 +310,7 @@ def no_run(name: str, root: Path) -> UserError:
     return UserError(f"no run {name!r}{meant}{newest}; all: puck runs")
 
 
-def foreign_files(folder: RunFolder) -> list[Path]:
-    """Return the logs and folders in a run folder that this run did not write."""
-    strange = [p for p in folder.path.iterdir() if p != folder.metrics and _alien(p)]
-    if folder.tensorboard.is_dir():
-        mine = folder.manifest().get("writers", [])
-        strange += [p for p in folder.tensorboard.iterdir() if not _written_by(p, mine)]
-    return strange
-
-
-def _alien(path: Path) -> bool:
-    """Return whether a path is a log by its name, or a folder that no run makes."""
-    if path.is_dir():
-        return _FOLDERS.fullmatch(path.name) is None
-    return _LOG.fullmatch(path.name) is not None
-
-
-def refuse_foreign_files(folder: RunFolder) -> None:
-    """Check that no other process wrote into the folder.
-
-    Raises:
-        UserError: if one did; names its files.
-    """
-    strange = foreign_files(folder)
-    if strange:
-        raise UserError(
-            f"{folder.path} holds files that this run did not write ({_names(strange)}); "
-            "move them away, since mixed logs cannot be separated later"
-        )
-
-
-def _written_by(event_file: Path, writers: list[str]) -> bool:
-    """Return whether an event file's name has the host and process of a writer."""
-    return any(f".{writer}." in event_file.name for writer in writers)
-
-
-def _names(paths: Iterable[Path]) -> str:
+def file_names(paths: Iterable[Path]) -> str:
     """Return up to three file names as text."""
     names = sorted(p.name for p in paths)
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

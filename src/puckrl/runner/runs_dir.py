@@ -8,9 +8,9 @@ VARIABLE = "PUCK_RUNS"
 """Environment variable that names the folder; empty counts as not set."""
 
 
-def runs_dir() -> Path:
-    """Return the folder of run folders for commands that name none."""
-    return Path(os.environ.get(VARIABLE) or "runs")
+def runs_dir(named: str | Path | None = None) -> Path:
+    """Return the folder of run folders; None: the environment's, or ``runs``."""
+    return Path(named or os.environ.get(VARIABLE) or "runs")
 
 
 def run_names(root: Path) -> list[str]:

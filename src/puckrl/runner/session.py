@@ -1,9 +1,9 @@
 """A run from start to end: start or resume, train, evaluate, report."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from puckrl.config.bounds import check_bounds
@@ -11,30 +11,29 @@ from puckrl.config.facts import facts_of
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core import team
 from puckrl.core.clock import Clock
-from puckrl.core.errors import UserError, first_line
-from puckrl.core.runtime import keep_memory, pick_device, torch_threads
-from puckrl.monitor.regime import diagnose
-from puckrl.monitor.table import from_rows
-from puckrl.report.card import card, verdict, without_nan
-from puckrl.report.figures import curve
+from puckrl.core.errors import UserError
+from puckrl.core.runtime import keep_memory, pick_device
 from puckrl.report.rows import read_rows
 from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
+from puckrl.runner.contract import write_contract
 from puckrl.runner.ending import recorded
+from puckrl.runner.finish import finish, judge
+from puckrl.runner.foreign_files import refuse_foreign_files
 from puckrl.runner.interrupt import Signals
-from puckrl.runner.memory import allocated, announced, no_room_on_disk, taken_gb
+from puckrl.runner.memory import allocated, announced, no_room_on_disk
 from puckrl.runner.plan import admit
-from puckrl.runner.policies import film, filmed_worlds
+from puckrl.runner.plugins import keep_plugins, with_copies
+from puckrl.runner.policies import live_policy
 from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
 from puckrl.runner.versions import tell_other_versions
-from puckrl.runner.worlds import EVAL_SEED_OFFSET, make_eval_env
 from puckrl.runner.writer import sign_in
 from puckrl.sim.divergence import StateDump
+from puckrl.training.callbacks import Callback, Hooks
 from puckrl.training.checkpoint import Checkpoints
 from puckrl.training.console import make_display
 from puckrl.training.gauges import measure
-from puckrl.training.judge import Evaluation, evaluate
 from puckrl.training.live_doctor import LiveDoctor
 from puckrl.training.loop import Limits, Progress, Stop, train
 from puckrl.training.sinks import JsonLines, MultiSink, NullSink, Sink, TensorBoard
@@ -43,13 +42,19 @@ from puckrl.training.status import Report, Status, report_nothing
 log = logging.getLogger(__name__)
 
 
-def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
+def start(
+    cfg: RunCfg,
+    root: Path,
+    out: Path | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> RunFolder:
     """Make a folder for the run and run it.
 
     Args:
         cfg: configuration of the run.
         root: folder of run folders.
         out: the run's folder; None: a new one under ``root``.
+        callbacks: watch the run.
 
     Raises:
         UserError: if the configuration or the folder is refused, or if the run fails for
@@ -64,14 +69,17 @@ def start(cfg: RunCfg, root: Path, out: Path | None = None) -> RunFolder:
             )
         )
         team.from_first(lambda: kept_task.keep(folder, cfg.task))
+        team.from_first(lambda: keep_plugins(folder, cfg))
         for finding in no_room_on_disk(memory, folder.path):
             log.warning("%s", finding.text)
         with _only_writer(folder), announced(memory):
-            _run(folder, cfg, part, resumed=False)
+            _run(folder, cfg, part, callbacks, resumed=False)
     return folder
 
 
-def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
+def resume(
+    folder: RunFolder, cfg: RunCfg, callbacks: Sequence[Callback] = ()
+) -> RunFolder:
     """Continue a stopped run; only its limits, and the place of its task, may have changed.
 
     Raises:
@@ -98,13 +106,14 @@ def resume(folder: RunFolder, cfg: RunCfg) -> RunFolder:
     place = kept_task.task_to_resume(folder, elsewhere)
     with team.together(pick_device(cfg.device)):
         _refuse_other_team(folder)
-        part = shard(replace(cfg, task=place))
+        placed = with_copies(folder, replace(cfg, task=place))
+        part = shard(placed)
         memory = admit(part)
         with _only_writer(folder), announced(memory):
-            team.from_first(lambda: run_folder.refuse_foreign_files(folder))
+            team.from_first(lambda: refuse_foreign_files(folder))
             if team.is_first():
                 folder.write_config(cfg)
-            _run(folder, replace(cfg, task=place), part, resumed=True)
+            _run(folder, placed, part, callbacks, resumed=True)
     return folder
 
 
@@ -141,55 +150,75 @@ def _refuse_nothing_to_do(folder: RunFolder, cfg: RunCfg) -> None:
         )
 
 
-def _run(folder: RunFolder, cfg: RunCfg, part: RunCfg, *, resumed: bool) -> None:
+def _run(
+    folder: RunFolder,
+    cfg: RunCfg,
+    part: RunCfg,
+    callbacks: Sequence[Callback],
+    *,
+    resumed: bool,
+) -> None:
     """Run this process's part; report a failure in the manifest.
 
     Args:
         folder: the run's folder, which is locked.
         cfg: configuration of the whole run.
         part: configuration of this process's part.
+        callbacks: watch the run, in the first process.
         resumed: whether to continue from the newest snapshot.
 
     Raises:
         UserError: if the system refuses memory, or to read or write.
     """
-    run = _run_first_process if team.is_first() else _run_other_process
     with recorded(folder) as signals:
         keep_memory()
         with closing(build(part)) as parts:
             allocated()
-            run(folder, cfg, parts, signals, resumed=resumed)
+            if team.is_first():
+                _run_first_process(
+                    folder, cfg, parts, signals, callbacks, resumed=resumed
+                )
+            else:
+                _run_other_process(folder, cfg, parts, signals, resumed=resumed)
 
 
 def _run_first_process(
-    folder: RunFolder, cfg: RunCfg, parts: Parts, signals: Signals, *, resumed: bool
+    folder: RunFolder,
+    cfg: RunCfg,
+    parts: Parts,
+    signals: Signals,
+    callbacks: Sequence[Callback],
+    *,
+    resumed: bool,
 ) -> None:
     """Train, write logs and display progress, then report; see ``_run``."""
     env = parts.env
     sign_in(folder, parts.device, env.spaces, env.reward_bounds)
+    spec = write_contract(folder, cfg, env.task, env.spaces, parts.agent)
     parts.env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
+    hooks = Hooks(callbacks, progress.clock, folder.path, live_policy(spec, parts))
+    parts.collector.on_step = hooks.step if hooks.watches_steps else None
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
     files = _files(folder, cfg, progress.clock if resumed else None)
     before = read_rows(folder.metrics)
     doctor = LiveDoctor(facts_of(cfg), cfg.budget.stop, [*files, display], before)
-    sink = MultiSink([*files, display, doctor])
+    sink = MultiSink([*files, display, doctor, hooks])
+
+    def asked_to_stop() -> Stop | None:
+        return "interrupted" if signals.number else hooks.stop() or doctor.stop()
+
     try:
         with signals.patient(display.report, alone=team.size() == 1) as report:
             stop = _train(
-                cfg,
-                parts,
-                progress,
-                checkpoints,
-                sink,
-                report,
-                lambda: "interrupted" if signals.number else doctor.stop(),
+                cfg, parts, progress, checkpoints, sink, report, asked_to_stop
             )
             display.report(Status.SAVING)
             snapshot.save(checkpoints, parts, progress)
     finally:
         sink.close()
-    _report(folder, cfg, parts, progress, stop, signals)
+    hooks.raise_failure()
+    finish(folder, cfg, parts, progress, stop, signals, hooks)
 
 
 def _train(
@@ -251,16 +280,6 @@ def limits_of(cfg: RunCfg) -> Limits:
     return Limits(budget.env_steps, budget.train_s, budget.until_success)
 
 
-def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
-    """Evaluate the current policy over deterministic episodes.
-
-    The episodes depend on the run's seed and on ``moment`` only, so that a resumed run
-    and an uninterrupted one are evaluated on the same episodes.
-    """
-    parts.eval_env.reseed(EVAL_SEED_OFFSET + parts.env.seed + moment)
-    return evaluate(parts.eval_env, parts.agent.averaged, episodes)
-
-
 def _files(
     folder: RunFolder, cfg: RunCfg, resumed_at: Clock | None
 ) -> list[JsonLines | TensorBoard]:
@@ -281,49 +300,3 @@ def _title(folder: RunFolder, cfg: RunCfg, parts: Parts) -> str:
         f"{folder.path.name} · {cfg.task}, {cfg.reward} reward · "
         f"{cfg.sim.num_worlds} worlds · {parts.device}{others}"
     )
-
-
-def _report(
-    folder: RunFolder,
-    cfg: RunCfg,
-    parts: Parts,
-    progress: Progress,
-    stop: Stop,
-    signals: Signals,
-) -> None:
-    """Evaluate the final policy; write curve, card, manifest and video."""
-    # A user who interrupts a run does not want to wait for a long evaluation
-    interrupted = stop == "interrupted"
-    episodes = cfg.eval.episodes if interrupted else cfg.eval.final_episodes
-    with torch_threads(1):
-        final = judge(parts, episodes, progress.clock.env_steps + 1)
-    rows = read_rows(folder.metrics)
-    table = from_rows(rows)
-    diagnosis = diagnose(table, facts_of(cfg))
-    curve(table, folder.path.name, folder.path / "curve.png", diagnosis)
-    page = card(folder.path.name, cfg, final, rows, stop, diagnosis)
-    (folder.path / "card.md").write_text(page)
-    status = "interrupted" if interrupted else "finished"
-    clock = progress.clock
-    folder.update_manifest(
-        status=status,
-        stop=stop,
-        signal=signals.name if interrupted else None,
-        stopped_at=cfg.budget.until_success,
-        result=without_nan(asdict(final)),
-        clock=asdict(clock),
-        memory_gb=taken_gb(parts.device),
-    )
-    if cfg.save.video and not interrupted:
-        _film(folder, cfg, parts)
-    log.info("%s", verdict(cfg, final, rows, stop))
-
-
-def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:
-    """Write the video; a failure is only a warning, because the run itself succeeded."""
-    try:
-        env = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
-        with closing(env):
-            film(cfg, parts.agent, env, folder.path / "policy.mp4", episodes=1)
-    except Exception as error:  # noqa: BLE001  a user's task may raise anything
-        log.warning("no video: %s", first_line(error))

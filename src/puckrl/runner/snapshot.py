@@ -16,6 +16,7 @@ from puckrl.core.rng import begin_stream
 from puckrl.core.sections import section, under
 from puckrl.core.types import Spaces
 from puckrl.runner.build import Parts, make_agent
+from puckrl.runner.plugins import with_copies
 from puckrl.runner.renamed import present_names
 from puckrl.runner.run_folder import RunFolder
 from puckrl.training.checkpoint import Checkpoints, read_state
@@ -98,15 +99,20 @@ def _restore_generators(
 
 
 def trained_agent(
-    folder: RunFolder, cfg: RunCfg, spaces: Spaces, device: torch.device
+    folder: RunFolder,
+    cfg: RunCfg,
+    spaces: Spaces,
+    device: torch.device,
+    serial: int | None = None,
 ) -> ActorCritic:
-    """Return the agent of a run's newest intact snapshot.
+    """Return the agent of a snapshot; None: of the newest intact one.
 
     Raises:
         UserError: if no snapshot can be used, or an incompatible version wrote it.
     """
+    cfg = with_copies(folder, cfg)
     agent = make_agent(cfg, spaces, device, reward_bounds=None)  # it only acts
-    _load(agent, present_names(read_state(folder.checkpoints).tensors))
+    _load(agent, present_names(read_state(folder.checkpoints, serial).tensors))
     return agent
 
 

@@ -5,10 +5,11 @@ seconds.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 
@@ -16,7 +17,9 @@ from puckrl.config.bounds import check_bounds
 from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
 from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError
+from puckrl.core.runtime import pick_device
 from puckrl.core.settings import COUNT, NON_NEGATIVE, SEED
+from puckrl.core.types import PixelSpace
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.backend import Sim
@@ -44,10 +47,18 @@ def make_worlds(
     reward: RewardKind = "sparse",
     seed: Annotated[int, SEED] = 0,
     num_threads: Annotated[int, NON_NEGATIVE] = 0,
+    pixels: PixelsCfg | str | Sequence[str] | None = None,
+    device: str = "cpu",
+    backend: Literal["cpu", "warp"] = "cpu",
 ) -> GoalEnv:
     """Make a batched goal environment; see ``puckrl.make``."""
-    sim = SimCfg(num_worlds=num_worlds, num_threads=num_threads)
-    return make_env(task, sim, reward=reward, seed=seed)
+    sim = SimCfg(num_worlds=num_worlds, num_threads=num_threads, backend=backend)
+    if not isinstance(pixels, PixelsCfg):
+        names = (pixels,) if isinstance(pixels, str) else tuple(pixels or ())
+        pixels = PixelsCfg(viewpoints=names)
+    return make_env(
+        task, sim, reward=reward, seed=seed, pixels=pixels, device=pick_device(device)
+    )
 
 
 @checked
@@ -125,6 +136,13 @@ def make_cameras(
         ]
         made.pop_all()  # no later camera failed: none is closed
     return Cameras(cameras, cfg.stack, cfg.randomize)
+
+
+def pixel_space(cfg: PixelsCfg) -> PixelSpace | None:
+    """Return the size of the images without making a camera; None without viewpoints."""
+    if not cfg.viewpoints:
+        return None
+    return PixelSpace(cfg.height, cfg.width, 3 * len(cfg.viewpoints), cfg.stack)
 
 
 def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:

@@ -1,15 +1,13 @@
-"""Find a task by name, or in a file of yours."""
+"""Find a task by name, by entry point, or in a file of yours."""
 
-import inspect
-from typing import TypeGuard
-
-from puckrl.core.errors import UserError, class_missing, unknown
+from puckrl.core.errors import UserError
+from puckrl.core.registry import file_of, find_class
+from puckrl.core.source import split_name
 from puckrl.tasks.fetch.pick_place import FetchPickAndPlace
 from puckrl.tasks.fetch.push import FetchPush
 from puckrl.tasks.fetch.reach import FetchReach
 from puckrl.tasks.fetch.slide import FetchSlide
 from puckrl.tasks.guard import checked, guarded
-from puckrl.tasks.source import load, split_name
 from puckrl.tasks.task import RewardKind, Task
 
 TASKS: dict[str, type[Task]] = {
@@ -21,38 +19,23 @@ TASKS: dict[str, type[Task]] = {
 
 
 def make_task(name: str, reward: RewardKind = "sparse") -> Task:
-    """Make a task by name, or from a file: ``path/to/my_task.py:MyTask``.
+    """Make a task by name, by entry point, or from a file: ``path/to/my_task.py:MyTask``.
 
     Raises:
         UserError: for an unknown name, a missing file or class, or a class that is no
             Task, lacks a part of one, or has a part of a wrong kind. The methods of a task
-            from a file raise nothing else: a line names the method.
+            from elsewhere raise nothing else: a line names the method.
     """
-    if ":" in name:
-        return checked(_from_file(name), reward)
-    if name not in TASKS:
-        raise class_missing(name) or unknown(
-            "task", name, [*TASKS, "path/to/file.py:ClassName"]
-        )
-    return TASKS[name](reward)
+    if name in TASKS:
+        return TASKS[name](reward)
+    return checked(_provided(name), reward)
 
 
-def _from_file(name: str) -> type[Task]:
-    """Return the task class behind ``file.py:Class``, its methods guarded."""
-    path, attribute = split_name(name)
-    module = load(path)
-    found = getattr(module, attribute, None)
-    if not _is_task(found):
-        tasks = [n for n, c in vars(module).items() if _is_task(c)]
-        raise UserError(
-            f"{attribute!r} in {str(path)!r} is not a puckrl Task; "
-            f"tasks there: {', '.join(tasks) or 'none'}"
-        )
+def _provided(name: str) -> type[Task]:
+    """Return a task class of a file or an entry point, its methods guarded."""
+    found: type[Task] = find_class("task", name, Task, TASKS)
     if missing := sorted(found.__abstractmethods__):
-        raise UserError(f"{attribute!r} in {str(path)!r} lacks: {', '.join(missing)}")
-    return guarded(found, path)
-
-
-def _is_task(thing: object) -> TypeGuard[type[Task]]:
-    """Tell whether a value of a module is a task class, other than ``Task`` itself."""
-    return inspect.isclass(thing) and issubclass(thing, Task) and thing is not Task
+        where = f" in {name.rpartition(':')[0]!r}" if ":" in name else ""
+        raise UserError(f"{found.__name__!r}{where} lacks: {', '.join(missing)}")
+    file = split_name(name)[0] if ":" in name else file_of(found)
+    return guarded(found, file)

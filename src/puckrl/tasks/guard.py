@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError, out_of_memory, said
+from puckrl.core.source import place
+from puckrl.core.spec import ActionNumber, Column, Description
 from puckrl.core.types import Sensor, Spaces
 from puckrl.sim.scene import where_to_look
 from puckrl.sim.viewpoints import FreeViewpoint, Viewpoint
 from puckrl.tasks.sanity import Landmark, Sanity
-from puckrl.tasks.source import place
 from puckrl.tasks.task import RewardKind, Task
 
 _Check = Callable[[Any, tuple[Any, ...]], str | None]
@@ -281,6 +282,18 @@ def _per_goal_bool(result: Any, args: tuple[Any, ...]) -> str | None:
     return _per_goal(result, args)
 
 
+def _description(result: Any, args: tuple[Any, ...]) -> str | None:
+    """A description holds one entry for each number; the contract compares the lengths."""
+    legal = "a puckrl.tasks.Description of Column and ActionNumber"
+    if not isinstance(result, Description):
+        return legal
+    columns = (*result.state, *result.goal)
+    sound = all(isinstance(c, Column) for c in columns) and all(
+        isinstance(n, ActionNumber) for n in result.action
+    )
+    return None if sound else legal
+
+
 def _anything(result: Any, args: tuple[Any, ...]) -> None:
     """Nobody reads the result."""
     return
@@ -300,6 +313,7 @@ _RESULTS: dict[str, _Check] = {
     "success": _per_goal_bool,
     "terminated": _per_goal_bool,
     "expert": _maybe_numbers,
+    "describe": _description,
     "marker_pos_m": _numbers,
 }
 """What each method of a task returns."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.core.spaces import RewardKind
+from puckrl.core.spec import ActionNumber, Column, Description
 from puckrl.core.types import Obs, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.viewpoints import FREE, FreeViewpoint, Viewpoint
@@ -157,6 +158,19 @@ class Task(ABC):
     def expert(self, obs: Obs) -> Tensor | None:
         """Return scripted actions, (n, action_dim) in [-1, 1]; None without a script."""
         return None
+
+    def describe(self) -> Description:
+        """Say what the numbers of state, goal and action mean, for a policy's contract.
+
+        By default they have numbers for names and unknown units; a task that is to leave
+        the simulator overrides this.
+        """
+        of = self.spaces
+        return Description(
+            state=tuple(Column(f"state[{i}]") for i in range(of.state_dim)),
+            goal=tuple(Column(f"goal[{i}]") for i in range(of.goal_dim)),
+            action=tuple(ActionNumber(f"action[{i}]") for i in range(of.action_dim)),
+        )
 
     def marker_pos_m(self, goal: Tensor) -> Tensor:
         """Return where a video shows the goal, (n, goal_dim) -> (n, 3).

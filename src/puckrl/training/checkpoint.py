@@ -234,14 +234,36 @@ class Checkpoints:
         return load_file(self.folder / file.name)
 
 
-def read_state(folder: Path) -> Snapshot:
-    """Return the newest intact state, without its replay buffer, to evaluate.
+def serials(folder: Path) -> list[int]:
+    """Return the numbers of the complete snapshots in a folder, oldest first."""
+    return sorted(_serial(path) for path in folder.glob("snapshot-*.json"))
+
+
+def read_scalars(folder: Path, serial: int) -> dict[str, Any] | None:
+    """Return clocks and plain numbers of a snapshot; None if it is damaged."""
+    try:
+        return _body(folder / f"snapshot-{serial:06d}.json")["scalars"]
+    except Damaged:
+        return None
+
+
+def read_state(folder: Path, serial: int | None = None) -> Snapshot:
+    """Return an intact state, without its replay buffer, to evaluate.
+
+    Args:
+        folder: folder of the snapshots.
+        serial: number of the snapshot; None: the newest intact one.
 
     Raises:
         UserError: if there is none.
     """
     checkpoints = Checkpoints(folder)
     paths = checkpoints._manifests()
+    if serial is not None:
+        paths = [path for path in paths if _serial(path) == serial]
+    if serial is not None and not paths:
+        known = ", ".join(map(str, serials(folder))) or "none"
+        raise UserError(f"no snapshot {serial} in {folder}; legal: {known}")
     for path in reversed(paths):
         try:
             body = _body(path)

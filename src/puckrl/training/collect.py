@@ -1,5 +1,6 @@
 """Collection of steps from continuously running worlds into a replay buffer."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,6 +53,8 @@ class Collector:
         self.worlds, self.replay = worlds, replay
         self.obs: Obs | None = None
         """Current observations; None before the first call."""
+        self.on_step: Callable[[int], None] | None = None
+        """Called after each control step with the env steps of this call so far."""
         self._newest: list[tuple[int, int]] = []  # episodes and successes of each call
 
     def collect(
@@ -69,14 +72,10 @@ class Collector:
             self.replay.begin(self.obs)
         meanwhile = concurrent.meanwhile if concurrent else nothing
         episodes, wins, diverged = 0, 0, 0
-        for played in play(
-            self.worlds,
-            policy,
-            steps,
-            explore=True,
-            obs=self.obs,
-            meanwhile=meanwhile,
-        ):
+        played_steps = play(
+            self.worlds, policy, steps, explore=True, obs=self.obs, meanwhile=meanwhile
+        )
+        for number, played in enumerate(played_steps, start=1):
             step = played.step
             ended = bool(step.done.any())
             with concurrent.paused() if concurrent and ended else nullcontext():
@@ -86,6 +85,8 @@ class Collector:
                 episodes += int(step.done.sum())
                 wins += int((step.success & step.done & ~step.diverged).sum())
                 diverged += int(step.diverged.sum())
+            if self.on_step is not None:
+                self.on_step(number * self.worlds.num_worlds * team.size())
         env_steps, episodes, wins, diverged = team.totals(
             steps * self.worlds.num_worlds, episodes, wins, diverged
         )

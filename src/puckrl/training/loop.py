@@ -15,7 +15,7 @@ from puckrl.training.schedule import Schedule
 from puckrl.training.sinks import LogRow, Sink
 from puckrl.training.status import Report, Status
 
-Stop = Literal["budget", "success", "interrupted"] | Reason
+Stop = Literal["budget", "success", "interrupted", "callback"] | Reason
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def train(
         save_every_s: seconds between snapshots; 0: never.
         sink: receives the metrics.
         report: called when the status changes.
-        asked_to_stop: whether user or doctor stops the run; called once per iteration.
+        asked_to_stop: whether user, doctor or a callback stops the run; called once per
+            iteration.
     """
     clock = progress.clock
     should_evaluate = Every(evaluate_every, last=progress.evaluated_at)

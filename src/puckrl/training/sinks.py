@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypedDict
 from puckrl.monitor.signals import METRICS
 from puckrl.monitor.verdict import PHASES, Verdict
 
+_OWN = "own/"  # metrics of a user's agent or objective
 LogRow = dict[str, float]
 """Numbers by name; ``env_steps`` is always among them."""
 
@@ -110,7 +111,7 @@ class JsonLines:
 
     def write(self, row: LogRow) -> None:
         """Append the row, at once visible to readers."""
-        unknown = sorted(set(row) - set(METRICS))
+        unknown = sorted(n for n in set(row) - set(METRICS) if not n.startswith(_OWN))
         assert not unknown, f"not in monitor/signals.py: {unknown}"
         self._append({key: _short(value) for key, value in row.items()})
 

@@ -28,10 +28,12 @@ from torch import Tensor
 
 from puckrl.core.maths import matrix_to_euler
 from puckrl.core.rng import Draws
+from puckrl.core.spec import Description
 from puckrl.core.types import Sensor, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.scene import fetch_scene
 from puckrl.tasks.fetch.contacts import FETCH_CONTACT_SETS, limit_contacts
+from puckrl.tasks.fetch.description import describe_fetch
 from puckrl.tasks.fetch.viewpoints import VIEWPOINTS
 from puckrl.tasks.task import RewardKind, Task
 
@@ -44,6 +46,7 @@ _MOCAP, _HAND, _GRIP, _OBJECT = (
 )
 _FINGERS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
 _MIN_OBJECT_OFFSET_M = 0.1
+_MAX_LIFT_M = 0.45
 # Object positions are drawn until one is far enough from the gripper. A fixed
 # number of candidates keeps every world's stream independent of the others; in
 # Slide, the worst case, a draw fails with p = 0.785: all 128 with p = 4e-14.
@@ -210,9 +213,24 @@ class FetchTask(Task):
             goal[:, 0] += cfg.goal_offset_x
             goal[:, 2] = self._settled.object_height_m
         if self.has_object and cfg.goals_in_air:
-            lift = draws.uniform(0.0, 0.45, 1)[:, 0]
+            lift = draws.uniform(0.0, _MAX_LIFT_M, 1)[:, 0]
             goal[:, 2] += torch.where(draws.uniform(0.0, 1.0, 1)[:, 0] < 0.5, lift, 0.0)
         return goal
+
+    def describe(self) -> Description:
+        """Say what the numbers mean, and where goals lie."""
+        cfg, settled = self.cfg, self._settled
+        low, high = (settled.grip_pos_m + side * cfg.goal_range for side in (-1.0, 1.0))
+        if self.has_object:
+            low[0], high[0] = low[0] + cfg.goal_offset_x, high[0] + cfg.goal_offset_x
+            low[2] = high[2] = settled.object_height_m
+            high[2] += _MAX_LIFT_M * cfg.goals_in_air
+        return describe_fetch(
+            has_object=self.has_object,
+            driven_fingers=cfg.driven_fingers,
+            goal_min=tuple(low.tolist()),
+            goal_max=tuple(high.tolist()),
+        )
 
     def apply(self, action: Tensor) -> None:
         """Move the mocap body, to which the hand is welded, and drive the fingers."""

@@ -1,4 +1,4 @@
-"""Load a task's file as Python loads a script, and find the files that define the task."""
+"""Load a user's file as Python loads a script, and find the files that it consists of."""
 
 import hashlib
 import importlib.util
@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from modulefinder import ModuleFinder
@@ -40,22 +40,22 @@ _DATA = frozenset(
         ".csv",
     ]
 )
-"""Endings of files that a task may read besides modules."""
+"""Endings of files that a user's file may read besides modules."""
 _FILE_NAME = re.compile(rb"[\w.+-]+\.\w+")
 _MAX_FILES = 20_000
 _LIBRARIES = frozenset({"site-packages", "dist-packages", "__pycache__"})
 _loaded: dict[str, tuple[Path, str]] = {}
-"""File and hash of each module beside a task's file, by name."""
+"""File and hash of each module beside a user's file, by name."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Hold the paths of all files that define a task."""
+    """Hold the paths of all files that define a task, an encoder and so on."""
 
     file: Path
-    """The task's file, absolute."""
+    """The user's file, absolute."""
     parts: Mapping[str, Path]
-    """Each file by its path below the task's folder: the task's file, the modules beside it
+    """Each file by its path below the file's folder: the file, the modules beside it
     that it imports, the data below the folder that they name."""
 
     def hashes(self) -> dict[str, str]:
@@ -84,7 +84,7 @@ def is_file(path: Path) -> bool:
 
 
 def source_of(file: Path) -> Source:
-    """Return the files that define the tasks of a Python file, without running it."""
+    """Return the files that define the classes of a Python file, without running it."""
     file = file.resolve()
     modules = [file, *modules_beside(file).values()]
     parts = {_below(file.parent, path): path for path in modules}
@@ -173,7 +173,7 @@ def load(path: Path) -> ModuleType:
 
 
 @contextmanager
-def _without_bytecode() -> Iterator[None]:
+def _without_bytecode() -> Generator[None]:
     """Leave no ``__pycache__`` in folders of users and runs."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
@@ -185,7 +185,7 @@ def _without_bytecode() -> Iterator[None]:
 def _make_importable(file: Path) -> None:
     """Let a file import the modules beside it, as they are now.
 
-    A module of the same name that another task's file has imported is forgotten, and so is
+    A module of the same name that another user's file has imported is forgotten, and so is
     an earlier version of the same module.
     """
     importlib.invalidate_caches()
@@ -202,7 +202,7 @@ def _make_importable(file: Path) -> None:
 
 
 def place(file: Path, error: BaseException) -> str | None:
-    """Return where in a task's files an error was raised; None if it was elsewhere."""
+    """Return where in a user's files an error was raised; None if it was elsewhere."""
     folder = file.resolve().parent
     if isinstance(error, SyntaxError) and _is_own(folder, error.filename):
         return f"{_shown(file, error.filename)}, line {error.lineno or 1}"
@@ -213,7 +213,7 @@ def place(file: Path, error: BaseException) -> str | None:
 
 
 def _is_own(folder: Path, filename: str | None) -> bool:
-    """Return whether a file belongs to the task's folder, and to no library in it."""
+    """Return whether a file belongs to the user's folder, and to no library in it."""
     path = Path(filename or "").resolve()
     if not path.is_relative_to(folder):
         return False
@@ -221,7 +221,7 @@ def _is_own(folder: Path, filename: str | None) -> bool:
 
 
 def _shown(file: Path, found: str | None) -> str:
-    """Return a file of the task as its user would write it."""
+    """Return a file as its user would write it."""
     below = Path(found or "").resolve().relative_to(file.resolve().parent)
     return str(file.parent / below)
 

@@ -1,0 +1,187 @@
+"""Describe the network of a trained policy as data, and rebuild it from its weights."""
+
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.distributions import Distribution, SquashedNormal, TanhNormal
+from puckrl.agents.explore import Explorer
+from puckrl.agents.memory import NoMemory
+from puckrl.agents.policy import ActorPolicy
+from puckrl.agents.settings import ExploreCfg
+from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
+from puckrl.core.errors import UserError
+from puckrl.core.rng import generator
+from puckrl.core.sections import section
+from puckrl.core.spec import EncoderSpec, ImageSpec, NetworkSpec, ParameterSpec
+from puckrl.nets.actors import Actor
+from puckrl.nets.flat import Flat
+from puckrl.nets.inputs import VectorInput
+from puckrl.nets.layers import EncoderCfg
+from puckrl.nets.own import make_encoder
+from puckrl.representation.own import make_objective
+from puckrl.representation.vision import Vision
+
+OWN = "own"
+"""Name of a distribution that only the agent's own code knows."""
+_NO_EXPLORATION = ExploreCfg(random_share=0.0, explorer_share=0.0)
+
+
+def describe_network(agent: ActorCritic) -> NetworkSpec:
+    """Return how the network of an agent's judged policy is built."""
+    actor = agent.actor.module
+    assert isinstance(actor, Actor)
+    inputs, distribution = actor.features, agent.averaged.distribution
+    names = {TanhNormal: "tanh-normal", SquashedNormal: "squashed-normal"}
+    return NetworkSpec(
+        state_dim=agent.spaces.state_dim,
+        goal_dim=agent.spaces.goal_dim,
+        columns=tuple(inputs.columns.tolist()),
+        shows_achieved=inputs.show_achieved,
+        hidden=agent.cfg.hidden,
+        distribution=names.get(type(distribution), OWN),
+        sigma=distribution.sigma if isinstance(distribution, TanhNormal) else 0.0,
+        layout=_layout(agent.actor),
+        encoder=_describe_encoder(agent),
+    )
+
+
+def _describe_encoder(agent: ActorCritic) -> EncoderSpec | None:
+    """Return how the actor's encoder is built; None without pixels."""
+    features, cfg = agent.routing.actor.features, agent.cfg.vision
+    if isinstance(features, NoPixelFeatures):
+        return None
+    names = [
+        name
+        for name, trainer in agent.routing.trainers.items()
+        if trainer.vision is features.vision
+    ]
+    return EncoderSpec(
+        section=names[0],
+        **asdict(cfg.encoder),
+        objective=cfg.objective,
+        conditioned=features.conditioned,
+        layout=_layout(features.flat),
+    )
+
+
+def _layout(flat: Flat) -> tuple[ParameterSpec, ...]:
+    """Return names and shapes of the parameters in a flat vector, in order."""
+    named = flat.module.named_parameters()
+    return tuple(ParameterSpec(name, tuple(p.shape)) for name, p in named)
+
+
+def rebuild_policy(
+    spec: NetworkSpec,
+    images: ImageSpec | None,
+    action_dim: int,
+    tensors: dict[str, Tensor],
+    device: torch.device,
+    seed: int = 0,
+) -> ActorPolicy:
+    """Build a judged policy from its description and the tensors of a snapshot.
+
+    Args:
+        spec: description of the network.
+        images: its images; None: it gets none.
+        action_dim: length of an action.
+        tensors: ``ActorCritic.tensors`` of the snapshot, by name.
+        device: device of the policy.
+        seed: seeds the noise of sampled actions.
+
+    Raises:
+        UserError: if this version of puckrl builds another network.
+    """
+    features = _rebuild_features(spec, images, tensors, device)
+    distribution: Distribution = (
+        SquashedNormal()
+        if spec.distribution == "squashed-normal"
+        else TanhNormal(spec.sigma)
+    )
+    inputs = VectorInput(
+        spec.columns,
+        spec.goal_dim,
+        show_achieved=spec.shows_achieved,
+        features=features.sizes,
+    )
+    outputs = distribution.outputs_per_action
+    made = Actor(inputs, spec.hidden, action_dim, outputs=outputs)
+    actor = Flat(made.to(device))
+    _fill(actor, spec.layout, "actor", "average.actor", tensors)
+    return ActorPolicy(
+        actor,
+        actor.vector,
+        features,
+        features.vector,
+        distribution,
+        _explorer(action_dim, seed, device),
+        exact=True,
+    )
+
+
+def copy_policy(agent: ActorCritic, seed: int = 0) -> ActorPolicy:
+    """Return a copy of an agent's judged policy that shares nothing with it."""
+    made = agent.averaged.copy()
+    made.explorer = _explorer(agent.spaces.action_dim, seed, agent.device)
+    made.memory = NoMemory()
+    return made
+
+
+def _explorer(action_dim: int, seed: int, device: torch.device) -> Explorer:
+    return Explorer(_NO_EXPLORATION, action_dim, generator(seed, "act", device))
+
+
+def _rebuild_features(
+    spec: NetworkSpec,
+    images: ImageSpec | None,
+    tensors: dict[str, Tensor],
+    device: torch.device,
+) -> PixelFeatures | NoPixelFeatures:
+    """Build the encoder of the pixels."""
+    of = spec.encoder
+    if of is None or images is None:
+        return NoPixelFeatures(device)
+    cfg = EncoderCfg(
+        kind=of.kind,
+        channels=of.channels,
+        head=of.head,  # pyright: ignore[reportArgumentType]
+        features=of.features,
+    )
+    encoder = make_encoder(cfg, len(images.channels), images.height, images.width)
+    objective = make_objective(of.objective, encoder.size, spec.goal_dim)
+    vision = Flat(Vision(encoder, objective).to(device))
+    _fill(vision, of.layout, of.section, "average.pixels", tensors)
+    return PixelFeatures(
+        "actor.features", vision, detached=False, conditioned=of.conditioned
+    )
+
+
+def _fill(
+    flat: Flat,
+    layout: tuple[ParameterSpec, ...],
+    buffers: str,
+    parameters: str,
+    tensors: dict[str, Tensor],
+) -> None:
+    """Copy the saved parameters and buffers of a module into it.
+
+    Raises:
+        UserError: if the module has other parameters, or a tensor is missing.
+    """
+    if _layout(flat) != layout:
+        raise UserError(
+            f"this version of puckrl builds another network than the contract describes "
+            f"({buffers}); install the version that made the run"
+        )
+    saved = section(buffers, tensors)
+    try:
+        flat.vector.copy_(tensors[parameters])
+        for name, live in flat.module.named_buffers():
+            live.copy_(saved[name])
+    except (KeyError, RuntimeError) as error:
+        raise UserError(
+            f"the snapshot does not fit the contract: {error}; use the version of puckrl "
+            "that made the run"
+        ) from error
