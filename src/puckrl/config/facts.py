@@ -42,7 +42,7 @@ def facts_of(cfg: RunCfg, spaces: Mapping[str, Any] | None = None) -> RunFacts:
 
 def _spaces(cfg: RunCfg) -> dict[str, Any]:
     """Return what a task says of itself; one in a user's file is executed."""
-    task = make_task(cfg.task, cfg.reward)
+    task = make_task(cfg.task, cfg.reward, cfg.params)
     return {
         "horizon": task.spaces.horizon,
         "action_dim": task.spaces.action_dim,

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 from puckrl.config.presets_cpu import PUSH, TWO_CORES
 from puckrl.config.presets_gpu import ONE_GPU
+from puckrl.config.presets_peg import PEG_CPU
 from puckrl.config.run_cfg import ExpectCfg, RunCfg
 from puckrl.core.arguments import check
 from puckrl.core.errors import class_missing, unknown
 
-PRESETS: dict[str, RunCfg] = {cfg.preset: cfg for cfg in (*TWO_CORES, *ONE_GPU)}
+PRESETS: dict[str, RunCfg] = {
+    cfg.preset: cfg for cfg in (*TWO_CORES, *PEG_CPU, *ONE_GPU)
+}
 """Every preset by name."""
 
 

@@ -32,6 +32,7 @@ from puckrl.core.settings import (
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.settings import ReplayCfg
 from puckrl.sim.randomize import RandomizeCfg
+from puckrl.tasks.params import TaskParams
 from puckrl.tasks.task import RewardKind
 
 SIDE_PX = Bounds(8, 1024, "8 to 1024 pixels")
@@ -154,6 +155,8 @@ class RunCfg:
     """Task name, or path/to/file.py:ClassName."""
     reward: RewardKind = "sparse"
     """sparse: 0 at the goal, else -1; dense: minus the distance to the goal, in meters."""
+    params: TaskParams | None = None
+    """Settings of the task itself, for tasks that have some."""
     seed: Annotated[int, SEED, NOT_HASHED] = 0
     """Seed of weights, exploration, resets, goals and replay sampling."""
     device: Annotated[str, NOT_HASHED] = "auto"
@@ -318,6 +321,10 @@ def config_hash(cfg: RunCfg) -> str:
     The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``.
     """
     tree = _plain(_tree(cfg, frozenset({NOT_HASHED})))
+    if (
+        tree["params"] is None
+    ):  # a task without settings has the hash that it always had
+        del tree["params"]
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

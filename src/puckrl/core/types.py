@@ -101,6 +101,7 @@ class Step(NamedTuple):
     terminated the episode ended: do not bootstrap                  (W,) bool
     truncated  the episode was cut by the horizon or by bad physics (W,) bool
     diverged   the physics failed; the step must not be learned     (W,) bool
+    metrics    measurements of the episode so far, by name          (W,) each
     ========== ==================================================== ==========
     """
 
@@ -111,6 +112,7 @@ class Step(NamedTuple):
     terminated: Tensor
     truncated: Tensor
     diverged: Tensor
+    metrics: Obs = {}  # noqa: RUF012  a tuple's default, which nobody writes to
 
     @property
     def done(self) -> Tensor:
@@ -185,3 +187,5 @@ class Spaces:
     """Named parts of the state vector."""
     pixels: PixelSpace | None = None
     """Size of image observations; None: no camera."""
+    fixed_goal: bool = False
+    """Whether every episode has (almost) the same desired goal; only hindsight has others."""

@@ -106,7 +106,9 @@ def plan(cfg: RunCfg) -> Plan:
     """
     check_bounds(cfg)
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
-    env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
+    env = make_env(
+        cfg.task, small, reward=cfg.reward, params=cfg.params, pixels=cfg.pixels
+    )
     with closing(env):
         return _plan(cfg, env)
 
@@ -147,7 +149,7 @@ def admit(cfg: RunCfg) -> Memory:
     check_bounds(cfg)
     size, views = cfg.pixels, len(cfg.pixels.viewpoints)
     pixels = PixelSpace(size.height, size.width, 3 * views, size.stack)
-    task = make_task(cfg.task, cfg.reward)
+    task = make_task(cfg.task, cfg.reward, cfg.params)
     if ":" in cfg.task:
         rehearse(cfg)
     task.check_contacts(cfg.sim.contacts)
