@@ -47,6 +47,7 @@ PEG_INSERT_TOUCH = replace(
     params=PegInsertCfg(
         clearance_m=0.0005,
         socket_noise_m=0.002,
+        easy_share=0.5,
         position_noise_m=0.00025,
         tilt_noise_rad=0.0017,
         force_noise_n=1.0,
@@ -54,7 +55,9 @@ PEG_INSERT_TOUCH = replace(
         horizon=100,
     ),
     agent=replace(
-        PEG_INSERT.agent, actor_sensors=("proprio", "fine", "touch", "desired_goal")
+        PEG_INSERT.agent,
+        gamma=0.97,
+        actor_sensors=("proprio", "fine", "touch", "desired_goal"),
     ),
     budget=BudgetCfg(env_steps=1_500_000, until_success=0.95),
     expect=ExpectCfg(success=0.85, train_s=600.0),

@@ -174,7 +174,7 @@ def make_eval_env(
         cfg.task,
         sim,
         reward=cfg.reward,
-        params=cfg.params,
+        params=cfg.params and cfg.params.judged(),
         seed=seed,
         auto_reset=False,
         pixels=cfg.pixels,

@@ -47,6 +47,9 @@ class CpuSim:
         model = copy.copy(model)
         # MuJoCo must report a world that diverges, not silently reset it.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        varied = tuple(varied)
+        if varied:  # the midphase's bounding volumes would not follow geoms that vary
+            model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE
         self.batch = Batch(model, num_worlds, num_threads)
         self.model = self.batch.model
         self.num_worlds = num_worlds

@@ -87,7 +87,7 @@ class PegInsert(Task):
     substeps = SUBSTEPS
     marker_radius_m = 0.003
     seen_body = "mouth"
-    film_view = Viewpoint((0.26, -0.30, 0.22), (0.0, 0.0, 0.075), 32.0)
+    film_view = Viewpoint((0.26, -0.30, 0.24), (0.0, 0.0, 0.062), 29.0)
     viewpoints: ClassVar[Mapping[str, Viewpoint]] = {
         "wrist": Viewpoint((0.045, 0.0, -0.035), (0.0, 0.0, -0.105), 55.0, "hand"),
         "side": Viewpoint((0.22, -0.26, 0.20), (0.0, 0.0, 0.05), 30.0),
@@ -154,7 +154,9 @@ class PegInsert(Task):
         side = cfg.socket_range_m
         height = torch.full_like(draws.uniform(0.0, 1.0, 1), block_height_m(cfg))
         socket = torch.cat([draws.uniform(-side, side, 2), height], dim=1)
-        error = cfg.socket_noise_m * draws.normal(3)
+        easy, scale = draws.uniform(0.0, 1.0, 2).split(1, dim=1)
+        scale = torch.where(easy < cfg.easy_share, scale, 1.0)
+        error = cfg.socket_noise_m * scale * draws.normal(3)
         middle, half = socket.new_tensor(_START_M), socket.new_tensor(_START_RANGE_M)
         tip = socket + middle + half * draws.uniform(-1.0, 1.0, 3)
         above = socket.new_tensor((0.0, 0.0, WRIST_M))

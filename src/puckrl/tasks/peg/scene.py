@@ -81,10 +81,7 @@ def _xml(cfg: PegInsertCfg) -> str:
     return f"""
 <mujoco model="peg insertion">
   <option timestep="{TIMESTEP_S}" integrator="implicitfast" gravity="0 0 0"
-          ls_iterations="50">
-    <!-- Bounding volumes would not follow walls that move from episode to episode. -->
-    <flag midphase="disable"/>
-  </option>
+          ls_iterations="50"/>
   <visual>
     <headlight ambient="0.35 0.35 0.35" diffuse="0.35 0.35 0.35" specular="0.1 0.1 0.1"/>
     <global fovy="40"/>
@@ -139,7 +136,7 @@ def _socket(cfg: PegInsertCfg) -> str:
     half = _WALL_DEPTH_M / 2.0
     walls = "".join(
         f'<geom name="wall{k}" class="fixed" type="box" rgba="0.36 0.45 0.58 1" '
-        f'size="{BLOCK_M / 2.0} {BLOCK_M} {half}" pos="{at * x} {at * y} {-half}" '
+        f'size="{BLOCK_M / 2.0} {at + BLOCK_M / 2.0} {half}" pos="{at * x} {at * y} {-half}" '
         f'quat="{math.cos(angle / 2.0)} 0 0 {math.sin(angle / 2.0)}"/>'
         for k, (x, y) in enumerate(wall_directions(cfg))
         for angle in (math.atan2(y, x),)

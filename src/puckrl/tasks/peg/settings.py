@@ -7,10 +7,10 @@ Sources of the numbers: Narang et al. (2022), "Factory: fast contact for robotic
 force-guided exploration for robust contact-rich manipulation under uncertainty".
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Literal
 
-from puckrl.core.settings import FRACTION, Bounds
+from puckrl.core.settings import FRACTION, SHARE, Bounds
 
 _SHARE = Bounds(0.0, 0.5, "from 0 to 0.5")
 
@@ -55,7 +55,7 @@ class PegInsertCfg:
     """Distance of the tip from the middle of the hole's floor below which it succeeds."""
     friction: Annotated[float, Bounds(0.0, 2.0, "0 to 2")] = 0.75
     """Coefficient of sliding friction."""
-    stiffness_n_per_m: Annotated[float, Bounds(20.0, 500.0, "20 to 500 N/m")] = 100.0
+    stiffness_n_per_m: Annotated[float, Bounds(20.0, 200.0, "20 to 200 N/m")] = 100.0
     """Stiffness of the hand. A full action moves its target by 20 mm, so it pushes with
     this times 0.02 m: 2 N."""
     action_ema: Annotated[float, FRACTION] = 0.5
@@ -69,6 +69,9 @@ class PegInsertCfg:
     socket_noise_m: Annotated[float, Bounds(0.0, 0.01, "0 to 0.01 m")] = 0.0
     """Standard deviation of the socket's estimated position along each axis, constant
     within an episode."""
+    easy_share: Annotated[float, SHARE] = 0.0
+    """Share of the training episodes in which the estimate's error is scaled by a random
+    number from 0 to 1: a curriculum. Evaluations have none."""
     position_noise_m: Annotated[float, Bounds(0.0, 0.01, "0 to 0.01 m")] = 0.0
     """Standard deviation of the tip's measured position, fresh in every step."""
     tilt_noise_rad: Annotated[float, Bounds(0.0, 0.1, "0 to 0.1 rad")] = 0.0
@@ -81,3 +84,7 @@ class PegInsertCfg:
     """Weight of the newest force and torque in their exponential moving average."""
     vary: PegVaryCfg = field(default_factory=PegVaryCfg)
     """Physics that differs from episode to episode."""
+
+    def judged(self) -> "PegInsertCfg":
+        """Return the settings of evaluations: without the curriculum of training."""
+        return replace(self, easy_share=0.0)
