@@ -50,8 +50,6 @@ from puckrl.tasks.task import RewardKind, Task
 
 FINE_M = 0.002
 """Scale of the columns that resolve what is near the socket."""
-_SAMPLES = 8
-"""Measurements of the contact force in a control step: at 120 Hz."""
 _START_M, _START_RANGE_M = (0.0, 0.0, 0.047), (0.02, 0.02, 0.01)
 _WORKSPACE_M = (0.04, 0.04, 0.06)
 """The hand's target stays this near to the estimated socket, along each axis."""
@@ -204,32 +202,35 @@ class PegInsert(Task):
         self._ctrl[:, :3] = torch.where(memory.stopped[:, None] > 0, 0.0, push)
 
     def advance(self, sim: Sim) -> Tensor:
-        """Step the physics and measure the contact force 120 times a second."""
+        """Step the physics and measure the contact force at every physics step."""
         wrench, norms = torch.zeros_like(self._contact), list[Tensor]()
         failed = torch.zeros(sim.num_worlds, dtype=torch.bool, device=sim.device)
-        for _ in range(_SAMPLES):
-            failed |= sim.step(SUBSTEPS // _SAMPLES)
-            wrench += self._contact / _SAMPLES
+        for _ in range(SUBSTEPS):
+            failed |= sim.step(1)
+            wrench += self._contact / SUBSTEPS
             norms.append(torch.linalg.vector_norm(self._contact[:, :3], dim=1))
         memory = self._memory
         memory.add_forces(torch.stack(norms))
-        memory.smooth_wrench(wrench, self.cfg.force_ema)
+        memory.smooth_wrench(wrench + self._noise()[:, 5:], self.cfg.force_ema)
         if self.cfg.force_limit_n > 0:
             memory.stop(self.cfg.force_limit_n)
         return failed
 
+    def _noise(self) -> Tensor:
+        """Return this step's errors of tip, tilt, force and torque, (num_worlds, 10)."""
+        return self._memory.noise(len(self._scales)) * self._scales
+
     def state(self) -> Tensor:
         """Return the measured state; see the table on top of this module."""
-        memory, pose = self._memory, self._pose
-        noise = memory.noise(len(self._scales)) * self._scales
+        memory, pose, noise = self._memory, self._pose, self._noise()
         tip = pose.tip_m()
         near = tip - self._mocap[:, 1] + noise[:, :3]
         spin = pose.angular_velocity()
-        touch = memory.wrench + noise[:, 5:]
         error = self._mocap[:, 1] - self._mocap[:, 0]
         truth = (tip - self._mocap[:, 0]) / FINE_M
         parts = [near, pose.quaternion(noise[:, 3:5]), pose.tip_velocity(spin), spin]
-        parts += [memory.action, (near / FINE_M).tanh(), touch, error, truth.tanh()]
+        parts += [memory.action, (near / FINE_M).tanh(), memory.wrench]
+        parts += [error, truth.tanh()]
         stopped = (memory.stopped > 0).to(tip)[:, None]
         return torch.cat([*parts, stopped], dim=1)
 

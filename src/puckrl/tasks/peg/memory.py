@@ -3,7 +3,7 @@
 Behind the three forces, ``ctrl`` has entries whose actuators do nothing:
 
     0:3    smoothed action, in [-1, 1]
-    3:8    smoothed force and torque at the wrist, N and Nm
+    3:8    smoothed measurements of force and torque at the wrist, N and Nm
     8      largest contact force so far, N
     9      sum of the mean contact forces of the steps so far, N
     10     steps since the protective stop; 0: none

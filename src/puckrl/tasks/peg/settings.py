@@ -77,11 +77,11 @@ class PegInsertCfg:
     tilt_noise_rad: Annotated[float, Bounds(0.0, 0.1, "0 to 0.1 rad")] = 0.0
     """Standard deviation of the peg's measured tilt, fresh in every step."""
     force_noise_n: Annotated[float, Bounds(0.0, 10.0, "0 to 10 N")] = 0.0
-    """Standard deviation of the measured force, fresh in every step."""
+    """Standard deviation of the measured force, fresh in every step, before smoothing."""
     torque_noise_nm: Annotated[float, Bounds(0.0, 1.0, "0 to 1 Nm")] = 0.0
-    """Standard deviation of the measured torque, fresh in every step."""
+    """Standard deviation of the measured torque, likewise."""
     force_ema: Annotated[float, FRACTION] = 0.25
-    """Weight of the newest force and torque in their exponential moving average."""
+    """Weight of the newest force and torque in the moving average that is observed."""
     vary: PegVaryCfg = field(default_factory=PegVaryCfg)
     """Physics that differs from episode to episode."""
 
