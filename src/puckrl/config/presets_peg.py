@@ -40,7 +40,8 @@ PEG_INSERT = RunCfg(
     expect=ExpectCfg(success=0.98, train_s=150.0),
 )
 
-# Estimates off by 2 mm, measurements as noisy as FORGE's, half the clearance.
+# Estimates off by 2 mm, noise of FORGE's size, half the clearance. It promises nothing yet:
+# success was about 0.5 after 80,000 updates of one seed.
 PEG_INSERT_TOUCH = replace(
     PEG_INSERT,
     preset="peg-insert-touch",
@@ -60,7 +61,7 @@ PEG_INSERT_TOUCH = replace(
         actor_sensors=("proprio", "fine", "touch", "desired_goal"),
     ),
     budget=BudgetCfg(env_steps=1_500_000, until_success=0.95),
-    expect=ExpectCfg(success=0.85, train_s=600.0),
+    expect=ExpectCfg(),
 )
 
 PEG_CPU = (PEG_INSERT, PEG_INSERT_TOUCH)
