@@ -14,13 +14,14 @@ from puckrl.tasks.peg.insert import PegInsert
 from puckrl.tasks.source import load, split_name
 from puckrl.tasks.task import RewardKind, Task
 
-TASKS: dict[str, type[Task]] = {
+FETCH: dict[str, type[Task]] = {
     "reach": FetchReach,
     "push": FetchPush,
     "slide": FetchSlide,
     "pick-place": FetchPickAndPlace,
-    "peg-insert": PegInsert,
 }
+"""The tasks of gymnasium-robotics."""
+TASKS: dict[str, type[Task]] = {**FETCH, "peg-insert": PegInsert}
 
 
 def make_task(
