@@ -37,6 +37,9 @@ class CountingSim:
     def field(self, name: str) -> Tensor:
         return {"count": self.count, "rate": self.rate}[name]
 
+    def model_field(self, name: str) -> Tensor:
+        raise ValueError(name)
+
     def step(self, nstep: int) -> Tensor:
         self._calls.append(f"step({nstep})")
         self.count += nstep * self.rate
