@@ -120,3 +120,12 @@ def test_named_streams_differ_and_repeat() -> None:
         first(s, n) for s in (0, 1, 10) for n in ("replay", "explore", "0/replay")
     }
     assert len(values) == 9
+
+
+def test_normal_draws_are_standard_normal_and_independent() -> None:
+    worlds = torch.arange(20_000)
+    x = Draws(0, worlds, torch.zeros_like(worlds)).normal(2)
+    assert x.shape == (20_000, 2)
+    assert stats.kstest(x[:, 0].numpy(), "norm").pvalue > 0.01
+    assert stats.kstest(x[:, 1].numpy(), "norm").pvalue > 0.01
+    assert abs(float(torch.corrcoef(x.T)[0, 1])) < 0.02

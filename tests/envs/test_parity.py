@@ -11,7 +11,7 @@ from torch import Tensor
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.sim.cpu import CpuSim
-from puckrl.tasks.catalog import TASKS, make_task
+from puckrl.tasks.catalog import FETCH, make_task
 from puckrl.tasks.task import RewardKind
 from tests.reference import begin, make_reference
 
@@ -78,7 +78,7 @@ def _begin_all(
     ("play", "reward"),
     [("random", "sparse"), ("chase", "sparse"), ("chase", "dense")],
 )
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", FETCH)
 def test_whole_episodes_equal_the_reference(
     name: str, play: Play, reward: RewardKind
 ) -> None:
@@ -133,7 +133,7 @@ def _reference_starts(name: str) -> np.ndarray:
     return np.array(starts)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", FETCH)
 def test_starts_are_distributed_as_in_the_reference(name: str) -> None:
     obs = _env(name, "sparse", KS_RESETS, seed=5).reset()
     ours = torch.cat([obs["achieved_goal"], obs["desired_goal"]], dim=1).numpy()

@@ -1,6 +1,7 @@
 """Networks see normalized columns, and only those that they may see."""
 
 import numpy as np
+import pytest
 import torch
 
 from puckrl.core.types import Obs
@@ -70,3 +71,24 @@ def test_outliers_are_clipped_at_five_deviations(rng: torch.Generator) -> None:
     features.update_from(obs)
     obs["state"][0] = torch.tensor([1e6, -1e6, 0.0, 0.0])
     assert features(obs)[0, :2].tolist() == [5.0, -5.0]
+
+
+def test_a_goal_that_never_differs_is_normalized_as_achieved_goals_are() -> None:
+    """Else hindsight goals would be clipped: the standard deviation is at least 0.001."""
+    rng = torch.Generator().manual_seed(0)
+    obs = _obs(5_000, rng)
+    obs["desired_goal"] = torch.tensor([[0.0, -0.25]]).expand(5_000, 2)
+    fixed, usual = (VectorInput([0], 2, fixed_goal=fixed) for fixed in (True, False))
+    for each in (fixed, usual):
+        each.update_from(obs)
+    goal = slice(1, 3)
+    torch.testing.assert_close(
+        fixed.mean[goal], obs["achieved_goal"].mean(dim=0), rtol=0, atol=1e-6
+    )
+    std = obs["achieved_goal"].std(dim=0, correction=0)
+    torch.testing.assert_close(1 / fixed.scale[goal], std, rtol=1e-5, atol=0)
+    assert usual.scale[goal].tolist() == pytest.approx([1000.0, 1000.0])
+    assert torch.equal(fixed.mean[3:], usual.mean[3:])  # the offset keeps its own
+    hindsight = {**obs, "desired_goal": obs["achieved_goal"]}
+    assert float(fixed(hindsight)[:, goal].abs().median()) < 1.0
+    assert float(usual(hindsight)[:, goal].abs().median()) == 5.0

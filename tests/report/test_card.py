@@ -169,3 +169,10 @@ def test_the_card_tells_the_doctors_story() -> None:
         "- resumed log: metrics.jsonl was resumed",
         "- the verdict changes if: success lost",
     ]
+
+
+def test_measurements_of_the_task_are_shown_with_their_units() -> None:
+    measured = replace(FINAL, metrics={"peak_force_n": 52.125, "turns": 3.0})
+    page = card("run", CFG, measured, ROWS, "budget", SAID)
+    assert "| peak force, mean over episodes | 52.1 N |" in page
+    assert "| turns, mean over episodes | 3 |" in page

@@ -13,7 +13,7 @@ from puckrl.envs.goal_env import GoalEnv, Step
 from puckrl.runner.worlds import make_env
 from puckrl.sim.backend import Sim
 from puckrl.sim.warp import WarpSim
-from puckrl.tasks.catalog import TASKS, make_task
+from puckrl.tasks.catalog import FETCH, make_task
 from puckrl.training.judge import evaluate
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def _compare(name: str, num_worlds: int, device: torch.device, *, rising: bool) 
 
 
 @pytest.mark.parametrize(("num_worlds", "rising"), [(4, False), (64, True)])
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", FETCH)
 def test_ten_control_steps_agree_with_the_c_engine(
     name: str, num_worlds: int, rising: bool
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_touched_cube_goes_where_the_c_engine_pushes_it() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", FETCH)
 def test_ten_control_steps_agree_on_a_gpu(name: str, device: torch.device) -> None:
     # Some of the worlds touch something, and contact is chaotic.
     _compare(name, 64, device, rising=True)
@@ -118,7 +118,7 @@ def test_the_expert_succeeds_as_often_on_both_engines(name: str) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", FETCH)
 def test_the_expert_succeeds_as_often_on_a_gpu(name: str, device: torch.device) -> None:
     worlds = 512
     c = wilson_interval(_expert_wins(_env(name, worlds, "cpu")), worlds)

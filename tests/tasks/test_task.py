@@ -49,7 +49,8 @@ def test_rewards_lie_within_their_bounds_and_success_is_the_upper_one(
     name: str, rng: torch.Generator
 ) -> None:
     task, dense = make_task(name), make_task(name, "dense")
-    goals = torch.rand(2, 500, task.spaces.goal_dim, generator=rng) * 0.2
+    goals = torch.rand(2, 500, task.spaces.goal_dim, generator=rng)
+    goals *= 4 * task.goal_tol_m
     reward = task.reward(*goals)
     assert (float(reward.min()), float(reward.max())) == task.reward_bounds
     assert task.success_reward == float(reward[task.success(*goals)].unique())

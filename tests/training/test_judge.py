@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from puckrl.agents.scripted import Scripted as Counting
 from puckrl.core.maths import wilson_interval
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
@@ -156,3 +157,29 @@ def test_failed_physics_win_nothing() -> None:
     sim.failing[1] = True
     found = evaluate(env, Player(), WORLDS)
     assert found.success == pytest.approx(2 / 3)
+
+
+class Measured(CountingTask):
+    """Measure the largest count of the episode; every world goes on to the horizon."""
+
+    def reset(self, worlds: Tensor, draws: Draws) -> Tensor:
+        goals = super().reset(worlds, draws)
+        self.high = torch.zeros(WORLDS, dtype=torch.float64)
+        return goals
+
+    def settle(self) -> None:
+        super().settle()
+        self.high = self.high.maximum(self.state()[:, 0])
+
+    def failed(self) -> Tensor:
+        return self.high >= 2.0 * torch.arange(1, WORLDS + 1)
+
+    def metrics(self) -> dict[str, Tensor]:
+        return {"high": self.high}
+
+
+def test_measurements_are_those_at_the_end_of_each_episode() -> None:
+    """A full action counts 2; world w ends at 2 (w + 1), and later steps do not count."""
+    env = GoalEnv(Measured([]), CountingSim(WORLDS, []), auto_reset=False)
+    judged = evaluate(env, Counting(lambda obs: torch.ones(WORLDS, 1)), WORLDS)
+    assert judged.metrics == {"high": (2.0 + 4.0 + 6.0) / 3}

@@ -91,6 +91,7 @@ def _input(
         spaces.goal_dim,
         show_achieved="achieved_goal" in sensors,
         features=pixels.sizes,
+        fixed_goal=spaces.fixed_goal,
     )
 
 

@@ -20,7 +20,7 @@ from puckrl.core.runtime import torch_threads
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.tables import TableRow
 from puckrl.sim.cpu import CpuSim
-from puckrl.tasks.catalog import TASKS, make_task
+from puckrl.tasks.catalog import FETCH, make_task
 from puckrl.tasks.fetch.fetch import FetchTask
 
 _CONTROLS = ("mocap_pos", "mocap_quat", "ctrl")
@@ -57,8 +57,8 @@ def bench_sim(cfg: SimBenchCfg) -> list[TableRow]:
     Raises:
         UserError: if the task is not one of the Fetch tasks.
     """
-    if cfg.task not in TASKS:
-        raise unknown("Fetch task", cfg.task, TASKS)
+    if cfg.task not in FETCH:
+        raise unknown("Fetch task", cfg.task, FETCH)
     # One torch thread: its idle threads spin, and MuJoCo's pool needs the cores
     with torch_threads(1), contextlib.ExitStack() as stack:
         contenders = _batch_contenders(cfg)

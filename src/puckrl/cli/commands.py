@@ -106,7 +106,7 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.runner import run_folder
 
     run = str(run_folder.find(args.run_name, args.runs).path)
-    from puckrl.report.card import seconds_or_dash, without_nan
+    from puckrl.report.card import measurement, seconds_or_dash, without_nan
     from puckrl.runner.policies import judge_run
 
     result = judge_run(run, args.runs, args.episodes, args.seed, args.task)
@@ -123,6 +123,8 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     table.add_row("return", f"{result.mean_return:.2f}")
     table.add_row("median time to success", seconds_or_dash(result.time_to_success_s))
     table.add_row("mean change of an action per step", f"{result.action_change:.3f}")
+    for name, value in result.metrics.items():
+        table.add_row(*measurement(name, value))
     console.print(table)
     if args.json:
         try:

@@ -43,7 +43,7 @@ def _spaces(cfg: RunCfg) -> dict[str, Any]:
     """Return what a task says of itself; one in a user's file is executed."""
     from puckrl.tasks.catalog import make_task  # loads mujoco and torch
 
-    task = make_task(cfg.task, cfg.reward)
+    task = make_task(cfg.task, cfg.reward, cfg.params)
     return {
         "horizon": task.spaces.horizon,
         "action_dim": task.spaces.action_dim,

@@ -30,6 +30,7 @@ from puckrl.core.spaces import RewardKind
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.settings import ReplayCfg
 from puckrl.sim.settings import RandomizeCfg
+from puckrl.tasks.params import TaskParams
 
 SIDE_PX = Bounds(8, 1024, "8 to 1024 pixels")
 STACK = Bounds(1, 64, "1 to 64 frames")
@@ -151,6 +152,8 @@ class RunCfg:
     """Task name, or path/to/file.py:ClassName."""
     reward: RewardKind = "sparse"
     """sparse: 0 at the goal, else -1; dense: minus the distance to the goal, in meters."""
+    params: Annotated[TaskParams | None, HASHED_IF_CHANGED] = None
+    """Settings of the task itself, for tasks that have some."""
     seed: Annotated[int, SEED, NOT_HASHED] = 0
     """Seed of weights, exploration, resets, goals and replay sampling."""
     device: Annotated[str, NOT_HASHED] = "auto"

@@ -66,6 +66,15 @@ class Draws:
         unit = (bits.double() * 2.0**-53).reshape(len(self._key), *shape)
         return low + (high - low) * unit
 
+    def normal(self, *shape: int) -> Tensor:
+        """Draw standard normal numbers, (n, *shape) float64.
+
+        Source: Box and Muller (1958), "A note on the generation of random normal deviates".
+        """
+        unit, turn = self.uniform(0.0, 1.0, 2, *shape).unbind(1)
+        radius = (-2.0 * torch.log1p(-unit)).sqrt()  # 1 - unit lies in (0, 1]
+        return radius * torch.cos(2.0 * torch.pi * turn)
+
 
 def generator(seed: int, stream: str, device: torch.device) -> torch.Generator:
     """Return a torch generator for a named stream, e.g. ``"replay"`` or ``"explore"``.

@@ -54,3 +54,5 @@ class Spaces:
     """Named parts of the state vector."""
     pixels: PixelSpace | None = None
     """Size of image observations; None: no camera."""
+    fixed_goal: bool = False
+    """Whether every episode has (almost) the same desired goal; only hindsight has others."""

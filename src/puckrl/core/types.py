@@ -105,6 +105,7 @@ class Step(NamedTuple):
     terminated the episode ended: do not bootstrap                  (W,) bool
     truncated  the episode was cut by the horizon or by bad physics (W,) bool
     diverged   the physics failed; the step must not be learned     (W,) bool
+    metrics    measurements of the episode so far, by name          (W,) each
     ========== ==================================================== ==========
     """
 
@@ -115,6 +116,7 @@ class Step(NamedTuple):
     terminated: Tensor
     truncated: Tensor
     diverged: Tensor
+    metrics: Obs = {}  # noqa: RUF012  a tuple's default, which nobody writes to
 
     @property
     def done(self) -> Tensor:

@@ -119,5 +119,6 @@ def _legal(row: Measurement) -> str:
 
 def _make_env(task: Task, num_worlds: int, seed: int) -> GoalEnv:
     """Make an environment without automatic resets."""
-    sim = CpuSim(compiled(task.scene(), type(task).__name__), num_worlds)
+    model = compiled(task.scene(), type(task).__name__)
+    sim = CpuSim(model, num_worlds, varied=task.varied)
     return GoalEnv(task, sim, seed, auto_reset=False)

@@ -245,19 +245,22 @@ class GoalEnv:
         """
         task = self.task
         task.apply(action.clamp(-1.0, 1.0))
-        diverged = self.sim.step(task.substeps)
+        diverged = task.advance(self.sim)
         task.settle()
         self._elapsed += 1
         obs = self._vectors()
         achieved, desired = obs["achieved_goal"], obs["desired_goal"]
+        cut = (self._elapsed >= self.spaces.horizon) | diverged
+        failed = task.failed()
         step = Step(
             obs=obs,
             final_obs={},
             reward=task.reward(achieved, desired).clone(),
             success=task.success(achieved, desired).clone(),
             terminated=task.terminated(achieved, desired) & ~diverged,
-            truncated=(self._elapsed >= self.spaces.horizon) | diverged,
+            truncated=cut if failed is None else cut | failed,
             diverged=diverged,
+            metrics={name: value.clone() for name, value in task.metrics().items()},
         )
         finite = all_finite(obs["state"], achieved, step.reward)
         return step, _DONE * step.done.any() + _NOT_FINITE * ~finite

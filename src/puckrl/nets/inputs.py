@@ -65,6 +65,8 @@ class VectorInput(Normalizer):
         goal_dim: length of the goals.
         show_achieved: whether the network gets the offset, desired_goal - achieved_goal.
         features: names and lengths of vectors that are appended unchanged.
+        fixed_goal: whether goals are normalized by the statistics of achieved goals, as
+            those of hindsight are, because desired goals never differ.
     """
 
     def __init__(
@@ -74,9 +76,10 @@ class VectorInput(Normalizer):
         *,
         show_achieved: bool = True,
         features: dict[str, int] | None = None,
+        fixed_goal: bool = False,
     ) -> None:
         super().__init__(len(columns) + goal_dim * (2 if show_achieved else 1))
-        self.show_achieved = show_achieved
+        self.show_achieved, self.fixed_goal = show_achieved, fixed_goal
         self.features = features or {}
         self.width = self.size + sum(self.features.values())
         """Number of output columns."""
@@ -100,4 +103,8 @@ class VectorInput(Normalizer):
 
     def update_from(self, obs: Obs) -> None:
         """Add observations (..., dim) to the running mean and standard deviation."""
-        self.update(self.raw(obs))
+        raw, goal = self.raw(obs), obs["achieved_goal"]
+        if self.fixed_goal:
+            first = len(self.columns)
+            raw[..., first : first + goal.shape[-1]] = goal
+        self.update(raw)

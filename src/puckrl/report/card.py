@@ -16,6 +16,9 @@ _MEASURED_ON = {"cpu": "two CPU cores with native bfloat16", "warp": "one H100"}
 """Hardware on which a preset's promise was measured, by physics backend."""
 
 
+_UNITS = {"m": "m", "s": "s", "n": "N", "nm": "Nm", "rad": "rad"}
+
+
 def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[LogRow], stop: str) -> str:
     """Say in one line whether the run kept its preset's promise of success and time.
 
@@ -99,6 +102,10 @@ def card(
             f"| mean return | {final.mean_return:.2f} |",
             f"| median time to success | {seconds_or_dash(final.time_to_success_s)} |",
             f"| mean change of an action per step | {final.action_change:.3f} |",
+            *(
+                "| {} | {} |".format(*measurement(name, value))
+                for name, value in final.metrics.items()
+            ),
             "",
             "| success first reached | env steps | updates | training |",
             "|---|---|---|---|",
@@ -112,6 +119,14 @@ def card(
             "",
         ]
     )
+
+
+def measurement(name: str, value: float) -> tuple[str, str]:
+    """Return title and value of a task's measurement, whose name ends with its unit."""
+    words, _, unit = name.rpartition("_")
+    known = _UNITS.get(unit)
+    title = (words if known else name).replace("_", " ")
+    return f"{title}, mean over episodes", f"{value:.3g}{f' {known}' if known else ''}"
 
 
 def _story(said: Verdict) -> list[str]:

@@ -215,6 +215,7 @@ def build(cfg: RunCfg) -> Parts:
         cfg.task,
         cfg.sim,
         reward=cfg.reward,
+        params=cfg.params,
         seed=cfg.seed,
         pixels=cfg.pixels,
         device=device,

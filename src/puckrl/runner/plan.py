@@ -106,7 +106,9 @@ def plan(cfg: RunCfg) -> Plan:
     """
     check_bounds(cfg)
     small = replace(cfg.sim, backend="cpu", num_worlds=_PROBE_WORLDS)
-    env = make_env(cfg.task, small, reward=cfg.reward, pixels=cfg.pixels)
+    env = make_env(
+        cfg.task, small, reward=cfg.reward, params=cfg.params, pixels=cfg.pixels
+    )
     with closing(env):
         return _plan(cfg, env)
 
@@ -146,7 +148,7 @@ def admit(cfg: RunCfg) -> Memory:
         UserError: for the first error.
     """
     check_bounds(cfg)
-    task = make_task(cfg.task, cfg.reward)
+    task = make_task(cfg.task, cfg.reward, cfg.params)
     if cfg.task not in TASKS:
         rehearse(cfg)
     task.check_contacts(cfg.sim.contacts)

@@ -38,9 +38,9 @@ class Footprint:
 def footprints(env: GoalEnv, cfg: PixelsCfg, encoder: EncoderCfg) -> list[Footprint]:
     """Reset ``env`` and return what every viewpoint shows of the object in its worlds.
 
-    The list is empty for a task without a free body.
+    The list is empty for a task without an object.
     """
-    body = _free_body(env.sim.model)
+    body = _seen_body(env.sim.model, env.task.seen_body)
     if body is None:
         return []
     env.reset()
@@ -87,7 +87,9 @@ def _area(one: Tensor, other: Tensor) -> Tensor:
     return apart.flatten(1).sum(dim=1).float()
 
 
-def _free_body(model: mujoco.MjModel) -> int | None:
-    """Return the id of the first body with a free joint, the object; None: no such body."""
+def _seen_body(model: mujoco.MjModel, name: str) -> int | None:
+    """Return the id of the named body, or of the first with a free joint; None: no such."""
+    if name:
+        return int(model.body(name).id)
     free = model.jnt_type == mujoco.mjtJoint.mjJNT_FREE.value
     return int(model.jnt_bodyid[free][0]) if free.any() else None

@@ -28,6 +28,7 @@ from puckrl.sim.scene import compiled
 from puckrl.sim.viewpoints import viewpoint
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.guard import columns_missing
+from puckrl.tasks.params import TaskParams
 from puckrl.tasks.task import RewardKind, Task
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def make_env(
     sim: SimCfg,
     *,
     reward: RewardKind = "sparse",
+    params: TaskParams | None = None,
     seed: int = 0,
     auto_reset: bool = True,
     pixels: PixelsCfg = NO_PIXELS,
@@ -80,7 +82,7 @@ def make_env(
     Raises:
         UserError: for an unknown name, or a number out of range.
     """
-    made = task if isinstance(task, Task) else make_task(task, reward)
+    made = task if isinstance(task, Task) else make_task(task, reward, params)
     if missing := columns_missing(made.spaces):
         raise UserError(f"{type(made).__name__}.{missing}")
     worlds = make_sim(made, sim, device)
@@ -102,7 +104,10 @@ def rehearse(cfg: RunCfg) -> None:
         UserError: for whatever goes wrong in the task.
     """
     small = replace(cfg.sim, backend="cpu", num_worlds=2, num_threads=1)
-    with closing(make_env(cfg.task, small, reward=cfg.reward, seed=cfg.seed)) as env:
+    made = make_env(
+        cfg.task, small, reward=cfg.reward, params=cfg.params, seed=cfg.seed
+    )
+    with closing(made) as env:
         env.reset()
         env.step(torch.zeros(env.num_worlds, env.spaces.action_dim))
 
@@ -149,7 +154,7 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
     """Make the simulation of a task."""
     if cfg.backend == "cpu":
         model = compiled(task.scene(), type(task).__name__)
-        return CpuSim(model, cfg.num_worlds, cfg.num_threads)
+        return CpuSim(model, cfg.num_worlds, cfg.num_threads, task.varied)
     assert cfg.backend == "warp", cfg.backend
     from puckrl.sim.warp import WarpSim
 
@@ -158,7 +163,7 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
     else:
         _announce_kernels()
     model = compiled(task.limited_scene(cfg.contacts), type(task).__name__)
-    sim = WarpSim(model, cfg.num_worlds, device)
+    sim = WarpSim(model, cfg.num_worlds, device, varied=task.varied)
     if sim.compile_s > _NOTABLE_S:
         log.info("physics kernels are ready after %.1f s", sim.compile_s)
     return sim
@@ -187,6 +192,7 @@ def make_eval_env(
         cfg.task,
         sim,
         reward=cfg.reward,
+        params=cfg.params and cfg.params.judged(),
         seed=seed,
         auto_reset=False,
         pixels=cfg.pixels,

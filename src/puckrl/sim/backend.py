@@ -1,6 +1,6 @@
 """Define the protocol of a physics backend, on CPU threads or on a GPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import mujoco
@@ -20,6 +20,14 @@ class Sim(Protocol):
 
         State fields (qpos, qvel, ctrl, mocap_pos, ...) may be written; derived
         fields (xpos, site_xpos, ...) describe the last step() or forward().
+        """
+        ...
+
+    def model_field(self, name: str) -> Tensor:
+        """Return a live view of a varied model field, (num_worlds, ...).
+
+        Raises:
+            ValueError: if the simulation was not made to vary the field.
         """
         ...
 
@@ -69,3 +77,9 @@ class Sim(Protocol):
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Go back to a snapshot of a simulation of the same size."""
         ...
+
+
+def not_varied(name: str, varied: Iterable[str]) -> ValueError:
+    """Return the error for a model field that is equal in all worlds."""
+    legal = ", ".join(varied) or "none"
+    return ValueError(f"model field {name!r} does not vary; varied: {legal}")

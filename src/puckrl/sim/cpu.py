@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import mujoco
@@ -11,6 +11,8 @@ import torch
 from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 from torch import Tensor
+
+from puckrl.sim.backend import not_varied
 
 # mjWARN_BADQPOS, _BADQVEL, _BADQACC are neighbors: a slice (a view) selects them
 _DIVERGED = slice(
@@ -31,14 +33,23 @@ class CpuSim:
         model: the compiled model; the batch keeps its own copy.
         num_worlds: simulation copies.
         num_threads: C threads; 0 means every core.
+        varied: model fields with a row per world, e.g. ``geom_friction``; see
+            ``model_field``.
     """
 
     def __init__(
-        self, model: mujoco.MjModel, num_worlds: int, num_threads: int = 0
+        self,
+        model: mujoco.MjModel,
+        num_worlds: int,
+        num_threads: int = 0,
+        varied: Iterable[str] = (),
     ) -> None:
         model = copy.copy(model)
         # MuJoCo must report a world that diverges, not silently reset it.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        varied = tuple(varied)
+        if varied:  # the midphase's bounding volumes would not follow geoms that vary
+            model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE
         self.batch = Batch(model, num_worlds, num_threads)
         self.model = self.batch.model
         self.num_worlds = num_worlds
@@ -47,6 +58,9 @@ class CpuSim:
         # live counts of how often each world's qpos, qvel, qacc was NaN or huge
         self._divergences: NDArray[np.int32] = self.batch.warning[:, _DIVERGED, 1]
         self._derived: dict[str, Tensor] = {}
+        self._varied = {
+            name: torch.from_numpy(self.batch.expand(name)) for name in varied
+        }
 
     def field(self, name: str) -> Tensor:
         """Return a live view of an MjData field, (num_worlds, ...).
@@ -66,6 +80,12 @@ class CpuSim:
         view = torch.from_numpy(buffer.view(array.dtype).reshape(array.shape))
         self._derived[name] = view
         return view
+
+    def model_field(self, name: str) -> Tensor:
+        """Return a live view of a ``varied`` model field; see ``Sim.model_field``."""
+        if name not in self._varied:
+            raise not_varied(name, self._varied)
+        return self._varied[name]
 
     def step(self, nstep: int) -> Tensor:
         """Advance every world; see ``Sim.step``."""
@@ -98,9 +118,10 @@ class CpuSim:
         return function
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Copy state and derived fields: some of these lag a step and feed actions."""
+        """Copy state, varied model fields, and derived fields: some of these lag a step."""
         derived = {f"derived.{name}": x.clone() for name, x in self._derived.items()}
-        return {"state": self._state.clone(), **derived}
+        model = {f"model.{name}": x.clone() for name, x in self._varied.items()}
+        return {"state": self._state.clone(), **derived, **model}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Go back to a snapshot; see ``Sim.restore``."""
@@ -108,3 +129,5 @@ class CpuSim:
         for name, value in snapshot.items():
             if name.startswith("derived."):
                 self.field(name.removeprefix("derived.")).copy_(value)
+            if name.startswith("model."):
+                self.model_field(name.removeprefix("model.")).copy_(value)

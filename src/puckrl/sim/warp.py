@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from puckrl.core.capture import Captured
+from puckrl.sim.backend import not_varied
 from puckrl.sim.kernels import Streams, WarpGraph, put_model, start_warp
 
 # Fields that a step advances, and fields that only the caller writes
@@ -46,6 +47,8 @@ _DERIVED = (
     "cvel",
     "cdof_dot",
 )
+# Fields that only a step computes
+_STEPPED = ("qfrc_constraint",)
 # A step's constraints read these before the step recomputes them: they are state
 _CARRIED = ("cvel", "cdof_dot")
 _HUGE = 1e10  # mjMAXVAL: above it MuJoCo, too, considers a state diverged
@@ -142,12 +145,11 @@ class WarpSim:
         """Return a live view of an MjData field, (num_worlds, ...) float32.
 
         Raises:
-            ValueError: if ``step`` and ``forward`` do not keep the field up to date.
+            ValueError: if ``step`` does not keep the field up to date.
         """
-        if name not in (*_STATE, *_DERIVED):
-            raise ValueError(
-                f"no field {name!r} here; legal: {', '.join((*_STATE, *_DERIVED))}"
-            )
+        if name not in (*_STATE, *_DERIVED, *_STEPPED):
+            legal = ", ".join((*_STATE, *_DERIVED, *_STEPPED))
+            raise ValueError(f"no field {name!r} here; legal: {legal}")
         if name not in self._views:
             view = warp.to_torch(getattr(self._data, name))
             # 9 numbers a matrix, as in MuJoCo
@@ -161,13 +163,13 @@ class WarpSim:
             ValueError: if the field is not among ``varied``.
         """
         if name not in self._varied:
-            legal = ", ".join(self._varied) or "none"
-            raise ValueError(f"model field {name!r} does not vary; varied: {legal}")
+            raise not_varied(name, self._varied)
         return warp.to_torch(getattr(self._model, name))
 
     def step(self, nstep: int) -> Tensor:
         """Advance every world; see ``Sim.step``."""
-        views = [self.field(name) for name in _ADVANCED] + self._derived()
+        views = [self.field(name) for name in _ADVANCED]
+        views += self._viewed(_DERIVED) + self._viewed(_STEPPED)
         before = [view.clone() for view in views]
         self._overflow.zero_()
         with self._streams.shared():
@@ -177,9 +179,9 @@ class WarpSim:
         _keep_rows(views, before, failed)
         return failed
 
-    def _derived(self) -> list[Tensor]:
-        """Return the derived fields of which a view exists."""
-        return [view for name, view in self._views.items() if name in _DERIVED]
+    def _viewed(self, names: tuple[str, ...]) -> list[Tensor]:
+        """Return those of some fields of which a view exists."""
+        return [view for name, view in self._views.items() if name in names]
 
     def _diverged(self) -> Tensor:
         """Find worlds with a state that is NaN or huge, (num_worlds,) bool."""
@@ -210,7 +212,7 @@ class WarpSim:
         if worlds is None:
             self._kinematics()
             return
-        views = self._derived()
+        views = self._viewed(_DERIVED)
         before = [view.clone() for view in views]
         self._kinematics()
         others = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
@@ -239,14 +241,18 @@ class WarpSim:
         return lambda *args: pytree.tree_map(torch.clone, replayed(*args))
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Copy state and derived fields: some of these lag a step and feed actions."""
-        names = {*_STATE, *self._views}
-        return {name: self.field(name).clone() for name in sorted(names)}
+        """Copy state, varied model fields, and derived fields: some of these lag a step."""
+        names = sorted({*_STATE, *self._views})
+        model = {f"model.{name}": self.model_field(name) for name in self._varied}
+        fields = {name: self.field(name) for name in names} | model
+        return {name: view.clone() for name, view in fields.items()}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Go back to a snapshot; see ``Sim.restore``."""
         for name, value in snapshot.items():
-            self.field(name).copy_(value)
+            field = name.removeprefix("model.")
+            view = self.field(name) if field == name else self.model_field(field)
+            view.copy_(value)
 
 
 def _keep_rows(views: list[Tensor], before: list[Tensor], rows: Tensor) -> None:

@@ -23,7 +23,7 @@ from puckrl.core.types import Sensor, Spaces
 from puckrl.sim.scene import where_to_look
 from puckrl.sim.viewpoints import FreeViewpoint, Viewpoint
 from puckrl.tasks.sanity import Landmark, Sanity
-from puckrl.tasks.task import RewardKind, Task
+from puckrl.tasks.task import Task
 
 _Check = Callable[[Any, tuple[Any, ...]], str | None]
 """Return what a result should be, if it is not: from the result and the arguments."""
@@ -49,13 +49,13 @@ def guarded(task: type[Task], file: Path) -> type[Task]:
     return metaclass(task.__name__, (task,), body)
 
 
-def checked(task: type[Task], reward: RewardKind) -> Task:
+def checked(task: type[Task], *arguments: Any) -> Task:
     """Make a guarded task, and check the kinds of its attributes.
 
     Raises:
         UserError: for a task that cannot be made, or an attribute of a wrong kind.
     """
-    made, name = task(reward), task.__name__
+    made, name = task(*arguments), task.__name__
     if not hasattr(made, "spaces"):
         raise UserError(f"{name} lacks: spaces = Spaces(state_dim=..., ...)")
     for part, (legal, is_legal) in _ATTRIBUTES.items():
@@ -299,12 +299,34 @@ def _anything(result: Any, args: tuple[Any, ...]) -> None:
     return
 
 
+def _maybe_flags(result: Any, args: tuple[Any, ...]) -> str | None:
+    """Ends of episodes are flags, if a task has any."""
+    legal = "a torch.Tensor of bool, one for each world, or None"
+    flags = isinstance(result, Tensor) and result.dtype == torch.bool
+    return None if result is None or (flags and result.dim() == 1) else legal
+
+
+def _flags(result: Any, args: tuple[Any, ...]) -> str | None:
+    """Physics says of each world whether it failed."""
+    legal = "what sim.step returns: a torch.Tensor of bool, one for each world"
+    return legal if result is None or _maybe_flags(result, args) else None
+
+
+def _measured(result: Any, args: tuple[Any, ...]) -> str | None:
+    """Measurements have names, and a number for each world."""
+    sound = isinstance(result, Mapping) and all(
+        isinstance(value, Tensor) and value.dim() == 1 for value in result.values()
+    )
+    return None if sound else "a dict of torch.Tensor, a number for each world"
+
+
 _RESULTS: dict[str, _Check] = {
     "scene": _scene,
     "limited_scene": _scene,
     "bind": _anything,
     "reset": _numbers,
     "apply": _anything,
+    "advance": _flags,
     "settle": _anything,
     "state": _numbers,
     "achieved_goal": _numbers,
@@ -312,6 +334,8 @@ _RESULTS: dict[str, _Check] = {
     "reward": _per_goal,
     "success": _per_goal_bool,
     "terminated": _per_goal_bool,
+    "failed": _maybe_flags,
+    "metrics": _measured,
     "expert": _maybe_numbers,
     "describe": _description,
     "marker_pos_m": _numbers,

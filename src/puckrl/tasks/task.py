@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import mujoco
 import torch
@@ -51,6 +51,14 @@ class Task(ABC):
     ``free``, MuJoCo's free camera, is legal besides."""
     contact_sets: ClassVar[tuple[str, ...]] = CONTACT_SETS
     """Names that ``limited_scene`` accepts."""
+    params_type: ClassVar[type[Any] | None] = None
+    """Dataclass of the task's own settings, ``--params``, which ``__init__`` takes after
+    ``reward``; None: there are none."""
+    varied: tuple[str, ...] = ()
+    """Model fields that ``reset`` writes world by world; see ``Sim.model_field``."""
+    seen_body: ClassVar[str] = ""
+    """Body that a camera must show; ``puck plan`` measures its pixels. Empty: the first
+    body with a free joint."""
 
     def __init__(self, reward: RewardKind = "sparse") -> None:
         self.reward_kind: RewardKind = reward
@@ -121,6 +129,14 @@ class Task(ABC):
     def apply(self, action: Tensor) -> None:
         """Write controls for an action in [-1, 1], (num_worlds, action_dim) float32."""
 
+    def advance(self, sim: Sim) -> Tensor:
+        """Step the physics for one control step; override this to measure in between.
+
+        Returns:
+            Worlds whose physics failed, (num_worlds,) bool.
+        """
+        return sim.step(self.substeps)
+
     def settle(self) -> None:
         """Correct the state after the physics steps, if the task needs it."""
         return
@@ -154,6 +170,24 @@ class Task(ABC):
     def terminated(self, achieved: Tensor, desired: Tensor) -> Tensor:
         """Tell whether the episode ends for good: no bootstrapping, (...) bool."""
         return torch.zeros_like(achieved[..., 0], dtype=torch.bool)
+
+    def failed(self) -> Tensor | None:
+        """Tell which episodes end now, without success and whatever their goal.
+
+        The cut is a truncation, as that of the horizon: hindsight cannot recompute it.
+
+        Returns:
+            (num_worlds,) bool; None if the task never ends an episode so.
+        """
+        return None
+
+    def metrics(self) -> dict[str, Tensor]:
+        """Return measurements of the episode so far by name, (num_worlds,) each.
+
+        Evaluations report their means over episodes at the last step. A name ends with its
+        unit: ``peak_force_n``.
+        """
+        return {}
 
     def expert(self, obs: Obs) -> Tensor | None:
         """Return scripted actions, (n, action_dim) in [-1, 1]; None without a script."""

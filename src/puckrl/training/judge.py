@@ -1,6 +1,6 @@
 """Evaluation of the deterministic policy over whole episodes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -35,6 +35,8 @@ class Evaluation:
     """Success over the farther half of the goals."""
     competence_radius_m: float
     """Maximum distance up to which at least half of the goals are reached; meters."""
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+    """The task's own measurements at the end of an episode, means over episodes."""
 
 
 @torch.no_grad()
@@ -52,8 +54,9 @@ def evaluate(worlds: Worlds, policy: Policy, episodes: int) -> Evaluation:
     """
     rounds = -(-episodes // worlds.num_worlds)
     parts = [_play_episodes(worlds, policy) for _ in range(rounds)]
+    plays, measured = zip(*parts, strict=True)
     wins, returns, first, change, changes, distance = (
-        torch.cat(column) for column in zip(*parts, strict=True)
+        torch.cat(column) for column in zip(*plays, strict=True)
     )
     reached = first[wins]
     median_s = float(reached.quantile(0.5)) if len(reached) else float("nan")
@@ -71,15 +74,22 @@ def evaluate(worlds: Worlds, policy: Policy, episodes: int) -> Evaluation:
         competence_radius_m=competence_radius(
             distance.double().cpu().numpy(), wins.double().cpu().numpy()
         ),
+        metrics={
+            name: float(torch.cat([part[name] for part in measured]).mean())
+            for name in measured[0]
+        },
     )
 
 
-def _play_episodes(worlds: Worlds, policy: Policy) -> tuple[Tensor, ...]:
+def _play_episodes(
+    worlds: Worlds, policy: Policy
+) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
     """Play one episode in every world.
 
     Returns:
         Success, return, first time at the goal, sum of the action's changes, number of
-        these changes, distance of the goal; (num_worlds,) each.
+        these changes, distance of the goal; and the task's measurements at the end of
+        each episode by name; (num_worlds,) each.
     """
     obs = begin(worlds, policy)
     distance = worlds.distance(obs["achieved_goal"], obs["desired_goal"])
@@ -87,6 +97,7 @@ def _play_episodes(worlds: Worlds, policy: Policy) -> tuple[Tensor, ...]:
     won, change = torch.zeros_like(alive), alive.double() * 0
     total, changes = change.clone(), change.clone()
     first = torch.full_like(change, torch.inf)
+    measured: dict[str, Tensor] = {}
     previous: Tensor | None = None
     whole = play(worlds, policy, worlds.spaces.horizon, explore=False, obs=obs)
     for index, (action, step) in enumerate(whole):
@@ -99,5 +110,9 @@ def _play_episodes(worlds: Worlds, policy: Policy) -> tuple[Tensor, ...]:
             change += torch.where(alive, changed, 0.0)
             changes += alive
         previous = action
+        measured = {
+            name: torch.where(alive, value, measured.get(name, value))
+            for name, value in step.metrics.items()
+        }
         alive &= ~step.done
-    return won, total, first, change, changes, distance
+    return (won, total, first, change, changes, distance), measured

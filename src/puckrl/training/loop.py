@@ -184,4 +184,5 @@ def evaluation_row(judged: Evaluation) -> LogRow:
         "eval/success_near": judged.success_near,
         "eval/success_far": judged.success_far,
         "eval/competence_radius_m": judged.competence_radius_m,
+        **{f"eval/{name}": value for name, value in judged.metrics.items()},
     }

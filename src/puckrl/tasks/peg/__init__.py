@@ -1,0 +1,1 @@
+"""Insert a peg into a hole by feel: a contact-rich task with touch."""
