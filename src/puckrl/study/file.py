@@ -92,8 +92,10 @@ def _study(name: str, tree: dict[str, Any], here: Path) -> Study:
     measure = parse_measure(str(tree["measure"]))
     shared = _mapping(tree, "settings")
     budget = _mapping(tree, "budget")
-    limits = {f"budget.{name}": value for name, value in budget.items()}
-    limits = {"budget.until_success": _until(measure)} | limits
+    # limits of the preset that the study does not name would end its runs too
+    unnamed = {"env_steps": 0, "train_s": 0.0} if budget else {}
+    limits: dict[str, Any] = {"until_success": _until(measure)} | unnamed | budget
+    limits = {f"budget.{name}": value for name, value in limits.items()}
     base = _arm(BASE, tree["base"], None, shared | limits, here)
     if base.cfg is not None:
         base = replace(base, changes={})
