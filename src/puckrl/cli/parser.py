@@ -27,7 +27,8 @@ exit codes:
   1    puck check, puck plan: not sane
   2    refused: nothing was trained that could be resumed
   3    puck doctor: a run is sick
-  4    a run failed after its first snapshot; continue with puck train --resume RUN
+  4    a run failed after its first snapshot; continue with puck train --resume RUN;
+       puck study: runs failed, or the study stopped; continue with --resume
   70   a bug in puckrl
   130  interrupted by ctrl-C (SIGINT); 143 by SIGTERM; --resume continues
 
@@ -94,6 +95,10 @@ def make_parser() -> argparse.ArgumentParser:
         command(
             "bench", "measure this machine, beside other libraries where there are any"
         )
+    )
+
+    _study_options(
+        command("study", "compare arms over seeds: one variable at a time, judged")
     )
 
     sub = command("check", "check that a task is sane: resets, contact, expert, camera")
@@ -198,6 +203,49 @@ def _doctor_options(sub: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="state what the log does not contain: modality=pixels, gamma=0.95, "
         "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
+    )
+
+
+def _study_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck study``."""
+    sub.add_argument("file", metavar="FILE", type=Path, help="study file, .yaml or .py")
+    sub.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the plan: runs, cost, memory, order, what each arm differs in",
+    )
+    sub.add_argument(
+        "--resume", action="store_true", help="continue a study where it was"
+    )
+    sub.add_argument(
+        "--amend",
+        nargs="?",
+        const="",
+        metavar="DIGEST",
+        help="continue although the file or the machine has changed; the report shows it",
+    )
+    sub.add_argument(
+        "--workers",
+        choices=("local", "ray"),
+        default="local",
+        help="processes of this machine, or tasks of a Ray cluster (default: local)",
+    )
+    sub.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="Ray cluster; auto: the one that runs here (default: one of this machine)",
+    )
+    sub.add_argument(
+        "--parallel",
+        type=_positive,
+        metavar="N",
+        help="most runs at a time (default: as many as fit)",
+    )
+    sub.add_argument(
+        "--root",
+        type=Path,
+        default=Path("studies"),
+        help="folder of study folders (default: studies)",
     )
 
 

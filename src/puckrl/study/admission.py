@@ -156,6 +156,7 @@ def share(
     *,
     exclusive: bool,
     at_most: int | None = None,
+    threads: int | None = None,
 ) -> Admission:
     """Return how runs share a machine: as many at a time as fit, threads equal for all.
 
@@ -164,6 +165,7 @@ def share(
         machine: what is free now.
         exclusive: whether only one run may use the machine at a time.
         at_most: the user's own limit of runs at a time; None: none.
+        threads: of every run, where the study has begun with them; None: choose.
 
     Raises:
         UserError: with the numbers, if a run alone does not fit, or the disk cannot hold
@@ -173,7 +175,7 @@ def share(
         ram=max(d.ram for d in demands),
         gpu=max(d.gpu for d in demands),
         disk=sum(d.disk for d in demands),
-        threads=max(d.threads for d in demands),
+        threads=threads or max(d.threads for d in demands),
     )
     _refuse_what_never_fits(largest, machine, len(demands))
     limits = {
@@ -191,8 +193,8 @@ def share(
         limits = {"seconds, which runs side by side would disturb": 1}
     slots = min(limits.values())
     why = next(name for name, count in limits.items() if count == slots)
-    threads = largest.threads or max(1, machine.cores // slots)
-    return Admission(slots, threads, exclusive, why, largest)
+    each = largest.threads or max(1, machine.cores // slots)
+    return Admission(slots, each, exclusive, why, largest)
 
 
 def _refuse_what_never_fits(largest: Demand, machine: Machine, runs: int) -> None:

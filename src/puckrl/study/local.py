@@ -85,8 +85,7 @@ class LocalWorkers:
 
         It is in a session of its own, so that ctrl-C reaches it only through the study.
         """
-        threads = self._admission.threads
-        cfg = with_threads(job.cfg, threads)
+        cfg = with_threads(job.cfg, self._admission.threads)
         gpu = self._emptiest_gpu() if self._admission.demand.gpu else None
         order = {
             "config": to_yaml(cfg),
@@ -100,7 +99,7 @@ class LocalWorkers:
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=environment(cfg.sim.num_threads, gpu),
+                env=environment(self._admission.threads, gpu),
                 start_new_session=True,
             )
         self._started[job.name] = _Started(job, process, gpu)

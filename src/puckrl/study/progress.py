@@ -91,7 +91,9 @@ class _Runs:
         found = Counter(self.state(job) for job in self._ledger.jobs)
         words = ", ".join(f"{found[state]} {state}" for state in _FIRST if found[state])
         seen = {name: follower.seen for name, follower in self._followers.items()}
-        states = {name: run.state for name, run in self._ledger.states.items()}
+        states: dict[str, State] = {
+            name: run.state for name, run in self._ledger.states.items()
+        }
         left = seconds_left(self._ledger.jobs, states, seen, self._slots)
         if math.isnan(left) or left == 0:
             return words

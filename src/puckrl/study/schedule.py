@@ -158,8 +158,7 @@ def run_jobs(
         raise RunFailed(f"the study stopped: {error}") from error
     finally:
         workers.kill()  # none is left unless this is an error or a second signal
-    counts = Counter(run.state for run in ledger.states.values())
-    return Summary(counts, signals.number)
+    return Summary(ledger.counts(), signals.number)
 
 
 class _Session:
@@ -213,7 +212,9 @@ class _Session:
     def _queue(self) -> list[Job]:
         """Return the jobs that are asked for and may start."""
         states = self._ledger.states
-        known = {(run.arm, run.seed): run.state for run in states.values()}
+        known: dict[tuple[str, int], State] = {
+            (run.arm, run.seed): run.state for run in states.values()
+        }
         return [
             self._jobs[key]
             for key in self._next_runs(known)

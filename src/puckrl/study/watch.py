@@ -72,7 +72,7 @@ def _after(seen: Seen, line: Mapping[str, Any]) -> Seen:
     """Return what is known after one more line of a log."""
     if isinstance(line.get("doctor/phase"), str):
         return Seen(seen.row, seen.success, line["doctor/phase"], line["doctor/color"])
-    row = {k: v for k, v in line.items() if isinstance(v, int | float)}
+    row = {k: float(v) for k, v in line.items() if isinstance(v, int | float)}
     success = row.get("eval/success", seen.success)
     return Seen(row, success, seen.phase, seen.color)
 
