@@ -157,7 +157,7 @@ def test_company_is_refused_where_seconds_count(
     busy(0.3)
     refuse_company(2)
     busy(1.2)
-    with pytest.raises(UserError, match="1.2 of 2 cores busy"):
+    with pytest.raises(UserError, match=r"1\.2 of 2 cores busy"):
         refuse_company(2)
     busy(0.0)
     monkeypatch.setattr(admission, "other_runs", lambda: [77])
