@@ -89,6 +89,7 @@ def main() -> int:
         done, state = kept["units"], kept["state"]
     with (folder / "starts").open("a") as starts:
         starts.write(f"{done} {os.environ['OMP_NUM_THREADS']}\n")
+    (folder / "parent").write_text(str(os.getppid()))
     (folder / "config.yaml").write_text(order["config"])
     write(folder / "manifest.json", {"status": "running"})
     if fails(folder.parent / "fail"):

@@ -87,7 +87,7 @@ def child_of(*args: object) -> BaseProcess:
     return child
 
 
-def children_of(pid: int | None) -> list[int]:
+def children_of(pid: int) -> list[int]:
     """Return the processes that a process has started and that live."""
     done = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(pid)],

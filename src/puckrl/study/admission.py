@@ -42,6 +42,14 @@ class Demand:
     threads: int = 0
     """Threads that the arm itself names; 0: an equal share."""
 
+    def refuse_disk(self, free: float, runs: int) -> None:
+        """Raise ``UserError`` if a disk cannot hold the snapshots of so many runs."""
+        if self.disk > _SAFETY * free:
+            raise UserError(f"the snapshots of {runs} runs take up to "
+                            f"{size_text(self.disk)} and the disk has {size_text(free)} "
+                            "free; lower replay.capacity in settings, or choose another "
+                            "--root")  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -171,13 +179,9 @@ def share(
         UserError: with the numbers, if a run alone does not fit, or the disk cannot hold
             the snapshots of all.
     """
-    largest = Demand(
-        ram=max(d.ram for d in demands),
-        gpu=max(d.gpu for d in demands),
-        disk=sum(d.disk for d in demands),
-        threads=threads or max(d.threads for d in demands),
-    )
-    _refuse_what_never_fits(largest, machine, len(demands))
+    largest = largest_of(demands, threads)
+    _refuse_what_never_fits(largest, machine)
+    largest.refuse_disk(machine.disk, len(demands))
     limits = {
         "runs": len(demands),
         "cores": machine.cores // max(1, largest.threads) or 1,
@@ -197,11 +201,26 @@ def share(
     return Admission(slots, each, exclusive, why, largest)
 
 
-def _refuse_what_never_fits(largest: Demand, machine: Machine, runs: int) -> None:
-    """Raise ``UserError`` if one run alone is too large, or all runs for the disk."""
+def largest_of(demands: Sequence[Demand], threads: int | None = None) -> Demand:
+    """Return what the largest run takes, and the disk that all of them take together.
+
+    Args:
+        demands: of every run; at least one.
+        threads: of every run, where the study has begun with them.
+    """
+    return Demand(
+        ram=max(d.ram for d in demands),
+        gpu=max(d.gpu for d in demands),
+        disk=sum(d.disk for d in demands),
+        threads=threads or max(d.threads for d in demands),
+    )
+
+
+def _refuse_what_never_fits(largest: Demand, machine: Machine) -> None:
+    """Raise ``UserError`` if one run alone is too large."""
     if largest.ram > _SAFETY * machine.ram:
         raise UserError(f"a run needs {size_text(largest.ram)} of RAM and "
-                        f"{size_text(machine.ram)} is free; lower --replay.capacity in "
+                        f"{size_text(machine.ram)} is free; lower replay.capacity in "
                         "settings, or stop other programs")  # fmt: skip
     if largest.gpu and not machine.gpus:
         raise UserError("a run needs a GPU and this machine has none; set device: cpu in "
@@ -211,10 +230,6 @@ def _refuse_what_never_fits(largest: Demand, machine: Machine, runs: int) -> Non
         raise UserError(f"a run needs {size_text(largest.gpu)} of GPU memory and the GPU "
                         f"with the most has {size_text(most)} free; lower replay.capacity "
                         "in settings, or stop other programs")  # fmt: skip
-    if largest.disk > _SAFETY * machine.disk:
-        raise UserError(f"the snapshots of {runs} runs take up to {size_text(largest.disk)} "
-                        f"and the disk has {size_text(machine.disk)} free; lower "
-                        "replay.capacity in settings, or choose another --root")  # fmt: skip
 
 
 def refuse_company(cores: int) -> None:

@@ -99,7 +99,7 @@ class LocalWorkers:
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=environment(self._admission.threads, gpu),
+                env={**os.environ, **environment(self._admission.threads, gpu)},
                 start_new_session=True,
             )
         self._started[job.name] = _Started(job, process, gpu)
@@ -151,7 +151,7 @@ class LocalWorkers:
 
 
 def environment(threads: int, gpu: str | None) -> Mapping[str, str]:
-    """Return the environment of a worker: its threads, its GPU, and what we have.
+    """Return the variables that a worker gets beside ours: its threads and its GPU.
 
     Args:
         threads: of each library that has a pool of its own.
@@ -164,7 +164,7 @@ def environment(threads: int, gpu: str | None) -> Mapping[str, str]:
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
     }
-    return {**os.environ, **own, **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})}
+    return {**own, "CUDA_VISIBLE_DEVICES": gpu} if gpu else own
 
 
 def last_line(output: Path) -> str:
