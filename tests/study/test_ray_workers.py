@@ -101,6 +101,7 @@ def conduct(
 def starts_of(ledger: Ledger) -> list[list[int]]:
     """Return for every job the units that each of its starts has found."""
     files = [ledger.folder_of(job).path / "starts" for job in ledger.jobs]
+    files = [file for file in files if file.is_file()]
     return [[int(line.split()[0]) for line in file.open()] for file in files]
 
 

@@ -43,11 +43,17 @@ def run_worker(
         with suppress(BrokenPipeError):  # it ended at once: its exit code says why
             process.stdin.write(json.dumps(dict(order)).encode() + b"\n")
             process.stdin.flush()
+        node = os.getppid()
         while process.poll() is None:
+            if os.getppid() != node:  # this process outlives its node for a while
+                process.terminate()
             time.sleep(_POLL_S)
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
+    except BaseException:  # Ray ends this process
+        process.terminate()
+        raise
     return process.returncode
 
 
