@@ -101,11 +101,17 @@ def make_parser() -> argparse.ArgumentParser:
         command("study", "compare arms over seeds: one variable at a time, judged")
     )
 
-    sub = command("check", "check that a task is sane: resets, contact, expert, camera")
+    _check_options(
+        command("check", "check that a task is sane: resets, contact, expert, camera")
+    )
+    return parser
+
+
+def _check_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck check``."""
     sub.add_argument(
         "task", metavar="TASK", help="name of a task, or path/to/task.py:ClassName"
     )
-    return parser
 
 
 def _list_options(sub: argparse.ArgumentParser) -> None:
