@@ -74,10 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
         "predict a run before it starts: memory, time, what the encoder can see, "
         "conflicting settings; takes every setting of puck train",
     )
-    sub.add_argument(
-        "preset", metavar="PRESET", help="preset, or path/to/task.py:ClassName"
-    )
-    sub.add_argument("--json", action="store_true", help="print JSON")
+    _plan_options(sub)
 
     _train_options(
         command("train", "train a preset or a task of your own, or continue a run")
@@ -105,6 +102,14 @@ def make_parser() -> argparse.ArgumentParser:
         command("check", "check that a task is sane: resets, contact, expert, camera")
     )
     return parser
+
+
+def _plan_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck plan`` that are not settings of the run."""
+    sub.add_argument(
+        "preset", metavar="PRESET", help="preset, or path/to/task.py:ClassName"
+    )
+    sub.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _check_options(sub: argparse.ArgumentParser) -> None:
