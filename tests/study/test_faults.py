@@ -147,14 +147,14 @@ class Troublemaker:
 
     def _strike(self, fault: str, child: BaseProcess) -> bool:
         """Return whether the fault has met the study, which may just have ended."""
-        victims = (
-            children_of(child.pid)[:1] if fault == "kill a worker" else [child.pid]
-        )
+        assert child.pid is not None
+        pid = child.pid
+        victims = children_of(pid)[:1] if fault == "kill a worker" else [pid]
         number = {"kill a worker": signal.SIGKILL, "kill the study": signal.SIGKILL}
         number |= {"ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
-        for pid in victims if fault in number else ():
+        for victim in victims if fault in number else ():
             with suppress(ProcessLookupError):
-                os.kill(pid, number[fault])
+                os.kill(victim, number[fault])
         return bool(victims)
 
     def finish(self) -> None:

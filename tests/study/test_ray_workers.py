@@ -30,14 +30,13 @@ pytestmark = pytest.mark.slow  # Ray takes seconds to start
 GIB = 2**30
 RUN = Demand(ram=1.5 * GIB, gpu=0.0, disk=0.0)
 OWN = Admission(2, 1, False, "cores", RUN)
-NODE = {"num_cpus": 1, "memory": 2 * GIB}
 
 
 def make_cluster() -> Cluster:
     """Start a head without CPUs and two nodes of one CPU and 2 GiB."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     for _ in range(2):
-        cluster.add_node(**NODE)
+        cluster.add_node(num_cpus=1, memory=2 * GIB)
     return cluster
 
 
