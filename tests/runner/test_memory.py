@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, SaveCfg
@@ -70,18 +71,35 @@ def own_note(board: Path) -> dict[str, int]:
 def test_a_buffer_on_the_gpu_is_promised_there_until_it_is_allocated(
     board: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with announced(replace(RUN, where="GPU")):
-        assert own_note(board) == {"GPU": 5 * GB}
+    with announced(replace(RUN, where="GPU", gpu="f00d")):
+        assert own_note(board) == {"GPU f00d": 5 * GB}
         as_seen_by_another = os.getppid()
         monkeypatch.setattr(os, "getpid", lambda: as_seen_by_another)
         (board / "rubbish").write_text("5")
-        assert memory._promised("GPU") == 5 * GB
-        assert memory._promised("RAM") == 0
+        assert memory._promised("GPU f00d") == 5 * GB
+        assert memory._promised("GPU beef") == memory._promised("RAM") == 0
         monkeypatch.undo()
         monkeypatch.setattr(memory, "_board", lambda: board)
         memory.allocated()
-        assert own_note(board) == {"GPU": 0}
+        assert own_note(board) == {"GPU f00d": 0}
     assert not (board / str(os.getpid())).exists()
+
+
+def test_a_plan_subtracts_what_was_announced_for_its_own_gpu_only(
+    board: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuids = ["f00d", "beef"]  # of cuda:0 and cuda:1
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (80 * GB, 90 * GB))
+    monkeypatch.setattr(memory, "gpu_uuid", lambda device: uuids[device.index or 0])
+    board.mkdir()
+    (board / str(os.getppid())).write_text(json.dumps({"GPU f00d": 30 * GB}))
+    for device, free in (("cuda", 50), ("cuda:0", 50), ("cuda:1", 80)):
+        cfg = replace(preset("push"), device=device)
+        found = memory_of(cfg, make_task("push").spaces)
+        assert (found.where, found.free) == ("GPU", free * GB)
+        assert found.board_key == f"GPU {uuids[device == 'cuda:1']}"
+    assert memory.other_runs() == [os.getppid()]
 
 
 def test_what_nobody_was_told_of_need_not_be_withdrawn(board: Path) -> None:
@@ -102,7 +120,7 @@ def test_snapshots_hold_what_will_be_played_at_most_the_replay_or_nothing() -> N
 def test_a_tenth_of_what_is_free_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert replace(RUN, replay=9 * GB, free=10 * GB).fits
     assert not replace(RUN, replay=9 * GB + 1, free=10 * GB).fits
-    monkeypatch.setattr(memory, "_free", lambda cfg, images: ("RAM", 10 * GB))
+    monkeypatch.setattr(memory, "_free", lambda cfg, images: ("RAM", 10 * GB, ""))
     found = memory_of(preset("push"), make_task("push").spaces)
     assert found.largest_capacity == int(9 * GB / found.per_transition)
 

@@ -266,6 +266,25 @@ def check(args: argparse.Namespace, rest: list[str]) -> int:
     return 0 if report.ok else 1
 
 
+def study(args: argparse.Namespace, rest: list[str]) -> int:
+    """Conduct a study."""
+    from puckrl.study.conduct import Options, all_of, conduct, nothing_known
+
+    given = {name: value for name, value in vars(args).items() if name in _STUDY}
+    done = conduct(Options(**given), console, all_of, nothing_known)
+    if done is None:
+        return Exit.DONE
+    counts = ", ".join(
+        f"{count} {state}" for state, count in done.summary.counts.items()
+    )
+    left = "" if done.summary.exit_code == Exit.DONE else "; continue with --resume"
+    console.print(f"{counts}: {done.path}{left}", markup=False, soft_wrap=True)
+    return done.summary.exit_code
+
+
+_STUDY = (
+    *("file", "root", "dry_run", "resume", "amend", "workers", "address", "parallel"),
+)
 COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "list": list_,
     "plan": plan,
@@ -277,6 +296,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "doctor": doctor,
     "bench": bench,
     "completion": completion,
+    "study": study,
     "check": check,
 }
 """Map the name of a command to its function."""

@@ -5,13 +5,13 @@ Nothing heavy is imported. What a shell completes is said beside an argument, wi
 """
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from puckrl.cli import completion
 from puckrl.cli.completion import completed
+from puckrl.cli.numbers import positive, seed
 from puckrl.cli.output import say
 from puckrl.runner.runs_dir import VARIABLE, runs_dir
 
@@ -147,7 +147,7 @@ def runs_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--reverse", action="store_true", help="reverse the order")
     sub.add_argument(
-        "-n", "--last", type=_positive, metavar="N", help="only the first N in order"
+        "-n", "--last", type=positive, metavar="N", help="only the first N in order"
     )
     _json(sub)
     _runs(sub)
@@ -198,12 +198,12 @@ def eval_options(sub: argparse.ArgumentParser) -> None:
     _run(sub)
     sub.add_argument(
         "--episodes",
-        type=_positive,
+        type=positive,
         default=500,
         metavar="N",
         help="minimum number of episodes (default: 500)",
     )
-    sub.add_argument("--seed", type=_seed, default=10_000, metavar="N", help=_SEED)
+    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
     sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
     sub.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the result as JSON"
@@ -223,18 +223,18 @@ def record_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--worlds",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="worlds side by side (default: 6, from pixels 4)",
     )
     sub.add_argument(
         "--episodes",
-        type=_positive,
+        type=positive,
         default=2,
         metavar="N",
         help="episodes of each world (default: 2)",
     )
-    sub.add_argument("--seed", type=_seed, default=10_000, metavar="N", help=_SEED)
+    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
     sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
     _runs(sub)
 
@@ -276,6 +276,49 @@ def bench_options(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def study_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck study``."""
+    sub.add_argument("file", metavar="FILE", type=Path, help="study file, .yaml or .py")
+    sub.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the plan: runs, cost, memory, order, what each arm differs in",
+    )
+    sub.add_argument(
+        "--resume", action="store_true", help="continue a study where it was"
+    )
+    sub.add_argument(
+        "--amend",
+        nargs="?",
+        const="",
+        metavar="DIGEST",
+        help="continue although the file or the machine has changed; the report shows it",
+    )
+    sub.add_argument(
+        "--workers",
+        choices=("local", "ray"),
+        default="local",
+        help="processes of this machine, or tasks of a Ray cluster (default: local)",
+    )
+    sub.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="Ray cluster; auto: the one that runs here (default: one of this machine)",
+    )
+    sub.add_argument(
+        "--parallel",
+        type=positive,
+        metavar="N",
+        help="most runs at a time (default: as many as fit)",
+    )
+    sub.add_argument(
+        "--root",
+        type=Path,
+        default=Path("studies"),
+        help="folder of study folders (default: studies)",
+    )
+
+
 def completion_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck completion``."""
     sub.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
@@ -293,25 +336,8 @@ OPTIONS: dict[str, Add] = {
     "doctor": doctor_options,
     "eval": eval_options,
     "record": record_options,
+    "study": study_options,
     "bench": bench_options,
     "completion": completion_options,
 }
 """Map the name of a command to the function that adds its options."""
-
-
-def _positive(text: str) -> int:
-    """Return an argument as a whole number above 0."""
-    return _whole(text, 1, 10**9, "above 0, at most 1,000,000,000")
-
-
-def _seed(text: str) -> int:
-    """Return an argument as a seed."""
-    return _whole(text, 0, 2**62, "0 or more, below 2^62")
-
-
-def _whole(text: str, low: int, high: int, words: str) -> int:
-    """Return an argument as a whole number in an interval, which ``words`` describe."""
-    number = int(text) if re.fullmatch(r"\d{1,20}", text) else -1
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {words}")
-    return number

@@ -23,6 +23,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "train": "train a preset or a task of your own, or continue a run",
         "runs": "list runs: status, success, verdict, both clocks",
         "compare": "compare runs: settings that differ, curves side by side",
+        "study": "compare arms over seeds: one variable at a time, judged",
         "doctor": "diagnose logs: the phase of a run, why, and what to do",
     },
     "policies": {
@@ -46,7 +47,8 @@ exit codes:
   1    puck check, puck plan: not sane
   2    refused: nothing was trained that could be resumed
   3    puck doctor: a run is sick
-  4    a run failed after its first snapshot; continue with puck train --resume RUN
+  4    a run failed after its first snapshot; continue with puck train --resume RUN;
+       puck study: runs failed, or the study stopped; continue with --resume
   70   a bug in puckrl
   130  interrupted by ctrl-C (SIGINT); 143 by SIGTERM; --resume continues"""
 _DEBUG = "print the traceback of an error too, wherever it stands"

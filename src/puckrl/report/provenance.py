@@ -1,5 +1,7 @@
 """Record where a number comes from: versions, machine, revision, command."""
 
+import functools
+import hashlib
 import os
 import platform
 import subprocess
@@ -31,6 +33,7 @@ def provenance(device: torch.device | None = None) -> dict[str, Any]:
         "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "versions": versions(),
         "git": git_state(),
+        "source": source_hash(),
         "machine": machine(device or torch.device("cpu")),
     }
 
@@ -59,6 +62,17 @@ def git_state() -> dict[str, Any]:
         "revision": revision,
         "dirty": bool(_git(here, "status", "--porcelain", "-uno")),
     }
+
+
+@functools.cache
+def source_hash() -> str:
+    """Return eight hex digits of puckrl's own source, committed or not."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digest.update(str(file.relative_to(package)).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def _git(folder: Path, *args: str) -> str | None:

@@ -2,7 +2,8 @@
 
 A buffer in RAM takes its pages as it fills. Until then they look free, and the kernel
 would kill one of two runs hours later. So every run announces what it will take, and
-subtracts what other living runs have announced.
+subtracts what other living runs have announced. GPUs are told apart by their UUIDs: their
+numbers depend on ``CUDA_VISIBLE_DEVICES``.
 """
 
 import contextlib
@@ -51,6 +52,13 @@ class Memory:
     """Number of transitions that fit; None: this machine has no such GPU."""
     snapshots: int
     """Bytes of the snapshots on disk when the buffer holds all that the run collects."""
+    gpu: str = ""
+    """UUID of the GPU that holds the buffer; empty if it is elsewhere, or unknown."""
+
+    @property
+    def board_key(self) -> str:
+        """Return the name under which runs announce memory there."""
+        return f"GPU {self.gpu}" if self.gpu else self.where
 
     @property
     def fits(self) -> bool:
@@ -66,11 +74,11 @@ def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
     """
     each = bytes_per_transition(spaces)
     total = cfg.replay.bytes_total(spaces, cfg.sim.num_worlds)
-    where, free = _free(cfg, images=spaces.pixels is not None)
+    where, free, gpu = _free(cfg, images=spaces.pixels is not None)
     largest = None if free is None else int(_SAFETY * free / each)
     played = each * (cfg.budget.env_steps or math.inf)
     kept = int(min(total, played)) if cfg.save.replay else 0
-    return Memory(each, total, where, free, largest, kept)
+    return Memory(each, total, where, free, largest, kept, gpu)
 
 
 def too_large(memory: Memory) -> Notice:
@@ -105,17 +113,28 @@ def size_text(count: float) -> str:
     return f"{count:.0f} B"
 
 
-def _free(cfg: RunCfg, *, images: bool) -> tuple[str, int | None]:
-    """Return where most of the buffer lives, and the free bytes there."""
+def _free(cfg: RunCfg, *, images: bool) -> tuple[str, int | None, str]:
+    """Return where most of the buffer lives, the free bytes there, and which GPU it is."""
     if cfg.device.startswith("cuda") and not torch.cuda.is_available():
-        return "GPU", None
+        return "GPU", None, ""
     device = pick_device(cfg.device)
     if images and cfg.replay.frames_on == "disk":
-        return "disk", shutil.disk_usage(frames_folder(cfg.replay.frames_folder)).free
+        folder = frames_folder(cfg.replay.frames_folder)
+        return "disk", shutil.disk_usage(folder).free, ""
     if device.type == "cuda" and not (images and cfg.replay.frames_on == "cpu"):
-        free = torch.cuda.mem_get_info(device)[0]
-        return "GPU", max(0, free - _promised("GPU"))
-    return "RAM", max(0, int(min(_free_ram(), _free_in_group())) - _promised("RAM"))
+        free, gpu = torch.cuda.mem_get_info(device)[0], gpu_uuid(device)
+        return "GPU", max(0, free - _promised(f"GPU {gpu}")), gpu
+    return "RAM", free_ram(), ""
+
+
+def gpu_uuid(device: torch.device) -> str:
+    """Return what tells a GPU from all others, in every process."""
+    return str(torch.cuda.get_device_properties(device).uuid)
+
+
+def free_ram() -> int:
+    """Return the bytes of RAM that nobody uses and no other living run has announced."""
+    return max(0, int(min(_free_ram(), _free_in_group())) - _promised("RAM"))
 
 
 def _free_ram() -> int:
@@ -161,7 +180,7 @@ def announced(memory: Memory) -> Generator[None]:
     """Announce to this user's other runs what this process will take, and where."""
     try:
         _board().mkdir(parents=True, exist_ok=True)
-        _own_note().write_text(json.dumps({memory.where: memory.replay}))
+        _own_note().write_text(json.dumps({memory.board_key: memory.replay}))
     except OSError as error:  # no reason not to train
         log.warning("other runs cannot know of this one's memory: %s", error)
         yield
@@ -179,16 +198,37 @@ def allocated() -> None:
     """
     with contextlib.suppress(OSError):  # nothing was announced
         promised = json.loads(_own_note().read_text())
-        _own_note().write_text(json.dumps({**promised, "GPU": 0}))
+        kept = {
+            key: 0 if key.startswith("GPU") else count
+            for key, count in promised.items()
+        }
+        _own_note().write_text(json.dumps(kept))
 
 
 def _promised(where: str) -> int:
-    """Return the bytes that other living runs have announced and not yet taken."""
+    """Return the bytes that other living runs have announced and not yet taken.
+
+    Args:
+        where: a ``Memory.board_key``.
+    """
+    return sum(_still_to_come(note, where) for note in _others())
+
+
+def other_runs() -> list[int]:
+    """Return the process ids of this user's other runs on this machine."""
+    return sorted(int(note.name) for note in _others() if note.name.isdecimal())
+
+
+def _others() -> list[Path]:
+    """Return the notes of other living runs; remove those of dead ones."""
     notes = list(_board().glob("*")) if _board().is_dir() and _PROC.is_dir() else []
+    living: list[Path] = []
     for note in notes:
-        if not (_PROC / note.name).exists():  # killed: its process id may be reused
+        if (_PROC / note.name).exists():
+            living.append(note)
+        else:  # killed: its process id may be reused
             note.unlink(missing_ok=True)
-    return sum(_still_to_come(note, where) for note in notes if note != _own_note())
+    return [note for note in living if note != _own_note()]
 
 
 def _still_to_come(note: Path, where: str) -> int:

@@ -135,7 +135,7 @@ def policy_from_code(
     """
     _refuse_without_snapshot(folder)
     cfg = folder.config()
-    task = make_task(task_to_play(folder), cfg.reward)
+    task = make_task(task_to_play(folder), cfg.reward, cfg.params)
     spaces = replace(task.spaces, pixels=pixel_space(cfg.pixels))
     agent = trained_agent(folder, cfg, spaces, device, snapshot)
     spec = make_spec(with_copies(folder, cfg), task, spaces, agent)

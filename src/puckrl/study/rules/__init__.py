@@ -1,0 +1,1 @@
+"""Refuse, one rule at a time, what could not be believed afterwards."""
