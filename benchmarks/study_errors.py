@@ -214,7 +214,7 @@ def _rare_failure(z: Array, arm: int) -> Array:
 
 PAIRS: dict[str, tuple[Callable[[Array, int], Array], float]] = {
     "normal": (lambda z, arm: z + arm, 1.0),
-    "heavy-tailed": (lambda z, arm: OUTCOMES["heavy-tailed"](z, arm), 1.0),
+    "heavy-tailed": (OUTCOMES["heavy-tailed"], 1.0),
     "takes off or not": (lambda z, arm: _takeoff(z, 0.0) + arm, 1.0),
     "normal, spread 1 and 3": (lambda z, arm: z * (3 if arm else 1), 0.0),
     "takes off: 40 % and 80 %": (lambda z, arm: _takeoff(z, 0.4 * arm), 0.36),
