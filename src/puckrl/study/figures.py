@@ -40,6 +40,7 @@ def curves(records: Sequence[RunRecord], arms: Sequence[str], path: Path) -> Non
             if found:
                 _band(axes, found, arm, RUN_COLORS[i % len(RUN_COLORS)], i)
         axes.set_xlabel(name)
+        axes.xaxis.set_major_formatter(_thousands)
         axes.set_ylim(-0.02, 1.02)
         plain(axes)
     left = figure.axes[0]
@@ -108,6 +109,7 @@ def forest(
     axes.set_yticks(range(len(rows)), [_literal(row[0]) for row in reversed(rows)])
     arrow = "← better" if better == "left" else "better →"
     axes.set_xlabel(f"{unit} · {arrow}")
+    axes.xaxis.set_major_formatter(_thousands)
     for answer, color in _ANSWERS.items():
         if any(row[4] == answer for row in rows):
             axes.plot([], [], "o-", color=color, label=answer)
@@ -166,7 +168,13 @@ def interactions(
         axes.legend(frameon=False, fontsize=8, loc="best")
         plain(axes)
     panels[0].set_ylabel(unit)
+    panels[0].yaxis.set_major_formatter(_thousands)
     figure.savefig(path)
+
+
+def _thousands(number: float, _: int | None = None) -> str:
+    """Return a tick's label: 200k for 200,000."""
+    return f"{number / 1000:g}k" if abs(number) >= 10_000 else f"{number:g}"
 
 
 def _literal(name: str) -> str:

@@ -43,7 +43,12 @@ def interval(measure: Measure, effect: Effect) -> str:
         amount(measure, x, signed=True)
         for x in (effect.low, effect.estimate, effect.high)
     )
-    return f"{mid} (95 % interval {low} to {high})"
+    return f"{mid} (95 % interval {_bare(low)} to {_bare(high)})"
+
+
+def _bare(text: str) -> str:
+    """Return an amount without its unit."""
+    return text.partition(" ")[0]
 
 
 def shown(measure: Measure, effects: Sequence[Effect]) -> str:
