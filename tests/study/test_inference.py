@@ -152,8 +152,8 @@ def test_ranks_show_complete_separation_of_five() -> None:
 
 
 def test_an_arm_does_not_win_by_its_survivors() -> None:
-    base = outcomes("base", POOR + [0.41, 0.37])
-    arm = outcomes("arm", GOOD) + [lost("arm", 5), lost("arm", 6)]
+    base = outcomes("base", [*POOR, 0.41, 0.37])
+    arm = [*outcomes("arm", GOOD), lost("arm", 5), lost("arm", 6)]
     (effect,) = effects(FINAL, base + arm, "base", ["arm"])
     alone = paired(base + arm, "base", "arm")
     assert effect.missing == (0, 2)
@@ -166,7 +166,7 @@ def test_an_arm_does_not_win_by_its_survivors() -> None:
 
 
 def test_missing_runs_of_the_losing_side_do_not_hide_the_difference() -> None:
-    base = outcomes("base", GOOD + [0.9])
+    base = outcomes("base", [*GOOD, 0.9])
     arm = [*outcomes("arm", POOR), lost("arm", 5)]
     assert effects(FINAL, base + arm, "base", ["arm"])[0].shown == "worse"
 
