@@ -172,7 +172,7 @@ def interactions(
     figure.savefig(path)
 
 
-def _thousands(number: float, _: int | None = None) -> str:
+def _thousands(number: float, _: float) -> str:
     """Return a tick's label: 200k for 200,000."""
     return f"{number / 1000:g}k" if abs(number) >= 10_000 else f"{number:g}"
 
