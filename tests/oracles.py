@@ -118,3 +118,41 @@ def _linear(block: nn.Module, index: int) -> nn.Linear:
     layer.weight.data = weight[index].detach().T.clone()
     layer.bias.data = bias[index, 0].detach().clone()
     return layer
+
+
+def apart(base: Sequence[float], arm: Sequence[float]) -> float:
+    """How far apart two arms are: t² / (t² + n), with a part of the pairs' covariance."""
+    n = len(base)
+    mean_base, mean_arm = sum(base) / n, sum(arm) / n
+    squares = sum((x - mean_base) ** 2 for x in base)
+    squares += sum((y - mean_arm) ** 2 for y in arm)
+    pairs = zip(base, arm, strict=True)
+    together = sum((x - mean_base) * (y - mean_arm) for x, y in pairs)
+    variance = (squares - 2 * (n - 2) / n * max(0.0, together)) / (n - 1)
+    difference = mean_arm - mean_base
+    if abs(difference) < 1e-12:
+        return 0.0
+    if variance <= 0:
+        return 1.0
+    t_squared = difference**2 / (variance / n)
+    return t_squared / (t_squared + n)
+
+
+def rejected_ways(
+    apart_at: Sequence[Sequence[float]], spent: Sequence[float], level: float
+) -> list[set[int]]:
+    """Ways that are rejected up to each look; ``apart_at`` is indexed by way, then look."""
+    gone: set[int] = set()
+    found: list[set[int]] = []
+    for look, share in enumerate(spent):
+        allowed = int(level * share * len(apart_at) + 1e-9)
+        heights = sorted({way[look] for way in apart_at}, reverse=True)
+        best = gone
+        for height in heights:
+            more = gone | {i for i, w in enumerate(apart_at) if w[look] >= height}
+            if len(more) > allowed:
+                break
+            best = more
+        gone = best
+        found.append(set(gone))
+    return found

@@ -66,7 +66,7 @@ def offered(line: str, folder: Path) -> tuple[set[str], set[str]]:
         ("puck train push --seed 3 --sim.backend w", {"warp"}),
         ("puck plan push-pixels --loop.no-", {"--loop.no-overlap", "--loop.no-compile"}),
         ("puck train push --agent.actor-sensors ", set(MODES)),
-        ("puck check ", {"reach", "push", "slide", "pick-place"}),
+        ("puck check ", {"reach", "push", "slide", "pick-place", "peg-insert"}),
         (f"puck eval --runs {OLD_RUNS} ", RUNS),
         (f"puck train --runs {OLD_RUNS} --resume reach", {"reach-5f0c6ce8-s0"}),
         ("puck runs --status s", {"stopped"}),
