@@ -79,7 +79,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         if str(tmp_path) not in sys.path:
             monkeypatch.syspath_prepend(str(tmp_path))
 
+    _forget_modules()  # another test's module of the same name
     yield installed
+    _forget_modules()
+
+
+def _forget_modules() -> None:
     for module in ("their_eyes", "their_task", "beside"):
         sys.modules.pop(module, None)
 
