@@ -23,7 +23,7 @@ from scipy import stats
 
 from puckrl.core.maths import wilson_interval
 from puckrl.report.tables import TableRow, manifest, write_table
-from puckrl.study.looks import (
+from puckrl.statistics.looks import (
     FUTILE,
     Looks,
     plan_looks,
@@ -31,7 +31,7 @@ from puckrl.study.looks import (
     rejections,
     separations,
 )
-from puckrl.study.permute import FEWEST, Array, exchanges, p_value
+from puckrl.statistics.permute import FEWEST, Array, exchanges, p_value
 
 TABLE, INTERVALS = Path("results/study_errors.csv"), Path("results/study_intervals.csv")
 _CHUNK = 50

@@ -16,10 +16,10 @@ from puckrl.config.run_cfg import (
     SimCfg,
 )
 from puckrl.replay.settings import ReplayCfg
+from puckrl.statistics.measure import parse_measure
 from puckrl.study.admission import Admission, Demand
 from puckrl.study.design import Arm, Study
 from puckrl.study.jobs import Job, State
-from puckrl.study.measure import parse_measure
 from tests.study import stand_in
 
 STAND_IN = (sys.executable, "-S", "-E", str(Path(stand_in.__file__)))

@@ -9,6 +9,7 @@ from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg
 from puckrl.core.errors import UserError
 from puckrl.runner.memory import memory_of
+from puckrl.statistics.measure import parse_measure
 from puckrl.study import admission
 from puckrl.study.admission import (
     Demand,
@@ -22,7 +23,6 @@ from puckrl.study.admission import (
     this_machine,
 )
 from puckrl.study.jobs import jobs_of
-from puckrl.study.measure import parse_measure
 from puckrl.tasks.catalog import make_task
 from tests.study.small import small_study
 

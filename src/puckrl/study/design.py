@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from puckrl.config.fields import settings
 from puckrl.config.run_cfg import RunCfg
-from puckrl.study.measure import Measure
+from puckrl.statistics.measure import Measure
 
 Stopping = Literal["fixed", "sequential"]
 

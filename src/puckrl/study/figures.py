@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from puckrl.report.figures import RUN_COLORS, plain
-from puckrl.study.inference import Effect
+from puckrl.statistics.inference import Effect
+from puckrl.statistics.permute import Array
 from puckrl.study.outcomes import RunRecord
-from puckrl.study.permute import Array
 
 _INK, _MUTED = "#1f2a44", "#8a94a6"
 _ANSWERS = {"better": "#2a9d58", "worse": "#c8443a", "no difference shown": _MUTED}

@@ -31,8 +31,8 @@ from puckrl.config.presets import preset
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import UserError, first_line
 from puckrl.core.settings import SEED
+from puckrl.statistics.measure import Measure, parse_measure
 from puckrl.study.design import BASE, Arm, Stopping, Study
-from puckrl.study.measure import Measure, parse_measure
 
 _MAX_RUNS = 10_000
 

@@ -9,8 +9,8 @@ from typing import Any
 from puckrl.core.errors import UserError
 from puckrl.report.rows import read_rows
 from puckrl.runner.run_folder import RunFolder
+from puckrl.statistics.measure import Outcome
 from puckrl.study.design import Study
-from puckrl.study.measure import Outcome
 from puckrl.training.sinks import LogRow
 
 

@@ -18,17 +18,17 @@ import numpy as np
 
 from puckrl.core.maths import wilson_interval
 from puckrl.report.tables import TableRow, manifest, write_table
+from puckrl.statistics.factorial import Contrast, contrasts, incomplete
+from puckrl.statistics.inference import Effect, effects, iqm
+from puckrl.statistics.looks import plan_looks
+from puckrl.statistics.measure import Outcome
+from puckrl.statistics.pairs import horizon, prepared
+from puckrl.statistics.permute import Array
+from puckrl.statistics.sequential import sequential_effects
 from puckrl.study import figures
 from puckrl.study.design import Study
-from puckrl.study.factorial import Contrast, contrasts, incomplete
 from puckrl.study.file import base_levels
-from puckrl.study.inference import Effect, effects, iqm
-from puckrl.study.looks import plan_looks
-from puckrl.study.measure import Outcome
 from puckrl.study.outcomes import RunRecord, outcomes_of
-from puckrl.study.pairs import horizon, prepared
-from puckrl.study.permute import Array
-from puckrl.study.sequential import sequential_effects
 from puckrl.study.words import amount, binding_clock, cost, interval, not_shown, shown
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from puckrl.study.inference import Effect
-from puckrl.study.measure import Measure
+from puckrl.statistics.inference import Effect
+from puckrl.statistics.measure import Measure
 from puckrl.study.outcomes import RunRecord
 
 

@@ -7,8 +7,8 @@ update ratio or the speed: a study names the clock that binds.
 from collections.abc import Iterator
 
 from puckrl.config.run_cfg import RunCfg
+from puckrl.statistics.measure import Clock
 from puckrl.study.design import Study
-from puckrl.study.measure import Clock
 from puckrl.study.refusal import Refusal
 
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from puckrl.study.inference import effects
-from puckrl.study.looks import FUTILE, Looks, plan_looks, predictive_power
-from puckrl.study.measure import Outcome, parse_measure
-from puckrl.study.sequential import decide, next_runs, sequential_effects
+from puckrl.statistics.inference import effects
+from puckrl.statistics.looks import FUTILE, Looks, plan_looks, predictive_power
+from puckrl.statistics.measure import Outcome, parse_measure
+from puckrl.statistics.sequential import decide, next_runs, sequential_effects
 
 FINAL = parse_measure("final_success")
 TIME = parse_measure("time_to(0.9, updates, censored=rank)")

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from puckrl.study.permute import FEWEST, Array
+from puckrl.statistics.permute import FEWEST, Array
 
 
 def midranks(values: Array) -> Array:

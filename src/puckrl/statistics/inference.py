@@ -15,10 +15,10 @@ import numpy as np
 from scipy import stats
 
 from puckrl.core.maths import wilson_interval
-from puckrl.study.measure import Measure, Outcome
-from puckrl.study.pairs import Pairs, as_failures, horizon, paired, prepared
-from puckrl.study.permute import FEWEST, Array, p_value, shift_interval, spread
-from puckrl.study.ranks import (
+from puckrl.statistics.measure import Measure, Outcome
+from puckrl.statistics.pairs import Pairs, as_failures, horizon, paired, prepared
+from puckrl.statistics.permute import FEWEST, Array, p_value, shift_interval, spread
+from puckrl.statistics.ranks import (
     detectable_share,
     earlier,
     earlier_interval,

@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from puckrl.study.inference import Effect, effects, estimated, holm, side
-from puckrl.study.looks import (
+from puckrl.statistics.inference import Effect, effects, estimated, holm, side
+from puckrl.statistics.looks import (
     FUTILE,
     Looks,
     Rejections,
@@ -23,9 +23,9 @@ from puckrl.study.looks import (
     rejections,
     separations,
 )
-from puckrl.study.measure import Measure, Outcome
-from puckrl.study.pairs import as_failures, paired, prepared
-from puckrl.study.permute import Array
+from puckrl.statistics.measure import Measure, Outcome
+from puckrl.statistics.pairs import as_failures, paired, prepared
+from puckrl.statistics.permute import Array
 
 State = Literal["better", "worse", "no difference shown", "go on"]
 _TIE, _LEAST = 1e-9, 1e-6

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from puckrl.core.errors import UserError
-from puckrl.study.inference import (
+from puckrl.statistics.inference import (
     detectable,
     effects,
     holm,
@@ -17,9 +17,9 @@ from puckrl.study.inference import (
     mean_interval,
     p_of,
 )
-from puckrl.study.measure import Outcome, parse_measure
-from puckrl.study.pairs import horizon, paired, prepared
-from puckrl.study.permute import p_value
+from puckrl.statistics.measure import Outcome, parse_measure
+from puckrl.statistics.pairs import horizon, paired, prepared
+from puckrl.statistics.permute import p_value
 
 FINAL = parse_measure("final_success")
 TIME = parse_measure("time_to(0.95, clock=env_steps, censored=restricted)")

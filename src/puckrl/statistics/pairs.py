@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from puckrl.core.errors import UserError
-from puckrl.study.measure import Measure, Outcome
-from puckrl.study.permute import Array
+from puckrl.statistics.measure import Measure, Outcome
+from puckrl.statistics.permute import Array
 
 
 @dataclass(frozen=True)

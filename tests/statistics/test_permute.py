@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from puckrl.study.permute import exchanges, p_value, separation, shift_interval
+from puckrl.statistics.permute import exchanges, p_value, separation, shift_interval
 from tests.oracles import apart
 
 

@@ -5,7 +5,12 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq
 
-from puckrl.study.ranks import detectable_share, earlier, earlier_interval, midranks
+from puckrl.statistics.ranks import (
+    detectable_share,
+    earlier,
+    earlier_interval,
+    midranks,
+)
 
 
 def test_earlier_is_mann_whitneys_u() -> None:

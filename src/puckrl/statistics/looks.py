@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from puckrl.core.errors import UserError
-from puckrl.study.inference import ALPHA
-from puckrl.study.permute import FEWEST, Array, Indices, exchanges, separation
-from puckrl.study.ranks import midranks
+from puckrl.statistics.inference import ALPHA
+from puckrl.statistics.permute import FEWEST, Array, Indices, exchanges, separation
+from puckrl.statistics.ranks import midranks
 
 FUTILE = 0.3
 """Predictive power below which an arm is given up."""

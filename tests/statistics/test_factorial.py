@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from puckrl.core.errors import UserError
-from puckrl.study.factorial import contrasts, incomplete
-from puckrl.study.measure import Outcome, parse_measure
+from puckrl.statistics.factorial import contrasts, incomplete
+from puckrl.statistics.measure import Outcome, parse_measure
 
 FINAL = parse_measure("area_under(updates)")
 TWO = {"agent.gamma": ("0.95", "0.98"), "batch": ("256", "512")}

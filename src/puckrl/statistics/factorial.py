@@ -16,10 +16,10 @@ import numpy as np
 from scipy import stats
 
 from puckrl.core.errors import UserError
-from puckrl.study.inference import ALPHA, holm
-from puckrl.study.measure import Measure, Outcome
-from puckrl.study.pairs import prepared
-from puckrl.study.permute import Array
+from puckrl.statistics.inference import ALPHA, holm
+from puckrl.statistics.measure import Measure, Outcome
+from puckrl.statistics.pairs import prepared
+from puckrl.statistics.permute import Array
 
 _FEWEST = 6
 """Seeds from which flipping signs reaches 5 %: 2 of 64."""

@@ -8,14 +8,14 @@ from scipy import stats
 from study_errors import OUTCOMES, simulate
 
 from puckrl.core.errors import UserError
-from puckrl.study.looks import (
+from puckrl.statistics.looks import (
     Looks,
     plan_looks,
     predictive_power,
     rejections,
     separations,
 )
-from puckrl.study.permute import exchanges, p_value
+from puckrl.statistics.permute import exchanges, p_value
 from tests.oracles import rejected_ways
 
 TRIALS = 5000

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from puckrl.core.errors import UserError
-from puckrl.study.measure import parse_measure
+from puckrl.statistics.measure import parse_measure
 from puckrl.training.sinks import LogRow
 
 # env steps, updates, wall seconds, success

@@ -1,0 +1,1 @@
+"""Tell differences between runs from chance: measures, intervals, looks that may stop."""
