@@ -1,5 +1,6 @@
 """`puck study` from the command line, with workers that train nothing."""
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from puckrl.cli import main
 from puckrl.study import conduct
 from puckrl.study.folder import amendments
+from puckrl.study.ledger import read_states
 from puckrl.study.local import LocalWorkers
 from tests.study.small import STAND_IN
 
@@ -66,3 +68,46 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(
     assert "agent.gamma: 0.8 -> 0.5" in words
     assert "4 runs, 3,200 env steps" in words
     assert not root.exists()
+
+
+def test_a_sequential_study_stops_when_it_knows_and_reports(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(
+        conduct, "LocalWorkers", partial(LocalWorkers, program=STAND_IN)
+    )
+    file, root = tmp_path / "gamma.yaml", tmp_path / "studies"
+    file.write_text(FILE % 10 + "stopping: sequential\n")
+    assert main(["study", str(file), "--root", str(root)]) == 0
+    (path,) = root.iterdir()
+    done = [run for run in read_states(path).values() if run.state == "done"]
+    arms = [run.arm for run in done]
+    # 20 runs if nobody looked; whole pairs, plus at most those under way at the last look
+    assert 8 <= len(done) < 20
+    assert abs(arms.count("base") - arms.count("low")) <= 1
+    page = (path / "report.md").read_text()
+    assert "low" in page
+    assert "better" in page
+    said = " ".join(capsys.readouterr().out.split())
+    assert " ".join(page.split("\n\n")[1].split()) in said
+    assert (path / "effects.png").is_file()
+    assert "low" in (path / "effects.csv").read_text()
+
+
+def test_a_study_of_fixed_seeds_counts_the_runs_that_have_no_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        conduct, "LocalWorkers", partial(LocalWorkers, program=STAND_IN)
+    )
+    file, root = tmp_path / "gamma.yaml", tmp_path / "studies"
+    file.write_text(FILE % 4)
+    assert main(["study", str(file), "--root", str(root)]) == 0
+    (path,) = root.iterdir()
+    manifest = next((path / "runs").glob("low-*-s2")) / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "result": {}}))
+    assert main(["study", str(file), "--root", str(root), "--resume"]) == 0
+    page = (path / "report.md").read_text()
+    assert "it has no final evaluation" in page

@@ -268,10 +268,10 @@ def check(args: argparse.Namespace, rest: list[str]) -> int:
 
 def study(args: argparse.Namespace, rest: list[str]) -> int:
     """Conduct a study."""
-    from puckrl.study.conduct import Options, all_of, conduct, nothing_known
+    from puckrl.study.conduct import Options, conduct
 
     given = {name: value for name, value in vars(args).items() if name in _STUDY}
-    done = conduct(Options(**given), console, all_of, nothing_known)
+    done = conduct(Options(**given), console)
     if done is None:
         return Exit.DONE
     counts = ", ".join(

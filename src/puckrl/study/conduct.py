@@ -27,12 +27,14 @@ from puckrl.study.circumstances import here, unlike
 from puckrl.study.design import Study
 from puckrl.study.file import read_study
 from puckrl.study.forecast import forecast, render
+from puckrl.study.interim import asked_for, interim
 from puckrl.study.jobs import FINISHED, Job, jobs_of
 from puckrl.study.ledger import Ledger, read_states
 from puckrl.study.local import LocalWorkers
-from puckrl.study.progress import Known, make_display
+from puckrl.study.progress import make_display
 from puckrl.study.referee import review
-from puckrl.study.schedule import NextRuns, Summary, Workers, all_runs, run_jobs
+from puckrl.study.report import sentences, write_report
+from puckrl.study.schedule import Summary, Workers, run_jobs
 from puckrl.training.status import report_nothing
 
 
@@ -64,11 +66,7 @@ class Conducted:
     """Say what has become of a study."""
 
     path: Path
-    """Its folder."""
-    study: Study
-    """What is compared."""
-    notes: tuple[str, ...]
-    """What the referee says that a reader must know."""
+    """Its folder, with ``report.md`` once nothing is left to run."""
     summary: Summary
     """How this session ended."""
 
@@ -82,19 +80,12 @@ class _Prepared:
     close: Callable[[], None]
 
 
-def conduct(
-    options: Options,
-    console: Console,
-    rule_of: Callable[[Ledger], NextRuns],
-    known_of: Callable[[Ledger], Known],
-) -> Conducted | None:
+def conduct(options: Options, console: Console) -> Conducted | None:
     """Carry out ``puck study``; None after a dry run.
 
     Args:
         options: the command line.
         console: where to print.
-        rule_of: which runs are to come, for a study's folder.
-        known_of: what the study knows so far, for a study's folder.
 
     Raises:
         UserError: if the file, the design, the folder or the machine refuses it.
@@ -124,18 +115,22 @@ def conduct(
         if reasons:
             folders.amend(path, study, options.file, reasons, now)
         ledger.settle()
-        summary = _run(options, ledger, console, rule_of, known_of)
-    return Conducted(path, study, notes, summary)
+        summary = _run(options, ledger, console)
+        if summary.signal is None:
+            _report(ledger, notes, console)
+    return Conducted(path, summary)
 
 
-def all_of(ledger: Ledger) -> NextRuns:
-    """Return the rule of a study with fixed seeds."""
-    return all_runs(ledger.jobs)
-
-
-def nothing_known(ledger: Ledger) -> Known:
-    """Return what is known without an interim analysis: nothing."""
-    return lambda: ""
+def _report(ledger: Ledger, notes: Sequence[str], console: Console) -> None:
+    """Write the report into the study's folder; print its three sentences."""
+    changes = [
+        f"{change['time']}: {', '.join(change['diff'])}"
+        for change in folders.amendments(ledger.path)
+    ]
+    records = asked_for(ledger)
+    found = write_report(ledger.study, records, ledger.path, notes, changes)
+    for sentence in sentences(found, records):
+        console.print(sentence, markup=False, soft_wrap=True)
 
 
 def _reviewed(study: Study, console: Console) -> tuple[str, ...]:
@@ -293,14 +288,9 @@ def _on_ray(
     return _Prepared(admission, make, cluster.close)
 
 
-def _run(
-    options: Options,
-    ledger: Ledger,
-    console: Console,
-    rule_of: Callable[[Ledger], NextRuns],
-    known_of: Callable[[Ledger], Known],
-) -> Summary:
+def _run(options: Options, ledger: Ledger, console: Console) -> Summary:
     """Run what is left of a study."""
+    rule = interim(ledger)
     left = [job for job in ledger.jobs if ledger.states[job.name].state not in FINISHED]
     if not left:
         return Summary(ledger.counts(), None)
@@ -308,19 +298,17 @@ def _run(
     prepared = _prepare(options, ledger.study, left, threads)
     try:
         ledger.note("session", **_session(options, prepared.admission))
-        workers, rule = prepared.make(ledger), rule_of(ledger)
+        workers = prepared.make(ledger)
         console.print(
             f"study {ledger.path}: {len(left)} runs to go, "
             f"{prepared.admission.slots} at a time",
             markup=False,
             soft_wrap=True,
         )
-        display = make_display(
-            ledger, prepared.admission.slots, known_of(ledger), console
-        )
+        display = make_display(ledger, prepared.admission.slots, rule.known, console)
         try:
             with caught() as signals, signals.patient(report_nothing):
-                return run_jobs(ledger, workers, rule, display, signals)
+                return run_jobs(ledger, workers, rule.next_runs, display, signals)
         finally:
             display.close()
     finally:

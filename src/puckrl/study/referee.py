@@ -32,6 +32,7 @@ def review(study: Study) -> Review:
 
 RULES: tuple[Callable[[Study], Iterator[Refusal]], ...] = (
     seeds.seeds_are_the_studys,
+    seeds.enough_for_looks,
     variables.one_variable,
     variables.some_variable,
     variables.same_question,

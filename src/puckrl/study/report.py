@@ -124,6 +124,16 @@ def write_report(
     return found
 
 
+def sentences(found: Findings, records: Sequence[RunRecord]) -> tuple[str, str, str]:
+    """Return what was shown, what was not, and what it cost."""
+    measure = found.study.measure
+    return (
+        shown(measure, found.effects),
+        not_shown(measure, found.effects),
+        cost(records),
+    )
+
+
 def _draw(found: Findings, records: Sequence[RunRecord], folder: Path) -> None:
     """Draw the figures."""
     measure, names = found.study.measure, [arm.name for arm in found.study.every_arm]
@@ -184,13 +194,7 @@ def _page(
     names = [arm.name for arm in study.every_arm]
     parts = [
         f"# {study.name}",
-        "\n\n".join(
-            [
-                shown(measure, found.effects),
-                not_shown(measure, found.effects),
-                cost(records),
-            ]
-        ),
+        "\n\n".join(sentences(found, records)),
         f"Measure: `{measure}`, {'smaller' if measure.smaller_is_better else 'larger'} "
         f"is better. Stopping: {study.stopping}, {len(study.seeds)} seeds at most. Study "
         f"`{study.name}-{study.digest}`.",

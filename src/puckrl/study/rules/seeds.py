@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from puckrl.core.errors import UserError
 from puckrl.runner.worlds import EVAL_SEED_OFFSET
+from puckrl.statistics.looks import plan_looks
 from puckrl.study.design import Study
 from puckrl.study.refusal import Refusal
 
@@ -28,6 +30,15 @@ def seeds_are_the_studys(study: Study) -> Iterator[Refusal]:
             "one seed has no spread, so no difference can be told from chance; legal: 2 or "
             "more, better 5",
         )
+
+
+def enough_for_looks(study: Study) -> Iterator[Refusal]:
+    """Refuse to stop early with too few seeds to look before the end."""
+    if study.stopping == "sequential":
+        try:
+            plan_looks(study.seeds, len(study.arms))
+        except UserError as error:
+            yield Refusal("seeds", "", str(error))
 
 
 def judge_apart(study: Study) -> Iterator[Refusal]:
