@@ -91,7 +91,8 @@ def test_a_sequential_study_stops_when_it_knows_and_reports(
     assert "low" in page
     assert "better" in page
     said = " ".join(capsys.readouterr().out.split())
-    assert " ".join(page.split("\n\n")[1].split()) in said
+    first = page.split("\n\n")[1].replace("**", "").replace("`", "")
+    assert " ".join(first.split()) in said
     assert (path / "effects.png").is_file()
     assert "low" in (path / "effects.csv").read_text()
 

@@ -111,10 +111,11 @@ def test_equal_costs_add_up(tmp_path: Path) -> None:
     write_report(made, runs, tmp_path / "out")
     page = (tmp_path / "out" / "report.md").read_text()
     steps = sum(run.rows[-1]["env_steps"] for run in runs)
-    hours = steps / 100 / 3600
+    minutes, seconds = divmod(round(steps / 100), 60)
+    hours, minutes = divmod(minutes, 60)
     assert (
-        f"18 runs, {steps:,.0f} env steps, {0.2 * steps:,.0f} updates, {hours:.1f} h"
-        in page
+        f"18 runs, {steps:,.0f} env steps, {0.2 * steps:,.0f} updates, "
+        f"{hours}:{minutes:02d}:{seconds:02d} of runs." in page
     )
     assert "None: every run that was planned has a value." in page
     assert "as many updates and seconds" in page

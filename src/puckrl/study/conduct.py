@@ -130,7 +130,9 @@ def _report(ledger: Ledger, notes: Sequence[str], console: Console) -> None:
     records = asked_for(ledger)
     found = write_report(ledger.study, records, ledger.path, notes, changes)
     for sentence in sentences(found, records):
-        console.print(sentence, markup=False, soft_wrap=True)
+        plain = sentence.replace("**", "").replace("`", "")
+        console.print(plain, markup=False, soft_wrap=True)
+    console.print(f"report: {ledger.path / 'report.md'}", markup=False, soft_wrap=True)
 
 
 def _reviewed(study: Study, console: Console) -> tuple[str, ...]:

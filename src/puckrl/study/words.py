@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from puckrl.core.words import duration
 from puckrl.statistics.inference import Effect
 from puckrl.statistics.measure import Measure
 from puckrl.study.outcomes import RunRecord
@@ -55,7 +56,9 @@ def shown(measure: Measure, effects: Sequence[Effect]) -> str:
     """Return the sentence on the differences that were shown."""
     sure = [e for e in effects if e.shown != "no difference shown"]
     if not sure:
-        return "**Shown:** no arm differs from the base."
+        return (
+            "**Shown:** nothing; no difference to the base is larger than chance makes."
+        )
     parts = [
         f"`{e.arm}` is {e.shown} than the base: {interval(measure, e)}, p "
         f"{'≤' if 'looks' in e.method else '='} {e.adjusted:.2g} after Holm, {e.n} pairs"
@@ -90,12 +93,12 @@ def cost(records: Sequence[RunRecord]) -> str:
     made = [record for record in records if record.rows]
     steps = _sum(made, "env_steps")
     updates = _sum(made, "updates")
-    hours = _sum(made, "wall_s") / 3600
+    took = duration(_sum(made, "wall_s"))
     theirs = sum(record.foreign for record in records)
     foreign = f" ({theirs} of them by other programs)" if theirs else ""
     return (
         f"**Cost:** {len(made)} runs{foreign}, {steps:,.0f} env steps, "
-        f"{updates:,.0f} updates, {hours:,.1f} hours."
+        f"{updates:,.0f} updates, {took} of runs."
     )
 
 
