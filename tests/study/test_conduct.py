@@ -24,14 +24,15 @@ budget: {env_steps: 800}
 """
 
 
+@pytest.fixture(autouse=True)
+def workers_that_train_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = partial(LocalWorkers, program=STAND_IN)
+    monkeypatch.setattr(conduct, "LocalWorkers", workers)
+
+
 def test_begin_refuse_resume_amend(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        conduct, "LocalWorkers", partial(LocalWorkers, program=STAND_IN)
-    )
     file, root = tmp_path / "gamma.yaml", tmp_path / "studies"
     file.write_text(FILE % 2)
     command = ["study", str(file), "--root", str(root)]
@@ -71,13 +72,8 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(
 
 
 def test_a_sequential_study_stops_when_it_knows_and_reports(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        conduct, "LocalWorkers", partial(LocalWorkers, program=STAND_IN)
-    )
     file, root = tmp_path / "gamma.yaml", tmp_path / "studies"
     file.write_text(FILE % 10 + "stopping: sequential\n")
     assert main(["study", str(file), "--root", str(root)]) == 0
@@ -98,11 +94,8 @@ def test_a_sequential_study_stops_when_it_knows_and_reports(
 
 
 def test_a_study_of_fixed_seeds_counts_the_runs_that_have_no_value(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(
-        conduct, "LocalWorkers", partial(LocalWorkers, program=STAND_IN)
-    )
     file, root = tmp_path / "gamma.yaml", tmp_path / "studies"
     file.write_text(FILE % 4)
     assert main(["study", str(file), "--root", str(root)]) == 0

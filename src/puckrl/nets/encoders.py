@@ -1,15 +1,7 @@
 """Map images to features with convolutions.
 
-    kind          convolutions (kernel / stride, channels)     source
-    nature        8/4 32 · 4/2 64 · 3/1 64                     Mnih et al. (2015)
-    drqv2         3/2 · 3/1 · 3/1 · 3/1                        Yarats et al. (2021)
-    manipulation  3/2 · 3/1 · 3/1 · 3/2                        the lessons this project grew from
-    padded        3/2 · 3/1 · 3/1 · 3/1, with a border of 1    drqv2, keeping the map's size
-    impala        three stages of 3/1, pool 3/2, two residual  Espeholt et al. (2018), figure 3
-                  blocks; 16, 32, 32
-
-Large kernels and strides in the first layers blur away an object of a few pixels; 3 x 3
-kernels keep it. Weights are float32; products are computed in ``compute_dtype``.
+``layers.py`` tabulates the kinds and their sources. Weights are float32; products are
+computed in ``compute_dtype``.
 """
 
 import math

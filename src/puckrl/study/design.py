@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from puckrl.config.fields import settings
+from puckrl.config.facts import flat_settings
 from puckrl.config.run_cfg import RunCfg
 from puckrl.statistics.measure import Measure
 
@@ -80,4 +80,4 @@ def _words(arm: Arm) -> dict[str, Any]:
     """Return an arm as plain values: every setting, or its folders."""
     if arm.cfg is None:
         return {"runs": [str(path) for path in arm.folders]}
-    return {setting.name: setting.value for setting in settings(arm.cfg)}
+    return flat_settings(arm.cfg)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from puckrl.config.differences import differing
+from puckrl.config.facts import flat_settings
 from puckrl.config.fields import settings
 from puckrl.config.run_cfg import RunCfg
 from puckrl.study.design import Arm, Study
@@ -21,14 +23,12 @@ def differences(arm: RunCfg, base: RunCfg) -> dict[str, tuple[Any, Any]]:
     A setting that only one of them has counts, with None for the other. Seeds, names of
     presets and their promises do not.
     """
-    ours = {setting.name: setting.value for setting in settings(arm)}
-    theirs = {setting.name: setting.value for setting in settings(base)}
+    flat = [flat_settings(base), flat_settings(arm)]
+    found = differing(flat) | differing(flat, hashed=False)
     return {
-        name: (theirs.get(name), ours.get(name))
-        for name in sorted(ours.keys() | theirs.keys())
-        if ours.get(name) != theirs.get(name)
-        and name not in _NAMES
-        and not name.startswith(_APART)
+        name: (found[name][0], found[name][1])
+        for name in sorted(found)
+        if name not in _NAMES and not name.startswith(_APART)
     }
 
 
