@@ -130,7 +130,9 @@ def test_a_damaged_run_is_one_line_and_hides_no_other(
     else:
         (tmp_path / "bad" / file).write_text(text)
     assert main(["runs", "--runs", str(tmp_path)]) == 0
-    head, sound, damaged = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3, lines
+    head, sound, damaged = lines
     assert head.startswith("run ")
     assert sound.startswith(REACH)
     assert damaged.startswith(f"damaged: {tmp_path / 'bad'}: {reason}")

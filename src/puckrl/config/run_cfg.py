@@ -4,6 +4,7 @@ It converts to YAML and back without loss. Its hash names the run's folder: two 
 the same hash and the same seed learn the same, apart from noise.
 """
 
+import functools
 import hashlib
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -234,6 +235,11 @@ def config_hash(cfg: RunCfg) -> str:
 def is_hashed(name: str) -> bool:
     """Return whether a setting, by its dotted name, counts for ``config_hash``."""
     return not any(
-        name == apart or name.startswith(f"{apart}.")
-        for apart in marked(RunCfg, NOT_HASHED)
+        name == apart or name.startswith(f"{apart}.") for apart in _not_hashed()
     )
+
+
+@functools.cache
+def _not_hashed() -> tuple[str, ...]:
+    """Return the settings and sections that ``config_hash`` leaves out."""
+    return tuple(marked(RunCfg, NOT_HASHED))
