@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from puckrl.core import timeline
 from puckrl.core.errors import Exit, UserError, exit_code_of
 
 _TRAIN_HELP = """\
@@ -70,6 +71,8 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.config.presets import preset
     from puckrl.runner import run_folder
 
+    if args.profile:
+        timeline.record()
     name = rest.pop(0) if rest and not rest[0].startswith("-") else None
     if args.help and not (args.resume or name):
         console.print(_TRAIN_HELP, markup=False)
@@ -84,8 +87,9 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     if args.stop:
         base = replace(base, budget=replace(base.budget, stop=args.stop))
     cfg = settings.parse(base, changes, f"puck train {args.resume or name}")
-    from puckrl.core import team  # with torch, once the settings are known to be legal
-    from puckrl.runner import session
+    with timeline.span("imports"):  # of torch, once the settings are known to be legal
+        from puckrl.core import team
+        from puckrl.runner import session
 
     folder = (
         session.resume(folder, cfg)
@@ -96,9 +100,26 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     if team.is_first():
         line = f"{manifest['status']}: {folder.path / 'card.md'}"
         console.print(line, markup=False, soft_wrap=True)
+        _tell_profile(folder.path / "profile.json")
     if manifest["status"] == "interrupted":
         return exit_code_of(signal.Signals[manifest["signal"]])
     return Exit.DONE
+
+
+def _tell_profile(file: Path) -> None:
+    """Print what took the time and write the timeline, if it was recorded."""
+    spans = timeline.recorded()
+    if spans is None:
+        return
+    table = Table(box=None)
+    table.add_column("part")
+    table.add_column("seconds", justify="right")
+    table.add_column("share", justify="right")
+    for name, seconds, share in timeline.as_table(spans, time.perf_counter()):
+        table.add_row(name, f"{seconds:.1f}", f"{share:.0%}")
+    console.print(table)
+    timeline.write_trace(spans, file)
+    console.print(f"timeline: {file}", markup=False, soft_wrap=True)
 
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:

@@ -116,6 +116,11 @@ def train_options(sub: argparse.ArgumentParser) -> None:
         "--stop", choices=("auto", "budget", "never"), help="what may end the run"
     )
     sub.add_argument(
+        "--profile",
+        action="store_true",
+        help="print what took the time, and write RUN/profile.json (a Chrome trace)",
+    )
+    sub.add_argument(
         "-h", "--help", action="store_true", help="list every setting of the preset"
     )
 

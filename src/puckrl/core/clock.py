@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from puckrl.core import timeline
+
 
 @dataclass
 class Every:
@@ -74,8 +76,9 @@ class Clock:
         try:
             yield
         finally:
-            took = time.perf_counter() - begin
-            self.seconds[activity] = self.seconds.get(activity, 0.0) + took
+            end = time.perf_counter()
+            self.seconds[activity] = self.seconds.get(activity, 0.0) + end - begin
+            timeline.add(activity, begin, end)
 
     @property
     def train_s(self) -> float:

@@ -8,6 +8,7 @@ from puckrl.config.facts import facts_of
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import first_line
 from puckrl.core.runtime import torch_threads
+from puckrl.core.timeline import span
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
 from puckrl.report.card import card, verdict, without_nan
@@ -53,15 +54,16 @@ def finish(
     # A user who interrupts a run does not want to wait for a long evaluation
     interrupted = stop == "interrupted"
     episodes = cfg.eval.episodes if interrupted else cfg.eval.final_episodes
-    with torch_threads(1):
+    with span("final evaluation"), torch_threads(1):
         final = judge(parts, episodes, progress.clock.env_steps + 1)
     rows = read_rows(folder.metrics)
-    table = from_rows(rows)
-    diagnosis = diagnose(table, facts_of(cfg))
-    curve(table, folder.path.name, folder.path / "curve.png", diagnosis)
     why = f"{stop} ({hooks.reason})" if stop == "callback" else stop
-    page = card(folder.path.name, cfg, final, rows, why, diagnosis)
-    (folder.path / "card.md").write_text(page)
+    with span("curve and card"):
+        table = from_rows(rows)
+        diagnosis = diagnose(table, facts_of(cfg))
+        curve(table, folder.path.name, folder.path / "curve.png", diagnosis)
+        page = card(folder.path.name, cfg, final, rows, why, diagnosis)
+        (folder.path / "card.md").write_text(page)
     hooks.end(clocks(progress.clock) | evaluation_row(final))
     folder.update_manifest(
         status="interrupted" if interrupted else "finished",
@@ -74,7 +76,8 @@ def finish(
         memory_gb=taken_gb(parts.device),
     )
     if cfg.save.video and not interrupted:
-        _film(folder, cfg, parts)
+        with span("video"):
+            _film(folder, cfg, parts)
     log.info("%s", verdict(cfg, final, rows, stop))
 
 

@@ -13,6 +13,7 @@ from puckrl.core import team
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import keep_memory, pick_device
+from puckrl.core.timeline import span
 from puckrl.report.rows import read_rows
 from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
@@ -172,7 +173,9 @@ def _run(
     """
     with recorded(folder) as signals:
         keep_memory()
-        with closing(build(part)) as parts:
+        with span("set-up"):
+            made = build(part)
+        with closing(made) as parts:
             allocated()
             if team.is_first():
                 _run_first_process(

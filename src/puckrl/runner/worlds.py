@@ -19,6 +19,7 @@ from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
 from puckrl.core.settings import COUNT, NON_NEGATIVE, SEED
+from puckrl.core.timeline import span
 from puckrl.core.types import PixelSpace
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
@@ -156,7 +157,8 @@ def make_sim(task: Task, cfg: SimCfg, device: torch.device) -> Sim:
         model = compiled(task.scene(), type(task).__name__)
         return CpuSim(model, cfg.num_worlds, cfg.num_threads, task.varied)
     assert cfg.backend == "warp", cfg.backend
-    from puckrl.sim.warp import WarpSim
+    with span("imports"):
+        from puckrl.sim.warp import WarpSim
 
     if device.type == "cpu":
         log.warning("mujoco_warp without a GPU is for tests; use --sim.backend cpu")

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from puckrl.core.capture import Captured
+from puckrl.core.timeline import span
 from puckrl.sim.backend import not_varied
 from puckrl.sim.kernels import Streams, WarpGraph, put_model, start_warp
 
@@ -105,7 +106,8 @@ class WarpSim:
         for name in _CARRIED:
             self.field(name)
         self._default = self._default_rows()
-        self.compile_s = self._compile()
+        with span("physics kernels"):
+            self.compile_s = self._compile()
         """Seconds spent compiling kernels or loading them from Warp's cache."""
 
     def _default_rows(self) -> dict[str, Tensor]:
