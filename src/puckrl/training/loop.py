@@ -77,17 +77,10 @@ def train(
     verdicts = Verdicts(judge, episodes, diagnose, limits.success, progress, sink)
     should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
     should_save = Every(save_every_s, last=clock.wall_s)
-    # A run that was killed while it wrote its report has nothing left to train
-    done = progress.evaluated_at == clock.env_steps > 0
-    limit = limits.reached(clock, progress.successes) if done else None
-    stop: Stop | None = team.agreed(limit)
+    stop: Stop | None = team.agreed(_reached_before(progress, limits))
     try:
         while stop is None:
-            was = clock.copy()
-            collected, metrics = schedule(clock, report)
-            count(collected, clock)
-            verdicts.write(training_row(clock, was, collected, metrics, replay))
-
+            verdicts.write(_iterate(schedule, clock, replay, report))
             limit = team.agreed(limits.reached(clock, progress.successes))
             save_now = team.agreed(should_save(clock.wall_s))
             if should_evaluate(clock.env_steps) or limit == "budget":
@@ -96,8 +89,8 @@ def train(
                     verdicts.ask(report)
             verdicts.settle(wait=bool(limit) or save_now or not judge.beside)
 
-            stop = team.agreed(limits.reached(clock, progress.successes))
-            stop = team.agreed(stop or asked_to_stop())
+            reached = team.agreed(limits.reached(clock, progress.successes))
+            stop = team.agreed(reached or asked_to_stop())
             if save_now:
                 report(Status.SAVING)
                 with clock.measure("save"):
@@ -106,6 +99,22 @@ def train(
     finally:
         verdicts.release()
     return stop
+
+
+def _reached_before(progress: Progress, limits: Limits) -> Stop | None:
+    """Return the limit of a run that was killed while it wrote its report, if any."""
+    done = progress.evaluated_at == progress.clock.env_steps > 0
+    return limits.reached(progress.clock, progress.successes) if done else None
+
+
+def _iterate(
+    schedule: Schedule, clock: Clock, replay: ReplayBuffer, report: Report
+) -> LogRow:
+    """Run one iteration and return its metrics."""
+    was = clock.copy()
+    collected, metrics = schedule(clock, report)
+    count(collected, clock)
+    return training_row(clock, was, collected, metrics, replay)
 
 
 def count(collected: Collected, clock: Clock) -> None:
