@@ -89,7 +89,9 @@ def train(
                     verdicts.ask(report)
             verdicts.settle(wait=bool(limit) or save_now or not judge.beside)
 
-            reached = team.agreed(limits.reached(clock, progress.successes))
+            reached: Stop | None = team.agreed(
+                limits.reached(clock, progress.successes)
+            )
             stop = team.agreed(reached or asked_to_stop())
             if save_now:
                 report(Status.SAVING)
