@@ -25,7 +25,7 @@ from puckrl.core.types import Spaces
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.worlds import GoalWorlds
 from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.runner.compile import fast_round
+from puckrl.runner.compile import fast_round, import_compiler
 from puckrl.runner.judging import make_judge
 from puckrl.runner.worlds import make_env
 from puckrl.training.collect import Collector
@@ -212,6 +212,8 @@ def build(cfg: RunCfg) -> Parts:
         cfg: configuration of this process's part of the run; see ``shard``.
     """
     device = pick_device(cfg.device)
+    if cfg.loop.compile and device.type == "cuda":
+        import_compiler()
     tune_convolutions(device)
     env = make_env(
         cfg.task,

@@ -1,10 +1,12 @@
 """Fast rounds of updates: compiled, recorded as CUDA graphs, branches in parallel."""
 
+import importlib
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic, Branch, Metrics
-from puckrl.core import team
+from puckrl.core import team, timeline
 from puckrl.core.capture import Captured
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import has_compiler
@@ -51,6 +53,19 @@ def fast_round(agent: ActorCritic, *, compiled: bool) -> FastRound:
     if on_cuda:
         return FastRound(Captured(in_parallel(agent, fast)), compiles=True)
     return FastRound(fast(agent.round), compiles=compiled)
+
+
+def import_compiler() -> None:
+    """Import torch's compiler in a thread, while worlds are made and first episodes played.
+
+    The import takes up to 8 s, which the first update would wait for.
+    """
+
+    def load() -> None:
+        with timeline.span("imports"), suppress(ImportError):  # compiling says why
+            importlib.import_module("torch._inductor.compile_fx")
+
+    threading.Thread(target=load, name="compiler", daemon=True).start()
 
 
 def uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:

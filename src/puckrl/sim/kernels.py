@@ -12,6 +12,7 @@ import torch
 import warp
 
 from puckrl.core.errors import UserError, said
+from puckrl.core.runtime import usable_cores
 
 
 def start_warp() -> None:
@@ -39,6 +40,65 @@ def put_model(model: mujoco.MjModel, sizes: dict[Any, int] | None = None) -> Any
             "mujoco_warp, which renders images and simulates on GPUs, cannot take this "
             f"scene: {said(error)}; change the scene's <option> or elements"
         ) from error
+
+
+def load_kernels(function: Callable[[], object], device: torch.device) -> int:
+    """Compile and load the modules whose kernels a function launches, in parallel.
+
+    Warp compiles a module when its first kernel is launched, one after the other: two
+    minutes for a robot. So the function runs twice: here without launching anything, to
+    find the modules, and later in earnest.
+
+    Args:
+        function: launches kernels through Warp's public functions. Here it runs each body
+            of a loop once and both sides of a condition.
+        device: where the kernels are to run.
+
+    Returns:
+        The number of modules.
+    """
+    found = _modules_of(function)
+    for block_dim in dict.fromkeys(block_dim for _, block_dim in found):
+        modules = [module for module, dim in found if dim == block_dim]
+        warp.force_load(str(device), modules, block_dim, max_workers=usable_cores())
+    return len(found)
+
+
+def _modules_of(function: Callable[[], object]) -> list[tuple[Any, int | None]]:
+    """Return the modules and block sizes that a function launches kernels of."""
+    found: dict[tuple[Any, int | None], None] = {}
+
+    def load(module: Any, device: Any, block_dim: int | None = None) -> None:
+        """Note the module; a launch without a loaded module does nothing."""
+        found[module, block_dim] = None
+
+    def block_size(kernel: Any, device: Any = None) -> tuple[int, int]:
+        load(kernel.module, device)
+        return 256, 1
+
+    def loop(condition: Any, while_body: Callable[..., Any], **given: Any) -> None:
+        while_body(**given)
+
+    def branch(
+        condition: Any,
+        on_true: Callable[..., Any] | None = None,
+        on_false: Callable[..., Any] | None = None,
+        **given: Any,
+    ) -> None:
+        for side in filter(None, (on_true, on_false)):
+            side(**given)
+
+    with contextlib.ExitStack() as replaced:
+        for place, name, instead in (
+            (warp.Module, "load", load),
+            (warp, "get_suggested_block_size", block_size),
+            (warp, "capture_while", loop),
+            (warp, "capture_if", branch),
+        ):
+            replaced.callback(setattr, place, name, getattr(place, name))
+            setattr(place, name, instead)
+        function()
+    return list(found)
 
 
 @contextlib.contextmanager

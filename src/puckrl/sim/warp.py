@@ -23,7 +23,13 @@ from torch.utils import _pytree as pytree
 from puckrl.core.capture import Captured
 from puckrl.core.timeline import span
 from puckrl.sim.backend import not_varied
-from puckrl.sim.kernels import Streams, WarpGraph, put_model, start_warp
+from puckrl.sim.kernels import (
+    Streams,
+    WarpGraph,
+    load_kernels,
+    put_model,
+    start_warp,
+)
 
 # Fields that a step advances, and fields that only the caller writes
 _ADVANCED = ("time", "qpos", "qvel", "act", "qacc_warmstart")
@@ -125,14 +131,20 @@ class WarpSim:
         begin = time.perf_counter()
         self._substep = lambda: mjw.step(self._model, self._data)
         self._set_default(slice(None))
-        self.step(1)
-        self.forward()
+        if self.device.type == "cuda":  # LLVM, for the CPU, compiles one at a time
+            load_kernels(self._launch_all, self.device)
+            self._launch_all()
         if self.device.type == "cpu":
             self._substep = self._recorded(self._substep)
         self._set_default(slice(None))
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter() - begin
+
+    def _launch_all(self) -> None:
+        """Launch the kernels of a step and of what follows from positions."""
+        self.step(1)
+        self._kinematics()
 
     def _recorded(self, function: Callable[[], object]) -> Callable[[], object]:
         """Record Warp's launches and replay them without Python: 30 times faster.

@@ -28,6 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from puckrl.core.errors import UserError
+from puckrl.core.runtime import usable_cores
 from puckrl.core.sections import section, under
 from puckrl.replay.buffer import ReplayBuffer
 
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 _REPLAY = "replay"  # section of a snapshot
 _KEPT = 2
 _CHUNK_BYTES = 128 << 20  # writing copies episodes to the host
-_WRITERS = 4  # chunks written at a time: copying, hashing and syncing are slow
+_WRITERS = 8  # chunks written at a time, on as many cores
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Checkpoints:
             name = f"episodes-{first}-{last}.safetensors"
             return _Chunk(self._write(name, replay.export(first, last)), first, last)
 
-        with ThreadPoolExecutor(_WRITERS) as writers:
+        with ThreadPoolExecutor(min(_WRITERS, usable_cores())) as writers:
             return [*chunks, *writers.map(write, firsts)]
 
     def _write(self, name: str, tensors: dict[str, Tensor]) -> _File:

@@ -89,9 +89,7 @@ def train(
                     verdicts.ask(report)
             verdicts.settle(wait=bool(limit) or save_now or not judge.beside)
 
-            reached: Stop | None = team.agreed(
-                limits.reached(clock, progress.successes)
-            )
+            reached = limits.reached(clock, progress.successes)
             stop = team.agreed(reached or asked_to_stop())
             if save_now:
                 report(Status.SAVING)
