@@ -1,6 +1,5 @@
 """Judge whether a clock counts env steps, and tell clocks apart that one writer mixes."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from puckrl.logs.events import Tag
+from puckrl.logs.names import quoted
 from puckrl.logs.producers import HOW_MANY, Unit
 from puckrl.monitor.table import Array
 from puckrl.monitor.verdict import Finding, Number
@@ -42,8 +42,8 @@ def unknown_clock(clock: Clock, columns: Mapping[str, Array]) -> Finding | None:
     if why is None:
         return None
     many = HOW_MANY.get(clock.unit, "N is the env steps of one")
-    line = f"--map {_quoted(clock.name + '=env_steps*N')}, where {many}"
-    same = f"--map {_quoted(clock.name + '=env_steps')} if it does count env steps"
+    line = f"--map {quoted(clock.name + '=env_steps*N')}, where {many}"
+    same = f"--map {quoted(clock.name + '=env_steps')} if it does count env steps"
     end = columns["env_steps"][-1]
     return Finding(
         "unknown clock",
@@ -52,11 +52,6 @@ def unknown_clock(clock: Clock, columns: Mapping[str, Array]) -> Finding | None:
         f"say what the clock counts: {line}; or {same}",
         (Number(clock.name, float(end), "at the end"),),
     )
-
-
-def _quoted(text: str) -> str:
-    """Return an option's value as a shell takes it."""
-    return f"'{text}'" if re.search(r"[^\w/=%.\-]", text) else text
 
 
 def _doubt(clock: Clock, columns: Mapping[str, Array]) -> str | None:

@@ -47,7 +47,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
 """Our names, or their ends -> what people call them, without ``eval/`` or ``train/``."""
 
 CLOCKS: Mapping[str, Unit] = {
-    "env_steps": "env steps", "env_step": "env steps", "total_env_steps": "env steps",
+    "num_steps": "env steps", "env_steps": "env steps", "env_step": "env steps", "total_env_steps": "env steps",
     "total_timesteps": "env steps", "timesteps_total": "env steps",
     "num_timesteps": "env steps", "timesteps": "env steps", "timestep": "env steps",
     "environment_steps": "env steps", "env_interactions": "env steps",
@@ -137,6 +137,11 @@ def parse_map(items: Sequence[str]) -> dict[str, Renaming]:
             )
         found[theirs] = renaming
     return found
+
+
+def quoted(pair: str) -> str:
+    """Return the value of the --map option as a shell takes it."""
+    return f"'{pair}'" if re.search(r"[^\w/=.\-]", pair) else pair
 
 
 def meaning(
@@ -260,7 +265,8 @@ def _wanted(name: str, context: str) -> bool:
 
 _NO_RATE = re.compile(
     r"time|step|std|count|num|loss|reward|return|bonus|thresh|toler|weight|buffer|low$|high$"
-    r"|near|far|first|dist|total|length|_min$|/min$|_max$|error|fail|consecutive|streak"
+    r"|(?:^|[^a-z])n_|successes$|episodes|near|far|first|dist|total|length|_min$|/min$|_max$"
+    r"|error|fail|consecutive|streak"
 )
 _PERCENT = re.compile(r"(?:^|[^a-z])(?:pct|pc|perc|percent|percentage)(?:$|[^a-z])|%")
 _RATE = re.compile(

@@ -11,6 +11,7 @@ from puckrl.logs.names import (
     called_success,
     in_percent,
     is_evaluation,
+    quoted,
     surely_success,
 )
 from puckrl.logs.producers import Producer
@@ -161,7 +162,7 @@ def _line(theirs: str, ours: str, top: float) -> str:
     """Return the option that reads a column."""
     percent = in_percent(theirs) or 1 + 1e-6 < top <= 100 + 1e-6
     pair = f"{theirs}={ours}" + ("%" if percent else "")
-    return f"--map '{pair}'" if set(pair) & set(" *%'\"$&;()|<>") else f"--map {pair}"
+    return f"--map {quoted(pair)}"
 
 
 def _unread(why: str, do: str, top: float) -> Finding:
