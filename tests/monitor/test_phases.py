@@ -5,7 +5,8 @@ import pytest
 
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.phases import plateau, spans
-from puckrl.monitor.success import SuccessCurve, success_curve
+from puckrl.monitor.success import SuccessCurve
+from puckrl.monitor.success_curve import success_curve
 from puckrl.monitor.table import from_rows
 
 

@@ -22,8 +22,10 @@ from puckrl.monitor.faults import (
 from puckrl.monitor.lost import forgetting
 from puckrl.monitor.phases import plateau, updates_at
 from puckrl.monitor.returns import unknown_success
+from puckrl.monitor.significance import beyond_luck
 from puckrl.monitor.stopping import patience_updates
-from puckrl.monitor.success import binomial_std, episodes_behind
+from puckrl.monitor.success import binomial_std
+from puckrl.monitor.success_curve import episodes_behind
 from puckrl.monitor.verdict import Finding, Number
 
 _MIN_POINTS = 10  # points without a rising signal before a run may be called dead
@@ -32,6 +34,7 @@ _USUAL_RATIO = 1.0  # updates per env step of most off-policy learners
 UNLIKELY = 0.1
 """Chance of a take-off before twice the updates below which nothing is called healthy."""
 _SOME = 0.1  # success from which on not everything fails
+_CREEPS = 0.03  # of success that a slow rise adds
 _SWINGS = 0.15  # standard deviation of success that is no noise
 _LAST = 0.5  # of the run, in which success may swing
 _TURNS = 4  # crossings of its own mean, from which on it swings
@@ -48,6 +51,7 @@ def flat(evidence: Evidence) -> Finding | None:
         signs = [
             n for n in signs if n.name not in ("train/critic_loss", "train/target_std")
         ]
+    signs += _creeps(evidence)
     if signs and not _unlikely(evidence):
         names = ", ".join(n.name for n in signs[:3])
         return Finding(
@@ -58,8 +62,19 @@ def flat(evidence: Evidence) -> Finding | None:
             tuple(signs[:3]),
         )
     if not signs and spent >= patience and len(evidence.success.raw) >= _MIN_POINTS:
+        half = evidence.success.raw.since(evidence.table.end / 2)
+        if float(np.mean(half.y)) > _SOME:
+            return _stands_from_the_start(evidence)
         return _dead(evidence, spent, patience)
     return _memorizing(evidence, patience - spent)
+
+
+def _creeps(evidence: Evidence) -> list[Number]:
+    """Return success that rises beyond chance, too little yet to have left its floor."""
+    way, name = trend(evidence.success.raw), evidence.success.name
+    if way.z < beyond_luck(1.0) or way.change < _CREEPS:
+        return []
+    return [Number(name, evidence.success.now, f"rose by {way.change:.2g}")]
 
 
 def _unlikely(evidence: Evidence) -> bool:
@@ -139,6 +154,21 @@ def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
         f"updates (patience: {patience:,.0f}), and {why}",
         advice,
         (*numbers, *((value,) if value is not None else ())),
+    )
+
+
+def _stands_from_the_start(evidence: Evidence) -> Finding:
+    """Judge success that some goals bring all along: it is not dead, and not new."""
+    level = evidence.judged(evidence.success.now)
+    number = Number("success", level, "since the first row")
+    return Finding(
+        "stalled",
+        "yellow",
+        f"success has stood at {level:.2f} since the first row: random play gets there, or "
+        "it was learned before that row",
+        "compare it with random play (puck check); if the policy learned it, look at the "
+        "goals that fail",
+        (number,),
     )
 
 

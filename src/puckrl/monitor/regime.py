@@ -25,7 +25,8 @@ from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import RULES, hindsight
 from puckrl.monitor.phases import spans
 from puckrl.monitor.stopping import patience_updates
-from puckrl.monitor.success import SuccessCurve, success_curve
+from puckrl.monitor.success import SuccessCurve
+from puckrl.monitor.success_curve import success_curve
 from puckrl.monitor.table import RunTable
 from puckrl.monitor.verdict import (
     NOTES,
