@@ -18,6 +18,7 @@ from puckrl.monitor.table import Array, Curve, RunTable
 
 _POINTS = 150
 _MIN_POINTS = 2
+_JUDGED, _MANY = 4, 20  # evaluations that count more than as many rows of training
 _FEW = 10.0  # episodes that a point must hold, else several are averaged
 _FULL = 0.9  # of the episodes of the longest window: a full one
 _LEARNED = 0.4  # no run begins above it: its climb was over before the first point
@@ -30,16 +31,14 @@ _EARLY = 0.1  # of the run: a rise within it may be windows that fill
 def success_curve(table: RunTable, facts: RunFacts) -> SuccessCurve | None:
     """Return a run's success curve or the best substitute; None with too few points.
 
-    In order of preference: success of evaluations, success while training, returns
-    scaled by the horizon (sparse rewards), returns scaled by the run's own range.
+    In order of preference: success of evaluations (noise that explores fails where the
+    policy does not), success while training, returns scaled by the horizon (sparse
+    rewards), returns scaled by the run's own range.
     """
     judged, trained = table.curve("eval/success"), table.curve("train/success")
     episodes = episodes_behind(judged, table.curve("eval/episodes"))
-    few = len(judged) < _MIN_POINTS or (
-        len(trained) >= 20
-        and _judged_noise(judged, episodes) > 2 * noise(trained.y) + 0.02
-    )
-    if few and len(trained) >= _MIN_POINTS:
+    enough = _JUDGED if len(trained) >= _MANY else _MIN_POINTS
+    if len(judged) < enough and len(trained) >= _MIN_POINTS:
         return _of_training(trained, table, facts)
     if len(judged) >= _MIN_POINTS:
         known = EPISODES if episodes is None else episodes
@@ -66,14 +65,6 @@ def episodes_behind(success: Curve, counted: Curve) -> float | None:
         if np.abs(steps - np.round(steps)).max() < 6e-4 * episodes:
             return float(episodes)
     return None
-
-
-def _judged_noise(judged: Curve, episodes: float | None) -> float:
-    """Return the noise of evaluations: binomial if the number of episodes is known.
-
-    Measured on the curve, a steep climb over few points looks like noise.
-    """
-    return noise(judged.y) if episodes is None else binomial_std(0.5, episodes)
 
 
 def _of_training(curve: Curve, table: RunTable, facts: RunFacts) -> SuccessCurve:
