@@ -26,6 +26,7 @@ from puckrl.logs.shares import (
     rows_lost,
     said,
     unread_success,
+    without_nan,
     without_sentinels,
 )
 from puckrl.logs.split import tells_runs
@@ -82,7 +83,7 @@ def translated(
     clock = step or Clock(theirs, named.unit, theirs in mapping)
     doubt = unknown_clock(clock, columns) if len(columns["env_steps"]) else None
     old = {ours: name for ours, (name, _) in chosen.items()}
-    gaps = without_sentinels(columns, old)
+    gaps = without_sentinels(columns, old) + without_nan(columns, old, frame)
     wrong = not_shares(columns, old, frame)
     for name in wrong:
         del columns[name]

@@ -6,7 +6,7 @@ import numpy as np
 
 from puckrl.monitor.curves import binned, noise, smoothed, trend
 from puckrl.monitor.facts import RunFacts
-from puckrl.monitor.significance import first_level, moves
+from puckrl.monitor.significance import beyond_luck, first_level, moves
 from puckrl.monitor.success import (
     EPISODES,
     Scale,
@@ -38,6 +38,8 @@ def success_curve(table: RunTable, facts: RunFacts) -> SuccessCurve | None:
     judged, trained = table.curve("eval/success"), table.curve("train/success")
     episodes = episodes_behind(judged, table.curve("eval/episodes"))
     enough = _JUDGED if len(trained) >= _MANY else _MIN_POINTS
+    if _not_recorded(table, judged, trained):
+        judged, trained = judged.upto(-np.inf), trained.upto(-np.inf)
     if len(judged) < enough and len(trained) >= _MIN_POINTS:
         return _of_training(trained, table, facts)
     if len(judged) >= _MIN_POINTS:
@@ -48,6 +50,22 @@ def success_curve(table: RunTable, facts: RunFacts) -> SuccessCurve | None:
         if len(curve) >= _MIN_POINTS:
             return _from_return(name, curve, facts)
     return None
+
+
+def _not_recorded(table: RunTable, judged: Curve, trained: Curve) -> bool:
+    """Return whether success is 0 in every row while returns rise beyond chance.
+
+    It is not recorded, or its goal is never met: returns say more of either run.
+    """
+    won = np.concatenate([judged.y, trained.y])
+    if not len(won) or won.any():
+        return False
+    names = ("eval/return", "train/return")
+    returns = next((c for n in names if len(c := table.curve(n)) >= _MANY), None)
+    if returns is None:
+        return False
+    way = trend(returns)
+    return way.z > beyond_luck(1.0) and way.change > 2 * noise(returns.y)
 
 
 def episodes_behind(success: Curve, counted: Curve) -> float | None:
