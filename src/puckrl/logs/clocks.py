@@ -1,7 +1,7 @@
 """Judge whether a clock counts env steps, and tell clocks apart that one writer mixes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,6 +165,23 @@ def _together(piece: Tag, other: Tag) -> bool:
     return 1 / _APART < ratio < _APART
 
 
+def placed(mixed: Mixed, steps: float) -> Mixed:
+    """Return all tags on the faster clock; a tag on both keeps its part on that one.
+
+    Args:
+        mixed: an event file with two clocks.
+        steps: of the faster clock in one of the slower clock.
+    """
+    slow, fast = sorted((mixed.tags, mixed.others), key=_end)
+    slow = {n: replace(t, steps=t.steps * steps) for n, t in slow.items()}
+    return Mixed(slow | dict(fast), {})
+
+
+def _end(tags: Mapping[str, Tag]) -> float:
+    """Return the last step of some tags."""
+    return max(float(tag.steps[-1]) for tag in tags.values())
+
+
 def mixed_clocks(mixed: Mixed) -> Finding | None:
     """Return the finding that one writer logs over two clocks, None if it has one."""
     if not mixed.others:
@@ -175,8 +192,8 @@ def mixed_clocks(mixed: Mixed) -> Finding | None:
         "yellow",
         f"one writer with two clocks: {one}; {other}; the latter cannot be placed on the "
         "clock of the former and are left out",
-        "log all over env steps; or, if the clock that is kept does not count them, say "
-        "--map 'step=env_steps*N'",
+        "log all over env steps; or say --map 'step=env_steps*N', where N is the env steps of "
+        "one step of the slower clock",
         (Number("clocks in one file", 2.0),),
     )
 

@@ -32,6 +32,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "actor_loss": ("actor_loss", "policy_loss", "pi_loss", "loss_actor"),
     "q_mean": ("q_mean", "mean_q", "q_value", "q_values", "qf1_values", "avg_q"),
     "alpha": ("alpha", "ent_coef", "temperature", "alpha_value"),
+    "entropy": ("entropy", "policy_entropy", "mean_entropy", "action_entropy"),
     "updates": (
         "updates", "n_updates", "num_updates", "total_updates", "gradient_steps",
         "gradient_step", "grad_steps", "num_gradient_steps", "update_steps", "update_step",
@@ -65,7 +66,7 @@ CLOCKS: Mapping[str, Unit] = {
 """Names of clocks and what they count; the first that a log has counts."""
 
 _THOUSANDS = re.compile(r"^(.*?)[_ ]?(?:\(?(k|m)\)?|(?:in_)?(thousands|millions))$")
-_EVAL_ONLY = {"success", "return", "episodes"}
+_COUNTERS = ("env_steps", "updates", "episodes")
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,14 @@ class Renaming:
         """Return the renaming of ``name``, ``name%`` or ``name*factor``.
 
         Raises:
-            ValueError: if the factor is no positive number.
+            ValueError: if the factor is no number, or turns a clock back.
         """
         if text.endswith("%"):
             return Renaming(text[:-1], 0.01)
         name, star, factor = text.partition("*")
         scale = float(factor) if star else 1.0
-        if not 0 < scale < float("inf"):
-            raise ValueError(f"{factor} is no positive number")
+        if not 0 < abs(scale) < float("inf") or (scale < 0 and name in _COUNTERS):
+            raise ValueError(f"{factor} is no legal factor of {name}")
         return Renaming(name, scale)
 
 

@@ -92,7 +92,9 @@ def without_nan(
         nothing = name in columns and not np.isfinite(columns[name]).any()
         if known and nothing and old[name] not in frame.unread:
             rows = len(columns.pop(name))
-            notes.append(f"{old[name]} is NaN in each of {rows} rows: returns are judged")
+            notes.append(
+                f"{old[name]} is NaN in each of {rows} rows: returns are judged"
+            )
     return notes
 
 

@@ -30,6 +30,8 @@ from puckrl.monitor.verdict import Finding, Number
 
 _MIN_POINTS = 10  # points without a rising signal before a run may be called dead
 _MIN_SETTLED = 5  # points since convergence before more of them waste time
+_STEPS_AN_UPDATE = 32.0
+"""Env steps that are worth an update: learners on policy make few, on large batches."""
 _USUAL_RATIO = 1.0  # updates per env step of most off-policy learners
 UNLIKELY = 0.1
 """Chance of a take-off before twice the updates below which nothing is called healthy."""
@@ -61,7 +63,8 @@ def flat(evidence: Evidence) -> Finding | None:
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
-    if not signs and spent >= patience and len(evidence.success.raw) >= _MIN_POINTS:
+    over = spent >= patience and len(evidence.success.raw) >= _MIN_POINTS
+    if not signs and over and evidence.success.scale != "own range":
         half = evidence.success.raw.since(evidence.table.end / 2)
         if float(np.mean(half.y)) > _SOME:
             return _stands_from_the_start(evidence)
@@ -87,12 +90,17 @@ def _unlikely(evidence: Evidence) -> bool:
 
 
 def _spent(evidence: Evidence) -> float:
-    """Return the updates so far: known, else assumed; NaN if the clock is unknown."""
+    """Return the updates so far: known, else assumed; NaN if the clock is unknown.
+
+    Where no take-off of the recipe is known, env steps count as well.
+    """
     if not evidence.clock_known:
         return np.nan
-    known = updates_at(evidence.table, evidence.facts, evidence.table.end)
-    assumed = _assumed_ratio(evidence.facts) * evidence.table.end
-    return known if np.isfinite(known) else assumed
+    end, facts = evidence.table.end, evidence.facts
+    known = updates_at(evidence.table, facts, end)
+    spent = known if np.isfinite(known) else _assumed_ratio(facts) * end
+    worth = end / _STEPS_AN_UPDATE
+    return max(spent, worth) if facts.usual_takeoff_updates is None else spent
 
 
 def _assumed_ratio(facts: RunFacts) -> float:
@@ -133,7 +141,10 @@ def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
     unprobed = facts.modality != "state" and not any(
         p in evidence.table for p in PROBES
     )
-    assumed = not _updates_known(evidence)
+    end = evidence.table.end
+    assumed = not _updates_known(evidence) or spent > updates_at(
+        evidence.table, facts, end
+    )
     why = "its features are not probed" if unprobed else "no leading signal rises"
     advice = (
         f"stop; {hindsight(facts)}check task and goals (puck check), the sensors, and "
@@ -150,8 +161,8 @@ def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
     return Finding(
         "dead flat",
         "yellow" if unprobed or assumed else "red",
-        f"success is at its floor after {spent:,.0f} {'assumed ' if assumed else ''}"
-        f"updates (patience: {patience:,.0f}), and {why}",
+        f"success is at its floor after {end:,.0f} env steps, {spent:,.0f} "
+        f"{'assumed ' if assumed else ''}updates (patience: {patience:,.0f}), and {why}",
         advice,
         (*numbers, *((value,) if value is not None else ())),
     )
@@ -234,8 +245,11 @@ def unsteady(evidence: Evidence) -> Finding | None:
     line = np.polyval(np.polyfit(last.x, last.y, 1), last.x)
     away = last.y - line
     luck = 2 * binomial_std(float(np.clip(np.mean(last.y), 0.1, 0.9)), success.episodes)
-    turns = int((np.diff(np.sign(away)) != 0).sum())
-    if np.std(away) < max(_SWINGS, luck) or turns < _TURNS:
+    swings = max(_SWINGS, luck)
+    # One dip is no swing: both sides must be far from the line, again and again.
+    far = away[np.abs(away) > swings / 2]
+    turns = int((np.diff(np.sign(far)) != 0).sum())
+    if np.std(away) < swings or turns < _TURNS:
         return None
     low, high = (float(q) for q in np.quantile(last.y, (0.1, 0.9)))
     return Finding(

@@ -65,6 +65,9 @@ def spans(table: RunTable, success: SuccessCurve, facts: RunFacts) -> tuple[Span
         rest = rest.since(fall[1])
     if len(starts) > 1 and _never_flat(starts, table, success):
         starts = starts[1:]
+        # Phases that end where they begin took no time before the first row either.
+        while len(starts) > 1 and starts[1][1] <= starts[0][1]:
+            starts = starts[1:]
     return _on_clocks(_with_warm_up(starts, table), table, facts)
 
 
@@ -214,7 +217,7 @@ def _slowed(curve: Curve, success: SuccessCurve) -> float | None:
 def _collapse(curve: Curve, success: SuccessCurve) -> tuple[float, float | None] | None:
     """Return when success lost half of its gain, and when it came back (None: never)."""
     raw = success.raw.upto(float(curve.x[-1])).since(float(curve.x[0]))
-    peak = np.maximum.accumulate(curve.y)
+    peak: Array = np.maximum.accumulate(curve.y)
     places = np.where(curve.y >= peak, np.arange(len(curve)), 0)
     best: NDArray[np.int64] = np.maximum.accumulate(places)
     first = int(np.searchsorted(success.smooth.x, curve.x[0]))
@@ -224,9 +227,14 @@ def _collapse(curve: Curve, success: SuccessCurve) -> tuple[float, float | None]
     half = success.floor + _FALL * gained
     slow = (curve.y < half) & enough
     slow &= success.fallen(peak, curve.y, (shares[best], shares))
+    # Smoothing lends a first point the height of what follows it.
+    reached: Array = np.append(-np.inf, np.maximum.accumulate(raw.y)[:-1])
     pair = np.append((raw.y[:-1] + raw.y[1:]) / 2, raw.y[-1:])
     quick, deep = (
-        (raw.y < half) & enough & success.fallen(peak, low, (shares[best], share))
+        (raw.y < half)
+        & (reached > half)
+        & enough
+        & success.fallen(peak, low, (shares[best], share))
         for low, share in (
             (pair, np.full(len(raw), np.sqrt(0.5))),
             (raw.y, np.ones(len(raw))),

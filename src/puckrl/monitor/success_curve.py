@@ -76,7 +76,8 @@ def episodes_behind(success: Curve, counted: Curve) -> float | None:
     if len(counted):
         return max(float(np.median(counted.y)), 1.0)
     values = np.unique(success.y)
-    if len(values) < 2:
+    switches = int((np.diff(success.y) != 0).sum())
+    if len(values) < 2 or (len(values) == 2 and switches < 2):
         return None
     for episodes in range(1, 41):
         steps = values * episodes
