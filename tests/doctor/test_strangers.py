@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from puckrl.doctor.consult import consult
-from puckrl.monitor.table import Array
 from puckrl.monitor.verdict import Verdict
 
+Array = NDArray[np.floating]
 CASES = Path(__file__).parents[1] / "logs" / "cases"
 ROWS = 60
 X = np.arange(1, ROWS + 1) / ROWS

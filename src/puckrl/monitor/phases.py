@@ -23,7 +23,7 @@ from puckrl.monitor.curves import trend as trend_of
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.significance import climbs_on
 from puckrl.monitor.success import SuccessCurve, binomial_std
-from puckrl.monitor.table import Curve, RunTable
+from puckrl.monitor.table import Array, Curve, RunTable
 from puckrl.monitor.verdict import Phase, Span
 
 _TAIL = 0.1  # of the run so far: the minimum length of a plateau
