@@ -220,7 +220,7 @@ def _collapse(curve: Curve, success: SuccessCurve) -> tuple[float, float | None]
     peak: Array = np.maximum.accumulate(curve.y)
     places = np.where(curve.y >= peak, np.arange(len(curve)), 0)
     best: NDArray[np.int64] = np.maximum.accumulate(places)
-    first = int(np.searchsorted(success.smooth.x, curve.x[0]))
+    first = int((success.smooth.x < curve.x[0]).sum())
     shares = success.shares[first : first + len(curve)]
     gained = peak - success.floor
     enough = gained >= max(0.25, 5 * success.sigma_smooth)
