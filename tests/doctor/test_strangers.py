@@ -197,3 +197,29 @@ def test_returns_that_stand_are_neither_dead_nor_a_success(tmp_path: Path) -> No
     verdict = judge(tmp_path, {"step": 100 * STEPS, "return": 5 + noise})
     assert "success has stood" not in reasons(verdict)
     assert "dead flat" not in reasons(verdict)
+
+
+@pytest.mark.parametrize("episodes", [1, 10, 100])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_collapse_says_what_was_lost(
+    tmp_path: Path, episodes: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    success = rng.binomial(episodes, np.where(X < 0.5, 0.9, 0.3)) / episodes
+    verdict = judge(tmp_path, {"step": STEPS, "eval/success": success})
+    if verdict.phase == "collapsed":
+        assert verdict.findings[0].name == "forgetting"
+    else:
+        assert episodes == 1
+
+
+def test_no_loss_in_the_log_no_word_of_it(tmp_path: Path) -> None:
+    verdict = judge(tmp_path, {"step": STEPS, "eval/success": np.round(0.7 * X, 3)})
+    assert (verdict.phase, verdict.advice) == ("take-off", "let it run")
+
+
+def test_what_comes_and_goes_has_not_stood(tmp_path: Path) -> None:
+    bump = 0.25 * np.exp(-(((X - 0.7) / 0.2) ** 2))
+    success = np.random.default_rng(0).binomial(100, bump) / 100
+    columns = {"step": 100 * STEPS, "updates": 100 * STEPS, "eval/success": success}
+    assert "has stood" not in reasons(judge(tmp_path, columns))

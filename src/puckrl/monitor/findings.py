@@ -170,13 +170,19 @@ def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
 
 def _stands_from_the_start(evidence: Evidence) -> Finding:
     """Judge success that some goals bring all along: it is not dead, and not new."""
-    level = evidence.judged(evidence.success.now)
-    number = Number("success", level, "since the first row")
+    success = evidence.success
+    level = evidence.judged(float(np.mean(success.raw.y)))
+    number = Number("success", level, "mean of all rows")
+    why = f"success moves about {level:.2f} and leaves it nowhere for good"
+    if success.stands:
+        why = (
+            f"success has stood at {level:.2f} since the first row: random play gets there, "
+            "or it was learned before that row"
+        )
     return Finding(
         "stalled",
         "yellow",
-        f"success has stood at {level:.2f} since the first row: random play gets there, or "
-        "it was learned before that row",
+        why,
         "compare it with random play (puck check); if the policy learned it, look at the "
         "goals that fail",
         (number,),

@@ -48,7 +48,9 @@ def _at_the_end(evidence: Evidence) -> Finding | None:
     lost = best - now
     shares = success.shares[at : at + 1], success.shares[-1:]
     sure = success.fallen(np.array([best]), np.array([now]), shares)[0]
-    if lost < 0.15 or not sure or best < success.left_level or not success.sure_scale:
+    if not success.sure_scale or best < success.left_level:
+        return None
+    if evidence.phase != "collapsed" and (lost < 0.15 or not sure):
         return None
     color = "red" if lost > 0.3 or evidence.phase == "collapsed" else "yellow"
     number = Number("success lost", lost, f"from {best:.2f} to {now:.2f}")

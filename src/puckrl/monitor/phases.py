@@ -44,6 +44,8 @@ class Plateau:
 
     level: float
     """Median success over the plateau."""
+    mean: float
+    """Mean success over the plateau: of few episodes the better estimate."""
     points: int
     """Its points."""
 
@@ -105,7 +107,7 @@ def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
         return starts
     starts.append(("converging", max(slowed, starts[-1][1])))
     ends = [_at_the_top(curve, success)]
-    if flat_end is not None and flat_end.level >= _HIGH:
+    if flat_end is not None and min(flat_end.level, flat_end.mean) >= _HIGH:
         ends.append(_at_the_plateau(curve, success, level))
     arrived = [x for x in ends if x is not None]
     if arrived:
@@ -185,7 +187,8 @@ def _stands(curve: Curve, success: SuccessCurve, lengths: float) -> Plateau | No
     moves = abs(way.change) > max(luck, 0.03) and abs(way.z) > _SURE
     spread = float(np.std(tail.y)) > max(2 * success.sigma, luck, 0.05)
     climbs = _climbs_on(success.raw.upto(end), success)
-    return None if moves or spread or climbs else Plateau(level, len(tail))
+    mean = float(np.mean(tail.y))
+    return None if moves or spread or climbs else Plateau(level, mean, len(tail))
 
 
 def _climbs_on(curve: Curve, success: SuccessCurve) -> bool:

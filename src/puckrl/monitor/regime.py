@@ -195,6 +195,11 @@ def _advice(evidence: Evidence, chance: Number | None) -> str:
     if chance is not None:
         likely = f"the chance of a take-off is {chance.value:.0%} {chance.note}"
         return f"{hindsight(evidence.facts)}wait; {likely}"
+    level = evidence.judged(evidence.success.now)
+    if evidence.phase == "converged" and level < evidence.facts.success_asked:
+        return f"it is done, if success of {level:.2f} is enough"
+    if evidence.phase == "take-off" and "train/critic_loss" not in evidence.table:
+        return "let it run"
     if evidence.phase == "take-off" and loss_growth(evidence) > LEADING_GROWTH:
         return "let it run; watch the critic's loss"
     return _ADVICE[evidence.phase]

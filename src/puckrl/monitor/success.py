@@ -55,6 +55,8 @@ class SuccessCurve:
     """Share of a point's episodes that the one before did not hold."""
     begun: float = EPISODES
     """Episodes behind the floor."""
+    stands: bool = False
+    """Whether success never changes its level, beyond luck."""
 
     @property
     def sure_scale(self) -> bool:

@@ -234,7 +234,7 @@ def _curve(
     sigma = max(binomial, measured)
     return SuccessCurve(
         name, raw, smooth, floor, sigma, scale, episodes,
-        spread=spread, fresh=new, begun=seen,
+        spread=spread, fresh=new, begun=seen, stands=len(first) == len(raw),
     )  # fmt: skip
 
 
