@@ -32,6 +32,7 @@ _TOP = 0.97  # success that leaves no room to climb
 _SEEN = 30.0  # episodes that must reach it
 _SURE = 1.64  # a one-sided 5 %: of four points, all in order
 _FALL = 0.5  # of the way from floor to peak: the minimum loss of a collapse
+_STRETCHES = (4, 8, 16, 32)  # points that are compared together
 _HIGH = 0.8  # success of a plateau that counts as converged
 _AT_LEAST = 0.9  # lower bound of success that is success enough
 
@@ -243,13 +244,34 @@ def _collapse(curve: Curve, success: SuccessCurve) -> tuple[float, float | None]
             (raw.y, np.ones(len(raw))),
         )
     )
+    long = _lost_for_long(raw, success) & (curve.y < half) & enough
     for i in range(len(curve) - 1):  # the last point may be one bad evaluation
         both = quick[i] and raw.y[i + 1] < half[i]
         dips = success.scale == "success" and (deep[i] or both)
-        if dips or slow[i : i + 3].all():
+        if dips or long[i] or slow[i : i + 3].all():
             x, level = float(curve.x[i]), success.floor + 0.75 * float(gained[i])
             return x, first_above((raw if dips else curve).since(x), level, 2)
     return None
+
+
+def _lost_for_long(raw: Curve, success: SuccessCurve) -> NDArray[np.bool_]:
+    """Return where stretches of points lie below as long ones before, by half, beyond luck.
+
+    Few episodes tell a loss only together: of every length, the best stretch before a
+    point is compared with the one that begins there, (n,).
+    """
+    lost = np.zeros(len(raw), dtype=np.bool_)
+    for points in _STRETCHES if success.scale == "success" else ():
+        if len(raw) < 2 * points:
+            break
+        sums = np.append(0.0, np.cumsum(raw.y))
+        means: Array = (sums[points:] - sums[:-points]) / points
+        before, after = np.maximum.accumulate(means[:-points]), means[points:]
+        share = np.full(len(after), (1 + success.fresh * (points - 1)) ** -0.5)
+        fell = after < success.floor + _FALL * (before - success.floor)
+        fell &= success.fallen(before, after, (share, share))
+        lost[points : points + len(fell)] |= fell
+    return lost
 
 
 def warm_up_end(table: RunTable) -> float | None:
