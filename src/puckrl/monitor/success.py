@@ -24,6 +24,7 @@ _RISEN = 0.1  # the same for a plateau that the pooled test tells from the floor
 _LEFT_SLOWLY = 0.05  # the same for returns that bound success from below
 EPISODES = 100.0
 """Episodes behind a point, where unknown: what Stable-Baselines3 averages."""
+_FALSE_ALARM = 0.002  # chance that luck alone is called a loss, over the whole run
 _RETURNS = 0.05  # least noise of returns in their own range
 
 
@@ -100,10 +101,10 @@ class SuccessCurve:
         if self.scale == "own range":
             both = np.hypot(*shares)
             z = (high - low) / (max(self.sigma, _RETURNS) * both)
-            return z > beyond_luck(self.looks)
+            return z > beyond_luck(self.looks, _FALSE_ALARM)
         one, other = (self.episodes / share**2 for share in shares)
         z = pooled_z(np.clip(high, 0, 1), np.clip(low, 0, 1), one, other)
-        return z > max(self.spread, 1.0) * beyond_luck(self.looks)
+        return z > max(self.spread, 1.0) * beyond_luck(self.looks, _FALSE_ALARM)
 
     @property
     def sigma_smooth(self) -> float:
