@@ -223,3 +223,30 @@ def test_what_comes_and_goes_has_not_stood(tmp_path: Path) -> None:
     success = np.random.default_rng(0).binomial(100, bump) / 100
     columns = {"step": 100 * STEPS, "updates": 100 * STEPS, "eval/success": success}
     assert "has stood" not in reasons(judge(tmp_path, columns))
+
+
+@pytest.mark.parametrize("filling", [0.0, 0.3])
+def test_windows_that_fill_are_no_rise(tmp_path: Path, filling: float) -> None:
+    """Twenty rows of a window of 100 episodes, twenty new ones in each."""
+    found: list[Verdict] = []
+    for seed in range(10):
+        won = np.random.default_rng(seed).binomial(1, 0.25, 400)
+        last = 20 * np.arange(1, 21)
+        success = [won[max(0, i - 100) : i].mean() for i in last]
+        success = np.array(success) * np.where(last <= 100, filling, 1.0)
+        steps = 1000.0 * np.arange(1, 21)
+        columns = {
+            "time/total_timesteps": steps,
+            "train/n_updates": steps,
+            "rollout/success_rate": success,
+        }
+        found.append(judge(tmp_path, columns))
+    assert sum(v.phase == "flat" for v in found) >= 8
+    assert sum(v.color == "green" for v in found) <= 2
+
+
+def test_a_fifth_less_is_no_collapse(tmp_path: Path) -> None:
+    success = np.random.default_rng(0).binomial(200, np.where(X < 0.5, 0.95, 0.76))
+    verdict = judge(tmp_path, {"step": STEPS, "eval/success": success / 200})
+    assert "collapsed" not in {s.phase for s in verdict.spans}
+    assert verdict.findings[0].name == "forgetting"

@@ -20,7 +20,7 @@ from puckrl.monitor.faults import (
     saturated_actor,
 )
 from puckrl.monitor.lost import forgetting
-from puckrl.monitor.phases import plateau, updates_at
+from puckrl.monitor.phases import plateau, still_climbs, updates_at
 from puckrl.monitor.returns import unknown_success
 from puckrl.monitor.significance import beyond_luck
 from puckrl.monitor.stopping import patience_updates
@@ -74,10 +74,12 @@ def flat(evidence: Evidence) -> Finding | None:
 
 def _creeps(evidence: Evidence) -> list[Number]:
     """Return success that rises beyond chance, too little yet to have left its floor."""
-    way, name = trend(evidence.success.raw), evidence.success.name
-    if way.z < beyond_luck(1.0) or way.change < _CREEPS:
+    success = evidence.success
+    way = trend(success.raw)
+    sure = way.z > beyond_luck(1.0) and still_climbs(success.raw, success)
+    if way.change < _CREEPS or not sure:
         return []
-    return [Number(name, evidence.success.now, f"rose by {way.change:.2g}")]
+    return [Number(success.name, success.now, f"rose by {way.change:.2g}")]
 
 
 def _unlikely(evidence: Evidence) -> bool:

@@ -187,12 +187,12 @@ def _stands(curve: Curve, success: SuccessCurve, lengths: float) -> Plateau | No
         )
     moves = abs(way.change) > max(luck, 0.03) and abs(way.z) > _SURE
     spread = float(np.std(tail.y)) > max(2 * success.sigma, luck, 0.05)
-    climbs = _climbs_on(success.raw.upto(end), success)
+    climbs = still_climbs(success.raw.upto(end), success)
     mean = float(np.mean(tail.y))
     return None if moves or spread or climbs else Plateau(level, mean, len(tail))
 
 
-def _climbs_on(curve: Curve, success: SuccessCurve) -> bool:
+def still_climbs(curve: Curve, success: SuccessCurve) -> bool:
     """Return whether a curve climbs to its end: a few points of a plateau may hide it."""
     rate = float(np.clip(curve.y.mean(), 0.0, 1.0))
     known = success.scale == "success"
