@@ -44,7 +44,7 @@ from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import UNLIKELY
 from puckrl.monitor.phases import spans
 from puckrl.monitor.prognosis import FEATURES, Model, Prognosis, features
-from puckrl.monitor.success import success_curve
+from puckrl.monitor.success_curve import success_curve
 from puckrl.monitor.table import Array, RunTable, from_rows
 from puckrl.report.figures import RUN_COLORS
 from puckrl.report.tables import manifest, write_table

@@ -7,7 +7,8 @@ import pytest
 
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.regime import diagnose
-from puckrl.monitor.success import SuccessCurve, success_curve
+from puckrl.monitor.success import SuccessCurve
+from puckrl.monitor.success_curve import success_curve
 from puckrl.monitor.table import RunTable, from_rows
 from puckrl.monitor.verdict import Phase
 from tests.monitor.lives import PUSH

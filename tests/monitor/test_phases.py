@@ -5,7 +5,8 @@ import pytest
 
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.phases import plateau, spans
-from puckrl.monitor.success import SuccessCurve, success_curve
+from puckrl.monitor.success import SuccessCurve
+from puckrl.monitor.success_curve import success_curve
 from puckrl.monitor.table import from_rows
 
 
@@ -70,15 +71,15 @@ def test_a_life_begins_with_its_first_row_and_not_with_its_first_evaluation() ->
     assert (second.phase, second.env_steps[0]) == ("flat", 1100.0)
 
 
+@pytest.mark.parametrize("episodes", [256.0, 10.0])
 @pytest.mark.parametrize(
-    ("episodes", "read"), [(256.0, "eval/success"), (10.0, "train/success")]
+    ("count", "read"), [(8, "eval/success"), (4, "eval/success"), (3, "train/success")]
 )
-def test_evaluations_are_trusted_by_how_many_episodes_they_count(
-    episodes: float, read: str
+def test_evaluations_where_there_are_some_and_not_what_noisy_play_does(
+    episodes: float, count: int, read: str
 ) -> None:
-    """Eight of them, two of which climb steeply, beside what the policy does in play."""
     climb = [0.08, 0.03, 0.18, 0.75, 0.95, 0.95, 0.97, 0.98]
-    judged = dict(zip(range(20, 180, 20), climb, strict=True))
+    judged = dict(zip(range(20, 20 + 20 * count, 20), climb[:count], strict=True))
 
     def played(i: int) -> float:
         return min(0.78, 0.05 + max(0, i - 50) * 0.01) + 0.02 * (i % 2)

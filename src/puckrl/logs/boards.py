@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from puckrl.logs.clocks import GOALS, Clock, mixed_clocks, parted
+from puckrl.logs.clocks import GOALS, Clock, mixed_clocks, parted, placed
 from puckrl.logs.events import EventFile, Tag, read_events
 from puckrl.logs.frame import Frame
 from puckrl.logs.known import recognize
@@ -24,6 +24,7 @@ def read_boards(paths: Sequence[Path], mapping: Mapped) -> list[Source]:
     names = frozenset(name for file in files for name in file.names)
     producer = recognize(names)
     goals = frozenset(n for n in names if ours(n, mapping, producer) in GOALS)
+    said, scaled = mapping.get("step"), False
     kept: list[EventFile] = []
     problems: dict[str, Finding] = {}
     for file in files:
@@ -33,15 +34,18 @@ def read_boards(paths: Sequence[Path], mapping: Mapped) -> list[Source]:
             if producer is None or not producer.elsewhere(tag) or tag in mapping
         }
         mixed = parted(here, goals)
+        if said is not None and said.scale != 1 and mixed.others:
+            mixed = placed(mixed, said.scale)
+            scaled = True
         if (found := mixed_clocks(mixed)) is not None:
             problems.setdefault(found.reason, found)
         kept.append(replace(file, tags=mixed.tags))
     frame, resumed = _in_time(kept)
     if not frame.rows:
         return [] if not names else [_nothing_known(names)]
-    said = mapping.get("step")
     clock = Clock("step", producer.step if producer else "env steps", said is not None)
-    whole = dict(mapping) | {"step": said or Renaming("env_steps")}
+    plain = Renaming("env_steps")
+    whole = dict(mapping) | {"step": plain if said is None or scaled else said}
     done = translated(
         paths[0].parent.name or str(paths[0]),
         replace(frame, names=names | {"step"}),

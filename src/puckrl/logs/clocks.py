@@ -1,13 +1,13 @@
 """Judge whether a clock counts env steps, and tell clocks apart that one writer mixes."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from puckrl.logs.events import Tag
+from puckrl.logs.names import quoted
 from puckrl.logs.producers import HOW_MANY, Unit
 from puckrl.monitor.table import Array
 from puckrl.monitor.verdict import Finding, Number
@@ -42,8 +42,8 @@ def unknown_clock(clock: Clock, columns: Mapping[str, Array]) -> Finding | None:
     if why is None:
         return None
     many = HOW_MANY.get(clock.unit, "N is the env steps of one")
-    line = f"--map {_quoted(clock.name + '=env_steps*N')}, where {many}"
-    same = f"--map {_quoted(clock.name + '=env_steps')} if it does count env steps"
+    line = f"--map {quoted(clock.name + '=env_steps*N')}, where {many}"
+    same = f"--map {quoted(clock.name + '=env_steps')} if it does count env steps"
     end = columns["env_steps"][-1]
     return Finding(
         "unknown clock",
@@ -52,11 +52,6 @@ def unknown_clock(clock: Clock, columns: Mapping[str, Array]) -> Finding | None:
         f"say what the clock counts: {line}; or {same}",
         (Number(clock.name, float(end), "at the end"),),
     )
-
-
-def _quoted(text: str) -> str:
-    """Return an option's value as a shell takes it."""
-    return f"'{text}'" if re.search(r"[^\w/=%.\-]", text) else text
 
 
 def _doubt(clock: Clock, columns: Mapping[str, Array]) -> str | None:
@@ -170,6 +165,23 @@ def _together(piece: Tag, other: Tag) -> bool:
     return 1 / _APART < ratio < _APART
 
 
+def placed(mixed: Mixed, steps: float) -> Mixed:
+    """Return all tags on the faster clock; a tag on both keeps its part on that one.
+
+    Args:
+        mixed: an event file with two clocks.
+        steps: of the faster clock in one of the slower clock.
+    """
+    slow, fast = sorted((mixed.tags, mixed.others), key=_end)
+    slow = {n: replace(t, steps=t.steps * steps) for n, t in slow.items()}
+    return Mixed(slow | dict(fast), {})
+
+
+def _end(tags: Mapping[str, Tag]) -> float:
+    """Return the last step of some tags."""
+    return max(float(tag.steps[-1]) for tag in tags.values())
+
+
 def mixed_clocks(mixed: Mixed) -> Finding | None:
     """Return the finding that one writer logs over two clocks, None if it has one."""
     if not mixed.others:
@@ -180,8 +192,8 @@ def mixed_clocks(mixed: Mixed) -> Finding | None:
         "yellow",
         f"one writer with two clocks: {one}; {other}; the latter cannot be placed on the "
         "clock of the former and are left out",
-        "log all over env steps; or, if the clock that is kept does not count them, say "
-        "--map 'step=env_steps*N'",
+        "log all over env steps; or say --map 'step=env_steps*N', where N is the env steps of "
+        "one step of the slower clock",
         (Number("clocks in one file", 2.0),),
     )
 

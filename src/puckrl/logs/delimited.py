@@ -34,6 +34,8 @@ class _Form:
     header: tuple[str, ...]
     dots: Mapping[str, bool | None] = field(default_factory=dict[str, bool | None])
     """Whether dots group thousands in a column; None: they may."""
+    notes: tuple[str, ...] = ()
+    """Names that stand twice in the header."""
 
 
 def read_table(
@@ -45,7 +47,8 @@ def read_table(
     """Return a file of separated values as a frame.
 
     Lines that begin with ``#`` are comments. Short rows have gaps at their end; longer
-    rows than the header are left out, and said so.
+    rows than the header are left out, and said so. A file that ends within a line may
+    have been cut there: that line's last cell is left out.
 
     Args:
         path: the file.
@@ -61,8 +64,11 @@ def read_table(
     form, body, found = _form(path, header), not header, Columns()
     found.names = dict.fromkeys(form.header)
     found.dotted = frozenset(name for name, dots in form.dots.items() if dots is None)
+    found.notes += form.notes
     for part in blocks(path, on_cut=found.end_too_soon):
         block, body = (_after_header(part), False) if body else (part, False)
+        if block and not block.endswith(b"\n"):
+            block = _without_last_cell(block, form.separator, found)
         done = None
         plain = not form.comma and not any(form.dots.values()) and form.separator != " "
         if len(block) >= _BULK and plain:
@@ -92,7 +98,7 @@ def _form(path: Path, header: Sequence[str]) -> _Form:
     rows = _split(lines[:_HEAD], separator)
     cells = [cell for row in rows[not header :] for cell in row]
     comma = separator != "," and decimal_comma(cells)
-    names = tuple(header or (name.strip()[:_NAME] for name in rows[0]))
+    names, notes = _distinct(header or [name.strip()[:_NAME] for name in rows[0]])
     cells_of = zip(names, zip_longest(*rows[not header :], fillvalue=""), strict=False)
     dots = {n: separator != "," and dots_group(c, comma) for n, c in cells_of}
     if not header and all(_is_number(cell, comma) for cell in names):
@@ -102,7 +108,27 @@ def _form(path: Path, header: Sequence[str]) -> _Form:
         )
     if len(names) > _NAMES:
         raise UserError(f"{path} has {len(names):,} columns; legal: {_NAMES:,}")
-    return _Form(separator, comma, names, dots)
+    return _Form(separator, comma, names, dots, notes)
+
+
+def _distinct(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return names of which a later one of the same name is numbered, and notes on them."""
+    seen, distinct = Counter[str](), list[str]()
+    for name in names:
+        seen[name] += 1
+        distinct.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
+    twice = [name for name, count in seen.items() if name and count > 1]
+    notes = (
+        f"{n} stands {seen[n]} times in the header: the first counts" for n in twice
+    )
+    return tuple(distinct), tuple(notes)
+
+
+def _without_last_cell(block: bytes, separator: str, found: Columns) -> bytes:
+    """Return a block without the last cell, which the end of the file may have cut."""
+    found.notes.append("the last line has no end: its last cell is not read")
+    line = block.rfind(b"\n") + 1
+    return block[: max(block.rfind(separator.encode()), line)]
 
 
 def _separator(lines: Sequence[str]) -> str:
@@ -153,7 +179,7 @@ def _block(
     for i, row in enumerate(rows):
         if _repeats(row, form):
             _add(rows[begin:i], form, found, wanted, told)
-            form = replace(form, header=tuple(c.strip() for c in row))
+            form = replace(form, header=_distinct([c.strip() for c in row])[0])
             found.names |= dict.fromkeys(form.header)
             found.breaks.append(found.rows)
             begin = i + 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from puckrl.logs.evaluations import NAME
 from puckrl.logs.events import is_event_file
+from puckrl.logs.scalars import NAME as SCALARS
 from puckrl.logs.scalars import is_scalars
 from puckrl.logs.tables import is_table
 
@@ -28,7 +29,8 @@ def is_log(path: Path) -> bool:
 
 def logs_in(folder: Path) -> list[Path]:
     """Return the log files of a folder; where none is called as one, its tables."""
-    files = [p for p in sorted(folder.iterdir()) if p.is_file()]
+    inside = folder.rglob("*.csv") if folder.name == SCALARS else folder.iterdir()
+    files = [p for p in sorted(inside) if p.is_file()]
     return [p for p in files if is_log(p)]
 
 

@@ -56,8 +56,8 @@ class Frame:
     """Rows with more cells than the header, which are left out."""
     dotted: frozenset[str] = frozenset()
     """Columns whose dots were read as decimal ones, and may group thousands."""
-    cut: bool = False
-    """Whether a compressed file ended too soon."""
+    notes: tuple[str, ...] = ()
+    """What of the file could not be read."""
     names: frozenset[str] = frozenset()
     """All names in the file, those that were not converted included."""
     breaks: tuple[int, ...] = ()
@@ -117,8 +117,8 @@ class Columns:
         """Rows with more cells than the header."""
         self.dotted = frozenset[str]()
         """Columns in which dots may group thousands."""
-        self.cut = False
-        """Whether the file ends too soon."""
+        self.notes: list[str] = []
+        """What of the file could not be read."""
         self.breaks: list[int] = []
         """Rows before which the header was repeated."""
         self._parts: dict[str, list[tuple[int, Array]]] = {}
@@ -133,8 +133,10 @@ class Columns:
             self._bad[name] = self._bad.get(name, 0) + bad
 
     def end_too_soon(self) -> None:
-        """Remember that the file ends too soon."""
-        self.cut = True
+        """Note that the compressed file ends too soon, after the rows so far."""
+        self.notes.append(
+            f"what follows row {self.rows:,}: the compressed file ends too soon"
+        )
 
     def refuse(self, name: str, row: int, cell: object) -> None:
         """Remember that a cell of the block that begins at ``rows`` is no number."""
@@ -172,7 +174,7 @@ class Columns:
             self.unread,
             self.too_long,
             self.dotted,
-            self.cut,
+            tuple(self.notes),
             frozenset(self.names),
             tuple(self.breaks),
             self.rows,

@@ -32,6 +32,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "actor_loss": ("actor_loss", "policy_loss", "pi_loss", "loss_actor"),
     "q_mean": ("q_mean", "mean_q", "q_value", "q_values", "qf1_values", "avg_q"),
     "alpha": ("alpha", "ent_coef", "temperature", "alpha_value"),
+    "entropy": ("entropy", "policy_entropy", "mean_entropy", "action_entropy"),
     "updates": (
         "updates", "n_updates", "num_updates", "total_updates", "gradient_steps",
         "gradient_step", "grad_steps", "num_gradient_steps", "update_steps", "update_step",
@@ -47,7 +48,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
 """Our names, or their ends -> what people call them, without ``eval/`` or ``train/``."""
 
 CLOCKS: Mapping[str, Unit] = {
-    "env_steps": "env steps", "env_step": "env steps", "total_env_steps": "env steps",
+    "num_steps": "env steps", "env_steps": "env steps", "env_step": "env steps", "total_env_steps": "env steps",
     "total_timesteps": "env steps", "timesteps_total": "env steps",
     "num_timesteps": "env steps", "timesteps": "env steps", "timestep": "env steps",
     "environment_steps": "env steps", "env_interactions": "env steps",
@@ -65,7 +66,7 @@ CLOCKS: Mapping[str, Unit] = {
 """Names of clocks and what they count; the first that a log has counts."""
 
 _THOUSANDS = re.compile(r"^(.*?)[_ ]?(?:\(?(k|m)\)?|(?:in_)?(thousands|millions))$")
-_EVAL_ONLY = {"success", "return", "episodes"}
+_COUNTERS = ("env_steps", "updates", "episodes")
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,14 @@ class Renaming:
         """Return the renaming of ``name``, ``name%`` or ``name*factor``.
 
         Raises:
-            ValueError: if the factor is no positive number.
+            ValueError: if the factor is no number, or turns a clock back.
         """
         if text.endswith("%"):
             return Renaming(text[:-1], 0.01)
         name, star, factor = text.partition("*")
         scale = float(factor) if star else 1.0
-        if not 0 < scale < float("inf"):
-            raise ValueError(f"{factor} is no positive number")
+        if not 0 < abs(scale) < float("inf") or (scale < 0 and name in _COUNTERS):
+            raise ValueError(f"{factor} is no legal factor of {name}")
         return Renaming(name, scale)
 
 
@@ -137,6 +138,11 @@ def parse_map(items: Sequence[str]) -> dict[str, Renaming]:
             )
         found[theirs] = renaming
     return found
+
+
+def quoted(pair: str) -> str:
+    """Return the value of the --map option as a shell takes it."""
+    return f"'{pair}'" if re.search(r"[^\w/=.\-]", pair) else pair
 
 
 def meaning(
@@ -260,7 +266,8 @@ def _wanted(name: str, context: str) -> bool:
 
 _NO_RATE = re.compile(
     r"time|step|std|count|num|loss|reward|return|bonus|thresh|toler|weight|buffer|low$|high$"
-    r"|near|far|first|dist|total|length|_min$|/min$|_max$|error|fail|consecutive|streak"
+    r"|(?:^|[^a-z])n_|successes$|episodes|near|far|first|dist|total|length|_min$|/min$|_max$"
+    r"|error|fail|consecutive|streak"
 )
 _PERCENT = re.compile(r"(?:^|[^a-z])(?:pct|pc|perc|percent|percentage)(?:$|[^a-z])|%")
 _RATE = re.compile(

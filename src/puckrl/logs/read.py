@@ -19,6 +19,7 @@ from puckrl.logs.frame import Frame
 from puckrl.logs.log import RunLog, no_table, unreadable
 from puckrl.logs.names import Mapped
 from puckrl.logs.scalars import NAME as SCALARS
+from puckrl.logs.scalars import is_scalars
 from puckrl.logs.source import Source, joined
 from puckrl.logs.tables import is_table, read_tables, source_of
 from puckrl.logs.translate import has_goal, translated
@@ -97,7 +98,8 @@ def _name(path: Path) -> str:
     """Return the name of a run for titles: its folder's, or that of its own file."""
     own = path.is_file() and (is_log(path) or monitors.is_monitor(path))
     found = (path.parent if own and path.parent.name else path).resolve()
-    return found.parent.name if found.name == SCALARS else found.name
+    scalars = [p for p in (found, *found.parents[:3]) if p.name == SCALARS]
+    return scalars[0].parent.name if scalars else found.name
 
 
 def _file(path: Path, mapping: Mapped) -> list[RunLog]:
@@ -105,7 +107,7 @@ def _file(path: Path, mapping: Mapped) -> list[RunLog]:
     if path.name == "metrics.jsonl" and is_run_of_ours(path.parent):
         return [_ours(path.parent, mapping)]
     monitor = path.suffix in (".csv", ".gz") and monitors.is_monitor(path)
-    if monitor or is_event_file(path) or path.name == NAME:
+    if monitor or is_event_file(path) or path.name == NAME or is_scalars(path):
         return [_assembled(path, [path], mapping)]
     if not is_table(path):
         raise UserError(f"{path} is no log; puckrl reads: {_LEGAL}")

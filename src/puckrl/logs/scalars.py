@@ -1,7 +1,7 @@
 """Read the scalars of torchrl's CSV logger: a folder with a file for each tag.
 
 ``exp/scalars/eval_reward.csv`` holds a step and a value in each line, without a header;
-"/" in a tag has become "_".
+"/" in a tag is a folder, or has become "_".
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,12 @@ from puckrl.monitor.table import Array
 
 NAME = "scalars"
 """Name of its folder."""
+_GROUPS = 4  # folders of groups, the tags' own included
 
 
 def is_scalars(path: Path) -> bool:
     """Return whether a file is the values of one tag."""
-    if path.parent.name != NAME or path.suffix != ".csv":
+    if path.suffix != ".csv" or NAME not in (p.name for p in path.parents[:_GROUPS]):
         return False
     try:
         return _has_no_header(head(path))
@@ -40,7 +41,7 @@ def read_scalars(paths: Sequence[Path], mapping: Mapped) -> list[Source]:
         paths: the files of its tags.
         mapping: the --map option, which may name a tag as its file does.
     """
-    tags = {_tag(path.stem, mapping): _values(path) for path in paths}
+    tags = {_tag(path, mapping): _values(path) for path in paths}
     steps = np.unique(np.concatenate([step for step, _ in tags.values()]))
     columns = {"step": steps}
     bad: dict[str, int] = {}
@@ -50,7 +51,7 @@ def read_scalars(paths: Sequence[Path], mapping: Mapped) -> list[Source]:
         if count := int((~np.isfinite(values)).sum()):
             bad[tag] = count
     frame = Frame(columns, bad, names=frozenset(columns), rows=len(steps))
-    folder = paths[0].parent
+    folder = next(p for p in paths[0].parents if p.name == NAME)
     done = translated(str(folder), frame, mapping)
     return [
         Source(
@@ -75,8 +76,12 @@ def _has_no_header(text: str) -> bool:
         return False
 
 
-def _tag(stem: str, mapping: Mapped) -> str:
+def _tag(path: Path, mapping: Mapped) -> str:
     """Return a file's tag, with the "/" of its group."""
+    stem = path.stem
+    folder = next(p for p in path.parents if p.name == NAME)
+    if path.parent != folder:
+        return path.relative_to(folder).with_suffix("").as_posix()
     group, _, name = stem.partition("_")
     known = group in ("train", "eval") and stem not in mapping
     return f"{group}/{name}" if known else stem

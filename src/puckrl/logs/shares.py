@@ -11,6 +11,7 @@ from puckrl.logs.names import (
     called_success,
     in_percent,
     is_evaluation,
+    quoted,
     surely_success,
 )
 from puckrl.logs.producers import Producer
@@ -19,6 +20,7 @@ from puckrl.monitor.verdict import Finding, Number
 
 SHARES = ("eval/success", "train/success")
 """Our names of success."""
+_RETURNS = ("eval/return", "train/return")
 _LOST = 0.03  # share of the rows whose loss is no detail
 _EDGE = 1e-6
 
@@ -80,6 +82,22 @@ def without_sentinels(columns: dict[str, Array], old: Mapping[str, str]) -> list
     return notes
 
 
+def without_nan(
+    columns: dict[str, Array], old: Mapping[str, str], frame: Frame
+) -> list[str]:
+    """Take successes that are NaN in all rows out where returns can be judged; say so."""
+    notes: list[str] = []
+    known = any(np.isfinite(columns.get(n, np.nan)).any() for n in _RETURNS)
+    for name in SHARES:
+        nothing = name in columns and not np.isfinite(columns[name]).any()
+        if known and nothing and old[name] not in frame.unread:
+            rows = len(columns.pop(name))
+            notes.append(
+                f"{old[name]} is NaN in each of {rows} rows: returns are judged"
+            )
+    return notes
+
+
 def rows_lost(frame: Frame, clock: str, shares: Sequence[str]) -> list[Finding]:
     """Return findings on a clock and successes that are unread in more than a few rows.
 
@@ -125,7 +143,7 @@ def not_shares(
                 else f"name another column with --map NAME={name}",
                 top,
             )
-        elif name in old and not len(known):
+        elif name in columns and not len(known):
             cell = frame.unread.get(old[name])
             found[name] = _unread(
                 f"{old[name]}, {cell}"
@@ -161,7 +179,7 @@ def _line(theirs: str, ours: str, top: float) -> str:
     """Return the option that reads a column."""
     percent = in_percent(theirs) or 1 + 1e-6 < top <= 100 + 1e-6
     pair = f"{theirs}={ours}" + ("%" if percent else "")
-    return f"--map '{pair}'" if set(pair) & set(" *%'\"$&;()|<>") else f"--map {pair}"
+    return f"--map {quoted(pair)}"
 
 
 def _unread(why: str, do: str, top: float) -> Finding:

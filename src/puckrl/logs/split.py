@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from puckrl.logs.frame import Frame
+from puckrl.logs.frame import Frame, Words
 from puckrl.logs.names import Mapped, meaning
 
 _RUN = frozenset(
@@ -19,25 +19,52 @@ _RUN = frozenset(
     )
 )  # fmt: skip
 """Names of columns that tell runs apart."""
+_SETTINGS = frozenset(
+    (
+        "",
+        "config",
+        "cfg",
+        "args",
+        "hparams",
+        "params",
+        "settings",
+        "meta",
+        "tags",
+        "info",
+    )
+)
+"""Groups of settings; a name in any other group is a signal's."""
 _ROWS = 2  # rows of the shortest run, on average
+_SEED = re.compile(
+    r"(?:^|[_\-./ ])(seed|run|trial|rep|replicate|s)[_\-= ]?(\d+)(?:[_\-./ ]+(?=.)|$)",
+    re.IGNORECASE,
+)
+_FRACTION = re.compile(r"[+-]?\d*\.\d*[1-9]\d*(?:e[+-]?\d+)?|[+-]?\d\S*e-\d+")
+_FILLED = 0.9  # share of the rows that name their run
 
 
 def tells_runs(name: str) -> bool:
     """Return whether a column tells runs apart by its name.
 
-    >>> tells_runs("Seed"), tells_runs("config/seed"), tells_runs("step")
+    In a group of signals such a name is a signal: the loss of a policy is none.
+
+    >>> tells_runs("Seed"), tells_runs("config/seed"), tells_runs("loss/policy")
     (True, True, False)
     """
-    return re.sub(r"[\s\-.]+", "_", name.rpartition("/")[2].lower()) in _RUN
+    group, _, end = re.sub(r"[\s\-.]+", "_", name.lower()).rpartition("/")
+    return end in _RUN and group.rpartition("/")[2] in _SETTINGS
 
 
 def runs_in(frame: Frame, mapping: Mapped) -> list[tuple[str, Frame]]:
     """Return the runs of a table with their names; one without a name if it is one run.
 
-    Runs stand side by side where columns are called "run - metric" (charts of W&B) or
-    "run/metric", and below one another where a column such as ``seed`` tells them apart.
+    Runs stand side by side where columns are called "run - metric" (charts of W&B),
+    "metric_seed0" or "run/metric", and below one another where a column such as ``seed``
+    tells them apart.
     """
-    wide = list(_charts(frame)) or list(_prefixes(frame, mapping))
+    wide = (
+        list(_charts(frame)) or list(_seeds(frame)) or list(_prefixes(frame, mapping))
+    )
     found: list[tuple[str, Frame]] = []
     for name, part in wide or [("", frame)]:
         for more, rows in _by_words(part):
@@ -60,6 +87,32 @@ def _charts(frame: Frame) -> Iterator[tuple[str, Frame]]:
         yield run, frame.only(names)
 
 
+def without_seed(name: str) -> tuple[str, str]:
+    """Return the seed that a name holds, as "seed 0", and the rest of it.
+
+    >>> without_seed("success_seed0"), without_seed("run-2/eval/success")
+    (('seed 0', 'success'), ('run 2', 'eval/success'))
+    """
+    found = _SEED.search(name)
+    if found is None:
+        return "", name
+    before, after = name[: found.start()], name[found.end() :]
+    return f"{found[1].lower()} {found[2]}", before + after
+
+
+def _seeds(frame: Frame) -> Iterator[tuple[str, Frame]]:
+    """Yield the runs whose seeds stand in the names of their columns."""
+    runs: dict[str, dict[str, str]] = {}
+    for name in frame.columns:
+        seed, plain = without_seed(name)
+        runs.setdefault(seed, {}).setdefault(plain, name)
+    shared = runs.pop("", {})
+    if len(runs) < 2 or not set.intersection(*(set(names) for names in runs.values())):
+        return
+    for seed, names in runs.items():
+        yield seed, frame.only(shared | names)
+
+
 def _prefixes(frame: Frame, mapping: Mapped) -> Iterator[tuple[str, Frame]]:
     """Yield the runs whose names stand before those of their signals."""
     runs: dict[str, dict[str, str]] = {}
@@ -78,13 +131,20 @@ def _prefixes(frame: Frame, mapping: Mapped) -> Iterator[tuple[str, Frame]]:
         yield run, frame.only(shared | names)
 
 
+def _tells(word: Words) -> bool:
+    """Return whether words name runs: nearly each row has one, and they are no measurements."""
+    rows = len(word.codes)
+    few = 1 < len(word.labels) <= rows / _ROWS
+    return (
+        few
+        and float(np.mean(word.codes >= 0)) >= _FILLED
+        and not any(_FRACTION.fullmatch(label) for label in word.labels)
+    )
+
+
 def _by_words(frame: Frame) -> Iterator[tuple[str, Frame]]:
     """Yield the runs that stand below one another, in the order of their first rows."""
-    telling = {
-        name: word
-        for name, word in frame.words.items()
-        if 1 < len(word.labels) <= frame.rows / _ROWS
-    }
+    telling = {name: word for name, word in frame.words.items() if _tells(word)}
     if not telling:
         yield "", frame
         return

@@ -7,11 +7,13 @@ from puckrl.core.errors import UserError
 from puckrl.logs.delimited import read_table
 from puckrl.logs.frame import Frame
 from puckrl.logs.json_lines import read_lines
+from puckrl.logs.known import recognize
 from puckrl.logs.log import Kind, stream, without_overwritten
 from puckrl.logs.names import Mapped, ours, wanted
 from puckrl.logs.pooled import several_runs
+from puckrl.logs.reshape import CLOCKS, holds_values, names_signals, wide
 from puckrl.logs.source import Source
-from puckrl.logs.split import runs_in, tells_runs
+from puckrl.logs.split import runs_in, tells_runs, without_seed
 from puckrl.logs.translate import Translated, translated
 
 _LINES = (".jsonl", ".json", ".ndjson")
@@ -33,21 +35,15 @@ def read_tables(path: Path, mapping: Mapped) -> list[Source]:
     Raises:
         UserError: if it cannot be read, or no run in it has a clock.
     """
-    lines = _ending(path) in _LINES
     stem = Path(path.name.removesuffix(".gz")).stem.lower()
     context = {"eval": "eval", "evaluation": "eval", "test": "eval", "train": "train"}
     inside = context.get(stem, "")
-    read: Callable[..., Frame] = read_lines if lines else read_table
-    frame = read(path, lambda name: wanted(_plain(name), mapping, inside), tells_runs)
+    kind: Kind = "json lines" if _ending(path) in _LINES else "csv"
+    frame = _frame(path, kind, stem, inside, mapping)
     if not frame.rows:
         return []
-    if not any(wanted(_plain(n), mapping, inside) for n in frame.names):
-        frame = read(
-            path, lambda name: not tells_runs(name)
-        )  # to name what may be a clock
     found: list[Source] = []
     failed: UserError | None = None
-    kind: Kind = "json lines" if lines else "csv"
     for run, part in runs_in(frame, mapping):
         where = f"{path} ({run})" if run else str(path)
         try:
@@ -61,9 +57,29 @@ def read_tables(path: Path, mapping: Mapped) -> list[Source]:
     return found
 
 
+def _frame(path: Path, kind: Kind, stem: str, inside: str, mapping: Mapped) -> Frame:
+    """Return what a table says that may mean something; without a clock, all of it."""
+    read: Callable[..., Frame] = read_lines if kind == "json lines" else read_table
+
+    def known(name: str) -> bool:
+        return wanted(_plain(name), mapping, inside) or holds_values(name)
+
+    def told(name: str) -> bool:
+        return tells_runs(name) or names_signals(name)
+
+    frame = wide(read(path, known, told), stem, mapping)
+    producer = recognize(frame.names)
+    if any(ours(_plain(n), mapping, producer) in CLOCKS for n in frame.names):
+        return frame
+    # to name what may be a clock
+    return read(path, lambda name: not tells_runs(name))
+
+
 def _plain(name: str) -> str:
-    """Return a name without the run's that W&B puts before it."""
-    return name.rpartition(" - ")[2] if " - " in name and " / " not in name else name
+    """Return a name without the run's that W&B puts before it, or that of a seed."""
+    if " - " in name and " / " not in name:
+        return name.rpartition(" - ")[2]
+    return without_seed(name)[1]
 
 
 def source_of(

@@ -14,8 +14,11 @@ from puckrl.logs.names import (
     Mapped,
     Named,
     meaning,
+    ours,
+    quoted,
 )
 from puckrl.logs.producers import Producer
+from puckrl.logs.reshape import oldest_first
 from puckrl.logs.shares import (
     SHARES,
     guessed,
@@ -23,6 +26,7 @@ from puckrl.logs.shares import (
     rows_lost,
     said,
     unread_success,
+    without_nan,
     without_sentinels,
 )
 from puckrl.logs.split import tells_runs
@@ -73,19 +77,13 @@ def translated(
     if guess is not None:
         chosen[guess[1].renaming.ours] = guess
     theirs, named = _clock_of(where, frame, chosen)
-    scale = {ours: named.renaming.scale for ours, (_, named) in chosen.items()}
-    steps = frame.columns[theirs] * named.renaming.scale
-    there = np.isfinite(steps)
-    columns = {"env_steps": steps[there]} | {
-        ours: frame.columns[old][there] * scale[ours]
-        for ours, (old, _) in chosen.items()
-        if ours != "env_steps"
-    }
+    columns = _under_our_names(frame, chosen, theirs, named)
     _moves(where, theirs, columns["env_steps"])
+    columns, order = oldest_first(columns)
     clock = step or Clock(theirs, named.unit, theirs in mapping)
     doubt = unknown_clock(clock, columns) if len(columns["env_steps"]) else None
     old = {ours: name for ours, (name, _) in chosen.items()}
-    gaps = without_sentinels(columns, old)
+    gaps = without_sentinels(columns, old) + without_nan(columns, old, frame)
     wrong = not_shares(columns, old, frame)
     for name in wrong:
         del columns[name]
@@ -105,9 +103,27 @@ def translated(
             for n in sorted(frame.names - used - frame.words.keys())
             if not tells_runs(n)
         ),
-        (*_notes(frame, theirs, used), *gaps, *([said(*guess)] if guess else [])),
+        (
+            *_notes(frame, theirs, used),
+            *order,
+            *gaps,
+            *([said(*guess)] if guess else []),
+        ),
         producer,
     )
+
+
+def _under_our_names(
+    frame: Frame, chosen: Mapping[str, tuple[str, Named]], clock: str, named: Named
+) -> dict[str, Array]:
+    """Return the chosen columns where the clock is known, in our units."""
+    steps = frame.columns[clock] * named.renaming.scale
+    there = np.isfinite(steps)
+    return {"env_steps": steps[there]} | {
+        name: frame.columns[theirs][there] * means.renaming.scale
+        for name, (theirs, means) in chosen.items()
+        if name != "env_steps"
+    }
 
 
 def _chosen(
@@ -137,12 +153,12 @@ def _clock_of(
     Raises:
         UserError: if there is none.
     """
-    for ours in ("env_steps", "episodes", "updates"):
-        if ours in chosen:
-            name, named = chosen[ours]
+    for clock in ("env_steps", "episodes", "updates"):
+        if clock in chosen:
+            name, named = chosen[clock]
             if name in frame.unread and not np.isfinite(frame.columns[name]).any():
                 raise UserError(f"{where}: {name}, {frame.unread[name]}")
-            unit = named.unit if ours == "env_steps" else ours
+            unit = named.unit if clock == "env_steps" else clock
             return name, Named(named.renaming, unit, named.rank)
     raise no_clock(where, frame)
 
@@ -150,7 +166,7 @@ def _clock_of(
 def no_clock(where: str, frame: Frame) -> UserError:
     """Return the error for a log whose env steps are unknown.
 
-    Names the columns that may be the clock first: they never fall, and rise.
+    Names the columns that may be the clock first: whole numbers that never fall, and rise.
     """
     rising = [
         name
@@ -158,12 +174,15 @@ def no_clock(where: str, frame: Frame) -> UserError:
         if len(known := values[np.isfinite(values)]) > 1
         and (np.diff(known) >= 0).all()
         and known[-1] > known[0] >= 0
+        and (known == np.round(known)).all()
+        and ours(name, {}) is None
     ]
     others = [name for name in sorted(frame.names) if name not in rising]
     shown = ", ".join([*rising, *others][:12])
     example = rising[0] if rising else "NAME"
     return UserError(
-        f"{where} has no column of env steps; name it with --map {example}=env_steps; "
+        f"{where} has no column of env steps; name it with --map "
+        f"{quoted(example + '=env_steps')}; "
         f"it has: {shown}"
     )
 
@@ -190,10 +209,9 @@ def _notes(frame: Frame, clock: str, used: set[str]) -> list[str]:
         f"{clock}: dots were read as decimal ones; if they group thousands, say --map "
         f"'{clock}=env_steps*1000'"
     )
-    cut = f"what follows row {frame.rows:,}: the compressed file ends too soon"
     return [
         *([long] if frame.too_long else []),
-        *([cut] if frame.cut else []),
+        *frame.notes,
         *([dots] if clock in frame.dotted else []),
         *(f"{n}, {cells}" for n, cells in frame.unread.items() if n in used),
     ]

@@ -9,6 +9,8 @@ from puckrl.monitor.success import binomial_std
 from puckrl.monitor.table import Array, Curve
 from puckrl.monitor.verdict import Finding, Number
 
+_ROWS = 10  # of entropy that show where it goes
+_SOME_ENTROPY, _GONE = 0.1, 0.05  # nats at the beginning, and the share that is left
 _MIN_EPISODES = 300
 _FEW_UPDATES = 500.0  # that no policy is trained after
 
@@ -154,6 +156,19 @@ def saturated_actor(evidence: Evidence) -> Finding | None:
     )
 
 
+def _discrete_entropy(evidence: Evidence) -> float | None:
+    """Return the entropy at which a policy began that has none left; None: it has some.
+
+    Of discrete actions it is never below 0, and 0 is one action for sure.
+    """
+    entropy = evidence.table.curve("train/entropy").y
+    if len(entropy) < _ROWS or entropy.min() < -1e-6:
+        return None
+    begun = float(np.median(entropy[:3]))
+    gone = evidence.level("train/entropy") < _GONE * begun
+    return begun if begun > _SOME_ENTROPY and gone else None
+
+
 def entropy_collapse(evidence: Evidence) -> Finding | None:
     """Find a policy that became deterministic before it succeeded."""
     if evidence.phase not in ("flat", "collapsed"):
@@ -163,8 +178,18 @@ def entropy_collapse(evidence: Evidence) -> Finding | None:
         evidence.level("train/entropy"),
         evidence.table.curve("train/alpha"),
     )
+    known = evidence.facts.action_dim is not None or len(alpha) > 0
     advice = "raise the temperature, or hold it fixed (0.02-0.05 works for sparse Fetch tasks)"
-    if entropy < -2.0 * dim:
+    if (begun := _discrete_entropy(evidence)) is not None:
+        number = Number("train/entropy", entropy, f"began at {begun:.2g}")
+        why = (
+            "the policy chooses the same actions always, before success left its floor"
+        )
+        advice = "raise the coefficient of the entropy, or lower the learning rate"
+        sure = evidence.success.scale == "success"
+        color = "red" if sure else "yellow"
+        return Finding("entropy collapse", color, why, advice, (number,))
+    if known and entropy < -2.0 * dim:
         number = Number("train/entropy", entropy, f"{-dim} nats is the usual target")
         why = "the policy stopped exploring before success left its floor"
         return Finding("entropy collapse", "red", why, advice, (number,))

@@ -20,18 +20,23 @@ from puckrl.monitor.faults import (
     saturated_actor,
 )
 from puckrl.monitor.lost import forgetting
-from puckrl.monitor.phases import plateau, updates_at
+from puckrl.monitor.phases import plateau, still_climbs, updates_at
 from puckrl.monitor.returns import unknown_success
+from puckrl.monitor.significance import beyond_luck
 from puckrl.monitor.stopping import patience_updates
-from puckrl.monitor.success import binomial_std, episodes_behind
+from puckrl.monitor.success import binomial_std
+from puckrl.monitor.success_curve import episodes_behind
 from puckrl.monitor.verdict import Finding, Number
 
 _MIN_POINTS = 10  # points without a rising signal before a run may be called dead
 _MIN_SETTLED = 5  # points since convergence before more of them waste time
+_STEPS_AN_UPDATE = 32.0
+"""Env steps that are worth an update: learners on policy make few, on large batches."""
 _USUAL_RATIO = 1.0  # updates per env step of most off-policy learners
 UNLIKELY = 0.1
 """Chance of a take-off before twice the updates below which nothing is called healthy."""
 _SOME = 0.1  # success from which on not everything fails
+_CREEPS = 0.03  # of success that a slow rise adds
 _SWINGS = 0.15  # standard deviation of success that is no noise
 _LAST = 0.5  # of the run, in which success may swing
 _TURNS = 4  # crossings of its own mean, from which on it swings
@@ -48,6 +53,7 @@ def flat(evidence: Evidence) -> Finding | None:
         signs = [
             n for n in signs if n.name not in ("train/critic_loss", "train/target_std")
         ]
+    signs += _creeps(evidence)
     if signs and not _unlikely(evidence):
         names = ", ".join(n.name for n in signs[:3])
         return Finding(
@@ -57,9 +63,23 @@ def flat(evidence: Evidence) -> Finding | None:
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
-    if not signs and spent >= patience and len(evidence.success.raw) >= _MIN_POINTS:
+    over = spent >= patience and len(evidence.success.raw) >= _MIN_POINTS
+    if not signs and over and evidence.success.scale != "own range":
+        half = evidence.success.raw.since(evidence.table.end / 2)
+        if float(np.mean(half.y)) > _SOME:
+            return _stands_from_the_start(evidence)
         return _dead(evidence, spent, patience)
     return _memorizing(evidence, patience - spent)
+
+
+def _creeps(evidence: Evidence) -> list[Number]:
+    """Return success that rises beyond chance, too little yet to have left its floor."""
+    success = evidence.success
+    way = trend(success.raw)
+    sure = way.z > beyond_luck(1.0) and still_climbs(success.raw, success)
+    if way.change < _CREEPS or not sure:
+        return []
+    return [Number(success.name, success.now, f"rose by {way.change:.2g}")]
 
 
 def _unlikely(evidence: Evidence) -> bool:
@@ -72,12 +92,17 @@ def _unlikely(evidence: Evidence) -> bool:
 
 
 def _spent(evidence: Evidence) -> float:
-    """Return the updates so far: known, else assumed; NaN if the clock is unknown."""
+    """Return the updates so far: known, else assumed; NaN if the clock is unknown.
+
+    Where no take-off of the recipe is known, env steps count as well.
+    """
     if not evidence.clock_known:
         return np.nan
-    known = updates_at(evidence.table, evidence.facts, evidence.table.end)
-    assumed = _assumed_ratio(evidence.facts) * evidence.table.end
-    return known if np.isfinite(known) else assumed
+    end, facts = evidence.table.end, evidence.facts
+    known = updates_at(evidence.table, facts, end)
+    spent = known if np.isfinite(known) else _assumed_ratio(facts) * end
+    worth = end / _STEPS_AN_UPDATE
+    return max(spent, worth) if facts.usual_takeoff_updates is None else spent
 
 
 def _assumed_ratio(facts: RunFacts) -> float:
@@ -118,7 +143,10 @@ def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
     unprobed = facts.modality != "state" and not any(
         p in evidence.table for p in PROBES
     )
-    assumed = not _updates_known(evidence)
+    end = evidence.table.end
+    assumed = not _updates_known(evidence) or spent > updates_at(
+        evidence.table, facts, end
+    )
     why = "its features are not probed" if unprobed else "no leading signal rises"
     advice = (
         f"stop; {hindsight(facts)}check task and goals (puck check), the sensors, and "
@@ -135,10 +163,31 @@ def _dead(evidence: Evidence, spent: float, patience: float) -> Finding:
     return Finding(
         "dead flat",
         "yellow" if unprobed or assumed else "red",
-        f"success is at its floor after {spent:,.0f} {'assumed ' if assumed else ''}"
-        f"updates (patience: {patience:,.0f}), and {why}",
+        f"success is at its floor after {end:,.0f} env steps, {spent:,.0f} "
+        f"{'assumed ' if assumed else ''}updates (patience: {patience:,.0f}), and {why}",
         advice,
         (*numbers, *((value,) if value is not None else ())),
+    )
+
+
+def _stands_from_the_start(evidence: Evidence) -> Finding:
+    """Judge success that some goals bring all along: it is not dead, and not new."""
+    success = evidence.success
+    level = evidence.judged(float(np.mean(success.raw.y)))
+    number = Number("success", level, "mean of all rows")
+    why = f"success moves about {level:.2f} and leaves it nowhere for good"
+    if success.stands:
+        why = (
+            f"success has stood at {level:.2f} since the first row: random play gets there, "
+            "or it was learned before that row"
+        )
+    return Finding(
+        "stalled",
+        "yellow",
+        why,
+        "compare it with random play (puck check); if the policy learned it, look at the "
+        "goals that fail",
+        (number,),
     )
 
 
@@ -204,8 +253,11 @@ def unsteady(evidence: Evidence) -> Finding | None:
     line = np.polyval(np.polyfit(last.x, last.y, 1), last.x)
     away = last.y - line
     luck = 2 * binomial_std(float(np.clip(np.mean(last.y), 0.1, 0.9)), success.episodes)
-    turns = int((np.diff(np.sign(away)) != 0).sum())
-    if np.std(away) < max(_SWINGS, luck) or turns < _TURNS:
+    swings = max(_SWINGS, luck)
+    # One dip is no swing: both sides must be far from the line, again and again.
+    far = away[np.abs(away) > swings / 2]
+    turns = int((np.diff(np.sign(far)) != 0).sum())
+    if np.std(away) < swings or turns < _TURNS:
         return None
     low, high = (float(q) for q in np.quantile(last.y, (0.1, 0.9)))
     return Finding(

@@ -43,10 +43,14 @@ def _at_a_resume(evidence: Evidence) -> Finding | None:
 def _at_the_end(evidence: Evidence) -> Finding | None:
     """Find success that is lost now: where returns bound it, what is lost for sure."""
     success = evidence.success
-    best, now = float(success.smooth.y.max()), most(evidence)
+    at = int(success.smooth.y.argmax())
+    best, now = float(success.smooth.y[at]), most(evidence)
     lost = best - now
-    luck = max(5 * success.sigma_smooth, 3 * success.sigma_midway_smooth)
-    if lost < max(0.15, luck) or best < success.left_level or not success.sure_scale:
+    shares = success.shares[at : at + 1], success.shares[-1:]
+    sure = success.fallen(np.array([best]), np.array([now]), shares)[0]
+    if not success.sure_scale or best < success.left_level:
+        return None
+    if evidence.phase != "collapsed" and (lost < 0.15 or not sure):
         return None
     color = "red" if lost > 0.3 or evidence.phase == "collapsed" else "yellow"
     number = Number("success lost", lost, f"from {best:.2f} to {now:.2f}")

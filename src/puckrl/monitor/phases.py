@@ -11,14 +11,17 @@ Levels are fractions of the distance from the run's own floor to 1, and widths a
 multiples of the run's own noise. No threshold is a number of env steps or a loss.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from puckrl.monitor.curves import first_above, last_below
 from puckrl.monitor.curves import trend as trend_of
 from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.significance import climbs_on
 from puckrl.monitor.success import SuccessCurve, binomial_std
 from puckrl.monitor.table import Array, Curve, RunTable
 from puckrl.monitor.verdict import Phase, Span
@@ -26,14 +29,11 @@ from puckrl.monitor.verdict import Phase, Span
 _TAIL = 0.1  # of the run so far: the minimum length of a plateau
 _WANDERING = (2.0, 4.0)  # minimum lengths of a plateau over which noise evens out
 _TOP = 0.97  # success that leaves no room to climb
+_SEEN = 30.0  # episodes that must reach it
 _SURE = 1.64  # a one-sided 5 %: of four points, all in order
 _FALL = 0.5  # of the way from floor to peak: the minimum loss of a collapse
-_LUCK = 4.0  # widths of a smoothed point's noise that a collapse must exceed
-_DIP, _DEEP_DIP = 6.0, 10.0  # widths of a point's noise: two such points, or one
+_STRETCHES = (4, 8, 16, 32)  # points that are compared together
 _HIGH = 0.8  # success of a plateau that counts as converged
-_SLOWLY = 1.5  # widths of a point's noise that means of many differ by
-_TENDS = 0.5  # of the trend's statistic: rather this way than the other
-_STEADY = 0.3  # of the rise of a last half falls to its last step, if it still climbs
 _AT_LEAST = 0.9  # lower bound of success that is success enough
 
 Starts = list[tuple[Phase, float]]
@@ -45,6 +45,10 @@ class Plateau:
 
     level: float
     """Median success over the plateau."""
+    mean: float
+    """Mean success over the plateau: of few episodes the better estimate."""
+    points: int
+    """Its points."""
 
 
 def spans(table: RunTable, success: SuccessCurve, facts: RunFacts) -> tuple[Span, ...]:
@@ -64,6 +68,9 @@ def spans(table: RunTable, success: SuccessCurve, facts: RunFacts) -> tuple[Span
         rest = rest.since(fall[1])
     if len(starts) > 1 and _never_flat(starts, table, success):
         starts = starts[1:]
+        # Phases that end where they begin took no time before the first row either.
+        while len(starts) > 1 and starts[1][1] <= starts[0][1]:
+            starts = starts[1:]
     return _on_clocks(_with_warm_up(starts, table), table, facts)
 
 
@@ -79,11 +86,12 @@ def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
     begin = float(curve.x[0])
     starts: Starts = [("take-off" if resumed else "flat", begin)]
     hold = min(2, len(curve))
-    left = begin if resumed else first_above(curve, success.left_level, hold)
     flat_end = plateau(curve, success)
-    back = (
-        flat_end is not None and max(flat_end.level, curve.y[-1]) < success.left_level
-    )
+    away = success.left_level
+    if flat_end is not None and success.risen(flat_end.level, flat_end.points):
+        away = min(away, (success.floor + flat_end.level) / 2)
+    left = begin if resumed else first_above(curve, away, hold)
+    back = flat_end is not None and max(flat_end.level, curve.y[-1]) < away
     if left is None or (back and not resumed):  # luck that did not last is no take-off
         return starts
     if not resumed:
@@ -100,7 +108,7 @@ def _climb(curve: Curve, success: SuccessCurve, *, resumed: bool) -> Starts:
         return starts
     starts.append(("converging", max(slowed, starts[-1][1])))
     ends = [_at_the_top(curve, success)]
-    if flat_end is not None and flat_end.level >= _HIGH:
+    if flat_end is not None and min(flat_end.level, flat_end.mean) >= _HIGH:
         ends.append(_at_the_plateau(curve, success, level))
     arrived = [x for x in ends if x is not None]
     if arrived:
@@ -133,11 +141,11 @@ def _onset(curve: Curve, success: SuccessCurve, left: float) -> float:
 
 
 def _at_the_top(curve: Curve, success: SuccessCurve) -> float | None:
-    """Return when two values in a row reached the top; None if the last one did not."""
+    """Return when the last values, two or more, reached the top; None if they did not."""
     raw = success.raw.upto(float(curve.x[-1])).since(float(curve.x[0]))
     if not success.sure_scale or not len(raw) or raw.y[-1] < _TOP:
         return None
-    return first_above(raw, _TOP, 2)
+    return first_above(raw, _TOP, max(2, math.ceil(_SEEN / success.episodes)))
 
 
 def _at_the_plateau(curve: Curve, success: SuccessCurve, level: float) -> float | None:
@@ -179,43 +187,16 @@ def _stands(curve: Curve, success: SuccessCurve, lengths: float) -> Plateau | No
         )
     moves = abs(way.change) > max(luck, 0.03) and abs(way.z) > _SURE
     spread = float(np.std(tail.y)) > max(2 * success.sigma, luck, 0.05)
-    high = (
-        level >= _HIGH and success.scale == "success"
-    )  # the last few goals come slowly
-    climbs = not high and _still_climbs(success.raw.upto(end), success)
-    return None if moves or spread or climbs else Plateau(level)
+    climbs = still_climbs(success.raw.upto(end), success)
+    mean = float(np.mean(tail.y))
+    return None if moves or spread or climbs else Plateau(level, mean, len(tail))
 
 
-def _still_climbs(curve: Curve, success: SuccessCurve) -> bool:
-    """Return whether the last half moves one way all along, not only where it began.
-
-    A slow climb hides in the noise of the few points of a plateau. The means of its three
-    parts are in order, and the last step is of the size of the first one.
-    """
-    half = curve.since(0.5 * (float(curve.x[0]) + float(curve.x[-1])))
-    if len(half) < 9:
-        return False
-    parts: list[Array] = np.array_split(half.y, 3)
-    first, middle, last = (float(part.mean()) for part in parts)
-    luck, alone = success.sigma_smooth, not success.overlaps
-    if success.scale != "own range":
-        rate = float(np.clip(half.y.mean(), 0.0, 1.0))
-        own = binomial_std(rate, success.episodes)
-        # Means of a part even out their noise
-        luck = 2 * own / np.sqrt(len(half) / 3) if alone else max(luck, own)
-    whole, late = last - first, last - middle
-    enough = abs(whole) > max(_SLOWLY * luck, 0.05) and abs(trend_of(half).z) > 2
-    return (
-        enough
-        and _STEADY < late / whole < 1 - _STEADY
-        and _goes(half, whole, _TENDS if alone else _SURE)
-    )
-
-
-def _goes(half: Curve, whole: float, surely: float) -> bool:
-    """Return whether the later half of a curve goes the way that all of it goes."""
-    later = trend_of(Curve(half.x[len(half) // 2 :], half.y[len(half) // 2 :]))
-    return later.z * np.sign(whole) > surely
+def still_climbs(curve: Curve, success: SuccessCurve) -> bool:
+    """Return whether a curve climbs to its end: a few points of a plateau may hide it."""
+    rate = float(np.clip(curve.y.mean(), 0.0, 1.0))
+    known = success.scale == "success"
+    return climbs_on(curve, binomial_std(rate, success.episodes) if known else 0.0)
 
 
 def _tail(curve: Curve) -> float:
@@ -240,22 +221,57 @@ def _slowed(curve: Curve, success: SuccessCurve) -> float | None:
 def _collapse(curve: Curve, success: SuccessCurve) -> tuple[float, float | None] | None:
     """Return when success lost half of its gain, and when it came back (None: never)."""
     raw = success.raw.upto(float(curve.x[-1])).since(float(curve.x[0]))
-    peak = np.maximum.accumulate(curve.y)
+    peak: Array = np.maximum.accumulate(curve.y)
+    places = np.where(curve.y >= peak, np.arange(len(curve)), 0)
+    best: NDArray[np.int64] = np.maximum.accumulate(places)
+    first = int((success.smooth.x < curve.x[0]).sum())
+    shares = success.shares[first : first + len(curve)]
     gained = peak - success.floor
     enough = gained >= max(0.25, 5 * success.sigma_smooth)
     half = success.floor + _FALL * gained
     slow = (curve.y < half) & enough
-    slow &= peak - curve.y > _LUCK * success.sigma_midway_smooth
+    slow &= success.fallen(peak, curve.y, (shares[best], shares))
+    # Smoothing lends a first point the height of what follows it.
+    reached: Array = np.append(-np.inf, np.maximum.accumulate(raw.y)[:-1])
+    pair = np.append((raw.y[:-1] + raw.y[1:]) / 2, raw.y[-1:])
     quick, deep = (
-        (raw.y < half) & enough & (peak - raw.y > widths * success.sigma_midway)
-        for widths in (_DIP, _DEEP_DIP)
+        (raw.y < half)
+        & (reached > half)
+        & enough
+        & success.fallen(peak, low, (shares[best], share))
+        for low, share in (
+            (pair, np.full(len(raw), np.sqrt(0.5))),
+            (raw.y, np.ones(len(raw))),
+        )
     )
+    long = _lost_for_long(raw, success) & (curve.y < half) & enough
     for i in range(len(curve) - 1):  # the last point may be one bad evaluation
-        dips = success.scale == "success" and (deep[i] or quick[i : i + 2].all())
-        if dips or slow[i : i + 3].all():
+        both = quick[i] and raw.y[i + 1] < half[i]
+        dips = success.scale == "success" and (deep[i] or both)
+        if dips or long[i] or slow[i : i + 3].all():
             x, level = float(curve.x[i]), success.floor + 0.75 * float(gained[i])
             return x, first_above((raw if dips else curve).since(x), level, 2)
     return None
+
+
+def _lost_for_long(raw: Curve, success: SuccessCurve) -> NDArray[np.bool_]:
+    """Return where stretches of points lie below as long ones before, by half, beyond luck.
+
+    Few episodes tell a loss only together: of every length, the best stretch before a
+    point is compared with the one that begins there, (n,).
+    """
+    lost = np.zeros(len(raw), dtype=np.bool_)
+    for points in _STRETCHES if success.scale == "success" else ():
+        if len(raw) < 2 * points:
+            break
+        sums = np.append(0.0, np.cumsum(raw.y))
+        means: Array = (sums[points:] - sums[:-points]) / points
+        before, after = np.maximum.accumulate(means[:-points]), means[points:]
+        share = np.full(len(after), (1 + success.fresh * (points - 1)) ** -0.5)
+        fell = after < success.floor + _FALL * (before - success.floor)
+        fell &= success.fallen(before, after, (share, share))
+        lost[points : points + len(fell)] |= fell
+    return lost
 
 
 def warm_up_end(table: RunTable) -> float | None:

@@ -25,7 +25,8 @@ from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.findings import RULES, hindsight
 from puckrl.monitor.phases import spans
 from puckrl.monitor.stopping import patience_updates
-from puckrl.monitor.success import SuccessCurve, success_curve
+from puckrl.monitor.success import SuccessCurve
+from puckrl.monitor.success_curve import success_curve
 from puckrl.monitor.table import RunTable
 from puckrl.monitor.verdict import (
     NOTES,
@@ -97,9 +98,12 @@ def diagnose(
         and success.raw.y[-2:].min() > _NOT_FLAT
         and success.scale == "success"
     )
-    if (points < least and life[-1].phase not in begun) or (
-        high and life[-1].phase == "flat"
-    ):
+    if high and life[-1].phase in ("flat", "unknown", "converging"):
+        why = f"success is {success.raw.y[-1]:.2f}, in {points} values"
+        return _undecided(
+            table, found, why, "evaluate once more before it is called done"
+        )
+    if points < least and life[-1].phase not in begun:
         return _undecided(table, found, f"{points} values are too few to say")
     evidence = Evidence(table, facts, success, life, tuple(found))
     made = [rule(evidence) for rule in RULES]
@@ -146,7 +150,9 @@ def _too_few(table: RunTable) -> str:
     return "fewer than 2 values of success or return"
 
 
-def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
+def _undecided(
+    table: RunTable, found: Sequence[Finding], why: str, do: str | None = None
+) -> Verdict:
     """Return the verdict where no phase can be determined."""
     told = next((f for f in found if f.name not in NOTES), None)
     return Verdict(
@@ -155,7 +161,7 @@ def _undecided(table: RunTable, found: Sequence[Finding], why: str) -> Verdict:
         confidence=0.0,
         numbers=(Number("env steps", table.end),),
         changes_if=f"more data: {why}",
-        advice=told.advice if told is not None else _patience(table),
+        advice=told.advice if told is not None else do or _patience(table),
         findings=tuple(found),
         spans=(Span("unknown", (0.0, table.end), (np.nan, np.nan)),),
     )
@@ -189,6 +195,11 @@ def _advice(evidence: Evidence, chance: Number | None) -> str:
     if chance is not None:
         likely = f"the chance of a take-off is {chance.value:.0%} {chance.note}"
         return f"{hindsight(evidence.facts)}wait; {likely}"
+    level = evidence.judged(evidence.success.now)
+    if evidence.phase == "converged" and level < evidence.facts.success_asked:
+        return f"it is done, if success of {level:.2f} is enough"
+    if evidence.phase == "take-off" and "train/critic_loss" not in evidence.table:
+        return "let it run"
     if evidence.phase == "take-off" and loss_growth(evidence) > LEADING_GROWTH:
         return "let it run; watch the critic's loss"
     return _ADVICE[evidence.phase]

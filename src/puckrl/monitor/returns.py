@@ -28,11 +28,19 @@ def unknown_success(evidence: Evidence) -> Finding | None:
     return Finding(
         "unknown success",
         "yellow",
-        f"{told}; success is not in this log{_range(evidence)}",
+        f"{told}; {_missing(evidence)}{_range(evidence)}",
         f"{back}log success, or name its column with --map NAME=eval/success; else compare the "
         "return with that of a solved episode",
         numbers,
     )
+
+
+def _missing(evidence: Evidence) -> str:
+    """Return why success does not tell."""
+    for name in ("eval/success", "train/success"):
+        if len(evidence.table.curve(name)):
+            return f"{name} is 0 in every row: it is not recorded, or its goal is never met"
+    return "success is not in this log"
 
 
 def _range(evidence: Evidence) -> str:

@@ -25,8 +25,8 @@ _GAMMA = 0.99
 """Discount where unknown: the default of most libraries."""
 _LOOSE = 3.0
 """How far a state may be better or worse than the mean of the best or worst episodes."""
-_UNKNOWN_LENGTH = 20.0
-"""1 / (1 - γ) in lengths of episodes where those are unknown."""
+_UNKNOWN_LENGTH = 4.0
+"""1 / (1 - γ) in lengths of episodes where those are unknown: of 25 steps."""
 _ACTION_DIM = 4
 _OF_A_STEP = 0.03
 """How far returns of -1 a step may be from minus the length of their episodes."""
@@ -145,8 +145,12 @@ def _reach(evidence: Evidence) -> float:
     Without a known γ, with that of most libraries' default.
     """
     gamma, length = evidence.facts.gamma, evidence.facts.horizon
-    logged = evidence.table.curve("train/episode_steps").y
-    steps = float(length or (np.median(logged) if len(logged) else np.nan))
+    logged, played = (
+        evidence.table.curve(name) for name in ("train/episode_steps", "episodes")
+    )
+    steps = float(length or (np.median(logged.y) if len(logged) else np.nan))
+    if len(played) > 1 and played.y[-1] > played.y[0] and not np.isfinite(steps):
+        steps = float(np.ptp(played.x) / np.ptp(played.y))
     if not np.isfinite(steps) or steps <= 0:
         return _UNKNOWN_LENGTH
     gamma = _GAMMA if gamma is None or gamma >= 1.0 else gamma
