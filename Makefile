@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-mutants test-gpu check format bench docs pictures build clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-mutants test-gpu check format bench docs pictures build release clean
 
 setup: $(READY)
 
@@ -72,6 +72,9 @@ pictures: $(READY)  ## draws the live panel and a verdict as SVG, from a committ
 
 build: $(READY)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+release: $(READY)  ## builds the wheel, checks it in an empty environment, writes the notes; publishes nothing
+	$(BIN)/python tools/release.py
 
 clean:
 	rm -rf $(VENV) dist docs/_site .pytest_cache .ruff_cache .import_linter_cache

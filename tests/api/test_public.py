@@ -191,7 +191,7 @@ def test_a_task_is_made_with_settings_of_its_own() -> None:
     [
         ("reach", {"x": 1}, "task reach has no settings of its own; leave params out"),
         ("reach", PegInsertCfg(), "task reach does not take the settings"),
-        ("peg-insert", {"clearence_m": 1}, "params.'clearence_m'; legal: shape, walls"),
+        ("peg-insert", {"clearnce_m": 1}, "params.'clearnce_m'; legal: shape, walls"),
         (
             "peg-insert",
             {"horizon": "long"},
