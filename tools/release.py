@@ -86,9 +86,20 @@ def check(wheel: Path, installer: str) -> None:
         venv.create(home / "env", with_pip=installer == "pip")
         python = home / "env/bin/python"
         index = () if shutil.which("nvidia-smi") else ("--extra-index-url", CPU_TORCH)
+        once = ("--retries", "1", "--timeout", "15")
         pins = ("-c", str(ROOT / "constraints.txt"))
         if installer == "pip":
-            _run(str(python), "-m", "pip", "install", "-q", *pins, *index, str(wheel))
+            _run(
+                str(python),
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                *once,
+                *pins,
+                *index,
+                str(wheel),
+            )
         else:
             uv = ("uv", "pip", "install", "-q", "--python", str(python))
             _run(
