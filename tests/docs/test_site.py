@@ -2,13 +2,15 @@
 
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from puckrl.cli.parser import COMMANDS
+from puckrl.cli.examples import EXAMPLES
+from puckrl.cli.parser import COMMANDS, make_parser
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -22,6 +24,17 @@ def test_each_command_has_a_page_with_its_options(command: str) -> None:
     assert f"({command}.md)" in (DOCS / "how-to/index.md").read_text()
     lines = re.findall(r"^puck (\S+)", text, re.MULTILINE)
     assert set(lines) == {command}
+
+
+@pytest.mark.parametrize("command", [*EXAMPLES])
+def test_examples_in_the_help_are_command_lines(command: str) -> None:
+    text = make_parser().commands[command].format_help()
+    for line, why in EXAMPLES[command]:
+        program, *args = shlex.split(line)
+        found, rest = make_parser().parse_known_args(args)
+        assert (program, found.command) == ("puck", command)
+        assert not rest or command == "plan"  # tyro parses its settings
+        assert why in text
 
 
 def test_pages_link_to_pages_that_exist() -> None:
