@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import urllib.request
 import venv
 from pathlib import Path
 
@@ -85,26 +86,15 @@ def check(wheel: Path, installer: str) -> None:
         home = Path(folder)
         venv.create(home / "env", with_pip=installer == "pip")
         python = home / "env/bin/python"
-        index = () if shutil.which("nvidia-smi") else ("--extra-index-url", CPU_TORCH)
-        once = ("--retries", "1", "--timeout", "15")
+        index = cpu_index()
         pins = ("-c", str(ROOT / "constraints.txt"))
-        if installer == "pip":
-            _run(
-                str(python),
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                *once,
-                *pins,
-                *index,
-                str(wheel),
-            )
-        else:
-            uv = ("uv", "pip", "install", "-q", "--python", str(python))
-            _run(
-                *uv, *pins, *index, "--index-strategy", "unsafe-best-match", str(wheel)
-            )
+        installers = {
+            "pip": (str(python), "-m", "pip", "install", "-q"),
+            "uv": ("uv", "pip", "install", "-q", "--python", str(python)),
+        }
+        if installer == "uv" and index:  # pip compares the indexes by itself
+            index = (*index, "--index-strategy", "unsafe-best-match")
+        _run(*installers[installer], *pins, *index, str(wheel))
         puck = str(home / "env/bin/puck")
         said = _run(puck, "--version", cwd=home)
         if said.split() != ["puckrl", version()]:
@@ -112,6 +102,17 @@ def check(wheel: Path, installer: str) -> None:
         _run(puck, "list", cwd=home)
         _run(puck, "doctor", str(SAMPLE), cwd=home)
         _run(puck, "train", "reach", "--budget.env-steps", "1200", cwd=home)
+
+
+def cpu_index() -> tuple[str, ...]:
+    """Return the options for PyTorch's small CPU build, if it fits and can be reached."""
+    if shutil.which("nvidia-smi"):
+        return ()
+    try:
+        urllib.request.urlopen(CPU_TORCH, timeout=5).close()
+    except OSError:
+        return ()
+    return ("--extra-index-url", CPU_TORCH)
 
 
 def _run(*line: str, cwd: Path = ROOT) -> str:
