@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-mutants test-gpu check format bench docs build clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-mutants test-gpu check format bench docs pictures build release clean
 
 setup: $(READY)
 
@@ -62,12 +62,19 @@ bench: $(READY)  ## ratios side by side; tables go to results/
 	$(BIN)/python benchmarks/bench_sim.py
 	$(BIN)/python benchmarks/bench_replay.py
 
-docs: $(READY)  ## regenerates what is generated; fails if that changed a committed file
+docs: $(READY)  ## regenerates what is generated, builds the site docs/_site; a warning is an error
 	$(BIN)/python -c "from puckrl.monitor.signals import markdown; print(markdown(), end='')" > docs/metrics.md
-	git diff --exit-code docs
+	git diff --exit-code docs/metrics.md
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_site
+
+pictures: $(READY)  ## draws the live panel and a verdict as SVG, from a committed log
+	$(BIN)/python docs/pictures.py
 
 build: $(READY)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
+release: $(READY)  ## builds the wheel, checks it in an empty environment, writes the notes; publishes nothing
+	$(BIN)/python tools/release.py
+
 clean:
-	rm -rf $(VENV) dist .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist docs/_site .pytest_cache .ruff_cache .import_linter_cache

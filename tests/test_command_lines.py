@@ -17,6 +17,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from puckrl.cli import main
+from puckrl.cli.options import SHELLS, SORTS, STATUSES
 from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS, preset
 from puckrl.core.errors import Exit
@@ -100,6 +101,14 @@ NAME = st.sampled_from(
 )
 ANY = TEXT | ODD | NAME
 RUN = st.sampled_from(RUNS)
+STUDIES = {
+    "good.yaml": "base: reach\nseeds: 2\nmeasure: success\narms: {a: {agent.gamma: 0.9}}",
+    "list.yaml": "[1, 2]",
+    "broken.yaml": "base: {reach",
+    "empty.yaml": "",
+    "loop.py": "while",
+}
+STUDY = st.sampled_from(sorted(STUDIES))
 PLACE = ANY.filter(lambda x: not x.startswith(("/", "..")) or x.startswith("/dev/null"))
 
 
@@ -180,6 +189,20 @@ def command_lines(draw: st.DrawFn) -> list[str]:
             options(task=ANY, preset=ANY, sim=ANY, plot=PLACE),
         ).map(lambda x: [x[0], *x[1]]),
         "check": (st.sampled_from(sorted(TASKS)) | ANY).map(lambda text: [text]),
+        "runs": options(
+            runs=st.just("old") | PLACE,
+            preset=ANY | st.just("push*"),
+            status=ANY | st.sampled_from(STATUSES),
+            sort=ANY | st.sampled_from(SORTS),
+            last=WHOLE,
+        ),
+        "compare": st.tuples(
+            st.lists(RUN | RUN | ANY, max_size=3), options(runs=PLACE)
+        ).map(lambda x: [*x[0], *x[1]]),
+        "completion": (st.sampled_from(sorted(SHELLS)) | ANY).map(lambda text: [text]),
+        "study": st.tuples(
+            STUDY | ANY, options(root=PLACE, amend=ANY, parallel=WHOLE, workers=ANY)
+        ).map(lambda x: [x[0], "--dry-run", *x[1]]),
     }
     name = draw(st.sampled_from(sorted(arguments)))
     line = ["train" if name == "resume" else name, *draw(arguments[name])]
@@ -207,6 +230,8 @@ def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     here, make = tmp_path_factory.mktemp("here"), policies.make_eval_env
     shutil.copytree(OLD_RUNS, here / "old")
+    for file, text in STUDIES.items():
+        (here / file).write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(here)
         patch.setattr(plan, "_probe", lambda *_: None)

@@ -10,7 +10,7 @@ Importing puckrl loads neither torch nor mujoco; each function loads what it use
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from puckrl.envs.goal_env import GoalEnv
     from puckrl.runner.run import Run, SnapshotInfo
     from puckrl.runner.run_folder import RunFolder
+    from puckrl.tasks.params import TaskParams
     from puckrl.tasks.task import RewardKind
     from puckrl.training.callbacks import Callback, TrainingView
 
@@ -155,6 +156,7 @@ def make(
     pixels: "PixelsCfg | str | Sequence[str] | None" = None,
     device: str = "cpu",
     backend: Literal["cpu", "warp"] = "cpu",
+    params: "TaskParams | Mapping[str, Any] | None" = None,
 ) -> "GoalEnv":
     """Return a batched goal environment whose worlds reset individually.
 
@@ -169,6 +171,8 @@ def make(
             settings; None: no camera.
         device: where cameras render, and warp simulates: auto, cpu, cuda, cuda:N.
         backend: "cpu", MuJoCo's C engine; or "warp", mujoco_warp on ``device``.
+        params: the task's own settings, whole or by name, such as
+            ``{"clearance_m": 0.0005}``; None: its defaults.
 
     Raises:
         UserError: for an unknown task, or an argument that is not legal; it lists what is.
@@ -184,6 +188,7 @@ def make(
         pixels=pixels,
         device=device,
         backend=backend,
+        params=params,
     )
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -13,6 +14,8 @@ import torch
 
 import puckrl
 from puckrl.config.presets import PRESETS
+from puckrl.tasks.peg.insert import PegInsert
+from puckrl.tasks.peg.settings import PegInsertCfg, PegVaryCfg
 from tests.api.tiny import TINY
 
 HEAVY = ("torch", "mujoco", "numpy", "gymnasium", "yaml", "warp")
@@ -170,3 +173,38 @@ def test_a_strict_type_checker_sees_the_public_api_whole(tmp_path: Path) -> None
     report = json.loads(done.stdout)
     assert report["summary"]["filesAnalyzed"] == 1
     assert [d["message"] for d in report["generalDiagnostics"]] == []
+
+
+def test_a_task_is_made_with_settings_of_its_own() -> None:
+    given = {"clearance_m": 0.0005, "vary.friction": 0.2}
+    with puckrl.make("peg-insert", 2, params=given) as env:
+        assert isinstance(env.task, PegInsert)
+        assert env.task.cfg == PegInsertCfg(
+            clearance_m=0.0005, vary=PegVaryCfg(friction=0.2)
+        )
+    with puckrl.make("peg-insert", params=PegInsertCfg(horizon=30)) as env:
+        assert env.spaces.horizon == 30
+
+
+@pytest.mark.parametrize(
+    ("task", "params", "words"),
+    [
+        ("reach", {"x": 1}, "task reach has no settings of its own; leave params out"),
+        ("reach", PegInsertCfg(), "task reach does not take the settings"),
+        ("peg-insert", {"clearnce_m": 1}, "params.'clearnce_m'; legal: shape, walls"),
+        (
+            "peg-insert",
+            {"horizon": "long"},
+            "params.horizon is 'long'; wanted: a whole",
+        ),
+        ("peg-insert", {"clearance_m": 1.0}, "legal: 0.0001 to 0.005 m"),
+        ("peg-insert", 3, "params=3; legal: PegInsertCfg, Mapping, None"),
+    ],
+)
+def test_settings_that_a_task_does_not_have_are_one_line(
+    task: str, params: Any, words: str
+) -> None:
+    with pytest.raises(puckrl.UserError) as caught:
+        puckrl.make(task, params=params)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -85,7 +85,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 
 
 def _forget_modules() -> None:
-    for module in ("their_eyes", "their_task", "beside"):
+    for module in ("their_eyes", "their_task", "their_agent", "their_goal", "beside"):
         sys.modules.pop(module, None)
 
 
@@ -98,6 +98,28 @@ def test_an_encoder_of_a_package(install: Install, tmp_path: Path) -> None:
     assert isinstance(encoder, OwnEncoder)
     assert encoder.size == 3
     admit(SEEING.with_(**{"agent.vision.encoder.kind": "mean"}))
+
+
+def test_an_agent_of_a_package_trains_and_is_not_copied(
+    install: Install, tmp_path: Path
+) -> None:
+    (tmp_path / "their_agent.py").write_text(AGENT)
+    install("agent", "lazy", "their_agent:Lazy")
+    cfg = TINY.with_(**{"agent.rule": "lazy"})
+    run = puckrl.train(cfg, runs=tmp_path / "runs")
+    assert any(row.get("own/batches") == 1.0 for row in run.rows)
+    assert not (run.path / "plugins").exists()
+    state, goal = torch.zeros(10), torch.zeros(3)
+    obs = {"state": state, "desired_goal": goal, "achieved_goal": goal}
+    assert run.policy().act(obs).shape == (4,)
+
+
+def test_an_objective_of_a_package_is_made_by_name(
+    install: Install, tmp_path: Path
+) -> None:
+    (tmp_path / "their_goal.py").write_text(OBJECTIVE)
+    install("objective", "bright", "their_goal:Brightness")
+    assert type(make_objective("bright", 3, 3)).__name__ == "Brightness"
 
 
 def test_a_task_of_a_package_is_a_preset_and_makes_worlds(

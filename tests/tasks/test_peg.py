@@ -14,6 +14,7 @@ from puckrl.agents.scripted import Scripted
 from puckrl.core.errors import UserError
 from puckrl.core.types import Obs, Step
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.runner.contract import described
 from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.peg.experts import SpiralSearch, spiral_m
@@ -453,3 +454,51 @@ def test_memory_starts_empty_and_lives_in_the_simulation() -> None:
     assert memory.steps().tolist() == [0 if w in (2, 5) else 3 for w in range(16)]
     assert float(memory.action[[2, 5]].abs().max()) == 0
     assert float(memory.wrench[[2, 5]].abs().max()) == 0
+
+
+# -- what it says of its numbers ---------------------------------------------------
+
+
+def test_columns_are_what_their_names_say() -> None:
+    env = make_env(replace(PLAIN, socket_noise_m=0.002))
+    env.reset()
+    obs = play(env, 5)[-1].obs
+    task, said = env.task, described(env.task)
+    assert isinstance(task, PegInsert)
+    at = {column.name: obs["state"][:, i] for i, column in enumerate(said.state)}
+    socket, estimate = task._mocap[:, 0], task._mocap[:, 1]
+    error = estimate - socket
+    for i, axis in enumerate("xyz"):
+        truth = obs["achieved_goal"][:, i]
+        torch.testing.assert_close(
+            at[f"measured tip position {axis}"], (truth - error[:, i]).to(truth)
+        )
+        torch.testing.assert_close(
+            at[f"estimated socket position {axis}"], error[:, i].to(truth)
+        )
+        fine = at[f"tip position, fine {axis}"]
+        torch.testing.assert_close(fine, (truth / 2e-3).tanh())
+    turn = torch.stack([at[f"measured orientation {part}"] for part in "wxyz"], dim=1)
+    torch.testing.assert_close(turn.norm(dim=1), torch.ones(16).to(turn))
+    assert (at["protective stop"] == 0).all()
+
+
+def test_the_described_goals_are_those_that_are_drawn() -> None:
+    env = make_env(replace(PLAIN, vary=PegVaryCfg(depth=0.4)), worlds=512)
+    depth, said = env.reset()["desired_goal"][:, 2], described(env.task)
+    assert said.goal_min is not None
+    assert said.goal_max is not None
+    low, high = said.goal_min[2], said.goal_max[2]
+    assert low <= depth.min() < low + 0.001
+    assert high - 0.001 < depth.max() <= high
+
+
+def test_a_full_action_pushes_as_it_says() -> None:
+    env = make_env(replace(PLAIN, action_ema=1.0), worlds=2)
+    env.reset()
+    env.step(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]))
+    task = env.task
+    assert isinstance(task, PegInsert)
+    assert "2 N" in described(task).action[0].unit
+    pushed = float(task._ctrl[0, 0]) * float(task._sim.model.actuator_gear[0, 0])
+    assert pushed == pytest.approx(2.0, rel=0.05)

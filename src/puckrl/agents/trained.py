@@ -29,7 +29,7 @@ class Policy:
 
     def __init__(self, spec: PolicySpec, acting: ActorPolicy) -> None:
         self.spec = spec
-        """What goes in and comes out: names, shapes, units, frames, control rate."""
+        """Return names, shapes, units, frames and rate of what goes in and comes out."""
         self._acting = acting
         self._inputs = {one.name: one for one in spec.inputs}
 

@@ -297,7 +297,8 @@ def study_options(sub: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="DIGEST",
-        help="continue although the file or the machine has changed; the report shows it",
+        help="continue although the file or the machine has changed; the report shows it; "
+        "DIGEST says which study, where several have the name",
     )
     sub.add_argument(
         "--workers",
@@ -320,6 +321,7 @@ def study_options(sub: argparse.ArgumentParser) -> None:
         "--root",
         type=Path,
         default=Path("studies"),
+        metavar="DIR",
         help="folder of study folders (default: studies)",
     )
 

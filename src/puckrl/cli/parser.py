@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from puckrl.cli.examples import epilog
 from puckrl.cli.options import OPTIONS
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.version import VERSION
@@ -31,7 +32,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "record": "film a trained policy",
     },
     "this machine": {
-        "bench": "measure its speed, beside other libraries where there are any",
+        "bench": "measure physics, camera, replay and updates, beside other libraries",
         "completion": "print the code that lets a shell complete puck's words",
     },
 }
@@ -124,7 +125,12 @@ def make_parser() -> Parser:
         "and always know\nwhether the run is working.\n\n" + "\n".join(_overview()),
         epilog=f"{_EXIT}\n\nTab completes in your shell after: puck completion --help",
     )
-    parser.add_argument("--version", action="version", version=f"puckrl {VERSION}")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"puckrl {VERSION}",
+        help="print the version",
+    )
     parser.add_argument("--debug", action="store_true", help=_DEBUG)
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", prog="puck", help=argparse.SUPPRESS
@@ -137,6 +143,8 @@ def make_parser() -> Parser:
                 add_help=name != "train",
             )
             OPTIONS[name](sub)
+            parts = (epilog(name), sub.epilog)
+            sub.epilog = "\n\n".join(filter(None, parts)) or None
             parser.commands[name] = sub
     return parser
 

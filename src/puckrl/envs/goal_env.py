@@ -110,7 +110,7 @@ class GoalEnv:
 
     @property
     def reward_bounds(self) -> tuple[float, float] | None:
-        """Minimum and maximum reward of a step; None: unbounded."""
+        """Return minimum and maximum reward of a step, None if unbounded."""
         return self.task.reward_bounds
 
     def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:

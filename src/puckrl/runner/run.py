@@ -45,12 +45,12 @@ class Run:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """Status, versions, device, command line, result: manifest.json."""
+        """Return what ``manifest.json`` holds, such as versions, device and result."""
         return self._folder.manifest()
 
     @property
     def status(self) -> str:
-        """starting, running, finished, interrupted, or failed: and why."""
+        """Return starting, running, finished, interrupted, or failed with the reason."""
         return self.manifest.get("status", "starting")
 
     @property

@@ -5,16 +5,17 @@ seconds.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 
 from puckrl.config.bounds import check_bounds
 from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
+from puckrl.config.tree import build
 from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
@@ -52,6 +53,7 @@ def make_worlds(
     pixels: PixelsCfg | str | Sequence[str] | None = None,
     device: str = "cpu",
     backend: Literal["cpu", "warp"] = "cpu",
+    params: TaskParams | Mapping[str, Any] | None = None,
 ) -> GoalEnv:
     """Make a batched goal environment; see ``puckrl.make``."""
     sim = SimCfg(num_worlds=num_worlds, num_threads=num_threads, backend=backend)
@@ -59,8 +61,37 @@ def make_worlds(
         names = (pixels,) if isinstance(pixels, str) else tuple(pixels or ())
         pixels = PixelsCfg(viewpoints=names)
     return make_env(
-        task, sim, reward=reward, seed=seed, pixels=pixels, device=pick_device(device)
+        task,
+        sim,
+        reward=reward,
+        params=task_params(task, params) if isinstance(params, Mapping) else params,
+        seed=seed,
+        pixels=pixels,
+        device=pick_device(device),
     )
+
+
+def task_params(task: str, changes: Mapping[str, Any]) -> TaskParams:
+    """Return a task's own settings with some of them changed.
+
+    Args:
+        task: its name.
+        changes: values by name, dotted within a section: ``{"vary.depth": 0.1}``.
+
+    Raises:
+        UserError: for a task without settings, an unknown name, or a value of another type.
+    """
+    kind = make_task(task).params_type
+    if kind is None:
+        raise UserError(f"task {task} has no settings of its own; leave params out")
+    tree: dict[str, Any] = {}
+    for name, value in changes.items():
+        *sections, last = name.split(".")
+        inner = tree
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[last] = value
+    return build(kind, tree, "params.")
 
 
 @checked

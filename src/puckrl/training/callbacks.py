@@ -103,7 +103,7 @@ class Hooks:
         self._began_s = time.perf_counter() - clock.wall_s
         self._failure: str | None = None
         self.reason: str | None = None
-        """Why a callback has asked to stop; None: none has."""
+        """Return why a callback has asked to stop, None if none has."""
 
     @property
     def watches_steps(self) -> bool:

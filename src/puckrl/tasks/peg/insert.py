@@ -28,10 +28,12 @@ from torch import Tensor
 
 from puckrl.core.arguments import check_fields
 from puckrl.core.rng import Draws
+from puckrl.core.spec import Description
 from puckrl.core.types import Obs, Sensor, Spaces
 from puckrl.sim.backend import Sim
 from puckrl.sim.viewpoints import Viewpoint
 from puckrl.tasks.peg import experts
+from puckrl.tasks.peg.description import describe_peg
 from puckrl.tasks.peg.memory import Memory
 from puckrl.tasks.peg.pose import Pose
 from puckrl.tasks.peg.scene import (
@@ -256,6 +258,10 @@ class PegInsert(Task):
     def expert(self, obs: Obs) -> Tensor:
         """Align above the hole, then push down; knows the socket."""
         return experts.insert(obs)
+
+    def describe(self) -> Description:
+        """Say what the numbers mean, with units and frames."""
+        return describe_peg(self.cfg, FINE_M)
 
     def marker_pos_m(self, goal: Tensor) -> Tensor:
         """Return the goal's place in the world, (num_worlds, 3)."""
