@@ -25,7 +25,7 @@ from puckrl.runner.plugins import with_copies
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
 from puckrl.runner.versions import tell_other_versions
-from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env, pixel_space
+from puckrl.runner.worlds import EVAL_WORLDS, goal_space, make_eval_env, pixel_space
 from puckrl.tasks.catalog import make_task
 from puckrl.training.judge import Evaluation, evaluate
 
@@ -136,7 +136,9 @@ def policy_from_code(
     _refuse_without_snapshot(folder)
     cfg = folder.config()
     task = make_task(task_to_play(folder), cfg.reward, cfg.params)
-    spaces = replace(task.spaces, pixels=pixel_space(cfg.pixels))
+    spaces = replace(
+        task.spaces, pixels=pixel_space(cfg.pixels), goal_image=goal_space(cfg.pixels)
+    )
     agent = trained_agent(folder, cfg, spaces, device, snapshot)
     spec = make_spec(with_copies(folder, cfg), task, spaces, agent)
     return Policy(spec, copy_policy(agent, seed))
