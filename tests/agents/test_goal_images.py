@@ -1,6 +1,7 @@
 """Networks whose goal is an image: what reaches them, and what never does."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from puckrl.agents.distill import Distill
 from puckrl.agents.rebuild import describe_network, rebuild_policy
 from puckrl.agents.settings import MODES, DistillCfg, VisionCfg
 from puckrl.agents.vision import PixelFeatures
+from puckrl.core.errors import UserError
 from puckrl.core.spec import ImageSpec
 from puckrl.core.types import Obs, PixelSpace
 from puckrl.nets.layers import EncoderCfg
@@ -112,6 +114,13 @@ def test_an_update_trains_student_encoder_and_teacher(rng: torch.Generator) -> N
     made.update(batch._replace(obs={**batch.obs, **images}))
     for name in ("actor", "actor_vision.online", "teacher", "critic"):
         assert not torch.equal(made.tensors()[name], before[name]), name
+
+
+def test_an_objective_that_knows_no_goals_is_refused() -> None:
+    objective = f"{Path(__file__).parent / 'no_goal.py'}:NoGoal"
+    with pytest.raises(UserError, match=r"NoGoal lacks goal\(prediction\)"):
+        agent(objective=objective)
+    agent(objective=objective, condition_on_prediction=False)
 
 
 def test_the_policy_is_rebuilt_from_its_description(rng: torch.Generator) -> None:

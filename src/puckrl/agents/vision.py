@@ -26,6 +26,7 @@ from torch import Tensor
 
 from puckrl.agents.adam import Adam
 from puckrl.agents.settings import EncoderGradient, VisionCfg
+from puckrl.core.errors import UserError
 from puckrl.core.sections import under
 from puckrl.core.types import Obs
 from puckrl.nets.flat import Flat
@@ -91,6 +92,12 @@ class PixelFeatures:
         self.name, self.flat, self.vision = name, vision, vision.module
         self._detached, self.conditioned = detached, conditioned
         self.shows_goal = shows_goal
+        if shows_goal and conditioned and not hasattr(self.vision.objective, "goal"):
+            raise UserError(
+                f"{type(self.vision.objective).__name__} lacks goal(prediction), by which "
+                "networks get the goal of a picture; add it, or use "
+                "--agent.vision.no-condition-on-prediction"
+            )
         self.vector = vision.vector
         """Parameters of the vision network, (n,)."""
         self.sizes = {name: self.vision.size}

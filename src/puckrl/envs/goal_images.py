@@ -95,6 +95,50 @@ class NoGoalImages:
         """Do nothing."""
 
 
+class GivenGoal:
+    """The same picture in every world and episode, one that somebody made.
+
+    Args:
+        image: (channels, height, width) uint8.
+        space: size of an image.
+        num_worlds: number of worlds.
+        goal: the goal that it shows, (goal_dim,); None: unknown, so the worlds keep the
+            goals that the task draws, and what they say of success means nothing.
+    """
+
+    def __init__(
+        self,
+        image: Tensor,
+        space: PixelSpace | None,
+        num_worlds: int,
+        goal: Tensor | None,
+    ) -> None:
+        self.space, self._goal = space, goal
+        self._image = image.repeat(num_worlds, 1, 1, 1)
+
+    def begin(self, worlds: Tensor, goals: Tensor, draws: Draws) -> Tensor:
+        """Return the goal that the picture shows."""
+        return goals if self._goal is None else self._goal.to(goals).expand_as(goals)
+
+    def observe(self) -> Obs:
+        """Return the picture for every world."""
+        return {"goal_image": self._image}
+
+    def metrics(self, task: Task) -> Obs:
+        """Return nothing: where the picture shows the hand is not known."""
+        return {}
+
+    def snapshot(self) -> Obs:
+        """Return nothing."""
+        return {}
+
+    def restore(self, snapshot: Obs) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 class RenderedGoals:
     """Render pictures of goals.
 
