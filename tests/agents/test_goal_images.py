@@ -106,6 +106,7 @@ def test_the_loss_asks_each_image_for_its_own_position(rng: torch.Generator) -> 
 
 def test_an_update_trains_student_encoder_and_teacher(rng: torch.Generator) -> None:
     made = agent()
+    made.update_normalizers(small.batch(16, rng).obs)  # the student has no vectors
     before = {name: x.clone() for name, x in made.tensors().items()}
     batch = small.batch(16, rng)
     images = {

@@ -1,4 +1,4 @@
-"""Define presets whose goals are pictures, for two CPU cores, each with its promise.
+"""Define presets whose goals are pictures, for two CPU cores; none is promised yet.
 
 The policy gets a camera's pixels and a picture of the goal. Privileged in training: teacher
 and critics use the state and the goal as a vector, and the encoder learns to predict
@@ -30,12 +30,12 @@ def by_image(cfg: RunCfg, sensors: tuple[str, ...]) -> RunCfg:
 PUSH_IMAGE_GOAL = replace(
     by_image(PUSH_PIXELS, MODES["image-goal"]),
     budget=BudgetCfg(env_steps=500_000, until_success=0.97),
-    expect=ExpectCfg(success=0.95, train_s=720.0, takeoff_updates=7_000),
+    expect=ExpectCfg(takeoff_updates=6_000),
 )
 
 REACH_IMAGE_GOAL = replace(
     by_image(REACH_PIXELS, MODES["image-goal-no-proprio"]),
-    expect=ExpectCfg(success=0.95, train_s=300.0, takeoff_updates=1_000),
+    expect=ExpectCfg(takeoff_updates=1_000),
 )
 
 # Goals hang up to half a meter above the table: both cameras must show them, and two are

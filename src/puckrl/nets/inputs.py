@@ -44,6 +44,8 @@ class Normalizer(nn.Module):
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
         """Add vectors (..., size) of all processes to the mean and standard deviation."""
+        if not self.size:  # a network that gets images only
+            return
         x = x.double().reshape(-1, self.size)
         count = torch.full_like(self.mean, len(x), dtype=torch.float64)
         self.moments += team.total(torch.stack([count, x.sum(0), x.square().sum(0)]))
