@@ -40,7 +40,7 @@ def tell_picture(table: "Table", pictured: "Pictured") -> None:
     for title, at in words.items():
         said = "unknown" if at is None else ", ".join(f"{one:.3f}" for one in at)
         table.add_row(title, said)
-    table.add_row("nine of ten within", f"{pictured.spread_m:.3f} of that")
+    table.add_row("nine of ten within", f"{pictured.spread_m:.3f} m of that")
     if pictured.evaluation is None:
         table.add_row(
             "success", "not measured: the file does not say where the goal is"
