@@ -1,5 +1,6 @@
 """The protocol: the loop and the snapshots work with a buffer of another kind."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -17,12 +18,13 @@ from puckrl.sim.cpu import CpuSim
 from puckrl.tasks.fetch.reach import FetchReach
 from puckrl.training.checkpoint import Checkpoints
 from puckrl.training.collect import Collector
-from puckrl.training.judge import evaluate
+from puckrl.training.judge import Episodes, evaluate
 from puckrl.training.learner import Learner
-from puckrl.training.loop import Limits, Progress, train
+from puckrl.training.loop import Limits, train
 from puckrl.training.schedule import Sequential
 from puckrl.training.sinks import NullSink
 from puckrl.training.status import report_nothing
+from puckrl.training.verdicts import Given, Progress
 from tests.replay.step_buffer import StepBuffer
 
 CPU = torch.device("cpu")
@@ -32,6 +34,22 @@ WORLDS = 2
 def make_env(*, auto_reset: bool) -> GoalEnv:
     task = FetchReach()
     return GoalEnv(task, CpuSim(task.scene().compile(), WORLDS), auto_reset=auto_reset)
+
+
+@dataclass
+class InTurn:
+    """Judges while training waits."""
+
+    env: GoalEnv
+    agent: Sac
+    beside: bool = False
+
+    def ask(self, episodes: Episodes, moment: int) -> Given:
+        return Given(evaluate(self.env, self.agent.averaged, episodes))
+
+    def go_back(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def test_both_buffers_satisfy_the_protocol() -> None:
@@ -62,7 +80,8 @@ def test_a_step_buffer_goes_through_loop_and_snapshot(tmp_path: Path) -> None:
         limits=Limits(env_steps=200, train_s=0.0, success=0.0),
         schedule=Sequential(Collector(env, buffer), learner, 25),
         replay=buffer,
-        evaluate=lambda: evaluate(judged, agent.averaged, WORLDS),
+        judge=InTurn(judged, agent),
+        episodes=Episodes(WORLDS),
         diagnose=dict,
         evaluate_every=0,
         save=lambda: checkpoints.save(agent.tensors(), {}, buffer),

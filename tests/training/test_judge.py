@@ -9,7 +9,7 @@ from puckrl.core.maths import wilson_interval
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.training.judge import Evaluation, evaluate
+from puckrl.training.judge import Episodes, Evaluation, evaluate
 from tests.envs.test_goal_env import HORIZON, CountingSim, CountingTask
 
 CPU = torch.device("cpu")
@@ -85,7 +85,7 @@ class Player:
         """Forget nothing."""
 
 
-def judged(task: CountingTask, episodes: int) -> Evaluation:
+def judged(task: CountingTask, episodes: int | Episodes) -> Evaluation:
     env = GoalEnv(task, CountingSim(WORLDS, []), auto_reset=False)
     return evaluate(env, Player(), episodes)
 
@@ -104,6 +104,27 @@ def test_evaluation_is_the_table_worked_out_by_hand() -> None:
     assert found.success_near == pytest.approx(2 / 4)
     assert found.success_far == pytest.approx(2 / 5)
     assert found.competence_radius_m == 8.0  # 4 of the nearest 8
+
+
+@pytest.mark.parametrize(
+    ("least", "target", "played"),
+    [
+        (0, 1.0, 9),  # never early
+        (3, 0.93, 6),  # 2 of 3: the interval reaches 0.939; 4 of 6: 0.903
+        (3, 0.95, 3),
+        (5, 0.95, 6),  # whole rounds of three worlds
+        (7, 0.95, 9),
+        (3, 0.5, 9),  # the interval never lies below
+    ],
+)
+def test_an_evaluation_ends_once_it_cannot_be_a_success(
+    least: int, target: float, played: int
+) -> None:
+    found = judged(Scripted(), Episodes(9, least, target))
+    assert found.episodes == played
+    won = 2 * min(played, 6) // 3
+    assert found.success == pytest.approx(won / played)
+    assert found.interval == wilson_interval(won, played)
 
 
 def test_an_odd_number_of_successes_has_one_in_the_middle() -> None:

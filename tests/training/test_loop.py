@@ -12,12 +12,14 @@ from puckrl.core.types import Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.settings import ReplayCfg
 from puckrl.training.collect import Collected
-from puckrl.training.judge import Evaluation
-from puckrl.training.loop import Limits, Progress, Stop, count, train
+from puckrl.training.judge import Episodes, Evaluation
+from puckrl.training.loop import Limits, Stop, count, train
 from puckrl.training.sinks import LogRow
 from puckrl.training.status import Report, Status
+from puckrl.training.verdicts import Given, Progress
 
 CPU = torch.device("cpu")
+EPISODES = Episodes(128)
 NO_LIMIT = Limits(env_steps=0, train_s=0.0, success=0.0)
 
 
@@ -44,7 +46,7 @@ class Run:
 
     successes: Sequence[float] = (0.0,) * 99
     """Success of each evaluation."""
-    ask: Sequence[Stop | None] = (None,) * 99
+    requests: Sequence[Stop | None] = (None,) * 99
     """Answers of ``asked_to_stop``."""
     progress: Progress = field(default_factory=lambda: Progress(Clock(), 0, []))
     journal: list[str] = field(default_factory=list[str])
@@ -53,7 +55,7 @@ class Run:
     """What the sink was given."""
 
     def __post_init__(self) -> None:
-        self._successes, self._ask = iter(self.successes), iter(self.ask)
+        self._successes, self._requests = iter(self.successes), iter(self.requests)
 
     def note(self, what: str) -> None:
         self.journal.append(f"{what} {self.progress.clock.env_steps}")
@@ -68,9 +70,15 @@ class Run:
             clock.seconds[phase] = clock.seconds.get(phase, 0.0) + seconds
         return Collected(10, 2, 0.5, 1), {"train/critic_loss": 0.25}
 
-    def evaluate(self) -> Evaluation:
+    beside = False
+
+    def ask(self, episodes: Episodes, moment: int) -> Given:
+        assert (episodes, moment) == (EPISODES, self.progress.clock.env_steps)
         self.note("evaluate")
-        return verdict(next(self._successes))
+        return Given(verdict(next(self._successes)))
+
+    def go_back(self) -> None:
+        raise AssertionError("the learner did not go on")
 
     def diagnose(self) -> LogRow:
         self.note("diagnose")
@@ -79,15 +87,15 @@ class Run:
     def report(self, status: Status) -> None:
         self.note(status.value)
 
-    def asked(self) -> Stop | None:
+    def asked_to_stop(self) -> Stop | None:
         self.note("ask")
-        return next(self._ask)
+        return next(self._requests)
 
     def write(self, row: LogRow) -> None:
         self.rows.append(row)
 
     def close(self) -> None:
-        raise AssertionError("whoever opened the sink closes it")
+        raise AssertionError("whoever opened the sink or the judge closes it")
 
     def go(
         self, limits: Limits, evaluate_every: int, save_every_s: float = 0.0
@@ -97,14 +105,15 @@ class Run:
             limits=limits,
             schedule=self.schedule,
             replay=empty_ring(),
-            evaluate=self.evaluate,
+            judge=self,
+            episodes=EPISODES,
             diagnose=self.diagnose,
             evaluate_every=evaluate_every,
             save=lambda: self.note("save"),
             save_every_s=save_every_s,
             sink=self,
             report=self.report,
-            asked_to_stop=self.asked,
+            asked_to_stop=self.asked_to_stop,
         )
 
     def when(self, what: str) -> list[int]:
@@ -204,7 +213,7 @@ def test_seconds_are_a_budget_too() -> None:
 
 
 def test_a_request_ends_it_after_the_iteration() -> None:
-    run = Run(ask=[None, None, "interrupted"])
+    run = Run(requests=[None, None, "interrupted"])
     assert run.go(NO_LIMIT, evaluate_every=1000) == "interrupted"
     assert run.when("iteration") == [0, 10, 20]
     assert run.when("ask") == [10, 20, 30]

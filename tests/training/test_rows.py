@@ -12,7 +12,8 @@ from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.training import console as shown
 from puckrl.training.collect import Collected
 from puckrl.training.console import LiveDisplay, PlainDisplay
-from puckrl.training.loop import Limits, count, training_row
+from puckrl.training.loop import Limits, count
+from puckrl.training.rows import training_row
 from puckrl.training.sinks import LogRow
 
 LIMITS = Limits(env_steps=1000, train_s=0, success=0)

@@ -100,8 +100,14 @@ class EvalCfg:
     """Env steps between two evaluations."""
     episodes: Annotated[int, COUNT] = 128
     """Episodes per evaluation, with deterministic actions."""
+    at_least: Annotated[int, NON_NEGATIVE] = 64
+    """An evaluation ends after these episodes if its 95 % interval lies below
+    --budget.until-success; 0: it never ends early."""
     final_episodes: Annotated[int, COUNT] = 512
     """Episodes of the evaluation at the end."""
+    judge: Literal["auto", "in-turn", "beside"] = "auto"
+    """in-turn: training waits for evaluations; beside: a process of its own makes them
+    meanwhile, with the same result; auto: beside on a GPU with at least four CPU cores."""
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,16 @@ class Clock:
         """Seconds of collecting and updating: the time that results quote."""
         return self.spent("collect", "update", "overlap")
 
+    def go_back_to(self, earlier: "Clock") -> None:
+        """Take back what was collected and learned since; other seconds stay spent."""
+        self.env_steps, self.updates = earlier.env_steps, earlier.updates
+        self.episodes, self.diverged = earlier.episodes, earlier.diverged
+        for activity in ("collect", "update", "overlap"):
+            if activity in earlier.seconds:
+                self.seconds[activity] = earlier.seconds[activity]
+            else:
+                self.seconds.pop(activity, None)
+
     def copy(self) -> "Clock":
         """Return a copy of the present counters."""
         return replace(self, seconds=dict(self.seconds))

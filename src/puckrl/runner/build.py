@@ -26,7 +26,8 @@ from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.worlds import GoalWorlds
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.runner.compile import fast_round
-from puckrl.runner.worlds import EVAL_WORLDS, make_env, make_eval_env
+from puckrl.runner.judging import make_judge
+from puckrl.runner.worlds import make_env
 from puckrl.training.collect import Collector
 from puckrl.training.gauges import (
     EncoderGauge,
@@ -37,6 +38,7 @@ from puckrl.training.gauges import (
 )
 from puckrl.training.learner import Learner
 from puckrl.training.schedule import Overlapped, Schedule, Sequential
+from puckrl.training.verdicts import Judge
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,10 @@ class Parts:
 
     env: GoalEnv
     """Environment to collect in, with automatic resets."""
-    eval_env: GoalEnv
-    """Environment to evaluate in, without automatic resets."""
     agent: ActorCritic
     """The agent."""
+    judge: Judge
+    """Evaluates the agent's averaged policy."""
     replay: EpisodeReplayBuffer
     """The replay buffer."""
     collector: Collector
@@ -67,9 +69,9 @@ class Parts:
     """Device of agent and replay buffer."""
 
     def close(self) -> None:
-        """Release the threads of the environments."""
+        """Release the threads of the environment, and the judge."""
         self.env.close()
-        self.eval_env.close()
+        self.judge.close()
 
 
 def make_agent(
@@ -237,7 +239,6 @@ def build(cfg: RunCfg) -> Parts:
         device=device,
         first_world=team.rank() * cfg.sim.num_worlds,
     )
-    eval_worlds = min(EVAL_WORLDS, cfg.eval.episodes)
     agent = make_agent(cfg, env.spaces, device, env.reward_bounds)
     fast = fast_round(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)
@@ -255,8 +256,8 @@ def build(cfg: RunCfg) -> Parts:
     collector = Collector(env, replay)
     return Parts(
         env=env,
-        eval_env=make_eval_env(cfg, eval_worlds, cfg.seed, device),
         agent=agent,
+        judge=make_judge(cfg, agent, device),
         replay=replay,
         collector=collector,
         learner=learner,

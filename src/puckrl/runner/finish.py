@@ -7,7 +7,6 @@ from dataclasses import asdict
 from puckrl.config.facts import facts_of
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import first_line
-from puckrl.core.runtime import torch_threads
 from puckrl.core.timeline import span
 from puckrl.monitor.regime import diagnose
 from puckrl.monitor.table import from_rows
@@ -21,20 +20,20 @@ from puckrl.runner.policies import film, filmed_worlds
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.worlds import EVAL_SEED_OFFSET, make_eval_env
 from puckrl.training.callbacks import Hooks
-from puckrl.training.judge import Evaluation, evaluate
-from puckrl.training.loop import Progress, Stop, clocks, evaluation_row
+from puckrl.training.judge import Episodes, Evaluation
+from puckrl.training.loop import Stop
+from puckrl.training.rows import clocks, evaluation_row
+from puckrl.training.verdicts import Answer, Progress
 
 log = logging.getLogger(__name__)
 
 
-def judge(parts: Parts, episodes: int, moment: int) -> Evaluation:
-    """Evaluate the current policy over deterministic episodes.
-
-    The episodes depend on the run's seed and on ``moment`` only, so that a resumed run
-    and an uninterrupted one are evaluated on the same episodes.
-    """
-    parts.eval_env.reseed(EVAL_SEED_OFFSET + parts.env.seed + moment)
-    return evaluate(parts.eval_env, parts.agent.averaged, episodes)
+def ask_finally(cfg: RunCfg, parts: Parts, progress: Progress, stop: Stop) -> Answer:
+    """Ask the judge about the final policy."""
+    # A user who interrupts a run does not want to wait for a long evaluation
+    short = stop == "interrupted"
+    episodes = Episodes(cfg.eval.episodes if short else cfg.eval.final_episodes)
+    return parts.judge.ask(episodes, progress.clock.env_steps + 1)
 
 
 def finish(
@@ -45,17 +44,14 @@ def finish(
     stop: Stop,
     signals: Signals,
     hooks: Hooks,
+    final: Evaluation,
 ) -> None:
-    """Evaluate the final policy; write curve, card, manifest and video.
+    """Write curve, card, manifest and video.
 
     Raises:
         RunFailed: if a callback raises.
     """
-    # A user who interrupts a run does not want to wait for a long evaluation
     interrupted = stop == "interrupted"
-    episodes = cfg.eval.episodes if interrupted else cfg.eval.final_episodes
-    with span("final evaluation"), torch_threads(1):
-        final = judge(parts, episodes, progress.clock.env_steps + 1)
     rows = read_rows(folder.metrics)
     why = f"{stop} ({hooks.reason})" if stop == "callback" else stop
     with span("curve and card"):

@@ -19,7 +19,7 @@ from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
 from puckrl.runner.contract import write_contract
 from puckrl.runner.ending import recorded
-from puckrl.runner.finish import finish, judge
+from puckrl.runner.finish import ask_finally, finish
 from puckrl.runner.foreign_files import refuse_foreign_files
 from puckrl.runner.interrupt import Signals
 from puckrl.runner.memory import allocated, announced, no_room_on_disk
@@ -35,10 +35,12 @@ from puckrl.training.callbacks import Callback, Hooks
 from puckrl.training.checkpoint import Checkpoints
 from puckrl.training.console import make_display
 from puckrl.training.gauges import measure
+from puckrl.training.judge import Episodes
 from puckrl.training.live_doctor import LiveDoctor
-from puckrl.training.loop import Limits, Progress, Stop, train
+from puckrl.training.loop import Limits, Stop, train
 from puckrl.training.sinks import JsonLines, MultiSink, NullSink, Sink, TensorBoard
 from puckrl.training.status import Report, Status, report_nothing
+from puckrl.training.verdicts import Progress
 
 log = logging.getLogger(__name__)
 
@@ -216,12 +218,20 @@ def _run_first_process(
             stop = _train(
                 cfg, parts, progress, checkpoints, sink, report, asked_to_stop
             )
+            # A judge beside the learner makes the final evaluation while it saves
+            final = None
+            if parts.judge.beside:
+                final = ask_finally(cfg, parts, progress, stop)
             display.report(Status.SAVING)
-            snapshot.save(checkpoints, parts, progress)
+            with span("save"):
+                snapshot.save(checkpoints, parts, progress)
     finally:
         sink.close()
     hooks.raise_failure()
-    finish(folder, cfg, parts, progress, stop, signals, hooks)
+    with span("final evaluation"):
+        final = final or ask_finally(cfg, parts, progress, stop)
+        judged = final.wait()
+    finish(folder, cfg, parts, progress, stop, signals, hooks, judged)
 
 
 def _train(
@@ -239,7 +249,10 @@ def _train(
         limits=limits_of(cfg),
         schedule=parts.schedule,
         replay=parts.replay,
-        evaluate=lambda: judge(parts, cfg.eval.episodes, progress.clock.env_steps),
+        judge=parts.judge,
+        episodes=Episodes(
+            cfg.eval.episodes, cfg.eval.at_least, cfg.budget.until_success
+        ),
         diagnose=lambda: measure(parts.gauges),
         evaluate_every=cfg.eval.every_env_steps,
         save=lambda: snapshot.save(checkpoints, parts, progress),

@@ -20,7 +20,7 @@ from puckrl.runner.plugins import with_copies
 from puckrl.runner.renamed import present_names
 from puckrl.runner.run_folder import RunFolder
 from puckrl.training.checkpoint import Checkpoints, read_state
-from puckrl.training.loop import Progress
+from puckrl.training.verdicts import Progress
 
 log = logging.getLogger(__name__)
 

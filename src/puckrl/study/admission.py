@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from puckrl.core.errors import UserError
-from puckrl.core.runtime import pick_device
+from puckrl.core.runtime import pick_device, usable_cores
 from puckrl.runner.memory import free_ram, gpu_uuid, other_runs, size_text
 from puckrl.runner.plan import admit
 from puckrl.study.design import Study
@@ -140,13 +140,6 @@ def this_machine(folder: Path) -> Machine:
         Gpu(f"GPU-{gpu_uuid(d)}", torch.cuda.mem_get_info(d)[0]) for d in devices
     )
     return Machine(usable_cores(), free_ram(), shutil.disk_usage(there).free, gpus)
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def is_exclusive(study: Study) -> bool:

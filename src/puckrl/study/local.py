@@ -13,8 +13,9 @@ from pathlib import Path
 
 from puckrl.config.run_cfg import to_yaml
 from puckrl.core.errors import UserError
+from puckrl.core.runtime import usable_cores
 from puckrl.runner.memory import free_ram, size_text
-from puckrl.study.admission import Admission, Gpu, refuse_company, usable_cores
+from puckrl.study.admission import Admission, Gpu, refuse_company
 from puckrl.study.jobs import Job, with_threads
 from puckrl.study.ledger import Ledger
 from puckrl.study.schedule import Ended

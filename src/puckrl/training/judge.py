@@ -39,21 +39,41 @@ class Evaluation:
     """The task's own measurements at the end of an episode, means over episodes."""
 
 
+@dataclass(frozen=True)
+class Episodes:
+    """How many episodes an evaluation plays."""
+
+    most: int
+    """It plays these, rounded up to a multiple of the number of worlds."""
+    least: int = 0
+    """After these it ends if the 95 % interval of its success lies below ``target``; 0: it
+    plays all."""
+    target: float = 0.0
+    """Success rate that is asked for."""
+
+
 @torch.no_grad()
-def evaluate(worlds: Worlds, policy: Policy, episodes: int) -> Evaluation:
+def evaluate(worlds: Worlds, policy: Policy, episodes: int | Episodes) -> Evaluation:
     """Play whole episodes with the deterministic policy.
 
-    ``episodes`` is rounded up to a multiple of the number of worlds. An episode that ends
-    early keeps the outcome of its last step; one whose physics diverged is a failure. The
+    An episode that ends early keeps the outcome of its last step; one whose physics diverged is a failure. The
     task's ``distance`` at the reset decides whether a goal is near or far.
 
     Args:
         worlds: worlds without automatic resets (``auto_reset=False``).
         policy: acts without exploration.
-        episodes: minimum number of episodes.
+        episodes: their number, or when to end.
     """
-    rounds = -(-episodes // worlds.num_worlds)
-    parts = [_play_episodes(worlds, policy) for _ in range(rounds)]
+    length = Episodes(episodes) if isinstance(episodes, int) else episodes
+    parts: list[tuple[tuple[Tensor, ...], dict[str, Tensor]]] = []
+    played = won = 0
+    while played < length.most:
+        parts.append(_play_episodes(worlds, policy))
+        played += worlds.num_worlds
+        won += int(parts[-1][0][0].sum())
+        below = wilson_interval(won, played).high < length.target
+        if below and 0 < length.least <= played:
+            break
     plays, measured = zip(*parts, strict=True)
     wins, returns, first, change, changes, distance = (
         torch.cat(column) for column in zip(*plays, strict=True)

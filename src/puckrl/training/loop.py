@@ -6,14 +6,15 @@ from typing import Literal
 
 from puckrl.core import team
 from puckrl.core.clock import Clock, Every
-from puckrl.core.runtime import torch_threads
 from puckrl.monitor.stopping import Reason
 from puckrl.replay.buffer import ReplayBuffer
 from puckrl.training.collect import Collected
-from puckrl.training.judge import Evaluation
+from puckrl.training.judge import Episodes
+from puckrl.training.rows import training_row
 from puckrl.training.schedule import Schedule
 from puckrl.training.sinks import LogRow, Sink
 from puckrl.training.status import Report, Status
+from puckrl.training.verdicts import Judge, Progress, Verdicts
 
 Stop = Literal["budget", "success", "interrupted", "callback"] | Reason
 
@@ -38,24 +39,14 @@ class Limits:
         return "budget" if spent or late else None
 
 
-@dataclass
-class Progress:
-    """Progress of a run; snapshots hold it with the tensors."""
-
-    clock: Clock
-    evaluated_at: int
-    """Env steps of the last evaluation."""
-    successes: list[float]
-    """Success of the last two evaluations."""
-
-
 def train(
     *,
     progress: Progress,
     limits: Limits,
     schedule: Schedule,
     replay: ReplayBuffer,
-    evaluate: Callable[[], Evaluation],
+    judge: Judge,
+    episodes: Episodes,
     diagnose: Callable[[], LogRow],
     evaluate_every: int,
     save: Callable[[], None],
@@ -71,8 +62,9 @@ def train(
         limits: when to stop.
         schedule: collects into the replay buffer and updates from it.
         replay: the replay buffer, whose metrics are logged.
-        evaluate: evaluates the current policy.
-        diagnose: measures networks and replay buffer after each evaluation.
+        judge: evaluates the policy, in turn or beside training.
+        episodes: episodes per evaluation.
+        diagnose: measures networks and replay buffer at each evaluation.
         evaluate_every: env steps between evaluations.
         save: writes a snapshot.
         save_every_s: seconds between snapshots; 0: never.
@@ -82,47 +74,49 @@ def train(
             iteration.
     """
     clock = progress.clock
+    verdicts = Verdicts(judge, episodes, diagnose, limits.success, progress, sink)
     should_evaluate = Every(evaluate_every, last=progress.evaluated_at)
     should_save = Every(save_every_s, last=clock.wall_s)
-    # A run that was killed while it wrote its report has nothing left to train
-    done = progress.evaluated_at == clock.env_steps > 0
-    limit = limits.reached(clock, progress.successes) if done else None
-    stop: Stop | None = team.agreed(limit)
-    while stop is None:
-        was = clock.copy()
-        collected, metrics = schedule(clock, report)
-        count(collected, clock)
-        sink.write(training_row(clock, was, collected, metrics, replay))
+    stop: Stop | None = team.agreed(_reached_before(progress, limits))
+    try:
+        while stop is None:
+            verdicts.write(_iterate(schedule, clock, replay, report))
+            limit = team.agreed(limits.reached(clock, progress.successes))
+            save_now = team.agreed(should_save(clock.wall_s))
+            if should_evaluate(clock.env_steps) or limit == "budget":
+                verdicts.settle()  # at most one question is open
+                if not verdicts.succeeded:
+                    verdicts.ask(report)
+            verdicts.settle(wait=bool(limit) or save_now or not judge.beside)
 
-        stop = team.agreed(limits.reached(clock, progress.successes))
-        if should_evaluate(clock.env_steps) or stop == "budget":
-            report(Status.EVALUATING)
-            judge(evaluate, diagnose, progress, sink)
-            stop = stop or limits.reached(clock, progress.successes)
-
-        stop = team.agreed(stop or asked_to_stop())
-        if team.agreed(should_save(clock.wall_s)):
-            report(Status.SAVING)
-            with clock.measure("save"):
-                save()
+            reached: Stop | None = team.agreed(
+                limits.reached(clock, progress.successes)
+            )
+            stop = team.agreed(reached or asked_to_stop())
+            if save_now:
+                report(Status.SAVING)
+                with clock.measure("save"):
+                    save()
+        verdicts.settle()
+    finally:
+        verdicts.release()
     return stop
 
 
-def judge(
-    evaluate: Callable[[], Evaluation],
-    diagnose: Callable[[], LogRow],
-    progress: Progress,
-    sink: Sink,
-) -> None:
-    """Evaluate the current policy; log the result and add it to ``progress``."""
-    clock = progress.clock
-    with clock.measure("evaluate"), torch_threads(1):
-        judged = team.from_first(evaluate)
-    with clock.measure("diagnose"), torch_threads(1):
-        probed = team.from_first(diagnose)
-    sink.write(clocks(clock) | evaluation_row(judged) | probed)
-    progress.evaluated_at = clock.env_steps
-    progress.successes = [*progress.successes, judged.success][-2:]
+def _reached_before(progress: Progress, limits: Limits) -> Stop | None:
+    """Return the limit of a run that was killed while it wrote its report, if any."""
+    done = progress.evaluated_at == progress.clock.env_steps > 0
+    return limits.reached(progress.clock, progress.successes) if done else None
+
+
+def _iterate(
+    schedule: Schedule, clock: Clock, replay: ReplayBuffer, report: Report
+) -> LogRow:
+    """Run one iteration and return its metrics."""
+    was = clock.copy()
+    collected, metrics = schedule(clock, report)
+    count(collected, clock)
+    return training_row(clock, was, collected, metrics, replay)
 
 
 def count(collected: Collected, clock: Clock) -> None:
@@ -130,59 +124,3 @@ def count(collected: Collected, clock: Clock) -> None:
     clock.env_steps += collected.env_steps
     clock.episodes += collected.episodes
     clock.diverged += collected.diverged
-
-
-def clocks(clock: Clock) -> LogRow:
-    """Return the counters that are in every row."""
-    return {
-        "env_steps": clock.env_steps,
-        "updates": clock.updates,
-        "episodes": clock.episodes,
-        "train_s": clock.train_s,
-        "wall_s": clock.wall_s,
-    }
-
-
-def training_row(
-    clock: Clock,
-    was: Clock,
-    collected: Collected,
-    metrics: LogRow,
-    replay: ReplayBuffer,
-) -> LogRow:
-    """Return the metrics of an iteration that began when the clock was ``was``.
-
-    They include success only if an episode ended.
-    """
-    collecting, updating = (
-        max(clock.spent(name, "overlap") - was.spent(name, "overlap"), 1e-9)
-        for name in ("collect", "update")
-    )
-    success = {"train/success": collected.success} if collected.episodes else {}
-    return {
-        **clocks(clock),
-        **success,
-        "rate/env_steps_per_s": (clock.env_steps - was.env_steps) / collecting,
-        "rate/updates_per_s": (clock.updates - was.updates) / updating,
-        "rate/update_ratio": clock.updates / clock.env_steps,
-        **replay.metrics(),
-        "sim/diverged": clock.diverged,
-        **metrics,
-    }
-
-
-def evaluation_row(judged: Evaluation) -> LogRow:
-    """Return the metrics of one evaluation."""
-    return {
-        "eval/success": judged.success,
-        "eval/success_low": judged.interval.low,
-        "eval/success_high": judged.interval.high,
-        "eval/episodes": judged.episodes,
-        "eval/return": judged.mean_return,
-        "eval/time_to_success_s": judged.time_to_success_s,
-        "eval/action_change": judged.action_change,
-        "eval/success_near": judged.success_near,
-        "eval/success_far": judged.success_far,
-        "eval/competence_radius_m": judged.competence_radius_m,
-        **{f"eval/{name}": value for name, value in judged.metrics.items()},
-    }

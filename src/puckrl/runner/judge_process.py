@@ -1,0 +1,62 @@
+"""The judge's process: makes worlds and an agent, and answers what it is asked."""
+
+import logging
+import os
+import pickle
+from contextlib import closing
+from typing import IO
+
+import torch
+
+from puckrl.agents.actor_critic import ActorCritic
+from puckrl.config.run_cfg import RunCfg, from_dict
+from puckrl.core.errors import first_line
+from puckrl.core.runtime import tune_convolutions
+from puckrl.envs.goal_env import GoalEnv
+from puckrl.runner.build import make_agent
+from puckrl.runner.judging import Failure, Request, judge, judging_env
+from puckrl.training.judge import Evaluation
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until their stream ends."""
+    settings, device_name = pickle.load(requests)
+    cfg, device = from_dict(settings), torch.device(device_name)
+    tune_convolutions(device)
+    with closing(judging_env(cfg, device)) as env:
+        agent = make_agent(cfg, env.spaces, device, reward_bounds=None)
+        while True:
+            try:
+                request: Request = pickle.load(requests)
+            except EOFError:
+                return
+            pickle.dump(_answer(cfg, env, agent, request), answers)
+            answers.flush()
+
+
+def _answer(
+    cfg: RunCfg, env: GoalEnv, agent: ActorCritic, request: Request
+) -> Evaluation | Failure:
+    """Return the evaluation that was asked for, or why there is none."""
+    try:
+        with torch.no_grad():
+            agent.load(request.tensors)
+        return judge(cfg, env, agent, request.episodes, request.moment)
+    except Exception as error:  # noqa: BLE001  a user's task may raise anything
+        return Failure(_picklable(error), first_line(error))
+
+
+def _picklable(error: Exception) -> Exception | None:
+    """Return the error if the learner's process can read it."""
+    try:
+        return pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001  a user's exceptions may fail in any way
+        return None
+
+
+def main() -> None:
+    """Serve the process that started this one; what tasks print goes to stderr."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    logging.basicConfig(format="%(message)s")
+    serve(requests, answers)
