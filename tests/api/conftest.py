@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import puckrl
-from tests.api.tiny import SEEING, TINY
+from tests.api.tiny import SEEING, SHOWN, TINY
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +24,9 @@ def tiny_run(runs: Path) -> puckrl.Run:
 def seeing_run(runs: Path) -> puckrl.Run:
     """A run whose actor sees; nobody writes to it."""
     return puckrl.train(SEEING, runs=runs)
+
+
+@pytest.fixture(scope="session")
+def shown_run(runs: Path) -> puckrl.Run:
+    """A run whose goals are pictures; nobody writes to it."""
+    return puckrl.train(SHOWN, runs=runs)

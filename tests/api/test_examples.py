@@ -15,7 +15,8 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 
 @pytest.mark.parametrize(
-    ("name", "limit"), [("own_encoder.py", 40), ("play_policy.py", 20)]
+    ("name", "limit"),
+    [("own_encoder.py", 40), ("play_policy.py", 20), ("goal_by_picture.py", 30)],
 )
 def test_it_is_short(name: str, limit: int) -> None:
     assert len((EXAMPLES / name).read_text().splitlines()) < limit
@@ -51,3 +52,17 @@ def test_play_policy_plays(
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("success at the last step: ")
     assert 0.0 <= float(last.rpartition(" ")[2]) <= 1.0
+
+
+def test_goal_by_picture_acts_towards_a_png(
+    shown_run: puckrl.Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["goal_by_picture.py", str(shown_run.path)])
+    runpy.run_path(str(EXAMPLES / "goal_by_picture.py"), run_name="__main__")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert 0.0 <= float(last.rpartition(" ")[2]) <= 1.0
+    assert (tmp_path / "goal.png").is_file()

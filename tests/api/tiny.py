@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from puckrl.agents.settings import MODES, SacCfg, Td3Cfg, VisionCfg
+from puckrl.agents.settings import MODES, DistillCfg, SacCfg, Td3Cfg, VisionCfg
 from puckrl.config.run_cfg import (
     BudgetCfg,
     EvalCfg,
@@ -47,6 +47,19 @@ SEEING = replace(
     ),
     budget=BudgetCfg(env_steps=300),
 )
+SHOWN = replace(
+    SEEING,
+    pixels=replace(SEEING.pixels, goal_images=True),
+    agent=DistillCfg(
+        hidden=(16,),
+        batch_size=8,
+        student_batch=8,
+        precision="fp32",
+        actor_sensors=MODES["image-goal"],
+        vision=replace(SEEING.agent.vision, encoder_gradient="actor"),
+    ),
+)
+"""Goals are pictures."""
 
 OWN_ENCODER = """
 import torch

@@ -10,6 +10,7 @@ from puckrl.config.conflicts import Level, Notice, conflicts
 from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.types import PixelSpace, Spaces
+from puckrl.replay.settings import GoalImagesCfg, ReplayCfg
 from puckrl.tasks.catalog import make_task
 
 
@@ -30,6 +31,7 @@ def with_vision(cfg: RunCfg, **changes: Any) -> RunCfg:
 
 PIXELS = preset("push-pixels")
 SYMMETRIC = preset("push-pixels-symmetric")
+SHOWN = preset("push-image-goal")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,29 @@ SYMMETRIC = preset("push-pixels-symmetric")
             with_vision(PIXELS, encoder_gradient="critic"),
             "error",
             "no gradient reaches",
+        ),
+        (
+            replace(PIXELS, pixels=SHOWN.pixels),
+            "warning",
+            "no network gets them; add goal_image",
+        ),
+        (replace(SHOWN, pixels=PIXELS.pixels), "error", "goals are not rendered"),
+        (
+            replace(SHOWN, replay=ReplayCfg(goal_images=GoalImagesCfg(0.7, 0.4))),
+            "error",
+            "more than all goals of a batch",
+        ),
+        (with_vision(SHOWN, augment="shift"), "error", "not the pictures of goals"),
+        (
+            replace(
+                SHOWN,
+                agent=replace(
+                    SHOWN.agent,
+                    actor_sensors=(*MODES["image-goal"], "desired_goal"),
+                ),
+            ),
+            "warning",
+            "desired_goal, which says all",
         ),
         (
             with_vision(PIXELS, encoder_gradient="none"),

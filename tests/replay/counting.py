@@ -4,7 +4,8 @@ World w emits state (c, w, e): a counter c that never stops, the world, and the
 number e of its episode. The action taken at c is (c, w). Within an episode c rises
 by one a step; the first observation of the next episode is one more than the last
 of this one. Goals are points on the same counter: achieved (c, w), desired (-1 - e, w).
-The image at c shows (c, w, e) in its three channels, shifted by where a pixel lies.
+The image at c shows (c, w, e) in its three channels, shifted by where a pixel lies; the
+picture of an episode's own goal shows (-1 - e, w, e).
 """
 
 import copy
@@ -21,6 +22,8 @@ SPACES = Spaces(state_dim=3, goal_dim=2, action_dim=2, horizon=HORIZON)
 HEIGHT, WIDTH, STACK = 2, 3, 4
 SEEING = replace(SPACES, pixels=PixelSpace(HEIGHT, WIDTH, channels=3, stack=STACK))
 """The same with a camera."""
+SHOWING = replace(SEEING, goal_image=PixelSpace(HEIGHT, WIDTH))
+"""The same with goals that are images."""
 
 
 def reward(achieved: Tensor, desired: Tensor) -> Tensor:
@@ -79,11 +82,13 @@ class CountingWorlds:
         state = torch.tensor(rows, dtype=torch.float64)
         desired = torch.stack([-1.0 - state[:, 2], state[:, 1]], dim=1)
         frames = [image(*row) for row in rows]
+        goals = [image(-1 - number, world, number) for _, world, number in rows]
         return {
             "state": state,
             "achieved_goal": state[:, :2].clone(),
             "desired_goal": desired,
             "frame": torch.tensor(frames, dtype=torch.uint8),
+            "goal_image": torch.tensor(goals).permute(0, 3, 1, 2).to(torch.uint8),
         }
 
     def step(self) -> None:

@@ -19,7 +19,7 @@ from puckrl.representation.own import make_objective
 from puckrl.representation.vision import Vision
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_BESIDE_STATE = ("pixels", "achieved_goal", "desired_goal")
+_BESIDE_STATE = ("pixels", "goal_image", "achieved_goal", "desired_goal")
 
 
 def make_networks(
@@ -38,7 +38,11 @@ def make_networks(
         network for network, names in sensors if "pixels" in names
     )
     routing = route_pixels(
-        cfg.vision, with_pixels, lambda: _vision(cfg, spaces, dtype), device
+        cfg.vision,
+        with_pixels,
+        lambda: _vision(cfg, spaces, dtype),
+        device,
+        shown=tuple(network for network, names in sensors if "goal_image" in names),
     )
     actor = make_actor(
         cfg, cfg.actor_sensors, spaces, outputs_per_action, routing.actor.features
@@ -90,6 +94,7 @@ def _input(
         sensor_columns(sensors, spaces),
         spaces.goal_dim,
         show_achieved="achieved_goal" in sensors,
+        show_goal="desired_goal" in sensors,
         features=pixels.sizes,
         fixed_goal=spaces.fixed_goal,
     )

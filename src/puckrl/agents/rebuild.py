@@ -40,6 +40,7 @@ def describe_network(agent: ActorCritic) -> NetworkSpec:
         goal_dim=agent.spaces.goal_dim,
         columns=tuple(inputs.columns.tolist()),
         shows_achieved=inputs.show_achieved,
+        shows_goal=inputs.show_goal,
         hidden=agent.cfg.hidden,
         distribution=names.get(type(distribution), OWN),
         sigma=distribution.sigma if isinstance(distribution, TanhNormal) else 0.0,
@@ -63,6 +64,7 @@ def _describe_encoder(agent: ActorCritic) -> EncoderSpec | None:
         **asdict(cfg.encoder),
         objective=cfg.objective,
         conditioned=features.conditioned,
+        shows_goal=features.shows_goal,
         layout=_layout(features.flat),
     )
 
@@ -104,6 +106,7 @@ def rebuild_policy(
         spec.columns,
         spec.goal_dim,
         show_achieved=spec.shows_achieved,
+        show_goal=spec.shows_goal,
         features=features.sizes,
     )
     outputs = distribution.outputs_per_action
@@ -154,7 +157,11 @@ def _rebuild_features(
     vision = Flat(Vision(encoder, objective).to(device))
     _fill(vision, of.layout, of.section, "average.pixels", tensors)
     return PixelFeatures(
-        "actor.features", vision, detached=False, conditioned=of.conditioned
+        "actor.features",
+        vision,
+        detached=False,
+        conditioned=of.conditioned,
+        shows_goal=of.shows_goal,
     )
 
 

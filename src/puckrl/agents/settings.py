@@ -27,6 +27,8 @@ MODES: dict[str, tuple[str, ...]] = {
     "pixels": ("pixels", "proprio", "desired_goal"),
     "pixels-goal-both": ("pixels", "proprio", "achieved_goal", "desired_goal"),
     "pixels-no-proprio": ("pixels", "desired_goal"),
+    "image-goal": ("pixels", "goal_image", "proprio"),
+    "image-goal-no-proprio": ("pixels", "goal_image"),
 }
 """Sensors of a network, by name. A robot with a camera has all of ``pixels``;
 ``pixels-goal-both`` adds the object's position, which it does not have."""
@@ -71,7 +73,7 @@ class VisionCfg:
     from the features, or an objective of your own, path/to/file.py:ClassName."""
     condition_on_prediction: bool = False
     """Also feed the predicted goal, and its offset to the desired goal, to the networks
-    that get the features."""
+    that get the features. Where goals are images, the desired goal is predicted too."""
     augment: AugmentKind = "none"
     """Random augmentation, drawn for observations and next observations apart: none; shift,
     by up to 4 pixels (DrQ); color, gains and brightness; shift+color."""
@@ -111,8 +113,8 @@ class AgentCfg:
     explore: ExploreCfg = field(default_factory=ExploreCfg)
     """Exploration while collecting."""
     actor_sensors: Annotated[tuple[str, ...], NOT_EMPTY] = FULL_STATE
-    """Inputs of the actor: state, or names of the task's sensors; pixels, achieved_goal,
-    desired_goal. Or the name of a usual list, a mode: puck list --sensors."""
+    """Inputs of the actor: state, or names of the task's sensors; pixels, goal_image,
+    achieved_goal, desired_goal. Or the name of a usual list, a mode: puck list --sensors."""
     critic_sensors: Annotated[tuple[str, ...], NOT_EMPTY] = FULL_STATE
     """Inputs of the critics."""
     vision: VisionCfg = field(default_factory=VisionCfg)

@@ -1,6 +1,7 @@
 """A trained policy as a robot's own loop uses it: numpy or torch in, the same out."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeGuard, overload
 
 import numpy as np
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from puckrl.agents.policy import ActorPolicy
 from puckrl.core.errors import UserError, first_line
-from puckrl.core.spec import InputSpec, PolicySpec
+from puckrl.core.pictures import Picture, read_picture, write_picture
+from puckrl.core.spec import ImageSpec, InputSpec, PolicySpec
 
 Value = Tensor | NDArray[Any]
 
@@ -81,6 +83,42 @@ class Policy:
         frame stack belongs to whoever makes its images.
         """
         self._acting.reset(torch.ones(1, dtype=torch.bool, device=self.device))
+
+    def read_goal(self, path: str | Path) -> NDArray[np.uint8]:
+        """Return the ``goal_image`` that a PNG file holds, (channels, height, width).
+
+        Raises:
+            UserError: if the policy takes no goal image; if the file is no image, or was
+                taken by another camera or in another size.
+        """
+        return read_picture(Path(path), self._images()).image
+
+    def write_goal(
+        self, path: str | Path, goal_image: Value, goal: ArrayLike | None = None
+    ) -> None:
+        """Write a ``goal_image`` as PNG, with the cameras that took it.
+
+        Args:
+            path: of the file.
+            goal_image: (channels, height, width) uint8.
+            goal: the goal that it shows, for those who measure success; None: unknown.
+
+        Raises:
+            UserError: if the policy takes no goal image, or the file cannot be written.
+        """
+        of = self._images()
+        image = self._checked(self._inputs["goal_image"], goal_image).cpu().numpy()
+        known = None if goal is None else tuple(np.asarray(goal, dtype=float).tolist())
+        write_picture(Path(path), Picture(image, known), of)
+
+    def _images(self) -> ImageSpec:
+        """Return the description of the images; refuse a policy without goal images."""
+        if "goal_image" not in self._inputs or self.spec.images is None:
+            raise UserError(
+                f"this policy of {self.spec.task} takes no goal_image; its inputs: "
+                f"{', '.join(self._inputs)}"
+            )
+        return self.spec.images
 
     def __repr__(self) -> str:
         """Return its task, inputs and outputs in one line."""

@@ -26,10 +26,11 @@ from torch import Tensor
 
 from puckrl.agents.adam import Adam
 from puckrl.agents.settings import EncoderGradient, VisionCfg
+from puckrl.core.errors import UserError
 from puckrl.core.sections import under
 from puckrl.core.types import Obs
 from puckrl.nets.flat import Flat
-from puckrl.representation.vision import Vision
+from puckrl.representation.vision import Vision, with_goal
 
 Network = Literal["actor", "critic"]
 
@@ -73,29 +74,58 @@ class PixelFeatures:
         vision: a flat ``Vision``.
         detached: whether to stop the network's gradient before the encoder.
         conditioned: whether to add the objective's input for conditioning.
+        shows_goal: whether to add features of the goal image, by the same encoder. The
+            objective then holds for both images: what a goal image achieves is the
+            desired goal.
     """
 
     def __init__(
-        self, name: str, vision: Flat, *, detached: bool, conditioned: bool
+        self,
+        name: str,
+        vision: Flat,
+        *,
+        detached: bool,
+        conditioned: bool,
+        shows_goal: bool = False,
     ) -> None:
         assert isinstance(vision.module, Vision), vision.module
         self.name, self.flat, self.vision = name, vision, vision.module
         self._detached, self.conditioned = detached, conditioned
+        self.shows_goal = shows_goal
+        if shows_goal and conditioned and not hasattr(self.vision.objective, "goal"):
+            raise UserError(
+                f"{type(self.vision.objective).__name__} lacks goal(prediction), by which "
+                "networks get the goal of a picture; add it, or use "
+                "--agent.vision.no-condition-on-prediction"
+            )
         self.vector = vision.vector
         """Parameters of the vision network, (n,)."""
         self.sizes = {name: self.vision.size}
         """Names and lengths of the added vectors that are inputs of the network."""
+        if shows_goal:
+            self.sizes[f"{name}.goal"] = self.vision.size
         if conditioned:
             self.sizes[f"{name}.conditioned"] = self.vision.objective.condition_size
 
     def encode(self, parameters: Tensor, obs: Obs) -> Obs:
         """Return the observation with features (B, size) and the objective's prediction."""
-        features, prediction = self._apply(parameters, obs["pixels"])
+        name, images, known = self.name, obs["pixels"], obs
+        if self.shows_goal:
+            images = with_goal(obs["goal_image"], images)
+        features, prediction = self._apply(parameters, images)
         inputs = features.detach() if self._detached else features
-        encoded = {**obs, self.name: inputs, f"{self.name}.prediction": prediction}
+        encoded = dict(obs)
+        if self.shows_goal:
+            inputs, encoded[f"{name}.goal"] = inputs.chunk(2)
+            prediction, of_goal = prediction.chunk(2)
+            encoded[f"{name}.goal_prediction"] = of_goal
+            if self.conditioned:  # on what the picture shows, never on the goal itself
+                predicted = self.vision.objective.goal(of_goal.detach())
+                known = {**obs, "desired_goal": predicted}
+        encoded |= {name: inputs, f"{name}.prediction": prediction}
         if self.conditioned:
-            added = self.vision.objective.condition(prediction, obs)
-            encoded[f"{self.name}.conditioned"] = added
+            added = self.vision.objective.condition(prediction, known)
+            encoded[f"{name}.conditioned"] = added
         return encoded
 
     def _apply(self, parameters: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,7 +134,12 @@ class PixelFeatures:
     def objective_loss(self, encoded: Obs) -> Tensor:
         """Return the objective's loss of an encoded observation, ()."""
         prediction = encoded[f"{self.name}.prediction"]
-        return self.vision.objective.loss(prediction, encoded)
+        loss = self.vision.objective.loss(prediction, encoded)
+        if not self.shows_goal:
+            return loss
+        achieved = {**encoded, "achieved_goal": encoded["desired_goal"]}
+        of_goal = encoded[f"{self.name}.goal_prediction"]
+        return loss + self.vision.objective.loss(of_goal, achieved)
 
     def keypoints(self, encoded: Obs) -> Tensor:
         """Return the spatial-softmax keypoints, (B, channels, 2) in [0, 1]."""
@@ -124,6 +159,7 @@ class PixelFeatures:
             vision,
             detached=self._detached,
             conditioned=self.conditioned,
+            shows_goal=self.shows_goal,
         )
 
     def buffers(self) -> dict[str, Tensor]:
@@ -208,6 +244,8 @@ def route_pixels(
     sees: tuple[Network, ...],
     make: Callable[[], Vision],
     device: torch.device,
+    *,
+    shown: tuple[Network, ...] = (),
 ) -> VisionRouting:
     """Assign encoders to the networks that get pixels.
 
@@ -216,6 +254,7 @@ def route_pixels(
         sees: networks that get pixels.
         make: makes a vision network on the CPU.
         device: device of the encoders.
+        shown: networks that get goal images too.
     """
     trainers: dict[str, VisionTrainer] = {}
     encoders: dict[Network, VisionTrainer] = {}
@@ -243,6 +282,7 @@ def route_pixels(
             trainer.flat,
             detached=auxiliary_only,
             conditioned=cfg.condition_on_prediction and trainer.predicts,
+            shows_goal=name in shown,
         )
         trains = (trainer,) if name in trained else ()
         weight = cfg.aux_weight if name in auxiliary else 0.0

@@ -127,11 +127,23 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.runner import run_folder
 
     run = str(run_folder.find(args.run_name, args.runs).path)
+    from puckrl.cli.pictures import tell_picture, write_json
     from puckrl.report.card import measurement, seconds_or_dash, without_nan
-    from puckrl.runner.policies import judge_run
+    from puckrl.runner.policies import judge_run, judge_run_on_picture
 
-    result = judge_run(run, args.runs, args.episodes, args.seed, args.task)
     table = Table(box=None, show_header=False)
+    if args.goal_image:
+        pictured = judge_run_on_picture(
+            run, args.runs, args.goal_image, args.episodes, args.seed, args.task
+        )
+        tell_picture(table, pictured)
+        result = pictured.evaluation
+        if result is None:
+            console.print(table)
+            write_json(args.json, asdict(pictured))
+            return 0
+    else:
+        result = judge_run(run, args.runs, args.episodes, args.seed, args.task)
     table.add_row("success at the last step", f"{result.success:.3f}")
     table.add_row(
         "Wilson 95 % interval",
@@ -147,13 +159,7 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
     for name, value in result.metrics.items():
         table.add_row(*measurement(name, value))
     console.print(table)
-    if args.json:
-        try:
-            args.json.write_text(
-                json.dumps(without_nan(asdict(result)), indent=2) + "\n"
-            )
-        except OSError as error:
-            raise UserError(f"cannot write {args.json}: {error.strerror}") from error
+    write_json(args.json, without_nan(asdict(result)))
     return 0
 
 
@@ -172,6 +178,8 @@ def record(args: argparse.Namespace, rest: list[str]) -> int:
         episodes=args.episodes,
         seed=args.seed,
         task=args.task,
+        picture=args.goal_image,
+        save_goals=args.save_goals,
     )
     console.print(str(path), markup=False, soft_wrap=True)
     return 0

@@ -13,6 +13,7 @@ from puckrl.cli import completion
 from puckrl.cli.completion import completed
 from puckrl.cli.numbers import positive, seed
 from puckrl.cli.output import say
+from puckrl.cli.pictures import picture_options
 from puckrl.runner.runs_dir import VARIABLE, runs_dir
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
@@ -23,7 +24,6 @@ SHELLS = {
     "fish": "puck completion fish | source     in ~/.config/fish/config.fish",
 }
 """What to write into a shell's own file."""
-
 _RUN = "a run folder, or its name in --runs"
 _OWN_TASK = "path/to/task.py:ClassName"
 _MOVED_TASK = (
@@ -208,6 +208,7 @@ def eval_options(sub: argparse.ArgumentParser) -> None:
         metavar="N",
         help="minimum number of episodes (default: 500)",
     )
+    picture_options(sub)
     sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
     sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
     sub.add_argument(
@@ -239,6 +240,7 @@ def record_options(sub: argparse.ArgumentParser) -> None:
         metavar="N",
         help="episodes of each world (default: 2)",
     )
+    picture_options(sub, saves=True)
     sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
     sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
     _runs(sub)

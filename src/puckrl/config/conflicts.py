@@ -97,6 +97,43 @@ def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
         )
 
 
+def goal_images(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
+    """Check that pictures of goals are rendered for somebody, and say what they show."""
+    shown, mix = "goal_image" in _sensors(cfg.agent), cfg.replay.goal_images
+    if cfg.pixels.goal_images and not shown:
+        yield Notice(
+            "warning",
+            "pictures of goals are rendered, but no network gets them; add goal_image to "
+            "--agent.actor-sensors, or use --pixels.no-goal-images",
+        )
+    if not shown:
+        return
+    if not cfg.pixels.goal_images:
+        yield Notice(
+            "error",
+            "a network gets goal_image, but goals are not rendered; add "
+            "--pixels.goal-images",
+        )
+    if mix.future + mix.other > 1.0:
+        yield Notice(
+            "error",
+            f"--replay.goal-images.future {mix.future:g} and .other {mix.other:g} are more "
+            "than all goals of a batch; lower one of them",
+        )
+    if cfg.agent.vision.augment != "none":
+        yield Notice(
+            "error",
+            f"--agent.vision.augment {cfg.agent.vision.augment} changes pixels but not the "
+            "pictures of goals that they are compared with; use none",
+        )
+    if {"goal_image", "desired_goal"} <= set(cfg.agent.actor_sensors):
+        yield Notice(
+            "warning",
+            "beside the picture of its goal the actor gets desired_goal, which says all "
+            "that the picture shows; leave one of them out",
+        )
+
+
 def missing_sensor(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     """Warn of an actor that lacks a sensor, or a camera that adds nothing."""
     sensors = cfg.agent.actor_sensors
@@ -257,6 +294,7 @@ def warm_up(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
 RULES: tuple[Rule, ...] = (
     unused_camera,
     untrained_encoder,
+    goal_images,
     missing_sensor,
     distillation,
     privileged_information,

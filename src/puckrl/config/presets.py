@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from puckrl.config.presets_cpu import PUSH, TWO_CORES
 from puckrl.config.presets_gpu import ONE_GPU
+from puckrl.config.presets_image_goal import IMAGE_GOALS
 from puckrl.config.presets_peg import PEG_CPU
 from puckrl.config.run_cfg import ExpectCfg, RunCfg
 from puckrl.core.arguments import check
@@ -11,7 +12,7 @@ from puckrl.core.errors import class_missing, unknown
 from puckrl.core.registry import provided
 
 PRESETS: dict[str, RunCfg] = {
-    cfg.preset: cfg for cfg in (*TWO_CORES, *PEG_CPU, *ONE_GPU)
+    cfg.preset: cfg for cfg in (*TWO_CORES, *IMAGE_GOALS, *PEG_CPU, *ONE_GPU)
 }
 """Every preset by name."""
 TASK_NAMES = tuple(dict.fromkeys(cfg.task for cfg in PRESETS.values()))

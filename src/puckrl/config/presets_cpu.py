@@ -136,7 +136,7 @@ _ASYMMETRIC = replace(
 
 # Without proprioception, since with it Reach needs no camera. One view does not show how
 # far away the gripper is: with a single one success stays between 0.90 and 0.97.
-_REACH_PIXELS = replace(
+REACH_PIXELS = replace(
     REACH,
     preset="reach-pixels",
     pixels=replace(PUSH_PIXELS.pixels, viewpoints=("side", "front")),
@@ -163,7 +163,7 @@ _REACH_PIXELS = replace(
 SYMMETRIC = replace(
     _ASYMMETRIC,
     preset="push-pixels-symmetric",
-    pixels=_REACH_PIXELS.pixels,
+    pixels=REACH_PIXELS.pixels,
     agent=replace(
         _ASYMMETRIC.agent,
         critic_sensors=MODES["pixels"],
@@ -227,7 +227,7 @@ _SPARSE = (REACH, PUSH, SLIDE, PICK_PLACE)
 TWO_CORES = (
     *_SPARSE,
     *(_dense(cfg) for cfg in _SPARSE),
-    _REACH_PIXELS,
+    REACH_PIXELS,
     PUSH_PIXELS,
     PICK_PLACE_PIXELS,
     _ASYMMETRIC,

@@ -12,6 +12,11 @@ from puckrl.config.presets_cpu import (
     SLIDE,
     SYMMETRIC,
 )
+from puckrl.config.presets_image_goal import (
+    PICK_PLACE_IMAGE_GOAL,
+    PUSH_IMAGE_GOAL,
+    REACH_IMAGE_GOAL,
+)
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, ExpectCfg, LoopCfg, RunCfg, SimCfg
 
 
@@ -95,6 +100,12 @@ def _lessons_on_gpu(cfg: RunCfg, expect: ExpectCfg) -> RunCfg:
     return replace(made, loop=loop, eval=EvalCfg(200_000, episodes=256), budget=budget)
 
 
+def _image_goal_on_gpu(cfg: RunCfg, *, batch: int, until: float) -> RunCfg:
+    """Return a run with pictures for goals, with more of them in a batch."""
+    larger = _larger(replace(cfg, agent=replace(cfg.agent, student_batch=256)))
+    return _on_gpu(larger, batch=batch, until=until, expect=ExpectCfg())
+
+
 ONE_GPU = (
     _on_gpu(
         PUSH,
@@ -114,6 +125,9 @@ ONE_GPU = (
     _lessons_on_gpu(
         LESSONS, ExpectCfg(success=0.95, train_s=240.0, takeoff_updates=20_000)
     ),
+    _image_goal_on_gpu(REACH_IMAGE_GOAL, batch=512, until=0.99),
+    _image_goal_on_gpu(PUSH_IMAGE_GOAL, batch=1024, until=0.98),
+    _image_goal_on_gpu(PICK_PLACE_IMAGE_GOAL, batch=1024, until=0.95),
     *(_lessons_on_gpu(cfg, ExpectCfg()) for cfg in LESSON_RUNS[1:]),
 )
 """All presets for one GPU."""

@@ -67,6 +67,9 @@ class PixelsCfg:
     """Width of an image, in pixels."""
     stack: Annotated[int, STACK] = 3
     """Number of consecutive frames in an observation."""
+    goal_images: Annotated[bool, HASHED_IF_CHANGED] = False
+    """Also render a picture of every episode's goal; a network gets it if "goal_image" is
+    among its sensors."""
     randomize: RandomizeCfg = field(default_factory=RandomizeCfg)
     """Domain randomization: colors, lights and camera poses, drawn for each episode."""
 

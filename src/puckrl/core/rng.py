@@ -5,6 +5,7 @@ index). World 7 therefore resets the same way beside 8 worlds or 8,000, on the C
 a GPU, and a checkpoint stores only the number of episodes that each world has begun.
 """
 
+import copy
 import hashlib
 
 import numpy as np
@@ -56,6 +57,17 @@ class Draws:
         key = splitmix64(torch.full_like(worlds, seed))
         self._key = splitmix64(splitmix64(key ^ worlds) ^ episodes)[:, None]
         self._used = 0
+
+    def of(self, rows: Tensor, device: torch.device) -> "Draws":
+        """Return the next draws of some of the worlds, on another device.
+
+        Args:
+            rows: which of the n worlds, (m,) int64.
+            device: device of the draws.
+        """
+        made = copy.copy(self)
+        made._key = self._key[rows.to(self._key.device)].to(device)
+        return made
 
     def uniform(self, low: float | Tensor, high: float | Tensor, *shape: int) -> Tensor:
         """Draw numbers in [low, high), (n, *shape) float64."""

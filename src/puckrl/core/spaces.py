@@ -54,5 +54,7 @@ class Spaces:
     """Named parts of the state vector."""
     pixels: PixelSpace | None = None
     """Size of image observations; None: no camera."""
+    goal_image: PixelSpace | None = None
+    """Size of the image of a goal, a single frame; None: goals are vectors only."""
     fixed_goal: bool = False
     """Whether every episode has (almost) the same desired goal; only hindsight has others."""

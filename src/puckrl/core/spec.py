@@ -185,6 +185,8 @@ class EncoderSpec:
     """Whether the actor gets the objective's prediction."""
     layout: tuple[ParameterSpec, ...]
     """Order of the averaged parameters, ``agent.average.pixels``."""
+    shows_goal: bool = False
+    """Whether it also encodes the goal image, as a stack in which nothing moves."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,8 @@ class NetworkSpec:
     """Order of the averaged parameters, ``agent.average.actor``."""
     encoder: EncoderSpec | None
     """Encoder of pixels; None: the policy gets none."""
+    shows_goal: bool = True
+    """Whether the actor gets the desired goal as a vector."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +273,12 @@ def _decoded(hint: Any, value: Any) -> Any:
     """Return a value of a type from its plain form."""
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
-        names = [field.name for field in dataclasses.fields(hint)]
+        names = [
+            field.name
+            for field in dataclasses.fields(hint)
+            # a younger part than the contract has its default
+            if field.name in value or field.default is dataclasses.MISSING
+        ]
         values = {name: _decoded(hints[name], value[name]) for name in names}
         return typing.cast(Any, hint)(**values)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)

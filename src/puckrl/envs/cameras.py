@@ -44,6 +44,7 @@ class Cameras:
         self._cameras = cameras
         self._randomize = Randomizer(randomize, cameras)
         first, cfg = cameras[0], cameras[0].cfg
+        self.device = first.device
         self.space: PixelSpace | None = PixelSpace(
             cfg.height, cfg.width, 3 * len(cameras), stack
         )
@@ -61,19 +62,19 @@ class Cameras:
             draws: their random numbers.
         """
         self._randomize(worlds, draws)
-        self._stack.reset(worlds, self._render(worlds))
+        self._stack.reset(worlds, self.render(worlds))
 
     def advance(self) -> None:
         """Render the next frame of every world."""
-        self._stack.push(self._render(None))
+        self._stack.push(self.render(None))
 
     def close(self) -> None:
         """Close every camera; safe to call twice."""
         for camera in self._cameras:
             camera.close()
 
-    def _render(self, worlds: Tensor | None) -> Tensor:
-        """Render some worlds (all: None), (n, height, width, channels)."""
+    def render(self, worlds: Tensor | None) -> Tensor:
+        """Render some worlds (all: None), (n, height, width, channels) uint8."""
         return torch.cat([camera.render(worlds) for camera in self._cameras], dim=-1)
 
     def observe(self) -> Obs:

@@ -15,6 +15,7 @@ from puckrl.core.types import Obs, Step
 from puckrl.envs import gym_spaces
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.finite import Alarm, NotFinite, all_finite, first_not_finite, refuse
+from puckrl.envs.goal_images import GoalImages, NoGoalImages
 from puckrl.envs.handover import check_goals, owned
 from puckrl.sim.backend import Sim
 from puckrl.sim.divergence import Guard, ignore
@@ -31,7 +32,8 @@ class GoalEnv:
 
     Observations are ``state`` (W, state_dim), ``achieved_goal`` and
     ``desired_goal`` (W, goal_dim), in the simulation's precision; with cameras also
-    ``frame`` and ``pixels``, see ``cameras``. Spaces are Gymnasium's; ``reset`` and
+    ``frame`` and ``pixels``, see ``cameras``, and where goals are images ``goal_image``,
+    see ``goal_images``. Spaces are Gymnasium's; ``reset`` and
     ``step`` are those of ``Worlds``, with tensors.
 
     Args:
@@ -40,6 +42,7 @@ class GoalEnv:
         seed: determines every reset, per world and episode.
         auto_reset: whether a world begins its next episode as soon as one ends.
         cameras: render the worlds; None: no images.
+        goal_images: make a picture of every episode's goal; None: goals are vectors only.
         first_world: number of the first world; other processes have those before it.
     """
 
@@ -51,13 +54,18 @@ class GoalEnv:
         *,
         auto_reset: bool = True,
         cameras: Cameras | NoCameras | None = None,
+        goal_images: GoalImages | None = None,
         first_world: int = 0,
     ) -> None:
         task.bind(sim)
         self.task, self.sim, self.seed = task, sim, seed
         self.num_worlds = sim.num_worlds
         self._cameras = cameras or NoCameras()
-        self.spaces = replace(task.spaces, pixels=self._cameras.space)
+        self.goal_images: GoalImages = goal_images or NoGoalImages()
+        """Makes the pictures of goals."""
+        self.spaces = replace(
+            task.spaces, pixels=self._cameras.space, goal_image=self.goal_images.space
+        )
         self.auto_reset = auto_reset
         self.guard: Guard = ignore
         """Called with worlds whose physics diverged, before they are reset."""
@@ -159,6 +167,8 @@ class GoalEnv:
         check_goals(self.task, goals, len(worlds))
         self._goal[worlds] = goals.to(self._goal)
         self._cameras.begin(worlds, draws)
+        shown = self.goal_images.begin(worlds, goals, draws)
+        self._goal[worlds] = shown.to(self._goal)
         obs = self.observe()
         if not bool(all_finite(obs["state"], obs["achieved_goal"], goals)):
             begun = torch.zeros_like(self._worlds, dtype=torch.bool)
@@ -168,7 +178,11 @@ class GoalEnv:
 
     def observe(self) -> Obs:
         """Return observations of all worlds, as tensors that no later step changes."""
-        return {**self._vectors(), **self._cameras.observe()}
+        return {**self._vectors(), **self._images()}
+
+    def _images(self) -> Obs:
+        """Return the images, as tensors that no later step changes."""
+        return self._cameras.observe() | self.goal_images.observe()
 
     def _vectors(self) -> Obs:
         """Return everything but images."""
@@ -197,8 +211,10 @@ class GoalEnv:
             )
         step, events = self._advance(action)
         self._cameras.advance()
-        obs = {**step.obs, **self._cameras.observe()}
-        self._launched = step._replace(obs=obs, final_obs=obs), events
+        obs = {**step.obs, **self._images()}
+        metrics = step.metrics | self.goal_images.metrics(self.task)
+        step = step._replace(obs=obs, final_obs=obs, metrics=metrics)
+        self._launched = step, events
 
     def step_wait(self) -> Step:
         """Return the launched control step; reset worlds whose episode is over.
@@ -268,6 +284,7 @@ class GoalEnv:
     def close(self) -> None:
         """Stop the threads of the cameras; safe to call twice."""
         self._cameras.close()
+        self.goal_images.close()
 
     def __enter__(self) -> Self:
         """Return the environment, which the ``with`` block closes."""
@@ -295,6 +312,7 @@ class GoalEnv:
         return {
             **{name: value.clone() for name, value in own.items()},
             **self._cameras.snapshot(),
+            **self.goal_images.snapshot(),
             **under("sim", self.sim.snapshot()),
         }
 
@@ -305,6 +323,7 @@ class GoalEnv:
         self._elapsed.copy_(snapshot["elapsed"])
         self._goal.copy_(snapshot["goal"])
         self._cameras.restore(snapshot)
+        self.goal_images.restore(snapshot)
         self.sim.restore(section("sim", snapshot))
 
     def __reduce__(self) -> NoReturn:

@@ -40,6 +40,9 @@ def observation_space(of: Spaces, dtype: torch.dtype) -> "spaces.Dict":
         pixels = (image.stacked_channels, image.height, image.width)
         found["frame"] = spaces.Box(0, 255, frame, np.uint8)
         found["pixels"] = spaces.Box(0, 255, pixels, np.uint8)
+    if (goal := of.goal_image) is not None:
+        shape = (goal.channels, goal.height, goal.width)
+        found["goal_image"] = spaces.Box(0, 255, shape, np.uint8)
     return spaces.Dict(found)
 
 

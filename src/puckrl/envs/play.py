@@ -65,12 +65,13 @@ def begin(worlds: Worlds, policy: Policy) -> Obs:
 
 
 def policy_obs(obs: Obs, device: torch.device) -> Obs:
-    """Return the inputs of a policy: pixels as uint8, everything else as float32.
+    """Return the inputs of a policy: images as uint8, everything else as float32.
 
     The newest single frame is left out, because only the replay buffer needs it.
     """
+    image, vector = torch.uint8, torch.float32
     return {
-        name: value.to(device, value.dtype if name == "pixels" else torch.float32)
+        name: value.to(device, image if value.dtype == image else vector)
         for name, value in obs.items()
         if name != "frame"
     }

@@ -44,6 +44,8 @@ class Normalizer(nn.Module):
     @torch.no_grad()
     def update(self, x: Tensor) -> None:
         """Add vectors (..., size) of all processes to the mean and standard deviation."""
+        if not self.size:  # a network that gets images only
+            return
         x = x.double().reshape(-1, self.size)
         count = torch.full_like(self.mean, len(x), dtype=torch.float64)
         self.moments += team.total(torch.stack([count, x.sum(0), x.square().sum(0)]))
@@ -64,6 +66,7 @@ class VectorInput(Normalizer):
         columns: columns of the state vector that this network gets.
         goal_dim: length of the goals.
         show_achieved: whether the network gets the offset, desired_goal - achieved_goal.
+        show_goal: whether the network gets desired_goal.
         features: names and lengths of vectors that are appended unchanged.
         fixed_goal: whether goals are normalized by the statistics of achieved goals, as
             those of hindsight are, because desired goals never differ.
@@ -75,11 +78,13 @@ class VectorInput(Normalizer):
         goal_dim: int,
         *,
         show_achieved: bool = True,
+        show_goal: bool = True,
         features: dict[str, int] | None = None,
         fixed_goal: bool = False,
     ) -> None:
-        super().__init__(len(columns) + goal_dim * (2 if show_achieved else 1))
+        super().__init__(len(columns) + goal_dim * (show_goal + show_achieved))
         self.show_achieved, self.fixed_goal = show_achieved, fixed_goal
+        self.show_goal = show_goal
         self.features = features or {}
         self.width = self.size + sum(self.features.values())
         """Number of output columns."""
@@ -90,10 +95,11 @@ class VectorInput(Normalizer):
 
     def raw(self, obs: Obs) -> Tensor:
         """Return the columns before normalization, (..., size)."""
-        goal = obs["desired_goal"]
-        parts = [obs["state"][..., self.columns], goal]
+        parts = [obs["state"][..., self.columns]]
+        if self.show_goal:
+            parts.append(obs["desired_goal"])
         if self.show_achieved:
-            parts.append(goal - obs["achieved_goal"])
+            parts.append(obs["desired_goal"] - obs["achieved_goal"])
         return torch.cat(parts, dim=-1).float()
 
     def forward(self, obs: Obs) -> Tensor:
@@ -104,7 +110,7 @@ class VectorInput(Normalizer):
     def update_from(self, obs: Obs) -> None:
         """Add observations (..., dim) to the running mean and standard deviation."""
         raw, goal = self.raw(obs), obs["achieved_goal"]
-        if self.fixed_goal:
+        if self.fixed_goal and self.show_goal:
             first = len(self.columns)
             raw[..., first : first + goal.shape[-1]] = goal
         self.update(raw)

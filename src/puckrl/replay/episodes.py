@@ -4,6 +4,7 @@
     action                 (capacity, T, ...)
     desired_goal           (capacity, ...)          one per episode
     frame                  (capacity, T + 1, ...)   of tasks with cameras: `frames`
+    goal_image             (capacity, ...)          one per episode, where goals are images
 
 Next observations, rewards and relabeled goals are never stored: ``sample`` computes
 them from these. Unfinished episodes are staged, one row per world, and are copied into
@@ -63,6 +64,7 @@ class EpisodeReplayBuffer:
         self._reward, self._terminated = reward_fn, terminated_fn
         self._distance = distance_fn
         self.horizon = spaces.horizon
+        self._shown = spaces.goal_image is not None
         self.capacity = cfg.episodes(spaces, num_worlds)
         """Episodes that fit."""
         self._frames = make_frames(
@@ -97,7 +99,9 @@ class EpisodeReplayBuffer:
         worlds = self._worlds if worlds is None else worlds
         self._elapsed[worlds] = 0
         self._write_obs(worlds, obs)
-        self._staging["desired_goal"][worlds] = obs["desired_goal"][worlds].float()
+        for name in ("desired_goal", *self._frames.per_episode):
+            rows = self._staging[name]
+            rows[worlds] = obs[name][worlds].to(rows.dtype)
 
     def add(self, action: Tensor, step: Step) -> None:
         """Record one step of every world.
@@ -168,9 +172,16 @@ class EpisodeReplayBuffer:
         if not self.added:
             raise ValueError("the replay buffer is empty: collect before sampling")
         episode, step = self._draw(rounds * spec.transitions, rng)
-        with_pixels = (last_of_each(x, rounds, spec.pixels) for x in (episode, step))
-        frames = self._frames.stacks(*with_pixels, needs_next_pixels=spec.next_pixels)
-        return self._gather(episode, step, rng, *frames)
+        seen = sampling.last_of_each(len(step), rounds, spec.pixels, step.device)
+        images = self._frames.stacks(
+            episode[seen], step[seen], needs_next_pixels=spec.next_pixels
+        )
+        places = goals.relabel(
+            self.cfg, self._uniform, episode, step, seen if self._shown else None, rng
+        )
+        goal = self._frames.goal_images(places.at(seen)) if self._shown else {}
+        before, after = (pixels | goal if pixels else pixels for pixels in images)
+        return self._gather(episode, step, places, before, after)
 
     def observations(self, number: Tensor, step: Tensor) -> Obs:
         """Return the observations before ``step`` of episodes, with their own goals.
@@ -187,6 +198,7 @@ class EpisodeReplayBuffer:
             "achieved_goal": stored["achieved_goal"][slot, step],
             "desired_goal": stored["desired_goal"][slot],
             **before,
+            **self._frames.goal_images(goals.GoalPlaces.own(slot)),
         }
 
     def _draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -211,16 +223,12 @@ class EpisodeReplayBuffer:
         self,
         episode: Tensor,
         step: Tensor,
-        rng: torch.Generator,
+        places: goals.GoalPlaces,
         before: Obs,
         after: Obs,
     ) -> Batch:
-        """Look up transitions, relabel their goals and compute their rewards."""
-        stored, cfg = self.rows, self.cfg
-        length = self._uniform.eligible[episode]
-        places = goals.draw_places(
-            cfg.her_strategy, cfg.her_ratio, episode, step, length, rng
-        )
+        """Look up transitions with their goals, and compute their rewards."""
+        stored = self.rows
         goal = goals.goal_vectors(stored, places)
         desired = goal["desired_goal"]
         achieved = stored["achieved_goal"][episode, step]
@@ -337,14 +345,3 @@ class EpisodeReplayBuffer:
         self._elapsed.copy_(snapshot["elapsed"])
         for name, rows in self._staging.items():
             rows.copy_(snapshot[name])
-
-
-def last_of_each(x: Tensor, parts: int, count: int | None) -> Tensor:
-    """Return the last ``count`` elements of each of ``parts`` equal parts of ``x``, (B,).
-
-    None: all of them.
-    """
-    if count is None:
-        return x
-    rows = x.view(parts, -1)
-    return rows[:, rows.shape[1] - count :].flatten()

@@ -8,6 +8,11 @@ first one repeats. The next stack is one frame later, so k + 1 frames serve both
     k = 3, t = 4     frames 2 3 4 5     stack before: 2 3 4     after: 3 4 5
            t = 1     frames 0 0 1 2     stack before: 0 0 1     after: 0 1 2
 
+The image of a hindsight goal is the frame of its moment. Only pictures of the goals that
+episodes were played with are stored besides, one for each episode:
+
+    goal_image   (capacity, channels, height, width) uint8
+
 Frames are stored channels first: both stacks are then views of one gather of whole
 frames. Measured on one CPU core, 256 stacks of 4 frames of 84 x 84 x 3: 4 ms.
 Interleaving the frames into channels-last rows takes 70 ms more, and the encoder's
@@ -24,6 +29,7 @@ from torch import Tensor
 
 from puckrl.core.errors import UserError
 from puckrl.core.types import Obs, PixelSpace, Spaces
+from puckrl.replay.goals import GoalPlaces
 from puckrl.replay.layout import frame_shapes
 from puckrl.replay.settings import Place
 from puckrl.replay.storage import allocate
@@ -34,6 +40,8 @@ class Frames(Protocol):
 
     rows: dict[str, Tensor]
     """Storage by name, (capacity, ...) each, on any device."""
+    per_episode: tuple[str, ...]
+    """Names of observations that are stored once for each episode."""
 
     def staging(self, num_worlds: int, device: torch.device) -> dict[str, Tensor]:
         """Allocate storage for unfinished episodes, (num_worlds, ...) each, by name."""
@@ -55,9 +63,15 @@ class Frames(Protocol):
         """
         ...
 
+    def goal_images(self, places: GoalPlaces) -> Obs:
+        """Return ``goal_image``, (B, channels, height, width); {} without goal images."""
+        ...
+
 
 class NoFrames:
     """Storage for a task without images."""
+
+    per_episode: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.rows: dict[str, Tensor] = {}
@@ -76,27 +90,35 @@ class NoFrames:
         """Return nothing."""
         return {}, {}
 
+    def goal_images(self, places: GoalPlaces) -> Obs:
+        """Return nothing."""
+        return {}
+
 
 class FrameStore:
     """Stores every image once.
 
     Args:
         space: sizes of frames and stacks.
-        rows: zeroed storage, (capacity, T + 1, channels, height, width) uint8.
+        rows: zeroed storage by name: ``frame`` (capacity, T + 1, channels, height, width)
+            uint8 and, with goal images, ``goal_image`` (capacity, channels, height, width).
         device: device of indices and stacks.
     """
 
-    def __init__(self, space: PixelSpace, rows: Tensor, device: torch.device) -> None:
-        self.rows = {"frame": rows}
+    def __init__(
+        self, space: PixelSpace, rows: dict[str, Tensor], device: torch.device
+    ) -> None:
+        self.rows = rows
+        self.per_episode = tuple(name for name in rows if name != "frame")
         self._space, self._device = space, device
-        self._flat = rows.flatten(2).flatten(0, 1)
+        self._flat = rows["frame"].flatten(2).flatten(0, 1)
         # -k + 1 ... 1: the frames of both stacks, relative to the step
         self._window = torch.arange(1 - space.stack, 2, device=device)
 
     def staging(self, num_worlds: int, device: torch.device) -> dict[str, Tensor]:
-        """Allocate storage for the frames of unfinished episodes."""
-        shape = tuple(self.rows["frame"].shape[1:])
-        return allocate({"frame": shape}, num_worlds, torch.uint8, device)
+        """Allocate storage for the images of unfinished episodes."""
+        shapes = {name: tuple(rows.shape[1:]) for name, rows in self.rows.items()}
+        return allocate(shapes, num_worlds, torch.uint8, device)
 
     def stored(self, obs: Obs) -> Obs:
         """Return ``frame`` (B, height, width, channels) with its channels first."""
@@ -122,6 +144,21 @@ class FrameStore:
             "pixels": planes[:, space.channels :]
         } if needs_next_pixels else {}
 
+    def goal_images(self, places: GoalPlaces) -> Obs:
+        """Return the frames at places of hindsight goals, and own goals' pictures."""
+        own = self.rows.get("goal_image")
+        if own is None:
+            return {}
+        frames = self.rows["frame"]
+        episode, index, hindsight = (
+            x.to(frames.device)
+            for x in (places.episode, places.index, places.hindsight)
+        )
+        shown = frames[episode, index]
+        pictures = own[episode.to(own.device)].to(frames.device)
+        image = torch.where(hindsight[:, None, None, None], shown, pictures)
+        return {"goal_image": image.to(self._device)}
+
 
 def make_frames(
     spaces: Spaces, capacity: int, place: Place, device: torch.device, folder: str
@@ -141,11 +178,11 @@ def make_frames(
     if spaces.pixels is None:
         return NoFrames()
     shapes = frame_shapes(spaces)
+    rows: dict[str, Tensor] = {}
     if place == "disk":
-        rows = _on_disk((capacity, *shapes["frame"]), folder)
-    else:
-        where = device if place == "device" else torch.device("cpu")
-        rows = allocate(shapes, capacity, torch.uint8, where)["frame"]
+        rows["frame"] = _on_disk((capacity, *shapes.pop("frame")), folder)
+    where = device if place == "device" else torch.device("cpu")
+    rows |= allocate(shapes, capacity, torch.uint8, where)
     return FrameStore(spaces.pixels, rows, device)
 
 

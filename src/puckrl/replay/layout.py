@@ -17,10 +17,15 @@ def vector_shapes(spaces: Spaces) -> dict[str, tuple[int, ...]]:
 
 def frame_shapes(spaces: Spaces) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the uint8 quantities of one episode; {} without cameras."""
-    size = spaces.pixels
+    size, goal = spaces.pixels, spaces.goal_image
     if size is None:
         return {}
-    return {"frame": (spaces.horizon + 1, size.channels, size.height, size.width)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "frame": (spaces.horizon + 1, size.channels, size.height, size.width)
+    }
+    if goal is not None:
+        shapes["goal_image"] = (goal.channels, goal.height, goal.width)
+    return shapes
 
 
 def bytes_per_episode(spaces: Spaces) -> int:
@@ -44,4 +49,5 @@ def bytes_per_stack(spaces: Spaces) -> int:
     size = spaces.pixels
     if size is None:
         return 0
-    return (size.stack + 1) * size.channels * size.height * size.width
+    frames = size.stack + 1 + (spaces.goal_image is not None)
+    return frames * size.channels * size.height * size.width

@@ -40,6 +40,18 @@ def still_moving(
     return ((index + 1) * away).amax(dim=1)
 
 
+def last_of_each(
+    size: int, parts: int, count: int | None, device: torch.device
+) -> Tensor:
+    """Return the indices of the last ``count`` elements of each of ``parts`` equal parts.
+
+    None: all of them. The parts have ``size`` elements together.
+    """
+    index = torch.arange(size, device=device).view(parts, -1)
+    first = 0 if count is None else index.shape[1] - count
+    return index[:, first:].flatten()
+
+
 class StepTable:
     """Draws (episode, step) uniformly among the eligible steps of stored episodes."""
 

@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from puckrl.core.errors import UserError
-from puckrl.core.settings import COUNT, NON_NEGATIVE, PER_PROCESS, SHARE
+from puckrl.core.settings import (
+    COUNT,
+    HASHED_IF_CHANGED,
+    NON_NEGATIVE,
+    PER_PROCESS,
+    SHARE,
+)
 from puckrl.core.spaces import Spaces
 from puckrl.replay.layout import bytes_per_episode
 
@@ -24,6 +30,19 @@ class SamplingCfg:
 
 
 @dataclass(frozen=True)
+class GoalImagesCfg:
+    """Goals of transitions that come with a goal image; the others follow ``her_ratio``.
+
+    What ``future`` and ``other`` leave are the episodes' own goals, rendered pictures.
+    """
+
+    future: Annotated[float, SHARE] = 0.4
+    """Share of goals that the transition's own episode achieves, by ``her_strategy``."""
+    other: Annotated[float, SHARE] = 0.4
+    """Share of goals that other episodes achieved, at random steps."""
+
+
+@dataclass(frozen=True)
 class ReplayCfg:
     """Replay buffer and hindsight relabeling."""
 
@@ -35,6 +54,8 @@ class ReplayCfg:
     """Share of hindsight goals in a batch; k per original goal is k / (k + 1)."""
     sampling: SamplingCfg = field(default_factory=SamplingCfg)
     """Choice of the transitions in a batch."""
+    goal_images: Annotated[GoalImagesCfg, HASHED_IF_CHANGED] = GoalImagesCfg()
+    """Goals of transitions that come with a goal image."""
     frames_on: Place = "device"
     """Storage of images. device: with the networks; cpu: in main memory; disk: in a
     file."""

@@ -52,7 +52,8 @@ def record(
 
     A translucent green sphere shows each goal; the frame around a world is green
     while it is at its goal. The video plays in real time. Right of each world are the
-    pixels that the policy gets, if any, with dots at its spatial-softmax keypoints.
+    pixels that the policy gets, if any, with dots at its spatial-softmax keypoints, and
+    in a green frame the picture of its goal.
 
     Args:
         env: worlds without automatic resets, on the CPU.
@@ -115,6 +116,9 @@ def _play(
             view = policy_view(obs["frame"], points.cpu(), height=images.shape[1])
             seam = _rgb(BACKDROP).expand(*images.shape[:2], _SEAM_PX, 3)
             images = torch.cat([images, seam, view], dim=2)
+            if "goal_image" in obs:
+                goal = goal_view(obs["goal_image"].cpu(), images.shape[1])
+                images = torch.cat([images, seam, goal], dim=2)
         return mosaic(images, won)
 
     for _ in range(episodes):
@@ -127,6 +131,24 @@ def _play(
             yield frame
         for _ in range(round(_HOLD_S / env.control_dt_s)):
             yield frame
+
+
+def goal_view(goal_image: Tensor, height: int) -> Tensor:
+    """Enlarge pictures of goals, each in a green frame: green is the color of goals.
+
+    Args:
+        goal_image: (n, 3 * cameras, rows, columns) uint8.
+        height: even height of the result in pixels.
+
+    Returns:
+        (n, height, cameras * width, 3) uint8; the width is even.
+    """
+    no_points = torch.zeros(len(goal_image), 0, 2)
+    view = policy_view(goal_image.permute(0, 2, 3, 1), no_points, height)
+    inner = slice(_FRAME_PX, -_FRAME_PX)
+    framed = _rgb(GREEN).expand_as(view).clone()
+    framed[:, inner, inner] = view[:, inner, inner]
+    return framed
 
 
 def mosaic(images: Tensor, won: Tensor) -> Tensor:

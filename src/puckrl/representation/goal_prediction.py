@@ -51,6 +51,10 @@ class GoalPrediction(nn.Module):
         desired = self.goals.normalize(obs["desired_goal"].float())
         return torch.cat([prediction, desired - prediction], dim=-1)
 
+    def goal(self, prediction: Tensor) -> Tensor:
+        """Return the predicted achieved goal, (B, goal_dim), in the task's units."""
+        return self.goals.denormalize(prediction)
+
     def update_normalizer(self, obs: Obs) -> None:
         """Add achieved goals (..., goal_dim) to their running mean and standard deviation."""
         self.goals.update(obs["achieved_goal"])

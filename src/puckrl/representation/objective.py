@@ -29,6 +29,13 @@ class Objective(Protocol):
         """Return the input of networks conditioned on the prediction, (B, n)."""
         ...
 
+    def goal(self, prediction: Tensor) -> Tensor:
+        """Return the goal that an image achieves, (B, goal_dim), by its prediction.
+
+        Only networks need it that are conditioned on predictions of a goal image.
+        """
+        ...
+
     def update_normalizer(self, obs: Obs) -> None:
         """Add observations (..., dim) to the running statistics of the target."""
         ...

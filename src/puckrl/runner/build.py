@@ -140,7 +140,13 @@ def _check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
     """Check the sensors of one network."""
     legal = ["state", *spaces.sensors, "achieved_goal", "desired_goal"]
     legal += ["pixels"] if spaces.pixels else []
+    legal += ["goal_image"] if spaces.goal_image else []
     for name in names:
+        if name == "goal_image" and not spaces.goal_image:
+            raise UserError(
+                "a network gets goal_image, but goals are not rendered; "
+                "add --pixels.goal-images"
+            )
         if name == "pixels" and not spaces.pixels:
             raise UserError(
                 "a network gets pixels, but there is no camera; "
@@ -148,10 +154,20 @@ def _check_sensors(names: tuple[str, ...], spaces: Spaces) -> None:
             )
         if name not in legal:
             raise unknown("sensor", name, legal)
-    if "desired_goal" not in names:
+    if not {"desired_goal", "goal_image"} & set(names):
         raise UserError(
             f"the sensors {', '.join(names) or '(none)'} leave out desired_goal: "
-            "a network without its goal cannot reach it; add desired_goal"
+            "a network without its goal cannot reach it; add desired_goal, or goal_image"
+        )
+    if "goal_image" in names and "pixels" not in names:
+        raise UserError(
+            "a network gets goal_image without pixels, with which it is compared; "
+            "add pixels"
+        )
+    if "achieved_goal" in names and "desired_goal" not in names:
+        raise UserError(
+            "a network gets achieved_goal as its offset to desired_goal, which the "
+            "sensors leave out; add desired_goal, or leave out achieved_goal"
         )
 
 

@@ -31,7 +31,7 @@ from puckrl.runner.run_folder import RunFolder
 from puckrl.sim.viewpoints import Viewpoint, viewpoint
 from puckrl.tasks.task import Task
 
-_BESIDE_STATE = ("pixels", "achieved_goal", "desired_goal")
+_BESIDE_STATE = ("pixels", "goal_image", "achieved_goal", "desired_goal")
 _LEAVES_OUT = (
     "textures (materials keep their plain color)",
     "shadows",
@@ -136,10 +136,14 @@ def _inputs(
         inputs.append(_vector(name, tuple(said.state[i] for i in columns), source))
     if "achieved_goal" in names:
         inputs.append(_vector("achieved_goal", said.goal, "simulator or an estimator"))
-    inputs.append(_vector("desired_goal", said.goal, "operator"))
+    if "desired_goal" in names:
+        inputs.append(_vector("desired_goal", said.goal, "operator"))
     if "pixels" in names and (size := spaces.pixels) is not None:
         shape = (size.stacked_channels, size.height, size.width)
         inputs.append(InputSpec("pixels", shape, "uint8", source="cameras"))
+    if "goal_image" in names and (size := spaces.goal_image) is not None:
+        shape = (size.channels, size.height, size.width)
+        inputs.append(InputSpec("goal_image", shape, "uint8", source="operator"))
     return tuple(inputs)
 
 

@@ -1,19 +1,17 @@
 """Load the policy of a run from its contract and a snapshot: torch alone, no MuJoCo."""
 
-import json
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from puckrl.agents.rebuild import OWN, rebuild_policy
 from puckrl.agents.trained import Policy
-from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
 from puckrl.core.sections import section
-from puckrl.core.spec import CONTRACT, NetworkSpec, PolicySpec, from_plain
+from puckrl.core.spec import CONTRACT, NetworkSpec
+from puckrl.runner.contract_file import read_contract, read_json
 from puckrl.runner.own_copies import name_in_copy
 from puckrl.runner.renamed import present_names
 from puckrl.training.checkpoint import read_state
@@ -54,30 +52,12 @@ def load_policy(
     return Policy(contract, acting)
 
 
-def read_contract(path: Path) -> PolicySpec | None:
-    """Return the contract of a run; None if an earlier version made the run.
-
-    Raises:
-        UserError: if it cannot be read.
-    """
-    if not (path / CONTRACT).is_file():
-        return None
-    return from_plain(PolicySpec, _json(path / CONTRACT))
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file} cannot be read: {error}; restore it") from error
-
-
 def _in_copies(path: Path, network: NetworkSpec) -> NetworkSpec:
     """Return the description with a user's classes named in the run's own copies."""
     of, manifest = network.encoder, path / "manifest.json"
     if of is None or not manifest.is_file():
         return network
-    known = _json(manifest)
+    known = read_json(manifest)
     kind = name_in_copy(path, "encoder", of.kind, known)
     objective = name_in_copy(path, "objective", of.objective, known)
     return replace(network, encoder=replace(of, kind=kind, objective=objective))

@@ -36,7 +36,7 @@ from puckrl.runner.memory import (
 from puckrl.runner.plugins import check_plugins
 from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
-from puckrl.runner.worlds import make_env, pixel_space, rehearse
+from puckrl.runner.worlds import goal_space, make_env, pixel_space, rehearse
 from puckrl.sim.viewpoints import viewpoint
 from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.training.collect import Collector
@@ -154,7 +154,9 @@ def admit(cfg: RunCfg) -> Memory:
     task.check_contacts(cfg.sim.contacts)
     for name in cfg.pixels.viewpoints:
         viewpoint(name, task.viewpoints)  # raises for an unknown one
-    spaces = replace(task.spaces, pixels=pixel_space(cfg.pixels))
+    spaces = replace(
+        task.spaces, pixels=pixel_space(cfg.pixels), goal_image=goal_space(cfg.pixels)
+    )
     check_sensors(cfg.agent, spaces)
     check_plugins(cfg, spaces)
     memory = memory_of(cfg, spaces)

@@ -21,11 +21,18 @@ from puckrl.runner import run_folder
 from puckrl.runner.build import Parts
 from puckrl.runner.contract import make_spec
 from puckrl.runner.kept_task import task_to_play
+from puckrl.runner.pictured import (
+    Pictured,
+    images_of,
+    judge_picture,
+    save_pictures,
+    show_picture,
+)
 from puckrl.runner.plugins import with_copies
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
 from puckrl.runner.versions import tell_other_versions
-from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env, pixel_space
+from puckrl.runner.worlds import EVAL_WORLDS, goal_space, make_eval_env, pixel_space
 from puckrl.tasks.catalog import make_task
 from puckrl.training.judge import Evaluation, evaluate
 
@@ -56,6 +63,35 @@ def judge_run(
         return evaluate(env, agent.averaged, episodes)
 
 
+def judge_run_on_picture(
+    name: str,
+    root: Path,
+    picture: Path,
+    episodes: int,
+    seed: int,
+    task: str | None = None,
+) -> Pictured:
+    """Evaluate a run's newest policy on a picture of a goal.
+
+    Args:
+        name: the run.
+        root: folder of run folders.
+        picture: PNG file.
+        episodes: minimum number of episodes.
+        seed: seed of the episodes' starts.
+        task: as for ``judge_run``.
+
+    Raises:
+        UserError: as ``judge_run``; for a policy that takes no pictures, or a picture that
+            its cameras could not have taken.
+    """
+    folder = run_folder.find(name, root)
+    images_of(folder)  # refused before a simulation is made
+    agent, env = _restore(folder, worlds_for(episodes), seed, task)
+    with closing(env), torch_threads(1):
+        return judge_picture(folder, agent, env, picture, episodes)
+
+
 def worlds_for(episodes: int) -> int:
     """Return a number of worlds that divides ``episodes``, unless it would be small."""
     largest = min(EVAL_WORLDS, episodes)
@@ -72,10 +108,13 @@ def record_run(
     episodes: int,
     seed: int,
     task: str | None = None,
+    picture: Path | None = None,
+    save_goals: Path | None = None,
 ) -> Path:
     """Film a run's newest policy in ``worlds`` worlds (None: a few); return the path.
 
-    ``task`` is as for ``judge_run``.
+    ``task`` is as for ``judge_run``. ``picture`` is the goal of every world, a PNG file;
+    ``save_goals`` is a folder for the pictures of the worlds' goals.
 
     Raises:
         UserError: if there is no such run, no snapshot, or the file's ending is neither
@@ -86,6 +125,12 @@ def record_run(
     agent, env = _restore(folder, worlds or filmed_worlds(cfg), seed, task)
     path = output or folder.path / "policy.mp4"
     with closing(env):
+        if picture is not None:
+            show_picture(folder, env, picture)
+        if save_goals is not None:
+            env.reset()
+            env.reseed(seed)
+            save_pictures(folder, env, save_goals)
         return film(cfg, agent, env, path, episodes)
 
 
@@ -136,7 +181,9 @@ def policy_from_code(
     _refuse_without_snapshot(folder)
     cfg = folder.config()
     task = make_task(task_to_play(folder), cfg.reward, cfg.params)
-    spaces = replace(task.spaces, pixels=pixel_space(cfg.pixels))
+    spaces = replace(
+        task.spaces, pixels=pixel_space(cfg.pixels), goal_image=goal_space(cfg.pixels)
+    )
     agent = trained_agent(folder, cfg, spaces, device, snapshot)
     spec = make_spec(with_copies(folder, cfg), task, spaces, agent)
     return Policy(spec, copy_policy(agent, seed))

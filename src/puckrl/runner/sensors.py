@@ -39,7 +39,7 @@ def seen_text(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]]) -> st
 
 
 def sensor_rows(spaces: Spaces) -> list[SensorRow]:
-    """Return every sensor of a task; ``pixels`` only if there is a camera."""
+    """Return every sensor of a task; ``pixels`` and ``goal_image`` only with cameras."""
     parts, goal = spaces.sensors, (spaces.goal_dim,)
     units = dict.fromkeys(x for part in parts.values() for x in part.unit.split(", "))
     sources = dict.fromkeys(part.source for part in parts.values())
@@ -57,6 +57,9 @@ def sensor_rows(spaces: Spaces) -> list[SensorRow]:
     if (pixels := spaces.pixels) is not None:
         shape = (pixels.stacked_channels, pixels.height, pixels.width)
         rows.append(SensorRow("pixels", shape, "uint8", "0 to 255", "cameras"))
+    if (image := spaces.goal_image) is not None:
+        shape = (image.channels, image.height, image.width)
+        rows.append(SensorRow("goal_image", shape, "uint8", "0 to 255", "operator"))
     return rows
 
 
@@ -68,7 +71,9 @@ def render(task: str) -> Group:
     """
     size = PixelsCfg()
     camera = PixelSpace(size.height, size.width, 3, size.stack)
-    spaces = replace(make_task(task).spaces, pixels=camera)
+    spaces = replace(
+        make_task(task).spaces, pixels=camera, goal_image=replace(camera, stack=1)
+    )
     rows = sensor_rows(spaces)
     sensors = _table(f"sensors of {task}", ("name", "shape", "dtype", "unit", "source"))
     for row in rows:

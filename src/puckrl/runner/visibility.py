@@ -8,13 +8,13 @@ keeps about area / j^2 cells of it; below one cell, the layer may miss the objec
 from contextlib import closing
 from dataclasses import dataclass
 
-import mujoco
 import torch
 from torch import Tensor
 
 from puckrl.config.run_cfg import PixelsCfg
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.nets.layers import EncoderCfg, layer_table
+from puckrl.sim.scene import seen_body
 from puckrl.sim.viewpoints import viewpoint
 
 _FAR_M = 50.0
@@ -40,7 +40,7 @@ def footprints(env: GoalEnv, cfg: PixelsCfg, encoder: EncoderCfg) -> list[Footpr
 
     The list is empty for a task without an object.
     """
-    body = _seen_body(env.sim.model, env.task.seen_body)
+    body = seen_body(env.sim.model, env.task.seen_body)
     if body is None:
         return []
     env.reset()
@@ -85,11 +85,3 @@ def _area(one: Tensor, other: Tensor) -> Tensor:
     """Return the number of pixels that differ between two images, (n,)."""
     apart = (one.short() - other.short()).abs().amax(dim=-1) > _DIFFERENCE
     return apart.flatten(1).sum(dim=1).float()
-
-
-def _seen_body(model: mujoco.MjModel, name: str) -> int | None:
-    """Return the id of the named body, or of the first with a free joint; None: no such."""
-    if name:
-        return int(model.body(name).id)
-    free = model.jnt_type == mujoco.mjtJoint.mjJNT_FREE.value
-    return int(model.jnt_bodyid[free][0]) if free.any() else None

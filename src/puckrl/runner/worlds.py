@@ -7,6 +7,7 @@ seconds.
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
+from copy import copy
 from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -24,10 +25,11 @@ from puckrl.core.timeline import span
 from puckrl.core.types import PixelSpace
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.envs.goal_images import RenderedGoals
 from puckrl.sim.backend import Sim
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.scene import compiled
-from puckrl.sim.viewpoints import viewpoint
+from puckrl.sim.viewpoints import Viewpoint, viewpoint
 from puckrl.tasks.catalog import make_task
 from puckrl.tasks.guard import columns_missing
 from puckrl.tasks.params import TaskParams
@@ -117,6 +119,8 @@ def make_env(
     made = task if isinstance(task, Task) else make_task(task, reward, params)
     if missing := columns_missing(made.spaces):
         raise UserError(f"{type(made).__name__}.{missing}")
+    # copied before it is bound: pictures of goals have a simulation of their own
+    apart = copy(made)
     worlds = make_sim(made, sim, device)
     cameras = make_cameras(made, worlds, pixels, device)
     return GoalEnv(
@@ -125,8 +129,36 @@ def make_env(
         seed,
         auto_reset=auto_reset,
         cameras=cameras,
+        goal_images=_make_goal_images(apart, sim, pixels, device),
         first_world=first_world,
     )
+
+
+def _make_goal_images(
+    task: Task, sim: SimCfg, cfg: PixelsCfg, device: torch.device
+) -> RenderedGoals | None:
+    """Make what renders goals; None if the configuration asks for none.
+
+    Raises:
+        UserError: without a camera, or with one that a body carries.
+    """
+    if not cfg.goal_images:
+        return None
+    if not cfg.viewpoints:
+        raise UserError(
+            "goals cannot be images without a camera; add one: --pixels.viewpoints side"
+        )
+    for name in cfg.viewpoints:
+        view = viewpoint(name, task.viewpoints)
+        if isinstance(view, Viewpoint) and view.body:
+            raise UserError(
+                f"viewpoint {name} moves with {view.body}, so it cannot show a goal; use "
+                "cameras that stand still, or --pixels.no-goal-images"
+            )
+    worlds = make_sim(task, replace(sim, backend="cpu"), device)
+    cameras = make_cameras(task, worlds, replace(cfg, stack=1), device)
+    assert isinstance(cameras, Cameras)
+    return RenderedGoals(task, worlds, cameras)
 
 
 def rehearse(cfg: RunCfg) -> None:
@@ -173,6 +205,12 @@ def make_cameras(
         ]
         made.pop_all()  # no later camera failed: none is closed
     return Cameras(cameras, cfg.stack, cfg.randomize)
+
+
+def goal_space(cfg: PixelsCfg) -> PixelSpace | None:
+    """Return the size of a goal image without making a camera; None without any."""
+    of = pixel_space(cfg)
+    return replace(of, stack=1) if of is not None and cfg.goal_images else None
 
 
 def pixel_space(cfg: PixelsCfg) -> PixelSpace | None:

@@ -67,3 +67,11 @@ def where_to_look(error: BaseException, folder: Path | None = None) -> str:
     if folder is not None and (folder / found[1]).is_file():
         return f"; it is beside the task's file: write Path(__file__).parent / {found[1]!r}"
     return f"; relative paths begin at the working directory, {Path.cwd()}"
+
+
+def seen_body(model: mujoco.MjModel, name: str) -> int | None:
+    """Return the id of the named body, or of the first with a free joint; None: no such."""
+    if name:
+        return int(model.body(name).id)
+    free = model.jnt_type == mujoco.mjtJoint.mjJNT_FREE.value
+    return int(model.jnt_bodyid[free][0]) if free.any() else None

@@ -189,6 +189,33 @@ class Task(ABC):
         """
         return {}
 
+    def pose_goal(self, worlds: Tensor, goals: Tensor, draws: Draws) -> None:
+        """Pose worlds as they look when goals are reached, for goals that are images.
+
+        What a goal leaves open is drawn: where the hand is, how the object is turned.
+        Poses must be those of ``forward``. Only pictures are made of these worlds.
+
+        Args:
+            worlds: indices of the worlds, (n,) int64.
+            goals: their goals, (n, goal_dim) float64.
+            draws: their random numbers.
+
+        Raises:
+            UserError: if the task does not override this.
+        """
+        raise UserError(
+            f"{type(self).__name__} does not say how a reached goal looks, so its goals "
+            "cannot be images; implement pose_goal, or use --pixels.no-goal-images"
+        )
+
+    def hand_pos_m(self) -> Tensor | None:
+        """Return where the hand is, (num_worlds, 3), where goals leave that open.
+
+        Evaluations by goal image then tell whether the hand went where the picture shows
+        it. None: goals do not leave it open, or there is no hand.
+        """
+        return None
+
     def expert(self, obs: Obs) -> Tensor | None:
         """Return scripted actions, (n, action_dim) in [-1, 1]; None without a script."""
         return None

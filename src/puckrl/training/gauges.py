@@ -21,7 +21,7 @@ from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import GoalFn, euclidean
-from puckrl.representation.vision import Vision
+from puckrl.representation.vision import Vision, still
 from puckrl.training.sinks import LogRow
 
 _EPISODES = 128
@@ -223,6 +223,7 @@ class EncoderGauge:
             "probe/encoder_saturation": encoder.saturated_share(x),
             **_attention(maps),
             **self._objective(prediction, obs),
+            **self._goal_image(obs),
         }
 
     def _objective(self, prediction: Tensor, obs: Obs) -> LogRow:
@@ -231,11 +232,25 @@ class EncoderGauge:
             return {}
         return self._vision.objective.health(prediction, obs, self._distance)
 
+    def _goal_image(self, obs: Obs) -> LogRow:
+        """Return how far goals are from where their pictures seem to show them."""
+        objective = self._vision.objective
+        if self._distance is None or "goal_image" not in obs:
+            return {}
+        if not hasattr(objective, "goal"):  # one of a user's: it need not know goals
+            return {}
+        _, prediction = self._vision(still(obs["goal_image"], obs["pixels"]))
+        error_m = self._distance(
+            objective.goal(prediction), obs["desired_goal"].float()
+        )
+        return {"probe/goal_image_error_m": float(error_m.median())}
+
 
 def encoded(agent: ActorCritic, obs: Obs) -> Obs:
     """Return an observation with the features of actor and critics, without pixels."""
     obs = agent.routing.critic.encode(agent.policy.encode(obs))
-    return {name: value for name, value in obs.items() if name != "pixels"}
+    images = ("pixels", "goal_image")
+    return {name: value for name, value in obs.items() if name not in images}
 
 
 def newest(replay: EpisodeReplayBuffer) -> Obs:

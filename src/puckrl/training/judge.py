@@ -101,6 +101,26 @@ def evaluate(worlds: Worlds, policy: Policy, episodes: int | Episodes) -> Evalua
     )
 
 
+@torch.no_grad()
+def final_goals(worlds: Worlds, policy: Policy, episodes: int) -> Tensor:
+    """Play whole episodes; return the goals achieved at their ends, (n, goal_dim).
+
+    Arguments are those of ``evaluate``.
+    """
+    ends: list[Tensor] = []
+    for _ in range(-(-episodes // worlds.num_worlds)):
+        obs = begin(worlds, policy)
+        alive = torch.ones(worlds.num_worlds, dtype=torch.bool, device=worlds.device)
+        end = obs["achieved_goal"]
+        whole = play(worlds, policy, worlds.spaces.horizon, explore=False, obs=obs)
+        for played in whole:
+            now = played.step.final_obs["achieved_goal"]
+            end = torch.where(alive[:, None], now, end)
+            alive &= ~played.step.done
+        ends.append(end)
+    return torch.cat(ends)
+
+
 def _play_episodes(
     worlds: Worlds, policy: Policy
 ) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:

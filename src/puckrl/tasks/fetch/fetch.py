@@ -34,6 +34,7 @@ from puckrl.sim.backend import Sim
 from puckrl.sim.scene import fetch_scene
 from puckrl.tasks.fetch.contacts import FETCH_CONTACT_SETS, limit_contacts
 from puckrl.tasks.fetch.description import describe_fetch
+from puckrl.tasks.fetch.goal_poses import GoalPoses
 from puckrl.tasks.fetch.viewpoints import VIEWPOINTS
 from puckrl.tasks.task import RewardKind, Task
 
@@ -262,6 +263,19 @@ class FetchTask(Task):
             parts = [pos[:, 0], pos[:, 1], pos[:, 1] - pos[:, 0], fingers, euler]
             parts += [vel[:, 1] - vel[:, 0], spin[:, 1], vel[:, 0], finger_vel]
         return torch.cat(parts, dim=1)
+
+    @cached_property
+    def _goal_poses(self) -> GoalPoses:
+        at = self._object_qpos if self.has_object else None
+        return GoalPoses(self._sim, self._settled.qpos, at, self._finger_qpos)
+
+    def pose_goal(self, worlds: Tensor, goals: Tensor, draws: Draws) -> None:
+        """Put the object at the goal and the hand elsewhere; in Reach, the hand there."""
+        self._goal_poses.show(worlds, goals, draws, opened=self.cfg.driven_fingers)
+
+    def hand_pos_m(self) -> Tensor | None:
+        """Return where the gripper is; None in Reach, whose goals are about it."""
+        return self._sites.pos_m()[:, 0] if self.has_object else None
 
     def achieved_goal(self) -> Tensor:
         """Return a copy of the object's position, in Reach the gripper's, (num_worlds, 3)."""

@@ -7,6 +7,9 @@ VIEWPOINTS: dict[str, Viewpoint] = {
     "side": Viewpoint((1.34, -0.05, 1.05), (1.34, 0.75, 0.42), 38.0),
     "corner": Viewpoint((1.95, 0.10, 1.05), (1.34, 0.75, 0.42), 34.0),
     "front": Viewpoint((2.05, 0.75, 1.05), (1.33, 0.75, 0.42), 38.0),
+    # Wide enough for objects up to half a meter above the table.
+    "side-tall": Viewpoint((1.34, -0.35, 0.95), (1.34, 0.75, 0.58), 36.0),
+    "front-tall": Viewpoint((2.40, 0.75, 0.95), (1.34, 0.75, 0.58), 36.0),
     # gymnasium-robotics' own view, from far away: the object is 3-4 pixels at 84 x 84.
     "reference": orbit((1.3, 0.75, 0.55), 2.5, 132.0, -14.0, 45.0),
     # On the side of the hand away from the robot; fingers point along its x. It shows
