@@ -63,7 +63,7 @@ bench: $(READY)  ## ratios side by side; tables go to results/
 	$(BIN)/python benchmarks/bench_replay.py
 
 docs: $(READY)  ## regenerates what is generated; fails if that changed a committed file
-	$(BIN)/python -c "from puckrl.monitor.signals import markdown; print(markdown(), end='')" > docs/metrics.md
+	$(BIN)/python -c "from puckrl.monitor.glossary import markdown; print(markdown(), end='')" > docs/metrics.md
 	git diff --exit-code docs
 
 build: $(READY)

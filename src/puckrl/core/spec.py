@@ -188,11 +188,28 @@ class EncoderSpec:
 
 
 @dataclass(frozen=True)
+class MemorySpec:
+    """Say how the actor's memory is built; it reads the normalized state columns.
+
+    A stack is of the last vectors, oldest first. The gates of gru and lstm are those of
+    torch's; a scan is a minGRU. Every state is zero at the start of an episode.
+    """
+
+    kind: str
+    """stack, gru, lstm or scan."""
+    stack: int
+    """Vectors of a stack."""
+    size: int
+    """Features of the others."""
+
+
+@dataclass(frozen=True)
 class NetworkSpec:
     """Say how the actor is built: normalized inputs, an MLP with ReLU, tanh; in float32.
 
     Inputs: state[columns], desired goal, desired - achieved goal if ``shows_achieved``,
-    all as (x - mean) * scale clipped to [-5, 5]; then the features of the pixels.
+    all as (x - mean) * scale clipped to [-5, 5]; then the features of the pixels; then
+    those of the memory.
     """
 
     state_dim: int
@@ -213,6 +230,8 @@ class NetworkSpec:
     """Order of the averaged parameters, ``agent.average.actor``."""
     encoder: EncoderSpec | None
     """Encoder of pixels; None: the policy gets none."""
+    memory: MemorySpec | None = None
+    """Memory; None: the policy acts on the present observation alone."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +288,12 @@ def _decoded(hint: Any, value: Any) -> Any:
     """Return a value of a type from its plain form."""
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
-        names = [field.name for field in dataclasses.fields(hint)]
+        # An earlier version wrote a contract without the fields that have defaults
+        names = [
+            field.name
+            for field in dataclasses.fields(hint)
+            if field.name in value or field.default is dataclasses.MISSING
+        ]
         values = {name: _decoded(hints[name], value[name]) for name in names}
         return typing.cast(Any, hint)(**values)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)

@@ -177,3 +177,14 @@ def _on_disk(shape: tuple[int, ...], folder: str) -> Tensor:
         name = str(Path(temporary) / "frames")
         flat = torch.from_file(name, shared=True, size=size, dtype=torch.uint8)
     return flat.view(shape)
+
+
+def last_of_each(x: Tensor, parts: int, count: int | None) -> Tensor:
+    """Return the last ``count`` elements of each of ``parts`` equal parts of ``x``, (B,).
+
+    None: all of them.
+    """
+    if count is None:
+        return x
+    rows = x.view(parts, -1)
+    return rows[:, rows.shape[1] - count :].flatten()

@@ -62,11 +62,11 @@ class StepTable:
         self._cumulative.zero_()
         self.total = 0
 
-    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw episode slots and steps, (count,) int64 each."""
+    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw slots, steps, and the slots' eligible steps, (count,) int64 each."""
         place = torch.randint(
             self.total, (count,), generator=rng, device=self.eligible.device
         )
         episode = torch.searchsorted(self._cumulative, place, right=True)
-        before = self._cumulative[episode] - self.eligible[episode]
-        return episode, place - before
+        eligible = self.eligible[episode]
+        return episode, place - (self._cumulative[episode] - eligible), eligible
