@@ -63,7 +63,7 @@ bench: $(READY)  ## ratios side by side; tables go to results/
 	$(BIN)/python benchmarks/bench_replay.py
 
 docs: $(READY)  ## regenerates what is generated, builds the site docs/_site; a warning is an error
-	$(BIN)/python -c "from puckrl.monitor.signals import markdown; print(markdown(), end='')" > docs/metrics.md
+	$(BIN)/python -c "from puckrl.monitor.glossary import markdown; print(markdown(), end='')" > docs/metrics.md
 	git diff --exit-code docs/metrics.md
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_site
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.memory import Remember
 from puckrl.agents.policy import ActorPolicy, copy_tensors
 from puckrl.core.types import Obs
 from tests.agents import small
@@ -73,13 +74,16 @@ class LastStates:
     def __init__(self, worlds: int) -> None:
         self.last = torch.zeros(worlds)
 
-    def step(self, obs: Obs) -> Obs:
+    def step(self, obs: Obs, remember: Remember) -> Obs:
         state = obs["state"].clone()
         state[:, 1], self.last = self.last, obs["state"][:, 0].clone()
         return {**obs, "state": state}
 
     def reset(self, done: Tensor) -> None:
         self.last[done] = 0.0
+
+    def fresh(self) -> "LastStates":
+        return LastStates(len(self.last))
 
     def tensors(self) -> dict[str, Tensor]:
         return {"last": self.last}

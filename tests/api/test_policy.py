@@ -16,7 +16,8 @@ from torch import Tensor
 
 import puckrl
 from puckrl.core.runtime import pick_device
-from puckrl.envs.play import policy_obs
+from puckrl.envs.play import play, policy_obs
+from puckrl.nets.memory import MemoryCfg, MemoryKind
 from puckrl.runner import build
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
@@ -63,6 +64,40 @@ def test_the_loaded_policy_is_the_judged_one(
     torch.testing.assert_close(loaded.act(obs), action, atol=ATOL, rtol=0.0)
     torch.testing.assert_close(seen["policy"].act(obs), action, atol=ATOL, rtol=0.0)
     assert action.abs().max() > 10 * ATOL, "a policy that does nothing proves nothing"
+
+
+@pytest.mark.parametrize("kind", ["stack", "gru", "lstm", "scan"])
+def test_a_loaded_policy_remembers_as_the_judged_one(
+    tmp_path: Path, kind: MemoryKind
+) -> None:
+    memory = MemoryCfg(kind, size=8, steps=4)
+    cfg = replace(TINY, agent=replace(TINY.agent, memory=memory))
+    run = puckrl.train(cfg, runs=tmp_path)
+    env = make_eval_env(cfg, 3, seed=5)
+    agent = trained_agent(RunFolder(run.path), cfg, env.spaces, pick_device("cpu"))
+    loaded, acted = run.policy(), list[Tensor]()
+    remembered: dict[str, Tensor] = {}
+    for step in play(env, agent.averaged, 6, explore=False):
+        acted.append(step.action)
+    obs = env.reset()
+    first = loaded.act(obs)
+    env.close()
+    again = make_eval_env(cfg, 3, seed=5)
+    obs, wanted = again.reset(), acted[:]
+    loaded.reset()
+    for number, action in enumerate(wanted):
+        found = loaded.act(obs)
+        torch.testing.assert_close(found, action, rtol=0, atol=ATOL)
+        if number == 2:
+            remembered = loaded.memory
+        again.step_async(action)
+        obs = again.step_wait().obs
+    assert first.shape == (3, 4)
+    # what it remembers can be taken out and put back
+    forgetful = loaded.act(obs)
+    loaded.memory = remembered
+    assert not torch.equal(loaded.act(obs), forgetful)
+    again.close()
 
 
 def test_numpy_and_torch_one_and_many(tiny_run: puckrl.Run) -> None:

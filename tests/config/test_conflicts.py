@@ -1,12 +1,15 @@
 """Every rule fires on the configuration that it is about, and on no healthy preset."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from puckrl.agents.settings import MODES
-from puckrl.config.conflicts import Level, Notice, conflicts
+from puckrl.config.conflicts import conflicts
+from puckrl.config.conflicts_memory import may_need_memory, memory
+from puckrl.config.notices import Level, Notice
 from puckrl.config.presets import PRESETS, preset
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.types import PixelSpace, Spaces
@@ -204,3 +207,48 @@ def test_a_budget_is_spent_in_the_warm_up_only_if_nothing_is_learned(
     for env_steps, said in ((smallest, False), (smallest - 1, smallest > 1)):
         asked = replace(cfg, budget=replace(cfg.budget, env_steps=env_steps))
         assert any("uses up the budget" in text for text in levels(asked)) is said
+
+
+def remembering(**settings: Any) -> RunCfg:
+    """Return peg insertion with a GRU, and other settings of its memory."""
+    changes = {f"agent.memory.{name}": value for name, value in settings.items()}
+    return preset("peg-insert-touch").with_(**{"agent.memory.kind": "gru"} | changes)
+
+
+@pytest.mark.parametrize(
+    ("cfg", "level", "text"),
+    [
+        (remembering(), None, ""),
+        (remembering(kind="stack"), None, ""),
+        (remembering(steps=15), "error", "multiple of --agent.memory.steps 15.* 510"),
+        (remembering(burn_in=100), "error", "burn-in 100 leaves no transition"),
+        (remembering(window=50), "warning", "begin within episodes of 100"),
+        (remembering(window=50, burn_in=20), None, ""),
+        (
+            remembering().with_(**{"params.horizon": 400}),
+            "warning",
+            "sequences of 400 steps are slow",
+        ),
+        (
+            remembering().with_(**{"pixels.viewpoints": ("wrist",)}),
+            "error",
+            "remembers vectors, and this run has cameras",
+        ),
+    ],
+)
+def test_memory(cfg: RunCfg, level: str | None, text: str) -> None:
+    horizon = make_task(cfg.task, cfg.reward, cfg.params).spaces.horizon
+    found = list(memory(cfg, replace(spaces(cfg), horizon=horizon)))
+    assert [notice.level for notice in found] == ([level] if level else [])
+    assert re.search(text, found[0].text) if found else True
+
+
+def test_an_actor_that_gets_less_than_its_critics_may_need_memory() -> None:
+    def notes(name: str, **changes: Any) -> list[str]:
+        cfg = preset(name).with_(**changes)
+        return [notice.text for notice in may_need_memory(cfg, spaces(cfg))]
+
+    (note,) = notes("peg-insert-touch")
+    assert "the critics get socket, stop" in note
+    assert not notes("peg-insert-touch", **{"agent.memory.kind": "stack"})
+    assert not notes("push")

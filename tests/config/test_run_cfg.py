@@ -17,7 +17,9 @@ from puckrl.config.run_cfg import (
     to_dict,
     to_yaml,
 )
+from puckrl.config.tree import as_tree
 from puckrl.core.errors import UserError
+from puckrl.core.settings import HASHED_IF_CHANGED
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -140,3 +142,12 @@ def test_a_value_of_another_type_is_named(text: str, said: str) -> None:
 
 def test_a_whole_number_is_a_number() -> None:
     assert from_yaml("agent: {gamma: 1}").agent.gamma == 1
+
+
+def test_a_section_counts_for_the_hash_only_where_it_was_changed() -> None:
+    """Configurations without memory keep the hash that they had before it existed."""
+    cfg = RunCfg()
+    assert "memory" not in as_tree(cfg, frozenset({HASHED_IF_CHANGED}))["agent"]
+    changed = cfg.with_(**{"agent.memory.kind": "gru"})
+    assert config_hash(changed) != config_hash(cfg)
+    assert from_yaml(to_yaml(changed)) == changed

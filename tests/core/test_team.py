@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from puckrl.agents.actor_critic import descend
 from puckrl.agents.adam import Adam
+from puckrl.agents.descent import descend
 from puckrl.core import team
 from puckrl.core.capture import TorchGraph
 from puckrl.core.errors import UserError

@@ -38,7 +38,7 @@ def test_the_same_places_find_images(rng: torch.Generator) -> None:
     """A goal may be an image: the frame at the place of a goal shows that moment."""
     buffer = make_buffer()
     play(buffer, 40)
-    episode, step = buffer._uniform.draw(200, rng)
+    episode, step, _ = buffer._uniform.draw(200, rng)
     length = buffer._uniform.eligible[episode]
     places = draw_places("future", 1.0, episode, step, length, rng)
     vector = goal_vectors(buffer.rows, places)["desired_goal"]

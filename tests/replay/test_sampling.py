@@ -59,7 +59,7 @@ def test_every_eligible_step_is_drawn_equally_often(
     table = StepTable(len(eligible), CPU)
     table.set(torch.arange(len(eligible)), torch.tensor(eligible))
     assert table.total == sum(eligible)
-    episode, step = table.draw(20_000, rng)
+    episode, step, _ = table.draw(20_000, rng)
     drawn = list(zip(episode.tolist(), step.tolist(), strict=True))
     cells = [(e, t) for e, n in enumerate(eligible) for t in range(n)]
     counts = [drawn.count(cell) for cell in cells]
@@ -72,6 +72,6 @@ def test_an_overwritten_episode_is_forgotten(rng: torch.Generator) -> None:
     table.set(torch.tensor([0, 1, 2]), torch.tensor([4, 4, 4]))
     table.set(torch.tensor([1]), torch.tensor([2]))
     assert table.total == 10
-    episode, step = table.draw(2000, rng)
+    episode, step, _ = table.draw(2000, rng)
     assert step[episode == 1].max() == 1
     assert step[episode != 1].max() == 3

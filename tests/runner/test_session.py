@@ -29,6 +29,7 @@ from puckrl.config.run_cfg import (
 from puckrl.core.errors import Interrupted, UserError
 from puckrl.core.sections import under
 from puckrl.nets.layers import EncoderCfg
+from puckrl.nets.memory import MemoryCfg, MemoryKind
 from puckrl.replay.settings import ReplayCfg, SamplingCfg
 from puckrl.runner import compile as compile_
 from puckrl.runner import finish, run_folder, session, snapshot
@@ -118,6 +119,31 @@ def test_a_snapshot_of_another_version_is_one_line(
     monkeypatch.setattr(ActorCritic, "tensors", more)
     with pytest.raises(UserError, match="no 'novelty': another version of puckrl"):
         judge_run(folder.path.name, tmp_path, episodes=3, seed=5)
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("kind", ["stack", "gru"])
+def test_a_run_with_memory_resumes_exactly_within_episodes(
+    tmp_path: Path, kind: MemoryKind, overlap: bool
+) -> None:
+    def remembering(env_steps: int) -> RunCfg:
+        memory = MemoryCfg(kind, size=8, steps=4)
+        return replace(
+            limited(env_steps),
+            agent=replace(TINY.agent, memory=memory),
+            loop=replace(TINY.loop, overlap=overlap, collect_steps=30),
+        )
+
+    whole = session.start(remembering(600), tmp_path / "whole")
+    parted = session.start(remembering(360), tmp_path / "parted")
+    halfway = read_state(parted.checkpoints).tensors["agent.memory.state"]
+    assert halfway.abs().sum() > 0
+    session.resume(parted, remembering(600))
+    one, other = read_state(whole.checkpoints), read_state(parted.checkpoints)
+    different = [
+        n for n, x in one.tensors.items() if not torch.equal(x, other.tensors[n])
+    ]
+    assert different == []
 
 
 def test_it_resumes_on_another_kind_of_device(

@@ -9,29 +9,27 @@ same result.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad_and_value
 
 from puckrl.agents.adam import Adam
 from puckrl.agents.augment import augmentation
+from puckrl.agents.descent import descend, norms_by_name
 from puckrl.agents.distributions import Distribution
 from puckrl.agents.explore import Explorer
 from puckrl.agents.losses import critic_loss
 from puckrl.agents.networks import make_networks
-from puckrl.agents.policy import ActorPolicy, BehaviorPolicy
+from puckrl.agents.policy import ActorPolicy, BehaviorPolicy, make_policy_memory
 from puckrl.agents.scripted import Scripted
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.vision import Network, VisionTrainer
 from puckrl.agents.weight_average import WeightAverage
 from puckrl.core.policy import Policy
 from puckrl.core.rng import generator
 from puckrl.core.sections import section, under
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
 from puckrl.nets.flat import Flat
-from puckrl.nets.inputs import VectorInput
+from puckrl.nets.inputs import MEMORY, inputs_of
 
 _MEMORY = "memory"  # section of a snapshot
 
@@ -56,6 +54,8 @@ class ActorCritic(ABC):
 
     next_pixels: bool = True
     """Whether updates read the pixels of next observations."""
+    critics_remember: bool = True
+    """Whether critics may have a memory; not where they judge a policy without one."""
 
     def __init__(
         self,
@@ -78,7 +78,11 @@ class ActorCritic(ABC):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             actor, critic, self.routing = make_networks(
-                cfg, spaces, self._distribution.outputs_per_action, device
+                cfg,
+                spaces,
+                self._distribution.outputs_per_action,
+                device,
+                critics_remember=self.critics_remember,
             )
         has_pixels = bool(self.routing.trainers)
         self.augment = augmentation(cfg.vision.augment if has_pixels else "none")
@@ -87,8 +91,8 @@ class ActorCritic(ABC):
         """Polyak factor of the actor's and the encoders' target networks."""
         self.actor_target = self.actor.vector.clone()
         self.critic_target = self.critic.vector.clone()
-        self.actor_adam = Adam(self.actor.vector, cfg.actor_lr, cfg.max_grad_norm)
-        self.critic_adam = Adam(self.critic.vector, cfg.critic_lr)
+        self.actor_adam = self._adam(self.actor, cfg.actor_lr, cfg.max_grad_norm)
+        self.critic_adam = self._adam(self.critic, cfg.critic_lr)
         self.networks = {
             "actor": (self.actor, self.actor_adam),
             "critic": (self.critic, self.critic_adam),
@@ -112,6 +116,15 @@ class ActorCritic(ABC):
         self.random: Policy = Scripted(self._random_action, device)
         """The random policy that collects during the warm-up."""
 
+    def _adam(self, flat: Flat, lr: float, max_grad_norm: float = 0.0) -> Adam:
+        """Return the optimizer of a network, whose memory may have another step size."""
+        span, of_memory = flat.span(MEMORY), self.cfg.memory.lr
+        if not span.stop or not of_memory:
+            return Adam(flat.vector, lr, max_grad_norm)
+        factors = torch.ones_like(flat.vector)
+        factors[span] = of_memory / lr
+        return Adam(flat.vector, lr, max_grad_norm, factors)
+
     @abstractmethod
     def make_distribution(self) -> Distribution:
         """Return what turns the actor's outputs into actions."""
@@ -125,6 +138,7 @@ class ActorCritic(ABC):
             vision,
             self._distribution,
             self.explorer,
+            make_policy_memory(inputs_of(self.actor), self.device),
         )
 
     def _random_action(self, obs: Obs) -> Tensor:
@@ -133,9 +147,7 @@ class ActorCritic(ABC):
     def update_normalizers(self, obs: Obs) -> None:
         """Add observations, (..., dim) each, to the statistics of the input normalizers."""
         for flat, _ in self.networks.values():
-            features = flat.module.get_submodule("features")
-            assert isinstance(features, VectorInput)
-            features.update_from(obs)
+            inputs_of(flat).update_from(obs)
         for trainer in self.routing.trainers.values():
             trainer.vision.objective.update_normalizer(obs)
 
@@ -150,7 +162,9 @@ class ActorCritic(ABC):
     def batch_spec(self) -> BatchSpec:
         """Size and contents of the batch of one round."""
         return BatchSpec(
-            self.cfg.actor_delay * self.cfg.batch_size, next_pixels=self.next_pixels
+            self.cfg.actor_delay * self.cfg.batch_size,
+            next_pixels=self.next_pixels,
+            history=self.cfg.memory.history,
         )
 
     def update(self, batch: Batch, run: Branch | None = None) -> Metrics:
@@ -227,15 +241,18 @@ class ActorCritic(ABC):
             return critic_loss(q, target) + extra, (q, metrics)
 
         (value, (q, extra)), norms = descend(
-            loss, self.critic.vector, self.critic_adam, route.trains
+            loss,
+            self.critic.vector,
+            self.critic_adam,
+            route.trains,
+            self.critic.span(MEMORY),
         )
         return {
             "train/critic_loss": value,
             "train/q_mean": q.mean(),
             "train/target_std": target.std(),
             "train/reward_mean": batch.reward.mean(),
-            "train/critic_grad_norm": norms[0],
-            **_encoder_norm("critic", norms),
+            **norms_by_name("critic", norms, route.trains),
             **extra,
         }
 
@@ -257,11 +274,14 @@ class ActorCritic(ABC):
             return value + extra, {"train/actor_loss": value, **metrics, **more}
 
         (_, metrics), norms = descend(
-            loss, self.actor.vector, self.actor_adam, route.trains
+            loss,
+            self.actor.vector,
+            self.actor_adam,
+            route.trains,
+            self.actor.span(MEMORY),
         )
         return {
-            "train/actor_grad_norm": norms[0],
-            **_encoder_norm("actor", norms),
+            **norms_by_name("actor", norms, route.trains),
             **metrics,
         }
 
@@ -312,27 +332,3 @@ class ActorCritic(ABC):
     def generators(self) -> dict[str, torch.Generator]:
         """Return the random number generators, by name."""
         return {"explore": self.explorer.rng, "learn": self._learn_rng}
-
-
-def descend(
-    loss: Callable[..., tuple[Tensor, Any]],
-    parameters: Tensor,
-    adam: Adam,
-    encoders: tuple[VisionTrainer, ...] = (),
-) -> tuple[tuple[Tensor, Any], list[Tensor]]:
-    """Take one gradient step of a network and of the encoders that its loss trains.
-
-    Returns:
-        The results of ``loss``, and the norms of the gradients.
-    """
-    vectors = [parameters, *(trainer.vector for trainer in encoders)]
-    argnums = tuple(range(len(vectors)))
-    grads, value = grad_and_value(loss, argnums, has_aux=True)(*vectors)
-    optimizers = [adam, *(trainer.adam for trainer in encoders)]
-    steps = zip(optimizers, vectors, grads, strict=True)
-    return value, [adam.step(vector, grad) for adam, vector, grad in steps]
-
-
-def _encoder_norm(network: Network, norms: list[Tensor]) -> Metrics:
-    """Return the norm of the encoder's gradient, if the update trains an encoder."""
-    return {f"train/{network}_encoder_grad_norm": norms[1]} if norms[1:] else {}

@@ -17,10 +17,17 @@ class Adam:
         vector: the parameters, (n,).
         lr: step size.
         max_grad_norm: maximum norm of the gradient; 0: no clipping.
+        factors: of the step size, for each parameter, (n,); None: 1.
     """
 
-    def __init__(self, vector: Tensor, lr: float, max_grad_norm: float = 0.0) -> None:
-        self.lr, self.max_grad_norm = lr, max_grad_norm
+    def __init__(
+        self,
+        vector: Tensor,
+        lr: float,
+        max_grad_norm: float = 0.0,
+        factors: Tensor | None = None,
+    ) -> None:
+        self.lr, self.max_grad_norm, self._factors = lr, max_grad_norm, factors
         self.first = torch.zeros_like(vector)
         self.second = torch.zeros_like(vector)
         self.steps = torch.zeros((), dtype=torch.float64, device=vector.device)
@@ -40,7 +47,8 @@ class Adam:
         # torch.optim.Adam's order: eps is added to the bias-corrected root
         root = (self.second / _number(1 - _BETA_2**self.steps)).sqrt()
         rate = _number(self.lr / (1 - _BETA_1**self.steps))
-        vector -= rate * self.first / (root + _EPS)
+        step = rate * self.first / (root + _EPS)
+        vector -= step if self._factors is None else step * self._factors
         return norm
 
     def state(self) -> dict[str, Tensor]:

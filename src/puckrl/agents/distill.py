@@ -16,15 +16,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from puckrl.agents.actor_critic import ActorLoss, Branch, Metrics, descend
+from puckrl.agents.actor_critic import ActorLoss, Branch, Metrics
 from puckrl.agents.adam import Adam
+from puckrl.agents.descent import descend
 from puckrl.agents.distributions import Distribution, TanhNormal
 from puckrl.agents.networks import make_actor
 from puckrl.agents.policy import TeacherMixture
 from puckrl.agents.sac import Sac
 from puckrl.agents.settings import FULL_STATE, DistillCfg
 from puckrl.agents.vision import NoPixelFeatures
-from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
+from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, rows_of
 from puckrl.nets.flat import Flat
 
 
@@ -36,6 +37,7 @@ class Distill(Sac):
     """
 
     next_pixels = False  # the critics' targets need no pixels
+    critics_remember = False  # they judge the teacher, which acts on the present state
 
     def __init__(
         self,
@@ -108,5 +110,5 @@ class Distill(Sac):
         return batch  # teacher and critics get no pixels
 
     def _imitate(self, batch: Batch, noise: Tensor, changes: Tensor) -> Metrics:
-        last = {name: x[-self._pixels :] for name, x in batch.obs.items()}
+        last = rows_of(batch.obs, slice(-self._pixels, None))
         return self._improve_actor(self.augment(last, changes[0]), noise[1])

@@ -14,7 +14,9 @@ from puckrl.core.types import Spaces
 from puckrl.nets.actors import Actor
 from puckrl.nets.critics import Critic
 from puckrl.nets.inputs import VectorInput
+from puckrl.nets.memory import MemoryCfg
 from puckrl.nets.own import make_encoder
+from puckrl.nets.recurrent import make_memory
 from puckrl.representation.own import make_objective
 from puckrl.representation.vision import Vision
 
@@ -22,12 +24,28 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _BESIDE_STATE = ("pixels", "goal_image", "achieved_goal", "desired_goal")
 
 
+_NO_MEMORY = MemoryCfg()
+
+
 def make_networks(
-    cfg: AgentCfg, spaces: Spaces, outputs_per_action: int, device: torch.device
+    cfg: AgentCfg,
+    spaces: Spaces,
+    outputs_per_action: int,
+    device: torch.device,
+    *,
+    critics_remember: bool = True,
 ) -> tuple[Actor, Critic, VisionRouting]:
     """Make actor, critics and their encoders on ``device``.
 
     Torch's global generator draws the weights.
+
+    Args:
+        cfg: settings.
+        spaces: sizes of observations and actions.
+        outputs_per_action: outputs of the actor for each component of an action.
+        device: device of the networks.
+        critics_remember: whether the critics may have a memory; their own, of their own
+            sensors, if the settings want it.
     """
     dtype = _DTYPES[cfg.precision]
     sensors: tuple[tuple[Network, tuple[str, ...]], ...] = (
@@ -45,10 +63,22 @@ def make_networks(
         shown=tuple(network for network, names in sensors if "goal_image" in names),
     )
     actor = make_actor(
-        cfg, cfg.actor_sensors, spaces, outputs_per_action, routing.actor.features
+        cfg,
+        cfg.actor_sensors,
+        spaces,
+        outputs_per_action,
+        routing.actor.features,
+        cfg.memory,
     )
+    remembers = critics_remember and cfg.memory.critics
     critic = Critic(
-        _input(cfg.critic_sensors, spaces, routing.critic.features),
+        _input(
+            "critic",
+            cfg.critic_sensors,
+            spaces,
+            routing.critic.features,
+            cfg.memory if remembers else _NO_MEMORY,
+        ),
         cfg.hidden,
         spaces.action_dim,
         ensemble=cfg.critics,
@@ -63,10 +93,11 @@ def make_actor(
     spaces: Spaces,
     outputs_per_action: int,
     pixels: PixelFeatures | NoPixelFeatures,
+    memory: MemoryCfg = _NO_MEMORY,
 ) -> Actor:
     """Make an actor with these sensors as inputs, on the CPU."""
     return Actor(
-        _input(sensors, spaces, pixels),
+        _input("actor", sensors, spaces, pixels, memory),
         cfg.hidden,
         spaces.action_dim,
         outputs=outputs_per_action,
@@ -87,16 +118,23 @@ def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
 
 
 def _input(
-    sensors: tuple[str, ...], spaces: Spaces, pixels: PixelFeatures | NoPixelFeatures
+    name: Network,
+    sensors: tuple[str, ...],
+    spaces: Spaces,
+    pixels: PixelFeatures | NoPixelFeatures,
+    memory: MemoryCfg,
 ) -> VectorInput:
     """Make the input of one network."""
+    columns = sensor_columns(sensors, spaces)
     return VectorInput(
-        sensor_columns(sensors, spaces),
+        columns,
         spaces.goal_dim,
         show_achieved="achieved_goal" in sensors,
         show_goal="desired_goal" in sensors,
         features=pixels.sizes,
         fixed_goal=spaces.fixed_goal,
+        memory=make_memory(memory, len(columns)),
+        name=name,
     )
 
 

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from puckrl.agents.distributions import Distribution, SquashedNormal
 from puckrl.agents.explore import Explorer
-from puckrl.agents.memory import NoMemory, PolicyMemory
+from puckrl.agents.memory import NoMemory, PolicyMemory, StateMemory
 from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
 from puckrl.core.policy import Policy
 from puckrl.core.runtime import exact_float32
 from puckrl.core.sections import under
 from puckrl.core.types import Obs
 from puckrl.nets.flat import Flat
+from puckrl.nets.inputs import MEMORY, VectorInput, inputs_of
 
 
 class BehaviorPolicy(Policy, Protocol):
@@ -75,6 +76,15 @@ class ActorPolicy:
         """Return the observation with the features of its pixels."""
         return self.features.encode(self.vision, obs)
 
+    def remember(self, obs: Obs) -> Obs:
+        """Update the memory of every world; return the observation with its features."""
+        return self.memory.step(obs, self._remember)
+
+    def _remember(self, obs: Obs, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Take one step of the memory's network."""
+        x = inputs_of(self.actor).vectors(obs["state"])
+        return self.actor.call_part(MEMORY, self.parameters, x, state)
+
     def outputs(self, encoded: Obs) -> Tensor:
         """Return the actor's outputs, (B, outputs_per_action * action_dim)."""
         if self.parameters is self.actor.vector:  # avoids a functional call per step
@@ -94,7 +104,7 @@ class ActorPolicy:
             explore: whether to sample and mix in random actions; else deterministic.
         """
         with self._precision():
-            encoded = self.memory.step(self.encode(obs))
+            encoded = self.remember(self.encode(obs))
             outputs = self.outputs(encoded)
         if not explore:
             return self.distribution.mode(outputs)
@@ -118,6 +128,7 @@ class ActorPolicy:
             self.vision,
             self.distribution,
             self.explorer,
+            self.memory.fresh(),
             exact=True,
         )
 
@@ -178,7 +189,7 @@ class TeacherMixture:
         if not explore:
             return self._student.act(obs, explore=False)
         student, explorer = self._student, self._student.explorer
-        encoded = self.memory.step(student.encode(obs))
+        encoded = student.remember(student.encode(obs))
         noise = explorer.noise(len(obs["desired_goal"]))
         mean, log_std = self._teacher.module(encoded).chunk(2, dim=-1)
         students = len(noise) - round(self._share * len(noise))
@@ -204,3 +215,10 @@ def copy_tensors(source: BehaviorPolicy, target: BehaviorPolicy) -> None:
     live = target.tensors()
     for name, tensor in source.tensors().items():
         live[name].copy_(tensor)
+
+
+def make_policy_memory(inputs: VectorInput, device: torch.device) -> PolicyMemory:
+    """Return the memory of a policy whose actor has these inputs."""
+    if inputs.memory is None:
+        return NoMemory()
+    return StateMemory(inputs.remembered_as, inputs.memory.state_size, device)

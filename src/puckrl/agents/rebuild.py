@@ -1,6 +1,7 @@
 """Describe the network of a trained policy as data, and rebuild it from its weights."""
 
 from dataclasses import asdict
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -8,19 +9,26 @@ from torch import Tensor
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.distributions import Distribution, SquashedNormal, TanhNormal
 from puckrl.agents.explore import Explorer
-from puckrl.agents.memory import NoMemory
-from puckrl.agents.policy import ActorPolicy
+from puckrl.agents.policy import ActorPolicy, make_policy_memory
 from puckrl.agents.settings import ExploreCfg
 from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.sections import section
-from puckrl.core.spec import EncoderSpec, ImageSpec, NetworkSpec, ParameterSpec
+from puckrl.core.spec import (
+    EncoderSpec,
+    ImageSpec,
+    MemorySpec,
+    NetworkSpec,
+    ParameterSpec,
+)
 from puckrl.nets.actors import Actor
 from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import VectorInput
 from puckrl.nets.layers import EncoderCfg
+from puckrl.nets.memory import MemoryCfg, MemoryKind
 from puckrl.nets.own import make_encoder
+from puckrl.nets.recurrent import make_memory
 from puckrl.representation.own import make_objective
 from puckrl.representation.vision import Vision
 
@@ -46,7 +54,16 @@ def describe_network(agent: ActorCritic) -> NetworkSpec:
         sigma=distribution.sigma if isinstance(distribution, TanhNormal) else 0.0,
         layout=_layout(agent.actor),
         encoder=_describe_encoder(agent),
+        memory=_describe_memory(agent),
     )
+
+
+def _describe_memory(agent: ActorCritic) -> MemorySpec | None:
+    """Return how the actor's memory is built; None without one."""
+    cfg = agent.cfg.memory
+    if cfg.kind == "none":
+        return None
+    return MemorySpec(kind=cfg.kind, stack=cfg.stack, size=cfg.size)
 
 
 def _describe_encoder(agent: ActorCritic) -> EncoderSpec | None:
@@ -102,12 +119,16 @@ def rebuild_policy(
         if spec.distribution == "squashed-normal"
         else TanhNormal(spec.sigma)
     )
+    of = spec.memory
+    memory = None if of is None else MemoryCfg(_kind(of.kind), of.stack, of.size)
     inputs = VectorInput(
         spec.columns,
         spec.goal_dim,
         show_achieved=spec.shows_achieved,
         show_goal=spec.shows_goal,
         features=features.sizes,
+        memory=None if memory is None else make_memory(memory, len(spec.columns)),
+        name="actor",
     )
     outputs = distribution.outputs_per_action
     made = Actor(inputs, spec.hidden, action_dim, outputs=outputs)
@@ -120,7 +141,23 @@ def rebuild_policy(
         features.vector,
         distribution,
         _explorer(action_dim, seed, device),
+        make_policy_memory(inputs, device),
         exact=True,
+    )
+
+
+def _kind(name: str) -> MemoryKind:
+    """Return a kind of memory.
+
+    Raises:
+        UserError: if this version has none of that name.
+    """
+    for kind in get_args(MemoryKind):
+        if kind == name:
+            return kind
+    raise UserError(
+        f"the contract names a memory {name!r}, which this version of puckrl lacks; "
+        "install the version that made the run"
     )
 
 
@@ -128,7 +165,7 @@ def copy_policy(agent: ActorCritic, seed: int = 0) -> ActorPolicy:
     """Return a copy of an agent's judged policy that shares nothing with it."""
     made = agent.averaged.copy()
     made.explorer = _explorer(agent.spaces.action_dim, seed, agent.device)
-    made.memory = NoMemory()
+    made.memory = made.memory.fresh()
     return made
 
 

@@ -15,6 +15,7 @@ from puckrl.core.settings import (
     Bounds,
 )
 from puckrl.nets.layers import EncoderCfg
+from puckrl.nets.memory import MemoryCfg
 
 EncoderGradient = Literal["critic", "actor", "both", "goal-prediction", "none"]
 AugmentKind = Literal["none", "shift", "color", "shift+color"]
@@ -119,6 +120,8 @@ class AgentCfg:
     """Inputs of the critics."""
     vision: VisionCfg = field(default_factory=VisionCfg)
     """Pixel encoder, for networks that get pixels."""
+    memory: Annotated[MemoryCfg, HASHED_IF_CHANGED] = field(default_factory=MemoryCfg)
+    """What the networks remember of an episode: docs/memory.md."""
     precision: Precision = "bf16"
     """Number format of products in hidden layers while learning and collecting; weights,
     sums and losses are float32. The judged policy acts in float32."""

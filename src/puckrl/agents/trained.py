@@ -61,6 +61,9 @@ class Policy:
             deterministic: else the action is sampled, as in training but without random
                 actions.
 
+        A policy with memory (``spec.network.memory``) remembers each row of the batch from
+        call to call: pass every control step once, and call ``reset`` between episodes.
+
         Returns:
             (action_dim,) or (B, action_dim) float32 in [-1, 1]: a tensor on the device of
             ``obs`` if that holds tensors, else an array.
@@ -76,13 +79,30 @@ class Policy:
             return action.to(kind.device)
         return action.cpu().numpy()
 
-    def reset(self) -> None:
+    def reset(self, done: Value | None = None) -> None:
         """Begin an episode: forget what a policy with memory remembers.
 
         A policy that acts on the present observation alone has nothing to forget; its
         frame stack belongs to whoever makes its images.
+
+        Args:
+            done: rows of the batch whose episode is over, (B,) bool; None: all.
         """
-        self._acting.reset(torch.ones(1, dtype=torch.bool, device=self.device))
+        every = torch.ones(1, dtype=torch.bool)
+        mask = every if done is None else torch.as_tensor(done).bool()
+        self._acting.reset(mask.to(self.device))
+
+    @property
+    def memory(self) -> dict[str, Tensor]:
+        """A copy of what the policy remembers now, by name; {} without memory.
+
+        Assign one to go on from there.
+        """
+        return {name: x.clone() for name, x in self._acting.memory.tensors().items()}
+
+    @memory.setter
+    def memory(self, remembered: Mapping[str, Tensor]) -> None:
+        self._acting.memory.restore(dict(remembered))
 
     def read_goal(self, path: str | Path) -> NDArray[np.uint8]:
         """Return the ``goal_image`` that a PNG file holds, (channels, height, width).

@@ -12,6 +12,7 @@ from typing import Any
 from puckrl.cli import completion
 from puckrl.cli.completion import completed
 from puckrl.cli.numbers import positive, seed
+from puckrl.cli.options_bench import bench_options
 from puckrl.cli.output import say
 from puckrl.cli.pictures import picture_options
 from puckrl.runner.runs_dir import VARIABLE, runs_dir
@@ -244,43 +245,6 @@ def record_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
     sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
     _runs(sub)
-
-
-def bench_options(sub: argparse.ArgumentParser) -> None:
-    """Add the options of ``puck bench``."""
-    sub.add_argument(
-        "what",
-        choices=("sim", "render", "replay", "update"),
-        metavar="BENCHMARK",
-        help="sim: physics; render: camera; replay: replay buffer; update: updates",
-    )
-    task = sub.add_argument(
-        "--task",
-        default="push",
-        metavar="TASK",
-        help="task of sim and render (default: push)",
-    )
-    completed(task, completion.task_names)
-    preset = sub.add_argument(
-        "--preset",
-        default="push",
-        metavar="PRESET",
-        help="preset of update (default: push)",
-    )
-    completed(preset, completion.preset_names)
-    sub.add_argument(
-        "--sim",
-        choices=("cpu", "warp"),
-        default="cpu",
-        help="backend of sim and render; with warp, sim measures 1 to 8192 worlds "
-        "(default: cpu)",
-    )
-    sub.add_argument(
-        "--plot",
-        type=Path,
-        metavar="FILE.png",
-        help="plot the rates of sim --sim warp",
-    )
 
 
 def study_options(sub: argparse.ArgumentParser) -> None:

@@ -4,41 +4,22 @@ Each rule is a lesson that cost somebody days. An error stops the run; a warning
 for a second look. Rules read the configuration and the task's sizes, never a simulation.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Iterator
 
 from puckrl.agents.settings import SHIFT_PX, AgentCfg, DistillCfg
+from puckrl.config.conflicts_memory import may_need_memory, memory
+from puckrl.config.notices import Notice, Rule
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.spaces import Spaces
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.stopping import budget_updates
 from puckrl.nets.layers import KINDS, layer_table
 
-Level = Literal["error", "warning", "note"]
-
 _LOW_RATIO = 0.02
 _PIXEL_TAKEOFF = 10_000  # updates, where a preset has none of its own
 # A control step of push with 512 worlds takes 16.9 ms, with one 8.3 (H100,
 # results/sim_warp.csv); with fewer, a step costs almost the same and gives less.
 _FEW_WORLDS = 512
-
-
-@dataclass(frozen=True)
-class Notice:
-    """One thing that the user should know about a configuration."""
-
-    level: Level
-    """error: the run would be wasted; warning: look again; note: what it means."""
-    text: str
-    """What is wrong or worth knowing, and what to do."""
-
-    def rank(self) -> int:
-        """Return 0 for an error, more for a lighter level."""
-        return get_args(Level).index(self.level)
-
-
-Rule = Callable[[RunCfg, Spaces], Iterator[Notice]]
 
 
 def conflicts(cfg: RunCfg, spaces: Spaces) -> list[Notice]:
@@ -304,5 +285,7 @@ RULES: tuple[Rule, ...] = (
     idle_gpu,
     idle_overlap,
     warm_up,
+    memory,
+    may_need_memory,
 )
 """Every rule, in the order of the run."""

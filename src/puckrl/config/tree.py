@@ -25,13 +25,20 @@ def as_tree(section: Any, left_out: frozenset[Mark]) -> dict[str, Any]:
         if not known.marks & left_out
         or (
             HASHED_IF_CHANGED in known.marks
-            and getattr(section, known.name) != getattr(type(section), known.name)
+            and getattr(section, known.name) != _default(type(section), known.name)
         )
     }
     return {
         name: as_tree(value, left_out) if dataclasses.is_dataclass(value) else value
         for name, value in values.items()
     }
+
+
+def _default(cls: type[Any], name: str) -> Any:
+    """Return the default of a field, of a setting or of a section."""
+    (field,) = (field for field in dataclasses.fields(cls) if field.name == name)
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
 
 
 def build(cls: type[Any], tree: dict[str, Any], where: str = "") -> Any:

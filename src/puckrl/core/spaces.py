@@ -58,3 +58,20 @@ class Spaces:
     """Size of the image of a goal, a single frame; None: goals are vectors only."""
     fixed_goal: bool = False
     """Whether every episode has (almost) the same desired goal; only hindsight has others."""
+
+
+@dataclass(frozen=True)
+class HistorySpec:
+    """What networks with memory need of an episode before a transition."""
+
+    steps: int
+    """Transitions that a batch takes from each sequence."""
+    window: int
+    """Longest sequence, in control steps; 0: the whole episode."""
+    burn_in: int
+    """First steps of a sequence that begins within an episode, from which no transition is
+    taken."""
+
+    def length(self, horizon: int) -> int:
+        """Return the control steps of a sequence, L."""
+        return min(self.window, horizon) if self.window else horizon

@@ -190,11 +190,28 @@ class EncoderSpec:
 
 
 @dataclass(frozen=True)
+class MemorySpec:
+    """Say how the actor's memory is built; it reads the normalized state columns.
+
+    A stack is of the last vectors, oldest first. The gates of gru and lstm are those of
+    torch's; a scan is a minGRU. Every state is zero at the start of an episode.
+    """
+
+    kind: str
+    """stack, gru, lstm or scan."""
+    stack: int
+    """Vectors of a stack."""
+    size: int
+    """Features of the others."""
+
+
+@dataclass(frozen=True)
 class NetworkSpec:
     """Say how the actor is built: normalized inputs, an MLP with ReLU, tanh; in float32.
 
     Inputs: state[columns], desired goal, desired - achieved goal if ``shows_achieved``,
-    all as (x - mean) * scale clipped to [-5, 5]; then the features of the pixels.
+    all as (x - mean) * scale clipped to [-5, 5]; then the features of the pixels; then
+    those of the memory.
     """
 
     state_dim: int
@@ -217,6 +234,8 @@ class NetworkSpec:
     """Encoder of pixels; None: the policy gets none."""
     shows_goal: bool = True
     """Whether the actor gets the desired goal as a vector."""
+    memory: MemorySpec | None = None
+    """Memory; None: the policy acts on the present observation alone."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,28 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from puckrl.core.spaces import PixelSpace, Sensor, Spaces
+from puckrl.core.spaces import HistorySpec, PixelSpace, Sensor, Spaces
 
-__all__ = ["Batch", "BatchSpec", "Obs", "PixelSpace", "Sensor", "Spaces", "Step"]
+__all__ = [
+    "HISTORY",
+    "HISTORY_STEP",
+    "Batch",
+    "BatchSpec",
+    "HistorySpec",
+    "Obs",
+    "PixelSpace",
+    "Sensor",
+    "Spaces",
+    "Step",
+    "rows_of",
+]
 
 Obs = dict[str, Tensor]
-"""Named observations of B worlds or samples: every value is (B, ...)."""
+"""Named observations of B worlds or samples: every value is (B, ...), but ``history``."""
+HISTORY, HISTORY_STEP = "history", "history_step"
+"""In batches for networks with memory: states of S sequences, (S, L + 1, state_dim), and the
+index of each observation in the sequence to which it belongs, (B,) int64. The first B / S
+observations belong to the first sequence, and so on."""
 
 
 class Batch(NamedTuple):
@@ -40,10 +56,10 @@ class Batch(NamedTuple):
     def rows(self, part: slice) -> "Batch":
         """Return some of the transitions, as views."""
         return Batch(
-            obs={name: value[part] for name, value in self.obs.items()},
+            obs=rows_of(self.obs, part),
             action=self.action[part],
             reward=self.reward[part],
-            next_obs={name: value[part] for name, value in self.next_obs.items()},
+            next_obs=rows_of(self.next_obs, part),
             terminated=self.terminated[part],
         )
 
@@ -67,6 +83,21 @@ class Batch(NamedTuple):
         ]
 
 
+def rows_of(obs: Obs, part: slice) -> Obs:
+    """Return some of the observations, as views, with the sequences that they belong to.
+
+    Args:
+        obs: observations.
+        part: which; with a history, whole sequences.
+    """
+    rows = {name: value[part] for name, value in obs.items()}
+    if HISTORY in obs:
+        each = len(obs[HISTORY_STEP]) // len(obs[HISTORY])
+        first, last = (end and end // each for end in (part.start, part.stop))
+        rows[HISTORY] = obs[HISTORY][first:last]
+    return rows
+
+
 def _split(obs: Obs, parts: int) -> list[Obs]:
     """Return equal parts of observations, as views."""
     chunks = {name: value.chunk(parts) for name, value in obs.items()}
@@ -83,6 +114,8 @@ class BatchSpec:
     """The last transitions come with pixels, this many; None: all of them."""
     next_pixels: bool = True
     """Whether next observations come with pixels too."""
+    history: HistorySpec | None = None
+    """The sequences that observations come with; None: none."""
 
     @property
     def num_pixels(self) -> int:

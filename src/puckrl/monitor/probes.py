@@ -57,6 +57,12 @@ PROBES: tuple[Signal, ...] = (
         "below 0.5",
     ),
     Signal(
+        "probe/memory_use",
+        "1",
+        "mean change of an action component if the features of the actor's memory are 0, 128 states",
+        "well above 0: the policy uses its memory",
+    ),
+    Signal(
         "probe/position_r2",
         "1",
         "held-out R² of a linear map from the encoder's features to the achieved goal: where the object is",

@@ -1,4 +1,4 @@
-"""Define every logged number and the verdict's row; docs/metrics.md comes from here."""
+"""Define every logged number and the verdict's row; docs/metrics.md is made of them."""
 
 from puckrl.monitor.probes import PROBES, Signal
 
@@ -102,6 +102,18 @@ SIGNALS: tuple[Signal, ...] = (
         "1",
         "the same for the critics' loss",
         "finite, no trend to 0; absent where the critics do not train one",
+    ),
+    Signal(
+        "train/actor_memory_grad_norm",
+        "1",
+        "norm of the gradient of the actor's memory, through all steps of a sequence",
+        "finite; near 0: the memory is not used; absent without trained memory",
+    ),
+    Signal(
+        "train/critic_memory_grad_norm",
+        "1",
+        "the same for the critics' memory",
+        "finite; absent where the critics have none",
     ),
     Signal(
         "train/aux_error",
@@ -252,22 +264,3 @@ VERDICT: dict[str, str] = {
     "doctor/findings": "list of objects with the texts `name`, `color` and `reason`; worst first",
 }
 """Keys of the verdict's row in metrics.jsonl and what they hold."""
-
-
-def markdown() -> str:
-    """Return the glossary as the Markdown page docs/metrics.md."""
-    head = (
-        "# Metrics\n\nEvery number that a run logs (`metrics.jsonl`, TensorBoard). Generated from\n"
-        "`monitor/signals.py` by `make docs`.\n\n"
-        "| name | unit | meaning | healthy |\n|---|---|---|---|\n"
-    )
-    rows = (f"| `{s.name}` | {s.unit} | {s.meaning} | {s.healthy} |\n" for s in SIGNALS)
-    verdict = (
-        "\n## The doctor's verdict\n\n"
-        "After each evaluation `metrics.jsonl` gets one more row, with the verdict of that moment. It is\n"
-        "a record: `puck doctor` and resumed runs judge the numbers anew and skip it.\n"
-        "`puckrl.report.rows.read_verdicts` returns these rows; any other row holds numbers only.\n\n"
-        "| key | value |\n|---|---|\n"
-    )
-    keys = (f"| `{name}` | {value} |\n" for name, value in VERDICT.items())
-    return head + "".join(rows) + verdict + "".join(keys)

@@ -5,6 +5,7 @@ whole update fits one compiled graph.
 """
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,24 @@ class Flat:
         parts = vector.split(self._sizes)
         named = zip(self._shapes.items(), parts, strict=True)
         return {name: part.view(shape) for (name, shape), part in named}
+
+    def span(self, part: str) -> slice:
+        """Return where the parameters of a part of the module are in the vector."""
+        first, last, at = 0, 0, 0
+        for name, size in zip(self._shapes, self._sizes, strict=True):
+            if name.startswith(f"{part}."):
+                first, last = (first if last else at), at + size
+            at += size
+        return slice(first, last)
+
+    def call_part(self, part: str, vector: Tensor, *args: object) -> Any:
+        """Return the output of a part of the module, with parameters of ``vector``."""
+        named = {
+            name.removeprefix(f"{part}."): value
+            for name, value in self.split(vector).items()
+            if name.startswith(f"{part}.")
+        }
+        return functional_call(self.module.get_submodule(part), named, args)
 
     def __call__(self, vector: Tensor, *args: object) -> Tensor:
         """Return the module's output with ``vector`` as its parameters."""

@@ -6,8 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from puckrl.core import team
-from puckrl.core.types import Obs
+from puckrl.core.types import HISTORY, HISTORY_STEP, Obs
+from puckrl.nets.flat import Flat
+from puckrl.nets.recurrent import Memory
 
+MEMORY = "features.memory"
+"""Where an actor, or critics, have the network of their memory."""
 _CLIP = 5.0
 _STD_FLOOR = 1e-3
 
@@ -57,10 +61,12 @@ class Normalizer(nn.Module):
 
 
 class VectorInput(Normalizer):
-    """Concatenate chosen state columns, the goal, the offset to it, and features.
+    """Concatenate chosen state columns, the goal, the offset to it, features, and memory.
 
     Output columns: state[columns], desired_goal, desired_goal - achieved_goal, all
-    normalized; then ``obs[name]`` for every name in ``features``.
+    normalized; then ``obs[name]`` for every name in ``features``; then the features of the
+    memory. That reads the normalized state columns of an episode and no goals, so that
+    hindsight may give every transition of a sequence a goal of its own.
 
     Args:
         columns: columns of the state vector that this network gets.
@@ -70,6 +76,9 @@ class VectorInput(Normalizer):
         features: names and lengths of vectors that are appended unchanged.
         fixed_goal: whether goals are normalized by the statistics of achieved goals, as
             those of hindsight are, because desired goals never differ.
+        memory: what this network remembers; None: nothing.
+        name: of the network. Where an observation has no history, ``obs["NAME.memory"]``
+            are the features of the memory.
     """
 
     def __init__(
@@ -81,12 +90,16 @@ class VectorInput(Normalizer):
         show_goal: bool = True,
         features: dict[str, int] | None = None,
         fixed_goal: bool = False,
+        memory: Memory | None = None,
+        name: str = "",
     ) -> None:
         super().__init__(len(columns) + goal_dim * (show_goal + show_achieved))
         self.show_achieved, self.fixed_goal = show_achieved, fixed_goal
         self.show_goal = show_goal
         self.features = features or {}
-        self.width = self.size + sum(self.features.values())
+        self.memory, self.remembered_as = memory, f"{name}.memory"
+        remembered = 0 if memory is None else memory.size
+        self.width = self.size + sum(self.features.values()) + remembered
         """Number of output columns."""
         self.columns: Tensor
         self.register_buffer(
@@ -105,7 +118,28 @@ class VectorInput(Normalizer):
     def forward(self, obs: Obs) -> Tensor:
         """Return the network's input, (B, width) float32."""
         normalized = self.normalize(self.raw(obs))
-        return torch.cat([normalized, *(obs[name] for name in self.features)], dim=-1)
+        parts = [normalized, *(obs[name] for name in self.features)]
+        if self.memory is not None:
+            parts.append(self._remembered(obs, self.memory))
+        return torch.cat(parts, dim=-1)
+
+    def vectors(self, state: Tensor) -> Tensor:
+        """Return what the memory reads of states (..., state_dim): (..., columns)."""
+        count = len(self.columns)
+        x = (state[..., self.columns].float() - self.mean[:count]) * self.scale[:count]
+        return x.clamp(-_CLIP, _CLIP)
+
+    def _remembered(self, obs: Obs, memory: Memory) -> Tensor:
+        """Return the memory's features, (B, memory.size)."""
+        if self.remembered_as in obs:
+            return obs[self.remembered_as]
+        return memory.at(self.vectors(obs[HISTORY]), obs[HISTORY_STEP])
+
+    def with_memory(self, obs: Obs) -> Obs:
+        """Return the observation with the memory's features in place of a look-up later."""
+        if self.memory is None:
+            return obs
+        return {**obs, self.remembered_as: self._remembered(obs, self.memory)}
 
     def update_from(self, obs: Obs) -> None:
         """Add observations (..., dim) to the running mean and standard deviation."""
@@ -114,3 +148,10 @@ class VectorInput(Normalizer):
             first = len(self.columns)
             raw[..., first : first + goal.shape[-1]] = goal
         self.update(raw)
+
+
+def inputs_of(network: Flat) -> VectorInput:
+    """Return the inputs of an actor, or of critics."""
+    inputs = network.module.get_submodule("features")
+    assert isinstance(inputs, VectorInput)
+    return inputs

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from puckrl.core.settings import COUNT, NON_NEGATIVE, Bounds
+from puckrl.core.spaces import HistorySpec
 
 MemoryKind = Literal["none", "stack", "gru", "lstm", "scan"]
 
@@ -38,3 +39,16 @@ class MemoryCfg:
     def recurrent(self) -> bool:
         """Whether a state is carried from step to step without end."""
         return self.kind in ("gru", "lstm", "scan")
+
+    @property
+    def history(self) -> HistorySpec | None:
+        """What batches hold of the past; None without memory.
+
+        A stack needs the vectors before one transition only, so transitions stay
+        independent of each other.
+        """
+        if self.kind == "none":
+            return None
+        if self.recurrent:
+            return HistorySpec(self.steps, self.window, self.burn_in)
+        return HistorySpec(1, self.stack, self.stack - 1)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from puckrl.nets.memory import MemoryCfg
+from puckrl.nets.unroll import unroll_gru, unroll_lstm
 
 
 class Memory(nn.Module, ABC):
@@ -54,6 +55,16 @@ class Memory(nn.Module, ABC):
     def sequence(self, x: Tensor) -> Tensor:
         """Return the features of sequences from their start, (S, L, inputs) -> (S, L, size)."""
 
+    def at(self, x: Tensor, step: Tensor) -> Tensor:
+        """Return the features of some steps of sequences, (B, size).
+
+        Args:
+            x: sequences from their start, (S, L, inputs).
+            step: steps, (B,) int64; the first B / S are of the first sequence, and so on.
+        """
+        index = step.view(len(x), -1, 1).expand(-1, -1, self.size)
+        return self.sequence(x).gather(1, index).flatten(0, 1)
+
 
 class Stack(Memory):
     """The last ``length`` vectors side by side, oldest first; zeros before the first."""
@@ -73,6 +84,13 @@ class Stack(Memory):
         steps = x.shape[1]
         parts = [padded[:, first : first + steps] for first in range(self.length)]
         return torch.cat(parts, dim=-1)
+
+    def at(self, x: Tensor, step: Tensor) -> Tensor:
+        """Return the stacks of some steps; the others are not built."""
+        back = torch.arange(1 - self.length, 1, device=step.device)
+        index = (step[:, None] + back).view(len(x), -1, 1)
+        rows = x.gather(1, index.clamp_min(0).expand(-1, -1, self.inputs))
+        return (rows * (index >= 0)).view(len(step), self.size)
 
 
 class _Gated(Memory):
@@ -94,18 +112,17 @@ class _Gated(Memory):
     def sequence(self, x: Tensor) -> Tensor:
         """Return the features of every step, (S, L, size)."""
         # The inputs' products do not wait for the state: one product for all steps
-        gates = F.linear(x, self.weight_x, self.bias_x).unbind(dim=1)
-        state = x.new_zeros(len(x), self.state_size)
-        features: list[Tensor] = []
-        for gate in gates:
-            state = self._next(gate, state)
-            features.append(state[:, : self.size])
-        return torch.stack(features, dim=1)
+        gates = F.linear(x.transpose(0, 1), self.weight_x, self.bias_x)
+        return self._unroll(gates).transpose(0, 1)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step of the recurrence."""
         state = self._next(F.linear(x, self.weight_x, self.bias_x), state)
         return state[:, : self.size], state
+
+    @abstractmethod
+    def _unroll(self, gates: Tensor) -> Tensor:
+        """Return the features of every step, (L, S, size), from the inputs' products."""
 
     @abstractmethod
     def _next(self, gates: Tensor, state: Tensor) -> Tensor:
@@ -117,6 +134,9 @@ class Gru(_Gated):
 
     def __init__(self, inputs: int, size: int) -> None:
         super().__init__(inputs, size, gates=3, state_size=size)
+
+    def _unroll(self, gates: Tensor) -> Tensor:
+        return unroll_gru(gates, self.weight_h, self.bias_h)
 
     def _next(self, gates: Tensor, state: Tensor) -> Tensor:
         from_x = gates.chunk(3, dim=-1)
@@ -132,6 +152,9 @@ class Lstm(_Gated):
 
     def __init__(self, inputs: int, size: int) -> None:
         super().__init__(inputs, size, gates=4, state_size=2 * size)
+
+    def _unroll(self, gates: Tensor) -> Tensor:
+        return unroll_lstm(gates, self.weight_h, self.bias_h)
 
     def _next(self, gates: Tensor, state: Tensor) -> Tensor:
         hidden, cell = state.chunk(2, dim=-1)

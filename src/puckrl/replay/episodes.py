@@ -19,13 +19,13 @@ from torch import Tensor
 
 from puckrl.core.arguments import checked
 from puckrl.core.settings import COUNT
-from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, Step
-from puckrl.replay import goals, sampling
+from puckrl.core.types import Batch, BatchSpec, HistorySpec, Obs, Spaces, Step
+from puckrl.replay import goals, sampling, windows
 from puckrl.replay.frames import make_frames
 from puckrl.replay.layout import bytes_per_episode, vector_shapes
 from puckrl.replay.sampling import GoalFn, StepTable
 from puckrl.replay.settings import ReplayCfg
-from puckrl.replay.storage import allocate
+from puckrl.replay.storage import allocate, ring_slices
 
 _RECENT = 256
 
@@ -171,7 +171,10 @@ class EpisodeReplayBuffer:
         """
         if not self.added:
             raise ValueError("the replay buffer is empty: collect before sampling")
-        episode, step = self._draw(rounds * spec.transitions, rng)
+        count = rounds * spec.transitions
+        if spec.history is not None:
+            return self._sample_sequences(spec.history, count, rng)
+        episode, step, _ = self._draw(count, rng)
         seen = sampling.last_of_each(len(step), rounds, spec.pixels, step.device)
         images = self._frames.stacks(
             episode[seen], step[seen], needs_next_pixels=spec.next_pixels
@@ -183,16 +186,36 @@ class EpisodeReplayBuffer:
         before, after = (pixels | goal if pixels else pixels for pixels in images)
         return self._gather(episode, step, places, before, after)
 
-    def observations(self, number: Tensor, step: Tensor) -> Obs:
+    def _sample_sequences(
+        self, spec: HistorySpec, count: int, rng: torch.Generator
+    ) -> Batch:
+        """Draw ``count`` transitions from sequences; tasks with images have none."""
+        drawn = self._draw(count // spec.steps, rng)
+        length = self._uniform.eligible
+        found = windows.draw(spec, self.horizon, *drawn, length[drawn[0]], rng)
+        histories = windows.look_up(spec, self.rows["state"], length, found)
+        episode = found.episode.repeat_interleave(spec.steps)
+        step = found.step.flatten()
+        places = goals.relabel(self.cfg, self._uniform, episode, step, None, rng)
+        return self._gather(episode, step, places, *histories)
+
+    def observations(
+        self, number: Tensor, step: Tensor, history: HistorySpec | None = None
+    ) -> Obs:
         """Return the observations before ``step`` of episodes, with their own goals.
 
         Args:
             number: number of each episode, counted from the first one ever added, (B,)
                 int64; each must still be stored.
             step: 0 <= step < length of the episode, (B,) int64.
+            history: what to return of the steps before, a sequence for each.
         """
         slot, stored = number % self.capacity, self.rows
         before, _ = self._frames.stacks(slot, step, needs_next_pixels=False)
+        if history is not None:
+            found = windows.before(history, self.horizon, slot, step)
+            length = self._uniform.eligible
+            before |= windows.look_up(history, stored["state"], length, found)[0]
         return {
             "state": stored["state"][slot, step],
             "achieved_goal": stored["achieved_goal"][slot, step],
@@ -201,23 +224,13 @@ class EpisodeReplayBuffer:
             **self._frames.goal_images(goals.GoalPlaces.own(slot)),
         }
 
-    def _draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw episode slots and steps, (count,) int64 each, in the configured shares."""
-        moving = (
-            round(count * self.cfg.sampling.moving_share) if self._moving.total else 0
-        )
-        if not moving:
-            return self._uniform.draw(count, rng)
-        parts = [
-            self._moving.draw(moving, rng),
-            self._uniform.draw(count - moving, rng),
-        ]
-        # Shuffled: a batch is split into one part per update, and each part must have
-        # the same shares in expectation.
-        order = torch.randperm(count, generator=rng, device=self.device)
-        episode = torch.cat([part[0] for part in parts])
-        step = torch.cat([part[1] for part in parts])
-        return episode[order], step[order]
+    def _draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw episode slots and steps in the configured shares, (count,) int64 each.
+
+        The third are the leading steps of each episode that were eligible.
+        """
+        share = self.cfg.sampling.moving_share
+        return sampling.draw_shares(self._uniform, self._moving, count, share, rng)
 
     def _gather(
         self,
@@ -299,7 +312,7 @@ class EpisodeReplayBuffer:
             last: number after that of the last episode.
             names: names of the quantities to return; None: all.
         """
-        runs = self._runs(first, last - first)
+        runs = ring_slices(first, last - first, self.capacity)
         wanted = {name: self.rows[name] for name in names or self.rows}
         wanted["length"] = self._uniform.eligible
         return {
@@ -315,24 +328,11 @@ class EpisodeReplayBuffer:
     def load(self, first: int, rows: dict[str, Tensor]) -> None:
         """Store exported episodes, oldest first; later ones overwrite the oldest."""
         length = rows["length"].to(self.device)
-        for slots, part in self._runs(first, len(length)):
+        for slots, part in ring_slices(first, len(length), self.capacity):
             for name, stored in self.rows.items():
                 stored[slots].copy_(rows[name][part])
         order = torch.arange(len(length), device=self.device)
         self._count((first + order) % self.capacity, length)
-
-    def _runs(self, first: int, count: int) -> list[tuple[slice, slice]]:
-        """Return two pairs of slices: slots, and the episodes that belong there.
-
-        The second pair is for the ``count`` episodes from number ``first`` on that wrap
-        around to the first slot. Slices are copied ten times faster than scattered rows.
-        """
-        start = first % self.capacity
-        head = min(count, self.capacity - start)
-        return [
-            (slice(start, start + head), slice(0, head)),
-            (slice(0, count - head), slice(head, count)),
-        ]
 
     def snapshot(self) -> dict[str, Tensor]:
         """Return a copy of the unfinished episodes, by name."""

@@ -94,7 +94,7 @@ def mix_places(
         rng: random number generator.
     """
     unit = torch.rand(2, len(step), generator=rng, device=step.device)
-    episode, before = table.draw(len(step), rng)
+    episode, before, _ = table.draw(len(step), rng)
     length = table.eligible[places.episode]
     own = unit[1] < cfg.future
     other = ~own & (unit[1] < cfg.future + cfg.other)

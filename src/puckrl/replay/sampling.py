@@ -74,11 +74,41 @@ class StepTable:
         self._cumulative.zero_()
         self.total = 0
 
-    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw episode slots and steps, (count,) int64 each."""
+    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw slots, steps, and the slots' eligible steps, (count,) int64 each."""
         place = torch.randint(
             self.total, (count,), generator=rng, device=self.eligible.device
         )
         episode = torch.searchsorted(self._cumulative, place, right=True)
-        before = self._cumulative[episode] - self.eligible[episode]
-        return episode, place - before
+        eligible = self.eligible[episode]
+        return episode, place - (self._cumulative[episode] - eligible), eligible
+
+
+def draw_shares(
+    uniform: StepTable,
+    moving: StepTable,
+    count: int,
+    moving_share: float,
+    rng: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw episode slots and steps from two tables, and the steps eligible in each episode.
+
+    The rows are shuffled: a batch is split into one part per update, and each part must
+    have the same shares in expectation.
+
+    Args:
+        uniform: steps of all episodes.
+        moving: steps of episodes that move the achieved goal; may be empty.
+        count: number of draws.
+        moving_share: share of draws from ``moving``.
+        rng: random number generator.
+    """
+    from_moving = round(count * moving_share) if moving.total else 0
+    if not from_moving:
+        return uniform.draw(count, rng)
+    parts = [moving.draw(from_moving, rng), uniform.draw(count - from_moving, rng)]
+    order = torch.randperm(count, generator=rng, device=parts[0][0].device)
+    episode, step, eligible = (
+        torch.cat(column)[order] for column in zip(*parts, strict=True)
+    )
+    return episode, step, eligible

@@ -37,6 +37,7 @@ from puckrl.training.gauges import (
     ValueGauge,
 )
 from puckrl.training.learner import Learner
+from puckrl.training.memory_gauge import MemoryGauge
 from puckrl.training.schedule import Overlapped, Schedule, Sequential
 from puckrl.training.verdicts import Judge
 
@@ -206,6 +207,7 @@ def make_gauges(
         ReplayGauge(replay, worlds.reward, best, distance),
         ValueGauge(agent, replay, distance),
         NetworkGauge(agent, replay),
+        MemoryGauge(agent, replay),
         *(
             EncoderGauge(trainer.vision, replay, distance if trainer.predicts else None)
             for trainer in agent.routing.trainers.values()

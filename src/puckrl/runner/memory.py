@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from puckrl.config.conflicts import Notice
+from puckrl.config.notices import Notice
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.runtime import pick_device
 from puckrl.core.types import Spaces

@@ -20,11 +20,14 @@ from rich.table import Table
 from rich.text import Text
 
 from puckrl.config.bounds import check_bounds
-from puckrl.config.conflicts import Notice, conflicts
+from puckrl.config.conflicts import conflicts
+from puckrl.config.notices import Notice
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import torch_threads
+from puckrl.core.types import Spaces
 from puckrl.envs.goal_env import GoalEnv
+from puckrl.replay.windows import bytes_per_transition
 from puckrl.runner.build import check_sensors, make_agent, make_replay
 from puckrl.runner.memory import (
     Memory,
@@ -74,6 +77,8 @@ class Plan:
     """Hash of the configuration."""
     memory: Memory
     """Sizes of the replay buffer and the snapshots."""
+    sequences: str
+    """What batches hold for networks with memory, in words; empty without any."""
     speed: Speed | None
     """Measured speeds; None if the run needs GPU physics."""
     sensors: dict[str, tuple[str, ...]]
@@ -130,11 +135,25 @@ def _plan(cfg: RunCfg, env: GoalEnv) -> Plan:
         preset=cfg.preset,
         config_hash=config_hash(cfg),
         memory=memory,
+        sequences=_sequences(cfg, env.spaces),
         speed=None if cfg.sim.backend == "warp" else _probe(cfg, env),
         sensors={"actor": cfg.agent.actor_sensors, "critics": cfg.agent.critic_sensors},
         sizes={row.name: row.shape for row in sensor_rows(env.spaces)},
         footprints=shown,
         findings=sorted(findings, key=Notice.rank),
+    )
+
+
+def _sequences(cfg: RunCfg, spaces: Spaces) -> str:
+    """Return what a batch of one update holds of the past; empty without memory."""
+    history, transitions = cfg.agent.memory.history, cfg.agent.batch_size
+    if history is None:
+        return ""
+    count, states = transitions // history.steps, history.length(spaces.horizon) + 1
+    size = size_text(transitions * bytes_per_transition(history, spaces))
+    return (
+        f"{cfg.agent.memory.kind}: {count:,} sequences of {states} states in a batch of "
+        f"{transitions:,} transitions, {size}; nothing more is stored"
     )
 
 
@@ -249,6 +268,8 @@ def render(made: Plan) -> Group:
     for network, sensors in made.sensors.items():
         table.add_row(network, seen_text(sensors, made.sizes))
     table.add_row("replay", _memory_text(made.memory))
+    if made.sequences:
+        table.add_row("memory", made.sequences)
     table.add_row("snapshots", f"up to {size_text(made.memory.snapshots)} of disk")
     table.add_row(*_speed_row(made.speed))
     layers = [_layer_table(shot) for shot in made.footprints]

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.core.rng import generator
-from puckrl.core.types import BatchSpec, Obs
+from puckrl.core.types import HISTORY, HISTORY_STEP, BatchSpec, Obs
 from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
+from puckrl.nets.inputs import inputs_of
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import GoalFn, euclidean
 from puckrl.representation.vision import Vision, still
@@ -126,7 +127,9 @@ class ValueGauge:
 
     def _encoded(self, rows: Obs, step: Tensor) -> Obs:
         """Return encoded observations before ``step`` of the newest episodes."""
-        return encoded(self._agent, self._replay.observations(rows["number"], step))
+        history = self._agent.batch_spec.history
+        obs = self._replay.observations(rows["number"], step, history)
+        return encoded(self._agent, obs)
 
     def _q(self, obs: Obs, action: Tensor) -> Tensor:
         """Return the minimum of the critics' values, (B,)."""
@@ -173,7 +176,11 @@ class NetworkGauge:
         if not self._replay.added:
             return {}
         rng = generator(0, "gauge", self._replay.device)
-        batch = self._replay.sample(BatchSpec(_STATES, next_pixels=False), rng)
+        history = self._agent.batch_spec.history
+        steps = 1 if history is None else history.steps
+        count = max(1, _STATES // steps) * steps
+        spec = BatchSpec(count, next_pixels=False, history=history)
+        batch = self._replay.sample(spec, rng)
         obs = encoded(self._agent, batch.obs)
         actor, critic = self._agent.actor.module, self._agent.critic.module
         with recorded(actor) as hidden:
@@ -247,10 +254,15 @@ class EncoderGauge:
 
 
 def encoded(agent: ActorCritic, obs: Obs) -> Obs:
-    """Return an observation with the features of actor and critics, without pixels."""
+    """Return an observation with the features of actor and critics.
+
+    Pixels and history, from which they are computed, are left out.
+    """
     obs = agent.routing.critic.encode(agent.policy.encode(obs))
-    images = ("pixels", "goal_image")
-    return {name: value for name, value in obs.items() if name not in images}
+    for network in (agent.actor, agent.critic):
+        obs = inputs_of(network).with_memory(obs)
+    computed = ("pixels", "goal_image", HISTORY, HISTORY_STEP)
+    return {name: value for name, value in obs.items() if name not in computed}
 
 
 def newest(replay: EpisodeReplayBuffer) -> Obs:

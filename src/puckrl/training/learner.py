@@ -15,6 +15,7 @@ from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Batch
 from puckrl.replay.buffer import ReplayBuffer
 from puckrl.replay.layout import bytes_per_sample, bytes_per_stack
+from puckrl.replay.windows import bytes_per_transition
 from puckrl.training.status import CompilationInterrupted
 
 _ROUNDS_AT_ONCE = 16
@@ -107,6 +108,7 @@ class Learner:
         spec, spaces = self.agent.batch_spec, self.replay.spaces
         size = spec.transitions * bytes_per_sample(spaces)
         size += spec.num_pixels * bytes_per_stack(spaces)
+        size += int(spec.transitions * bytes_per_transition(spec.history, spaces))
         return max(1, min(_ROUNDS_AT_ONCE, _BYTES_AT_ONCE // size))
 
     def _normalize(self) -> None:
