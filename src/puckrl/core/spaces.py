@@ -56,3 +56,5 @@ class Spaces:
     """Size of image observations; None: no camera."""
     fixed_goal: bool = False
     """Whether every episode has (almost) the same desired goal; only hindsight has others."""
+    knows_success: bool = True
+    """Whether a step says that the goal is reached; else only returns are known."""

@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from puckrl.core.errors import UserError
-from puckrl.core.settings import COUNT, NON_NEGATIVE, PER_PROCESS, SHARE
+from puckrl.core.settings import (
+    COUNT,
+    HASHED_IF_CHANGED,
+    NON_NEGATIVE,
+    PER_PROCESS,
+    SHARE,
+)
 from puckrl.core.spaces import Spaces
 from puckrl.replay.layout import bytes_per_episode
 
@@ -35,6 +41,9 @@ class ReplayCfg:
     """Share of hindsight goals in a batch; k per original goal is k / (k + 1)."""
     sampling: SamplingCfg = field(default_factory=SamplingCfg)
     """Choice of the transitions in a batch."""
+    n_step: Annotated[int, COUNT, HASHED_IF_CHANGED] = 1
+    """Rewards in a return before it bootstraps, in a buffer of single steps: that of foreign
+    environments without hindsight."""
     frames_on: Place = "device"
     """Storage of images. device: with the networks; cpu: in main memory; disk: in a
     file."""

@@ -23,7 +23,9 @@ from puckrl.config.bounds import check_bounds
 from puckrl.config.conflicts import Notice, conflicts
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.errors import UserError
+from puckrl.core.foreign import library_of
 from puckrl.core.runtime import torch_threads
+from puckrl.core.types import Spaces
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.runner.build import check_sensors, make_agent, make_replay
 from puckrl.runner.memory import (
@@ -36,7 +38,7 @@ from puckrl.runner.memory import (
 from puckrl.runner.plugins import check_plugins
 from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
-from puckrl.runner.worlds import make_env, pixel_space, rehearse
+from puckrl.runner.worlds import foreign_spaces, make_env, pixel_space, rehearse
 from puckrl.sim.viewpoints import viewpoint
 from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.training.collect import Collector
@@ -148,13 +150,7 @@ def admit(cfg: RunCfg) -> Memory:
         UserError: for the first error.
     """
     check_bounds(cfg)
-    task = make_task(cfg.task, cfg.reward, cfg.params)
-    if cfg.task not in TASKS:
-        rehearse(cfg)
-    task.check_contacts(cfg.sim.contacts)
-    for name in cfg.pixels.viewpoints:
-        viewpoint(name, task.viewpoints)  # raises for an unknown one
-    spaces = replace(task.spaces, pixels=pixel_space(cfg.pixels))
+    spaces = foreign_spaces(cfg) if library_of(cfg.task) else _task_spaces(cfg)
     check_sensors(cfg.agent, spaces)
     check_plugins(cfg, spaces)
     memory = memory_of(cfg, spaces)
@@ -165,6 +161,17 @@ def admit(cfg: RunCfg) -> Memory:
         if finding.level == "warning":
             log.warning("%s", finding.text)
     return memory
+
+
+def _task_spaces(cfg: RunCfg) -> Spaces:
+    """Return the sizes of a task's observations; check what a simulation would refuse."""
+    task = make_task(cfg.task, cfg.reward, cfg.params)
+    if cfg.task not in TASKS:
+        rehearse(cfg)
+    task.check_contacts(cfg.sim.contacts)
+    for name in cfg.pixels.viewpoints:
+        viewpoint(name, task.viewpoints)  # raises for an unknown one
+    return replace(task.spaces, pixels=pixel_space(cfg.pixels))
 
 
 def _visibility(shot: Footprint) -> list[Notice]:

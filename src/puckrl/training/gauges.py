@@ -19,6 +19,7 @@ from puckrl.core.types import BatchSpec, Obs
 from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
+from puckrl.replay.buffer import ReplayBuffer
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import GoalFn, euclidean
 from puckrl.representation.vision import Vision
@@ -165,7 +166,7 @@ class NetworkGauge:
         replay: the replay buffer with the states to evaluate.
     """
 
-    def __init__(self, agent: ActorCritic, replay: EpisodeReplayBuffer) -> None:
+    def __init__(self, agent: ActorCritic, replay: ReplayBuffer) -> None:
         self._agent, self._replay = agent, replay
 
     def measure(self) -> LogRow:

@@ -158,7 +158,8 @@ def training_row(
         max(clock.spent(name, "overlap") - was.spent(name, "overlap"), 1e-9)
         for name in ("collect", "update")
     )
-    success = {"train/success": collected.success} if collected.episodes else {}
+    known = collected.success == collected.success  # not NaN
+    success = {"train/success": collected.success} if known else {}
     return {
         **clocks(clock),
         **success,
