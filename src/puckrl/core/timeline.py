@@ -26,13 +26,14 @@ class Span:
     """Name of the thread that it ran in."""
 
 
-_recorded: list[Span] | None = None  # None: nothing is recorded
+_recording = threading.Event()
+_spans: list[Span] = []
 
 
 def record() -> None:
     """Record from now on what ``span`` marks, and Python's own start."""
-    global _recorded
-    _recorded = []
+    _spans.clear()
+    _recording.set()
     add("start of Python", process_began(), time.perf_counter())
 
 
@@ -48,13 +49,13 @@ def span(name: str) -> Generator[None]:
 
 def add(name: str, begin: float, end: float) -> None:
     """Record a part that is over, if anything is recorded."""
-    if _recorded is not None:
-        _recorded.append(Span(name, begin, end, threading.current_thread().name))
+    if _recording.is_set():
+        _spans.append(Span(name, begin, end, threading.current_thread().name))
 
 
 def recorded() -> list[Span] | None:
     """Return what is recorded so far; None if nothing is to be."""
-    return None if _recorded is None else list(_recorded)
+    return list(_spans) if _recording.is_set() else None
 
 
 def process_began() -> float:

@@ -16,13 +16,15 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from puckrl.core.errors import UserError
@@ -33,7 +35,8 @@ log = logging.getLogger(__name__)
 
 _REPLAY = "replay"  # section of a snapshot
 _KEPT = 2
-_CHUNK_BYTES = 128 << 20  # writing copies episodes twice
+_CHUNK_BYTES = 128 << 20  # writing copies episodes to the host
+_WRITERS = 4  # chunks written at a time: copying, hashing and syncing are slow
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,8 @@ class Checkpoints:
         }
         text = json.dumps(body)
         manifest = {"sha256": _sha256(text.encode()), "body": text}
-        _write_atomically(
-            self.folder / f"snapshot-{self._serial:06d}.json",
-            json.dumps(manifest).encode(),
-        )
+        with _atomic(self.folder / f"snapshot-{self._serial:06d}.json") as temporary:
+            temporary.write_text(json.dumps(manifest))
         self._sweep()
 
     def _units(self, replay: ReplayBuffer) -> list[_Chunk]:
@@ -120,20 +121,22 @@ class Checkpoints:
         chunks = [c for c in self._chunks if c.last > replay.oldest]
         start = max(chunks[-1].last if chunks else 0, replay.oldest)
         at_once = max(1, _CHUNK_BYTES // replay.bytes_per_unit)
-        for first in range(start, replay.added, at_once):
+        firsts = range(start, replay.added, at_once)
+
+        def write(first: int) -> _Chunk:
             last = min(first + at_once, replay.added)
             name = f"episodes-{first}-{last}.safetensors"
-            file = self._write(name, replay.export(first, last))
-            chunks.append(_Chunk(file, first, last))
-        return chunks
+            return _Chunk(self._write(name, replay.export(first, last)), first, last)
+
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            return [*chunks, *writers.map(write, firsts)]
 
     def _write(self, name: str, tensors: dict[str, Tensor]) -> _File:
         """Write tensors to a file in the folder."""
-        data = save(
-            {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        )
-        _write_atomically(self.folder / name, data)
-        return _File(name, _sha256(data))
+        on_host = {key: x.detach().cpu().contiguous() for key, x in tensors.items()}
+        with _atomic(self.folder / name) as temporary:
+            save_file(on_host, temporary)
+            return _File(name, _hash_of(temporary))
 
     def _sweep(self) -> None:
         """Delete files that no kept snapshot needs, and temporary files."""
@@ -221,8 +224,7 @@ class Checkpoints:
     def _check(self, file: _File) -> None:
         """Raise ``Damaged`` unless the file's hash is correct."""
         try:
-            with (self.folder / file.name).open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = _hash_of(self.folder / file.name)
         except OSError as error:
             raise Damaged(f"{file.name} cannot be read ({error.strerror})") from error
         if found != file.sha256:
@@ -309,19 +311,29 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Write a temporary file, sync it, rename it, and sync the folder."""
+def _hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _atomic(path: Path) -> Generator[Path]:
+    """Yield a temporary file to write; then sync it, rename it, and sync the folder."""
     temporary = path.with_suffix(path.suffix + ".tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        _sync(temporary)
         temporary.replace(path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    handle = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
