@@ -1,6 +1,6 @@
 """Small Gymnasium environments that count, one for each contract; and some that lie."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,10 +12,7 @@ _WIDE = spaces.Box(-1e6, 1e6, (2,), np.float64)
 class Count(gymnasium.Env[Any, Any]):
     """Its observation is (episode, step); it ends after ``ends`` steps, if that is not 0."""
 
-    metadata: ClassVar[dict[str, Any]] = {
-        "render_modes": ["rgb_array"],
-        "render_fps": 10,
-    }
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(self, ends: int = 0, render_mode: str | None = None) -> None:
         self.observation_space = _WIDE
@@ -148,9 +145,33 @@ class Mixed(Count):
         }
 
 
-KINDS = (Count, Line, BadReward, BadEnds, Raises, Discrete, Unbounded, Image, Mixed)
+class Nan(Count):
+    """It returns NaN at its third step."""
+
+    def step(self, action: Any) -> Any:
+        obs, *rest = super().step(action)
+        return (obs * np.nan if self.step_number == 3 else obs, *rest)
+
+
+KINDS = (
+    Nan,
+    Count,
+    Line,
+    BadReward,
+    BadEnds,
+    Raises,
+    Discrete,
+    Unbounded,
+    Image,
+    Mixed,
+)
 for kind in KINDS:
-    gymnasium.register(f"fake/{kind.__name__}-v0", kind, max_episode_steps=5)
-gymnasium.register("fake/Long-v0", Count)
-gymnasium.register("fake/Ends-v0", Count, max_episode_steps=5, kwargs={"ends": 3})
-gymnasium.register("fake/Both-v0", Count, max_episode_steps=3, kwargs={"ends": 3})
+    entry = f"{__name__}:{kind.__name__}"
+    gymnasium.register(f"fake/{kind.__name__}-v0", entry, max_episode_steps=5)
+gymnasium.register("fake/Long-v0", f"{__name__}:Count")
+gymnasium.register(
+    "fake/Ends-v0", f"{__name__}:Count", max_episode_steps=5, kwargs={"ends": 3}
+)
+gymnasium.register(
+    "fake/Both-v0", f"{__name__}:Count", max_episode_steps=3, kwargs={"ends": 3}
+)

@@ -132,11 +132,12 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
 
     result = judge_run(run, args.runs, args.episodes, args.seed, args.task)
     table = Table(box=None, show_header=False)
-    table.add_row("success at the last step", f"{result.success:.3f}")
-    table.add_row(
-        "Wilson 95 % interval",
-        f"{result.interval.low:.3f} ... {result.interval.high:.3f}",
-    )
+    if result.success != result.success:
+        table.add_row("success", "not reported by this environment")
+    else:
+        table.add_row("success at the last step", f"{result.success:.3f}")
+        interval = f"{result.interval.low:.3f} ... {result.interval.high:.3f}"
+        table.add_row("Wilson 95 % interval", interval)
     played = f"{result.episodes}"
     if result.episodes > args.episodes:
         played += f" ({args.episodes} rounded up to the same number in every world)"

@@ -1,5 +1,6 @@
 """The training loop; all parts are arguments."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -173,17 +174,21 @@ def training_row(
 
 
 def evaluation_row(judged: Evaluation) -> LogRow:
-    """Return the metrics of one evaluation."""
-    return {
+    """Return the metrics of one evaluation, without success where nobody says what it is."""
+    known = {
         "eval/success": judged.success,
         "eval/success_low": judged.interval.low,
         "eval/success_high": judged.interval.high,
-        "eval/episodes": judged.episodes,
-        "eval/return": judged.mean_return,
         "eval/time_to_success_s": judged.time_to_success_s,
-        "eval/action_change": judged.action_change,
         "eval/success_near": judged.success_near,
         "eval/success_far": judged.success_far,
         "eval/competence_radius_m": judged.competence_radius_m,
+    }
+    unknown = math.isnan(judged.success)
+    return {
+        **({} if unknown else known),
+        "eval/episodes": judged.episodes,
+        "eval/return": judged.mean_return,
+        "eval/action_change": judged.action_change,
         **{f"eval/{name}": value for name, value in judged.metrics.items()},
     }

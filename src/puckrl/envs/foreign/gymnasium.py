@@ -60,6 +60,8 @@ class GymWorlds:
         self._scale, self._layout = scale, source.layout
         self.rules = None if compute_reward is None else GoalRules(compute_reward)
         """Reward and end of an episode as functions of goals; None: it has no goals."""
+        self.refuses_nan = True
+        """Whether NaN and infinity are refused, as nothing can learn from them."""
         self._begun, self._seeded = 0, False
         self._over = torch.zeros(self.num_worlds, dtype=torch.bool)
         self._last: Obs = {}
@@ -180,10 +182,26 @@ class GymWorlds:
     def step_wait(self) -> Step:
         """Return the launched control step."""
         rows = self.source.step_wait()
+        if self.refuses_nan and not np.isfinite(rows.final.sum() + rows.reward.sum()):
+            self._refuse_nan(rows)
         step = self._step(rows)
         if self.auto_reset:
             return step
         return self._rested(step)
+
+    def _refuse_nan(self, rows: Rows) -> None:
+        """Raise ``UserError`` for the first number that is not finite."""
+        values = np.column_stack([rows.final, rows.reward])
+        wrong = np.argwhere(~np.isfinite(values))
+        if not len(wrong):  # their sum overflows, and none of them is wrong
+            return
+        world, column = wrong[0].tolist()
+        reward = column == rows.final.shape[1]
+        what = "reward" if reward else f"observation, number {column},"
+        raise UserError(
+            f"{self.name}: {what} is {values[world, column]:g} in world {world}; nothing can "
+            f"learn from it: look at its play with: puck check {self.name}"
+        )
 
     def _step(self, rows: Rows) -> Step:
         """Return what a source gives as tensors."""
