@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-mutants test-gpu check format bench docs pictures build release clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-mutants test-gpu check format bench docs pictures build release clean
 
 setup: $(READY)
 
@@ -40,6 +40,17 @@ test-slow: $(READY)  ## torch's compiler, mujoco_warp on the CPU, 200 kills, 2,0
 test-interop: $(READY)  ## other people's libraries: Gymnasium, SB3, torchrl, Minari
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,interop]' $(TORCH_FLAGS)
 	$(BIN)/pytest tests/interop -m 'not learn and not gpu'
+
+FOREIGN := .venv-foreign
+
+test-foreign: $(FOREIGN)/.ready  ## environments that are not ours, in a virtual environment of their own
+	$(FOREIGN)/bin/pytest -m foreign
+
+$(FOREIGN)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(FOREIGN)
+	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt torch $(TORCH_FLAGS)
+	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,gym,panda]'
+	touch $@
 
 test-mutants: $(READY)  ## faults put into a copy of the source, one at a time: do tests notice?
 	$(BIN)/python -m tests.mutants

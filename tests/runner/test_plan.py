@@ -17,6 +17,7 @@ from puckrl.config.presets import preset
 from puckrl.config.run_cfg import BudgetCfg, PixelsCfg, RunCfg, SimCfg
 from puckrl.core.errors import UserError
 from puckrl.nets.layers import EncoderCfg
+from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.runner import plan as plan_
 from puckrl.runner.build import make_agent, make_replay
 from puckrl.runner.memory import memory_of
@@ -45,6 +46,7 @@ def test_the_planned_bytes_are_those_that_the_replay_allocates() -> None:
     cfg = _small_pixels()
     env = make_env(cfg.task, cfg.sim, pixels=cfg.pixels)
     buffer = make_replay(cfg, env, CPU)
+    assert isinstance(buffer, EpisodeReplayBuffer)
     stored = [*buffer.rows.values(), *buffer._staging.values()]
     allocated = sum(rows.numel() * rows.element_size() for rows in stored)
     assert memory_of(cfg, env.spaces).replay == allocated

@@ -13,10 +13,12 @@ from rich.table import Table
 
 from puckrl.core import timeline
 from puckrl.core.errors import Exit, UserError, exit_code_of
+from puckrl.core.foreign import library_of
 
 _TRAIN_HELP = """\
 usage: puck train PRESET [settings]
        puck train path/to/task.py:ClassName [settings]
+       puck train gym:ID [settings]
        puck train --resume RUN [--budget.env-steps N]
 
 Train a preset or a task of your own, or continue a run.
@@ -55,13 +57,20 @@ def plan(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.config.presets import preset
 
     cfg = settings.parse(preset(args.preset), rest, f"puck train {args.preset}")
-    from puckrl.runner import plan as ahead
+    if library_of(cfg.task):
+        from puckrl.runner.foreign_plan import plan_foreign, render_foreign
 
-    made = ahead.plan(cfg)
+        made = plan_foreign(cfg)
+        shown = render_foreign(made)
+    else:
+        from puckrl.runner import plan as ahead
+
+        made = ahead.plan(cfg)
+        shown = ahead.render(made)
     if args.json:
         print(json.dumps(made.as_dict(), indent=2))
     else:
-        console.print(ahead.render(made), soft_wrap=True)
+        console.print(shown, soft_wrap=True)
     return 0 if made.ok else 1
 
 
@@ -144,11 +153,12 @@ def eval_(args: argparse.Namespace, rest: list[str]) -> int:
             return 0
     else:
         result = judge_run(run, args.runs, args.episodes, args.seed, args.task)
-    table.add_row("success at the last step", f"{result.success:.3f}")
-    table.add_row(
-        "Wilson 95 % interval",
-        f"{result.interval.low:.3f} ... {result.interval.high:.3f}",
-    )
+    if result.success != result.success:
+        table.add_row("success", "not reported by this environment")
+    else:
+        table.add_row("success at the last step", f"{result.success:.3f}")
+        interval = f"{result.interval.low:.3f} ... {result.interval.high:.3f}"
+        table.add_row("Wilson 95 % interval", interval)
     played = f"{result.episodes}"
     if result.episodes > args.episodes:
         played += f" ({args.episodes} rounded up to the same number in every world)"

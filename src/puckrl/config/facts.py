@@ -6,6 +6,7 @@ from typing import Any
 from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS
 from puckrl.config.run_cfg import RunCfg, config_hash
+from puckrl.core.foreign import library_of
 from puckrl.monitor.facts import RunFacts
 
 
@@ -41,6 +42,8 @@ def facts_of(cfg: RunCfg, spaces: Mapping[str, Any] | None = None) -> RunFacts:
 
 def _spaces(cfg: RunCfg) -> dict[str, Any]:
     """Return what a task says of itself; one in a user's file is executed."""
+    if library_of(cfg.task):
+        return {"reward_bounds": None}
     from puckrl.tasks.catalog import make_task  # loads mujoco and torch
 
     task = make_task(cfg.task, cfg.reward, cfg.params)

@@ -16,6 +16,7 @@ from puckrl.config import renamed
 from puckrl.config.changes import with_changes
 from puckrl.config.fields import marked
 from puckrl.config.tree import as_tree, build, plain, to_dict, typed
+from puckrl.core.foreign import library_of
 from puckrl.core.settings import (
     COUNT,
     HASHED_IF_CHANGED,
@@ -28,6 +29,7 @@ from puckrl.core.settings import (
     Bounds,
 )
 from puckrl.core.spaces import RewardKind
+from puckrl.envs.foreign.settings import ForeignCfg
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.settings import ReplayCfg
 from puckrl.sim.settings import RandomizeCfg
@@ -159,11 +161,13 @@ class RunCfg:
     preset: Annotated[str, NOT_HASHED] = "custom"
     """Name of the preset that the run started from."""
     task: str = "push"
-    """Task name, or path/to/file.py:ClassName."""
+    """Task name, path/to/file.py:ClassName, or gym:ID of a Gymnasium environment."""
     reward: RewardKind = "sparse"
     """sparse: 0 at the goal, else -1; dense: minus the distance to the goal, in meters."""
     params: Annotated[TaskParams | None, HASHED_IF_CHANGED] = None
     """Settings of the task itself, for tasks that have some."""
+    foreign: Annotated[ForeignCfg | None, HASHED_IF_CHANGED] = None
+    """Settings of an environment that is not ours."""
     seed: Annotated[int, SEED, NOT_HASHED] = 0
     """Seed of weights, exploration, resets, goals and replay sampling."""
     device: Annotated[str, NOT_HASHED] = "auto"
@@ -186,6 +190,11 @@ class RunCfg:
     """The preset's promise."""
     save: Annotated[SaveCfg, NOT_HASHED] = field(default_factory=SaveCfg)
     """Files of the run."""
+
+    @property
+    def stores_steps(self) -> bool:
+        """Whether the replay buffer holds single steps: nothing relabels their goals."""
+        return library_of(self.task) is not None and not self.replay.her_ratio
 
     def with_(self, **changes: Any) -> "RunCfg":
         """Return a configuration with other settings: ``with_(**{"agent.gamma": 0.98})``.

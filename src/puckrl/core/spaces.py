@@ -58,6 +58,8 @@ class Spaces:
     """Size of the image of a goal, a single frame; None: goals are vectors only."""
     fixed_goal: bool = False
     """Whether every episode has (almost) the same desired goal; only hindsight has others."""
+    knows_success: bool = True
+    """Whether a step says that the goal is reached; else only returns are known."""
 
 
 @dataclass(frozen=True)

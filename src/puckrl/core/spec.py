@@ -148,7 +148,7 @@ class GoalSpec:
     columns: tuple[Column, ...]
     """Its numbers, with their frame."""
     tolerance: float
-    """Distance below which a goal is reached, in the unit of the columns."""
+    """Distance below which a goal is reached, in the unit of the columns; 0: unknown."""
     minimum: tuple[float, ...] | None
     """Smallest goal in training; None: unknown."""
     maximum: tuple[float, ...] | None

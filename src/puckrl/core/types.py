@@ -139,7 +139,11 @@ class Step(NamedTuple):
     truncated  the episode was cut by the horizon or by bad physics (W,) bool
     diverged   the physics failed; the step must not be learned     (W,) bool
     metrics    measurements of the episode so far, by name          (W,) each
+    valid      the world acted; else it only began an episode, and  (W,) bool
+               ``obs`` is its first; None: every world acted
     ========== ==================================================== ==========
+
+    ``success`` means nothing where ``Spaces.knows_success`` is False.
     """
 
     obs: Obs
@@ -150,6 +154,12 @@ class Step(NamedTuple):
     truncated: Tensor
     diverged: Tensor
     metrics: Obs = {}  # noqa: RUF012  a tuple's default, which nobody writes to
+    valid: Tensor | None = None
+
+    @property
+    def forgotten(self) -> Tensor:
+        """Worlds of which a policy must forget what came before, (W,) bool."""
+        return self.done if self.valid is None else self.done | ~self.valid
 
     @property
     def done(self) -> Tensor:

@@ -20,8 +20,10 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from puckrl.core.foreign import library_of
 from puckrl.core.runtime import torch_threads
 from puckrl.doctor import task_rows
+from puckrl.doctor.foreign_check import foreign_rows
 from puckrl.doctor.task_play import play_at_random
 from puckrl.doctor.task_rows import ANY, Measurement
 from puckrl.envs.finite import NotFinite
@@ -61,7 +63,7 @@ def check_task(
     """Measure a task by name or from a file (``path/to/file.py:Class``).
 
     Args:
-        name: name or file, see ``puckrl.tasks.catalog.make_task``.
+        name: name or file, see ``puckrl.tasks.catalog.make_task``; or ``gym:ID``.
         num_worlds: number of worlds.
         seed: seed of resets and random actions.
         random_episodes: minimum number of episodes with random actions.
@@ -69,6 +71,8 @@ def check_task(
     Raises:
         UserError: if there is no such task.
     """
+    if library_of(name):
+        return CheckReport(name, tuple(foreign_rows(name, seed)))
     env = _make_env(make_task(name), num_worlds, seed)
     twin = _make_env(make_task(name), min(_TWIN_WORLDS, num_worlds), seed)
     with torch_threads(1):

@@ -46,6 +46,9 @@ class GoalEnv:
         first_world: number of the first world; other processes have those before it.
     """
 
+    restorable = True
+    """Whether ``snapshot`` holds the complete state."""
+
     def __init__(
         self,
         task: Task,

@@ -52,7 +52,7 @@ def play(
         worlds.step_async(action)
         meanwhile()
         step = worlds.step_wait()
-        policy.reset(step.done)
+        policy.reset(step.forgotten)
         yield Played(action, step)
         obs = step.obs
 

@@ -113,12 +113,13 @@ class EpisodeReplayBuffer:
         self._staging["action"][self._worlds, self._elapsed] = action.to(torch.float32)
         self._elapsed += 1
         self._write_obs(self._worlds, step.final_obs)
-        done = step.done
-        if not bool(done.any()):
+        if step.valid is not None:  # the others did not act: they only began
+            self.begin(step.obs, (~step.valid).nonzero()[:, 0])
+        if not bool(step.done.any()):
             return
         self._elapsed -= step.diverged.long()
-        self._commit((done & (self._elapsed > 0)).nonzero()[:, 0])
-        self.begin(step.obs, done.nonzero()[:, 0])
+        self._commit((step.done & (self._elapsed > 0)).nonzero()[:, 0])
+        self.begin(step.obs, step.done.nonzero()[:, 0])
 
     def _write_obs(self, worlds: Tensor, obs: Obs) -> None:
         """Stage the observations of ``worlds`` at the current index of their episodes."""
@@ -150,9 +151,8 @@ class EpisodeReplayBuffer:
     def recent_moving_share(self, episodes: int) -> float:
         """Return the share of the newest episodes in which the achieved goal moved."""
         newest = min(episodes, self.added, self.capacity)
-        slots = (
-            self.added - 1 - torch.arange(newest, device=self.device)
-        ) % self.capacity
+        ago = torch.arange(newest, device=self.device)
+        slots = (self.added - 1 - ago) % self.capacity
         return (
             float((self._moving.eligible[slots] > 0).float().mean()) if newest else 0.0
         )

@@ -39,6 +39,12 @@ def bytes_per_transition(spaces: Spaces) -> float:
     return bytes_per_episode(spaces) / spaces.horizon
 
 
+def bytes_per_step(spaces: Spaces) -> int:
+    """Return the bytes of a step of one world in a buffer of single steps."""
+    numbers = spaces.state_dim + 2 * spaces.goal_dim + spaces.action_dim + 1
+    return 4 * numbers + 3 + 8  # three flags and a place in the side table
+
+
 def bytes_per_sample(spaces: Spaces) -> int:
     """Return the bytes of a transition in a batch, next observation included, no images."""
     return 4 * (2 * spaces.state_dim + 4 * spaces.goal_dim + spaces.action_dim + 2)

@@ -56,6 +56,9 @@ class ReplayCfg:
     """Choice of the transitions in a batch."""
     goal_images: Annotated[GoalImagesCfg, HASHED_IF_CHANGED] = GoalImagesCfg()
     """Goals of transitions that come with a goal image."""
+    n_step: Annotated[int, COUNT, HASHED_IF_CHANGED] = 1
+    """Rewards in a return before it bootstraps, in a buffer of single steps: that of foreign
+    environments without hindsight."""
     frames_on: Place = "device"
     """Storage of images. device: with the networks; cpu: in main memory; disk: in a
     file."""

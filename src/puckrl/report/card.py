@@ -25,7 +25,7 @@ def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[LogRow], stop: str) -
     A promise can be missed only under the budget that the preset itself has.
     """
     expect, took = cfg.expect, duration(rows[-1]["train_s"])
-    got = f"success {final.success:.3f} after {took} of training"
+    got = f"{_result(final)} after {took} of training"
     if not expect.success:
         return f"{got}; {cfg.preset} promises nothing yet"
     where = _MEASURED_ON[cfg.sim.backend]
@@ -39,6 +39,28 @@ def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[LogRow], stop: str) -
     elif kept == "MISSED" and (cut := _cut_budget(cfg)):
         kept = f"not judged, because {cut}"
     return f"{got}; promised: {promised}; {when}: {kept}"
+
+
+def _result(final: Evaluation) -> str:
+    """Return the result in words; the return, where nobody says what success is."""
+    if math.isnan(final.success):
+        return (
+            f"return {final.mean_return:.4g} (this environment does not report success)"
+        )
+    return f"success {final.success:.3f}"
+
+
+def _success_row(final: Evaluation) -> list[str]:
+    """Return the table's row of success."""
+    if math.isnan(final.success):
+        return [
+            f"| success | not reported by this environment, {final.episodes} episodes |"
+        ]
+    low, high = final.interval
+    return [
+        f"| success at the last step | {final.success:.3f} [{low:.3f}, {high:.3f}], "
+        f"{final.episodes} episodes |"
+    ]
 
 
 def _cut_budget(cfg: RunCfg) -> str | None:
@@ -97,8 +119,7 @@ def card(
             "",
             "| final evaluation | |",
             "|---|---|",
-            f"| success at the last step | {final.success:.3f} "
-            f"[{final.interval.low:.3f}, {final.interval.high:.3f}], {final.episodes} episodes |",
+            *_success_row(final),
             f"| mean return | {final.mean_return:.2f} |",
             f"| median time to success | {seconds_or_dash(final.time_to_success_s)} |",
             f"| mean change of an action per step | {final.action_change:.3f} |",

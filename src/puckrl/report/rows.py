@@ -90,7 +90,7 @@ def read_newest(path: Path) -> Newest:
             verdict = verdict or cast(VerdictRow, line)
             continue
         clock = clock or _numbers(line)
-        if "eval/success" in line:
+        if "eval/success" in line or "eval/return" in line:
             evaluation = _numbers(line)
             break  # its verdict stands behind it
     return Newest(clock, evaluation, verdict)

@@ -16,6 +16,7 @@ from puckrl.core.errors import UserError, first_line
 from puckrl.core.policy import Policy
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs
+from puckrl.envs.foreign.gymnasium import GymWorlds
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.play import begin, play, policy_obs
 from puckrl.report.policy_view import policy_view
@@ -82,6 +83,52 @@ def record(
         reason = error.strerror or first_line(error)
         raise UserError(f"cannot write {path}: {reason}") from error
     return path
+
+
+@torch.no_grad()
+def record_drawn(
+    env: GymWorlds, policy: Policy, path: Path, *, episodes: int = 2
+) -> Path:
+    """Play deterministic episodes of worlds that draw themselves; see ``record``.
+
+    Raises:
+        UserError: as ``record``, or if the environment draws nothing.
+    """
+    _check(path, episodes, (16, 16))
+    frames = _play_drawn(env, policy, episodes)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with torch_threads(1):
+            _write(path, frames, fps=max(1, round(1.0 / env.control_dt_s)))
+    except OSError as error:
+        reason = error.strerror or first_line(error)
+        raise UserError(f"cannot write {path}: {reason}") from error
+    return path
+
+
+def _play_drawn(env: GymWorlds, policy: Policy, episodes: int) -> Iterator[Tensor]:
+    """Yield frames of whole episodes, as the worlds draw them; until all are over."""
+
+    def draw(won: Tensor) -> Tensor:
+        images = env.render()
+        if images is None:
+            raise UserError(f"{env.name} draws no images: its render() returned None")
+        shown = torch.from_numpy(images)
+        height, width = (size - size % 2 for size in shown.shape[1:3])
+        return mosaic(shown[:, :height, :width], won)
+
+    for _ in range(episodes):
+        obs = begin(env, policy)
+        won = env.success(obs["achieved_goal"], obs["desired_goal"])
+        over = torch.zeros_like(won)
+        yield draw(won)
+        horizon = env.spaces.horizon
+        for played in play(env, policy, horizon, explore=False, obs=obs):
+            won = torch.where(over, won, played.step.success)
+            over |= played.step.done
+            yield draw(won)
+            if bool(over.all()):
+                break
 
 
 def _check(path: Path, episodes: int, size: tuple[int, int]) -> None:

@@ -15,19 +15,19 @@ from puckrl.agents.sac import Sac
 from puckrl.agents.settings import AgentCfg, DistillCfg, SacCfg, Td3Cfg
 from puckrl.agents.td3 import Td3
 from puckrl.config.run_cfg import RunCfg
-from puckrl.core import team
 from puckrl.core.clock import Ratio
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.registry import find_class
 from puckrl.core.rng import generator
 from puckrl.core.runtime import has_fast_bf16, pick_device, tune_convolutions
 from puckrl.core.types import Spaces
-from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.worlds import GoalWorlds
+from puckrl.replay.buffer import ReplayBuffer
 from puckrl.replay.episodes import EpisodeReplayBuffer
+from puckrl.replay.steps import StepReplayBuffer
 from puckrl.runner.compile import fast_round, import_compiler
 from puckrl.runner.judging import make_judge
-from puckrl.runner.worlds import make_env
+from puckrl.runner.worlds import RunWorlds, make_training_env
 from puckrl.training.collect import Collector
 from puckrl.training.gauges import (
     EncoderGauge,
@@ -48,13 +48,13 @@ log = logging.getLogger(__name__)
 class Parts:
     """All objects of a run."""
 
-    env: GoalEnv
+    env: RunWorlds
     """Environment to collect in, with automatic resets."""
     agent: ActorCritic
     """The agent."""
     judge: Judge
     """Evaluates the agent's averaged policy."""
-    replay: EpisodeReplayBuffer
+    replay: ReplayBuffer
     """The replay buffer."""
     collector: Collector
     """Collects into the replay buffer."""
@@ -183,8 +183,17 @@ def _supported(cfg: AgentCfg, device: torch.device) -> AgentCfg:
 
 def make_replay(
     cfg: RunCfg, worlds: GoalWorlds, device: torch.device
-) -> EpisodeReplayBuffer:
+) -> EpisodeReplayBuffer | StepReplayBuffer:
     """Make an empty replay buffer; unfinished episodes stay on the worlds' device."""
+    if cfg.stores_steps:
+        return StepReplayBuffer(
+            cfg.replay.capacity,
+            cfg.replay.n_step,
+            cfg.agent.gamma,
+            worlds.spaces,
+            worlds.num_worlds,
+            device,
+        )
     return EpisodeReplayBuffer(
         cfg.replay,
         worlds.spaces,
@@ -198,9 +207,13 @@ def make_replay(
 
 
 def make_gauges(
-    worlds: GoalWorlds, agent: ActorCritic, replay: EpisodeReplayBuffer
+    worlds: GoalWorlds,
+    agent: ActorCritic,
+    replay: EpisodeReplayBuffer | StepReplayBuffer,
 ) -> list[Gauge]:
     """Make the gauges of networks and replay buffer, for the doctor."""
+    if isinstance(replay, StepReplayBuffer):
+        return [NetworkGauge(agent, replay)]
     bounds, distance = worlds.reward_bounds, worlds.distance
     best = None if bounds is None else bounds[1]
     return [
@@ -233,16 +246,7 @@ def build(cfg: RunCfg) -> Parts:
     if cfg.loop.compile and device.type == "cuda":
         import_compiler()
     tune_convolutions(device)
-    env = make_env(
-        cfg.task,
-        cfg.sim,
-        reward=cfg.reward,
-        params=cfg.params,
-        seed=cfg.seed,
-        pixels=cfg.pixels,
-        device=device,
-        first_world=team.rank() * cfg.sim.num_worlds,
-    )
+    env = make_training_env(cfg, device)
     agent = make_agent(cfg, env.spaces, device, env.reward_bounds)
     fast = fast_round(agent, compiled=cfg.loop.compile)
     replay = make_replay(cfg, env, device)

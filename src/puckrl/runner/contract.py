@@ -14,6 +14,7 @@ from puckrl.config.run_cfg import PixelsCfg, RunCfg
 from puckrl.core.errors import UserError
 from puckrl.core.spec import (
     CONTRACT,
+    ActionNumber,
     ActionSpec,
     CameraSpec,
     Column,
@@ -26,8 +27,10 @@ from puckrl.core.spec import (
     to_plain,
 )
 from puckrl.core.types import Spaces
+from puckrl.envs.foreign.gymnasium import GymWorlds
 from puckrl.report.provenance import versions
 from puckrl.runner.run_folder import RunFolder
+from puckrl.runner.worlds import RunWorlds
 from puckrl.sim.viewpoints import Viewpoint, viewpoint
 from puckrl.tasks.task import Task
 
@@ -44,26 +47,32 @@ _LEAVES_OUT = (
 
 
 def write_contract(
-    folder: RunFolder, cfg: RunCfg, task: Task, spaces: Spaces, agent: ActorCritic
+    folder: RunFolder, cfg: RunCfg, env: RunWorlds, agent: ActorCritic
 ) -> PolicySpec:
     """Write the contract of a run, unless it has one; return it.
 
     Args:
         folder: the run.
         cfg: its configuration.
-        task: its task, whether bound or not.
-        spaces: sizes of its environment, with the images.
+        env: its environment.
         agent: its agent, trained or not.
 
     Raises:
         UserError: if the task describes another number of columns than it has.
     """
-    spec = make_spec(cfg, task, spaces, agent)
+    spec = spec_of(cfg, env, agent)
     if not folder.contract.exists():
         temporary = folder.path / f"{CONTRACT}.tmp"
         temporary.write_text(json.dumps(to_plain(spec), indent=1) + "\n")
         temporary.replace(folder.contract)
     return spec
+
+
+def spec_of(cfg: RunCfg, env: RunWorlds, agent: ActorCritic) -> PolicySpec:
+    """Return the contract of a policy in an environment; see ``write_contract``."""
+    if isinstance(env, GymWorlds):
+        return _foreign_spec(cfg, env, agent)
+    return make_spec(cfg, env.task, env.spaces, agent)
 
 
 def make_spec(
@@ -90,6 +99,35 @@ def make_spec(
         images=_images(cfg.pixels, task, scene, spaces, agent.cfg.actor_sensors),
         reset=f"{said.reset}. Call reset() of the policy then; a stack of frames begins "
         "with its first frame repeated",
+        network=describe_network(agent),
+        made_by=f"puckrl {versions()['puckrl']}",
+    )
+
+
+def _foreign_spec(cfg: RunCfg, env: GymWorlds, agent: ActorCritic) -> PolicySpec:
+    """Return the contract of a policy in a foreign environment, whose units are unknown."""
+    spaces, names = env.spaces, agent.cfg.actor_sensors
+    count = range(spaces.state_dim)
+    said = Description(
+        state=tuple(Column(f"observation[{index}]") for index in count),
+        goal=tuple(Column(f"goal[{index}]") for index in range(spaces.goal_dim)),
+        action=tuple(ActionNumber(f"action[{i}]") for i in range(spaces.action_dim)),
+    )
+    return PolicySpec(
+        task=cfg.task,
+        inputs=_inputs(names, spaces, said),
+        sensors=_sensors(names, spaces),
+        action=ActionSpec(said.action),
+        goal=GoalSpec(said.goal, 0.0, None, None),
+        control=ControlSpec(
+            rate_hz=1.0 / env.control_dt_s,
+            dt_s=env.control_dt_s,
+            physics_dt_s=env.control_dt_s,
+            substeps=1,
+            horizon=spaces.horizon,
+        ),
+        images=None,
+        reset="that of the environment. Call reset() of the policy then",
         network=describe_network(agent),
         made_by=f"puckrl {versions()['puckrl']}",
     )

@@ -19,6 +19,7 @@ from puckrl.runner.memory import taken_gb
 from puckrl.runner.policies import film, filmed_worlds
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.worlds import EVAL_SEED_OFFSET, make_eval_env
+from puckrl.runner.writer import space_facts
 from puckrl.training.callbacks import Hooks
 from puckrl.training.judge import Episodes, Evaluation
 from puckrl.training.loop import Stop
@@ -51,12 +52,14 @@ def finish(
     Raises:
         RunFailed: if a callback raises.
     """
-    interrupted = stop == "interrupted"
+    interrupted, env = stop == "interrupted", parts.env
     rows = read_rows(folder.metrics)
     why = f"{stop} ({hooks.reason})" if stop == "callback" else stop
     with span("curve and card"):
         table = from_rows(rows)
-        diagnosis = diagnose(table, facts_of(cfg))
+        diagnosis = diagnose(
+            table, facts_of(cfg, space_facts(env.spaces, env.reward_bounds))
+        )
         curve(table, folder.path.name, folder.path / "curve.png", diagnosis)
         page = card(folder.path.name, cfg, final, rows, why, diagnosis)
         (folder.path / "card.md").write_text(page)
@@ -80,7 +83,8 @@ def finish(
 def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:
     """Write the video; a failure is only a warning, because the run itself succeeded."""
     try:
-        env = make_eval_env(cfg, filmed_worlds(cfg), EVAL_SEED_OFFSET + cfg.seed)
+        seed = EVAL_SEED_OFFSET + cfg.seed
+        env = make_eval_env(cfg, filmed_worlds(cfg), seed, draws=True)
         with closing(env):
             film(cfg, parts.agent, env, folder.path / "policy.mp4", episodes=1)
     except Exception as error:  # noqa: BLE001  a user's task may raise anything

@@ -12,9 +12,9 @@ from puckrl.agents.actor_critic import ActorCritic
 from puckrl.config.run_cfg import RunCfg, from_dict
 from puckrl.core.errors import first_line
 from puckrl.core.runtime import tune_convolutions
-from puckrl.envs.goal_env import GoalEnv
 from puckrl.runner.build import make_agent
 from puckrl.runner.judging import Failure, Request, judge, judging_env
+from puckrl.runner.worlds import RunWorlds
 from puckrl.training.judge import Evaluation
 
 
@@ -35,7 +35,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def _answer(
-    cfg: RunCfg, env: GoalEnv, agent: ActorCritic, request: Request
+    cfg: RunCfg, env: RunWorlds, agent: ActorCritic, request: Request
 ) -> Evaluation | Failure:
     """Return the evaluation that was asked for, or why there is none."""
     try:

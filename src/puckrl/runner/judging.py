@@ -24,9 +24,9 @@ from puckrl.config.run_cfg import RunCfg
 from puckrl.config.tree import to_dict
 from puckrl.core import team
 from puckrl.core.errors import UserError
+from puckrl.core.foreign import library_of
 from puckrl.core.runtime import torch_threads, usable_cores
-from puckrl.envs.goal_env import GoalEnv
-from puckrl.runner.worlds import EVAL_SEED_OFFSET, EVAL_WORLDS, make_eval_env
+from puckrl.runner.worlds import EVAL_SEED_OFFSET, EVAL_WORLDS, RunWorlds, make_eval_env
 from puckrl.training.judge import Episodes, Evaluation, evaluate
 from puckrl.training.verdicts import Given
 
@@ -56,14 +56,16 @@ def stands_beside(cfg: RunCfg, device: torch.device) -> bool:
     return cfg.eval.judge == "beside" or pays
 
 
-def judging_env(cfg: RunCfg, device: torch.device) -> GoalEnv:
+def judging_env(cfg: RunCfg, device: torch.device) -> RunWorlds:
     """Make the worlds that a run is judged in; cameras render on ``device``."""
     worlds = min(EVAL_WORLDS, cfg.eval.episodes)
+    if library_of(cfg.task):  # each world may be a simulation of its own
+        worlds = min(worlds, cfg.sim.num_worlds)
     return make_eval_env(cfg, worlds, cfg.seed, device)
 
 
 def judge(
-    cfg: RunCfg, env: GoalEnv, agent: ActorCritic, episodes: Episodes, moment: int
+    cfg: RunCfg, env: RunWorlds, agent: ActorCritic, episodes: Episodes, moment: int
 ) -> Evaluation:
     """Evaluate an agent's averaged policy over deterministic episodes.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from puckrl.core.errors import UserError
+from puckrl.core.foreign import library_of
 from puckrl.core.source import Source, is_file, sha256, source_of
 from puckrl.runner.run_folder import RunFolder
 
@@ -151,7 +152,8 @@ class _Kept:
     def of(cls, folder: RunFolder) -> "_Kept":
         """Read what a run knows; runs of earlier versions know only the file's hash."""
         task, manifest = folder.config().task, folder.manifest()
-        file = Path(task.rpartition(":")[0]) if ":" in task else None
+        is_path = ":" in task and library_of(task) is None
+        file = Path(task.rpartition(":")[0]) if is_path else None
         if file is None:
             return cls(folder, task, None, {})
         record: dict[str, Any] = manifest.get("task", {})

@@ -27,7 +27,8 @@ from puckrl.config.run_cfg import RunCfg
 from puckrl.core.runtime import pick_device
 from puckrl.core.types import Spaces
 from puckrl.replay.frames import frames_folder
-from puckrl.replay.layout import bytes_per_transition
+from puckrl.replay.layout import bytes_per_step, bytes_per_transition
+from puckrl.replay.steps import rows_of
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,13 @@ def memory_of(cfg: RunCfg, spaces: Spaces) -> Memory:
     Raises:
         UserError: if frames go to a folder that does not exist.
     """
-    each = bytes_per_transition(spaces)
-    total = cfg.replay.bytes_total(spaces, cfg.sim.num_worlds)
+    if cfg.stores_steps:
+        each, worlds = float(bytes_per_step(spaces)), cfg.sim.num_worlds
+        rows = rows_of(cfg.replay.capacity, worlds, cfg.replay.n_step)
+        total = int(each) * rows * worlds
+    else:
+        each = bytes_per_transition(spaces)
+        total = cfg.replay.bytes_total(spaces, cfg.sim.num_worlds)
     where, free, gpu = _free(cfg, images=spaces.pixels is not None)
     largest = None if free is None else int(_SAFETY * free / each)
     played = each * (cfg.budget.env_steps or math.inf)

@@ -24,11 +24,13 @@ from puckrl.config.conflicts import conflicts
 from puckrl.config.notices import Notice
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core.errors import UserError
+from puckrl.core.foreign import library_of
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Spaces
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.replay.windows import bytes_per_transition
 from puckrl.runner.build import check_sensors, make_agent, make_replay
+from puckrl.runner.foreign_worlds import foreign_spaces
 from puckrl.runner.memory import (
     Memory,
     memory_of,
@@ -39,7 +41,12 @@ from puckrl.runner.memory import (
 from puckrl.runner.plugins import check_plugins
 from puckrl.runner.sensors import seen_text, sensor_rows
 from puckrl.runner.visibility import Footprint, footprints
-from puckrl.runner.worlds import goal_space, make_env, pixel_space, rehearse
+from puckrl.runner.worlds import (
+    goal_space,
+    make_env,
+    pixel_space,
+    rehearse,
+)
 from puckrl.sim.viewpoints import viewpoint
 from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.training.collect import Collector
@@ -167,15 +174,7 @@ def admit(cfg: RunCfg) -> Memory:
         UserError: for the first error.
     """
     check_bounds(cfg)
-    task = make_task(cfg.task, cfg.reward, cfg.params)
-    if cfg.task not in TASKS:
-        rehearse(cfg)
-    task.check_contacts(cfg.sim.contacts)
-    for name in cfg.pixels.viewpoints:
-        viewpoint(name, task.viewpoints)  # raises for an unknown one
-    spaces = replace(
-        task.spaces, pixels=pixel_space(cfg.pixels), goal_image=goal_space(cfg.pixels)
-    )
+    spaces = foreign_spaces(cfg) if library_of(cfg.task) else _task_spaces(cfg)
     check_sensors(cfg.agent, spaces)
     check_plugins(cfg, spaces)
     memory = memory_of(cfg, spaces)
@@ -186,6 +185,19 @@ def admit(cfg: RunCfg) -> Memory:
         if finding.level == "warning":
             log.warning("%s", finding.text)
     return memory
+
+
+def _task_spaces(cfg: RunCfg) -> Spaces:
+    """Return the sizes of a task's observations; check what a simulation would refuse."""
+    task = make_task(cfg.task, cfg.reward, cfg.params)
+    if cfg.task not in TASKS:
+        rehearse(cfg)
+    task.check_contacts(cfg.sim.contacts)
+    for name in cfg.pixels.viewpoints:
+        viewpoint(name, task.viewpoints)  # raises for an unknown one
+    return replace(
+        task.spaces, pixels=pixel_space(cfg.pixels), goal_image=goal_space(cfg.pixels)
+    )
 
 
 def _visibility(shot: Footprint) -> list[Notice]:

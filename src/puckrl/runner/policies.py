@@ -13,13 +13,15 @@ from puckrl.agents.rebuild import copy_policy
 from puckrl.agents.trained import Policy
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import UserError
+from puckrl.core.foreign import library_of
 from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.core.spec import PolicySpec
+from puckrl.envs.foreign.gymnasium import GymWorlds
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.report.video import record
+from puckrl.report.video import record, record_drawn
 from puckrl.runner import run_folder
 from puckrl.runner.build import Parts
-from puckrl.runner.contract import make_spec
+from puckrl.runner.contract import make_spec, spec_of
 from puckrl.runner.kept_task import task_to_play
 from puckrl.runner.pictured import (
     Pictured,
@@ -32,7 +34,13 @@ from puckrl.runner.plugins import with_copies
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.snapshot import trained_agent
 from puckrl.runner.versions import tell_other_versions
-from puckrl.runner.worlds import EVAL_WORLDS, goal_space, make_eval_env, pixel_space
+from puckrl.runner.worlds import (
+    EVAL_WORLDS,
+    RunWorlds,
+    goal_space,
+    make_eval_env,
+    pixel_space,
+)
 from puckrl.tasks.catalog import make_task
 from puckrl.training.judge import Evaluation, evaluate
 
@@ -88,6 +96,7 @@ def judge_run_on_picture(
     folder = run_folder.find(name, root)
     images_of(folder)  # refused before a simulation is made
     agent, env = _restore(folder, worlds_for(episodes), seed, task)
+    assert isinstance(env, GoalEnv)  # foreign environments have no pictures of goals
     with closing(env), torch_threads(1):
         return judge_picture(folder, agent, env, picture, episodes)
 
@@ -122,12 +131,17 @@ def record_run(
     """
     folder = run_folder.find(name, root)
     cfg = folder.config()
-    agent, env = _restore(folder, worlds or filmed_worlds(cfg), seed, task)
+    if picture is not None or save_goals is not None:
+        images_of(folder)  # refused before a simulation is made
+    shown = worlds or filmed_worlds(cfg)
+    agent, env = _restore(folder, shown, seed, task, draws=True)
     path = output or folder.path / "policy.mp4"
     with closing(env):
         if picture is not None:
+            assert isinstance(env, GoalEnv)
             show_picture(folder, env, picture)
         if save_goals is not None:
+            assert isinstance(env, GoalEnv)
             env.reset()
             env.reseed(seed)
             save_pictures(folder, env, save_goals)
@@ -141,9 +155,11 @@ def filmed_worlds(cfg: RunCfg) -> int:
 
 
 def film(
-    cfg: RunCfg, agent: ActorCritic, env: GoalEnv, path: Path, episodes: int
+    cfg: RunCfg, agent: ActorCritic, env: RunWorlds, path: Path, episodes: int
 ) -> Path:
     """Film a policy, with its pixels if it gets any; return the path."""
+    if isinstance(env, GymWorlds):
+        return record_drawn(env, agent.averaged, path, episodes=episodes)
     width, height = _TILE_PX
     if "pixels" in cfg.agent.actor_sensors:
         # a multiple of the policy's rows: its pixels become equal squares
@@ -160,13 +176,18 @@ def film(
 
 
 def _restore(
-    folder: RunFolder, worlds: int, seed: int, task: str | None
-) -> tuple[ActorCritic, GoalEnv]:
+    folder: RunFolder,
+    worlds: int,
+    seed: int,
+    task: str | None,
+    *,
+    draws: bool = False,
+) -> tuple[ActorCritic, RunWorlds]:
     """Return a run's newest agent, and worlds to evaluate it in, on the CPU."""
     _refuse_without_snapshot(folder)
     tell_other_versions(folder)
     cfg = replace(folder.config(), task=task_to_play(folder, task))
-    env = make_eval_env(cfg, worlds, seed)
+    env = make_eval_env(cfg, worlds, seed, draws=draws)
     return trained_agent(folder, cfg, env.spaces, pick_device("cpu")), env
 
 
@@ -180,6 +201,10 @@ def policy_from_code(
     """
     _refuse_without_snapshot(folder)
     cfg = folder.config()
+    if library_of(cfg.task):
+        with closing(make_eval_env(cfg, 1, seed)) as env:
+            agent = trained_agent(folder, cfg, env.spaces, device, snapshot)
+            return Policy(spec_of(cfg, env, agent), copy_policy(agent, seed))
     task = make_task(task_to_play(folder), cfg.reward, cfg.params)
     spaces = replace(
         task.spaces, pixels=pixel_space(cfg.pixels), goal_image=goal_space(cfg.pixels)

@@ -14,6 +14,7 @@ from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import keep_memory, pick_device
 from puckrl.core.timeline import span
+from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.rows import read_rows
 from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
@@ -29,7 +30,7 @@ from puckrl.runner.policies import live_policy
 from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
 from puckrl.runner.versions import tell_other_versions
-from puckrl.runner.writer import sign_in
+from puckrl.runner.writer import sign_in, space_facts
 from puckrl.sim.divergence import StateDump
 from puckrl.training.callbacks import Callback, Hooks
 from puckrl.training.checkpoint import Checkpoints
@@ -199,15 +200,17 @@ def _run_first_process(
     """Train, write logs and display progress, then report; see ``_run``."""
     env = parts.env
     sign_in(folder, parts.device, env.spaces, env.reward_bounds)
-    spec = write_contract(folder, cfg, env.task, env.spaces, parts.agent)
-    parts.env.guard = StateDump(folder.path / "diverged")
+    spec = write_contract(folder, cfg, env, parts.agent)
+    if isinstance(env, GoalEnv):
+        env.guard = StateDump(folder.path / "diverged")
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     hooks = Hooks(callbacks, progress.clock, folder.path, live_policy(spec, parts))
     parts.collector.on_step = hooks.step if hooks.watches_steps else None
     display = make_display(_title(folder, cfg, parts), limits_of(cfg))
     files = _files(folder, cfg, progress.clock if resumed else None)
     before = read_rows(folder.metrics)
-    doctor = LiveDoctor(facts_of(cfg), cfg.budget.stop, [*files, display], before)
+    facts = facts_of(cfg, space_facts(env.spaces, env.reward_bounds))
+    doctor = LiveDoctor(facts, cfg.budget.stop, [*files, display], before)
     sink = MultiSink([*files, display, doctor, hooks])
 
     def asked_to_stop() -> Stop | None:
@@ -267,7 +270,9 @@ def _run_other_process(
     folder: RunFolder, cfg: RunCfg, parts: Parts, signals: Signals, *, resumed: bool
 ) -> None:
     """Train without logs and display; see ``_run``."""
-    parts.env.guard = StateDump(folder.path / "diverged" / f"process-{team.rank()}")
+    if isinstance(parts.env, GoalEnv):
+        dump = folder.path / "diverged" / f"process-{team.rank()}"
+        parts.env.guard = StateDump(dump)
     checkpoints, progress = _begin(folder, cfg, parts, resumed=resumed)
     with signals.patient(report_nothing, alone=False) as report:  # the first reports it
         _train(cfg, parts, progress, checkpoints, NullSink(), report, lambda: None)
@@ -281,11 +286,25 @@ def _begin(
     path = folder.checkpoints_of(team.rank())
     checkpoints = Checkpoints(path, replay=cfg.save.replay)
     if resumed and team.minimum(checkpoints.serial):
-        return checkpoints, snapshot.restore(checkpoints, parts)
+        progress = snapshot.restore(checkpoints, parts)
+        if not parts.env.restorable and team.is_first():
+            _record_fresh_episodes(folder, progress.clock)
+        return checkpoints, progress
     if resumed:
         log.warning("the run has no snapshot yet: starting at 0 env steps")
         checkpoints.forget()
     return checkpoints, Progress(Clock(), evaluated_at=0, successes=[])
+
+
+def _record_fresh_episodes(folder: RunFolder, clock: Clock) -> None:
+    """Record that a run goes on with fresh episodes, because its worlds cannot be restored."""
+    log.warning(
+        "the state of a foreign environment cannot be saved: the run goes on with fresh "
+        "episodes at %s env steps, so it is not bit-equal to one that never stopped",
+        f"{clock.env_steps:,}",
+    )
+    before = folder.manifest().get("fresh_episodes_at", [])
+    folder.update_manifest(fresh_episodes_at=[*before, clock.env_steps])
 
 
 def limits_of(cfg: RunCfg) -> Limits:

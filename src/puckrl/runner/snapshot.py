@@ -62,7 +62,7 @@ def restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
         )
     tensors, scalars = present_names(snapshot.tensors), present_names(snapshot.scalars)
     parts.env.restore(section(_ENV, tensors))
-    parts.collector.obs = section(_OBS, tensors)
+    parts.collector.obs = section(_OBS, tensors) if parts.env.restorable else None
     _load(parts.agent, tensors)
     progress = progress_of(scalars)
     _restore_generators(parts, section(_RNG, tensors), progress.clock.env_steps)

@@ -17,15 +17,20 @@ import torch
 from puckrl.config.bounds import check_bounds
 from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
 from puckrl.config.tree import build
+from puckrl.core import team
 from puckrl.core.arguments import checked
 from puckrl.core.errors import UserError
+from puckrl.core.foreign import library_of
 from puckrl.core.runtime import pick_device
 from puckrl.core.settings import COUNT, NON_NEGATIVE, SEED
 from puckrl.core.timeline import span
 from puckrl.core.types import PixelSpace
 from puckrl.envs.cameras import Cameras, NoCameras
+from puckrl.envs.foreign.gymnasium import GymWorlds
+from puckrl.envs.foreign.settings import ForeignCfg
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.goal_images import RenderedGoals
+from puckrl.runner.foreign_worlds import make_foreign
 from puckrl.sim.backend import Sim
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.scene import compiled
@@ -246,18 +251,51 @@ def _announce_kernels() -> None:
     log.info("physics kernels: compiling, or loading from ~/.cache/warp; minutes once")
 
 
+RunWorlds = GoalEnv | GymWorlds
+"""Worlds that a run may train and be judged in."""
+
+
+def make_training_env(cfg: RunCfg, device: torch.device) -> RunWorlds:
+    """Make the environment that a run collects in, with automatic resets.
+
+    Rewards and ends of a foreign environment are verified, if hindsight recomputes them.
+    """
+    if library_of(cfg.task):
+        made = make_foreign(cfg, cfg.sim.num_worlds, cfg.seed + team.rank())
+        if not cfg.stores_steps:
+            made.verify_goals(cfg.foreign or ForeignCfg())
+        return made
+    return make_env(
+        cfg.task,
+        cfg.sim,
+        reward=cfg.reward,
+        params=cfg.params,
+        seed=cfg.seed,
+        pixels=cfg.pixels,
+        device=device,
+        first_world=team.rank() * cfg.sim.num_worlds,
+    )
+
+
 def make_eval_env(
-    cfg: RunCfg, worlds: int, seed: int, device: torch.device = _CPU
-) -> GoalEnv:
+    cfg: RunCfg,
+    worlds: int,
+    seed: int,
+    device: torch.device = _CPU,
+    *,
+    draws: bool = False,
+) -> RunWorlds:
     """Make an environment to evaluate and film in, with CPU physics.
 
-    Its cameras render on ``device``.
+    Its cameras render on ``device``. ``draws``: a foreign environment draws its own images.
 
     Raises:
         UserError: if ``worlds`` is below 1.
     """
     if worlds < 1:
         raise UserError(f"{worlds} worlds or episodes are too few; use at least one")
+    if library_of(cfg.task):
+        return make_foreign(cfg, worlds, seed, auto_reset=False, draws=draws)
     sim = replace(cfg.sim, backend="cpu", num_worlds=worlds)
     return make_env(
         cfg.task,

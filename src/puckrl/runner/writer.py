@@ -2,6 +2,7 @@
 
 import os
 import platform
+from typing import Any
 
 import torch
 
@@ -9,6 +10,17 @@ from puckrl.core import team
 from puckrl.core.spaces import Spaces
 from puckrl.report.provenance import provenance
 from puckrl.runner.run_folder import RunFolder
+
+
+def space_facts(
+    spaces: Spaces, reward_bounds: tuple[float, float] | None
+) -> dict[str, Any]:
+    """Return what the doctor must know of an environment, for ``facts_of``."""
+    return {
+        "horizon": spaces.horizon,
+        "action_dim": spaces.action_dim,
+        "reward_bounds": reward_bounds,
+    }
 
 
 def sign_in(
@@ -24,10 +36,6 @@ def sign_in(
         **provenance(device),
         writers=writers,
         processes=team.size(),
-        spaces={
-            "horizon": spaces.horizon,
-            "action_dim": spaces.action_dim,
-            "reward_bounds": reward_bounds,
-        },
+        spaces=space_facts(spaces, reward_bounds),
         status="running",
     )

@@ -20,7 +20,7 @@ from typing import Literal
 from puckrl.agents.trained import Policy
 from puckrl.core.clock import Clock
 from puckrl.core.errors import RunFailed, UserError, said
-from puckrl.training.sinks import LogRow
+from puckrl.training.sinks import LogRow, is_evaluation
 
 TRACEBACK = "callback_error.txt"
 """Name of the file in a run's folder."""
@@ -118,7 +118,7 @@ class Hooks:
         """Follow a logged row: of updates, or of an evaluation."""
         self._row = row
         now = self._clock.env_steps, self._clock.updates
-        if "eval/success" in row:
+        if is_evaluation(row):
             self._call("on_evaluation", *now)
         elif self._clock.updates > self._updates:
             self._updates = self._clock.updates

@@ -23,7 +23,7 @@ class Collected:
     """Episodes that ended."""
     success: float
     """Share of the newest episodes that were at their goal at the last step; NaN if no
-    episode ended. They include episodes of earlier calls, to have at least one per world:
+    episode ended, or the worlds do not say. They include episodes of earlier calls, to have at least one per world:
     a few episodes that ended early would bias the share."""
     diverged: int
     """Worlds that were reset because their physics diverged."""
@@ -71,7 +71,7 @@ class Collector:
             self.obs = begin(self.worlds, policy)
             self.replay.begin(self.obs)
         meanwhile = concurrent.meanwhile if concurrent else nothing
-        episodes, wins, diverged = 0, 0, 0
+        episodes, wins, diverged, idle = 0, 0, 0, 0
         played_steps = play(
             self.worlds, policy, steps, explore=True, obs=self.obs, meanwhile=meanwhile
         )
@@ -81,6 +81,8 @@ class Collector:
             with concurrent.paused() if concurrent and ended else nullcontext():
                 self.replay.add(played.action, step)
             self.obs = step.obs
+            if step.valid is not None:
+                idle += int((~step.valid).sum())
             if ended:
                 episodes += int(step.done.sum())
                 wins += int((step.success & step.done & ~step.diverged).sum())
@@ -88,9 +90,10 @@ class Collector:
             if self.on_step is not None:
                 self.on_step(number * self.worlds.num_worlds * team.size())
         env_steps, episodes, wins, diverged = team.totals(
-            steps * self.worlds.num_worlds, episodes, wins, diverged
+            steps * self.worlds.num_worlds - idle, episodes, wins, diverged
         )
-        success = self._success(episodes, wins) if episodes else float("nan")
+        told = episodes and self.worlds.spaces.knows_success
+        success = self._success(episodes, wins) if told else float("nan")
         return Collected(env_steps, episodes, success, diverged)
 
     def _success(self, episodes: int, wins: int) -> float:

@@ -13,7 +13,7 @@ from rich.text import Text
 from puckrl.core.words import duration, sparkline
 from puckrl.monitor.verdict import Verdict
 from puckrl.training.loop import Limits
-from puckrl.training.sinks import LogRow
+from puckrl.training.sinks import LogRow, is_evaluation
 from puckrl.training.status import Status
 
 _PLAIN_EVERY_S = 10.0
@@ -66,8 +66,8 @@ class PlainDisplay:
     def write(self, row: LogRow) -> None:
         """Print evaluations always, training every ten seconds."""
         self._trained = _trained(row, self._trained)
-        if "eval/success" in row:
-            self._print(f"{_clocks(row)}  success {_judged(row)}")
+        if is_evaluation(row):
+            self._print(f"{_clocks(row)}  {' '.join(_judged(row))}")
         elif time.monotonic() - self._spoken > _PLAIN_EVERY_S:
             self._print(
                 f"{_clocks(row)}  training success {self._trained}  {_rates(row)}"
@@ -110,9 +110,10 @@ class LiveDisplay:
     def write(self, row: LogRow) -> None:
         """Keep the newest numbers."""
         self._trained = _trained(row, self._trained)
-        if "eval/success" in row:
+        if is_evaluation(row):
             self._judged = row
-            self._curve.append(row["eval/success"])
+            if "eval/success" in row:
+                self._curve.append(row["eval/success"])
         else:
             self._row = row
 
@@ -144,7 +145,9 @@ class LiveDisplay:
             ("now", Text(self._status.value, style="cyan"))
         ]
         if self._judged:
-            lines.append(("success", Text(_judged(self._judged), style="bold green")))
+            name, value = _judged(self._judged)
+            lines.append((name, Text(value, style="bold green")))
+        if self._curve:
             lines.append(("history", Text(sparkline(self._curve), style="green")))
         if self._verdict:
             style = self._verdict.color
@@ -202,7 +205,10 @@ def _trained(row: LogRow, before: str) -> str:
     return f"{row['train/success']:.2f}" if "train/success" in row else before
 
 
-def _judged(row: LogRow) -> str:
-    """Return the success of an evaluation with its interval and its episodes."""
+def _judged(row: LogRow) -> tuple[str, str]:
+    """Return what an evaluation measured, and it: success, or the return without any."""
+    over = f"over {row['eval/episodes']:.0f} episodes"
+    if "eval/success" not in row:
+        return "return", f"{row['eval/return']:.4g}  {over}"
     low, high = row["eval/success_low"], row["eval/success_high"]
-    return f"{row['eval/success']:.3f}  [{low:.2f}, {high:.2f}] over {row['eval/episodes']:.0f} episodes"
+    return "success", f"{row['eval/success']:.3f}  [{low:.2f}, {high:.2f}] {over}"

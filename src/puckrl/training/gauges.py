@@ -19,7 +19,8 @@ from puckrl.core.types import HISTORY, HISTORY_STEP, BatchSpec, Obs
 from puckrl.monitor import encoder
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.heads import SpatialSoftmax
-from puckrl.nets.inputs import inputs_of
+from puckrl.nets.inputs import VectorInput
+from puckrl.replay.buffer import ReplayBuffer
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.sampling import GoalFn, euclidean
 from puckrl.representation.vision import Vision, still
@@ -168,7 +169,7 @@ class NetworkGauge:
         replay: the replay buffer with the states to evaluate.
     """
 
-    def __init__(self, agent: ActorCritic, replay: EpisodeReplayBuffer) -> None:
+    def __init__(self, agent: ActorCritic, replay: ReplayBuffer) -> None:
         self._agent, self._replay = agent, replay
 
     def measure(self) -> LogRow:
@@ -260,7 +261,9 @@ def encoded(agent: ActorCritic, obs: Obs) -> Obs:
     """
     obs = agent.routing.critic.encode(agent.policy.encode(obs))
     for network in (agent.actor, agent.critic):
-        obs = inputs_of(network).with_memory(obs)
+        inputs = getattr(network.module, "features", None)
+        if isinstance(inputs, VectorInput):  # networks of a user's may have others
+            obs = inputs.with_memory(obs)
     computed = ("pixels", "goal_image", HISTORY, HISTORY_STEP)
     return {name: value for name, value in obs.items() if name not in computed}
 

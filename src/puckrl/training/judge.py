@@ -1,6 +1,6 @@
 """Evaluation of the deterministic policy over whole episodes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -56,8 +56,10 @@ class Episodes:
 def evaluate(worlds: Worlds, policy: Policy, episodes: int | Episodes) -> Evaluation:
     """Play whole episodes with the deterministic policy.
 
-    An episode that ends early keeps the outcome of its last step; one whose physics diverged is a failure. The
-    task's ``distance`` at the reset decides whether a goal is near or far.
+    The first episodes of *each* world count, as many of every world: the first to finish
+    would be short ones. An episode that ends early keeps the outcome of its last step; one whose physics diverged is a failure. The
+    task's ``distance`` at the reset decides whether a goal is near or far. Without
+    ``spaces.knows_success``, everything that success decides is NaN.
 
     Args:
         worlds: worlds without automatic resets (``auto_reset=False``).
@@ -82,7 +84,7 @@ def evaluate(worlds: Worlds, policy: Policy, episodes: int | Episodes) -> Evalua
     median_s = float(reached.quantile(0.5)) if len(reached) else float("nan")
     nearer = wins.double()[distance.argsort(stable=True)]
     half = len(nearer) // 2
-    return Evaluation(
+    found = Evaluation(
         episodes=len(wins),
         success=float(wins.double().mean()),
         interval=wilson_interval(int(wins.sum()), len(wins)),
@@ -98,6 +100,20 @@ def evaluate(worlds: Worlds, policy: Policy, episodes: int | Episodes) -> Evalua
             name: float(torch.cat([part[name] for part in measured]).mean())
             for name in measured[0]
         },
+    )
+    return found if worlds.spaces.knows_success else _without_success(found)
+
+
+def _without_success(found: Evaluation) -> Evaluation:
+    """Return what is known of worlds that do not say whether the goal is reached."""
+    nan = float("nan")
+    return replace(
+        found,
+        success=nan,
+        interval=Interval(nan, nan),
+        success_near=nan,
+        success_far=nan,
+        competence_radius_m=nan,
     )
 
 
@@ -155,4 +171,6 @@ def _play_episodes(
             for name, value in step.metrics.items()
         }
         alive &= ~step.done
+        if not bool(alive.any()):
+            break
     return (won, total, first, change, changes, distance), measured

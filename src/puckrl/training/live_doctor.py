@@ -8,7 +8,7 @@ from puckrl.monitor.regime import diagnose
 from puckrl.monitor.stopping import Reason, StopMode, stop_rule
 from puckrl.monitor.table import from_rows
 from puckrl.monitor.verdict import Verdict
-from puckrl.training.sinks import LogRow
+from puckrl.training.sinks import LogRow, is_evaluation
 
 
 class Listener(Protocol):
@@ -53,7 +53,7 @@ class LiveDoctor:
     def write(self, row: LogRow) -> None:
         """Keep the row; judge if it is an evaluation."""
         self._rows.append(row)
-        if "eval/success" not in row:
+        if not is_evaluation(row):
             return
         self.verdict = diagnose(from_rows(self._rows), self._facts)
         for listener in self._listeners:

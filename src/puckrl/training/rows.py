@@ -1,5 +1,7 @@
 """Rows of metrics: of an iteration of training, and of an evaluation."""
 
+import math
+
 from puckrl.core.clock import Clock
 from puckrl.replay.buffer import ReplayBuffer
 from puckrl.training.collect import Collected
@@ -33,7 +35,8 @@ def training_row(
         max(clock.spent(name, "overlap") - was.spent(name, "overlap"), 1e-9)
         for name in ("collect", "update")
     )
-    success = {"train/success": collected.success} if collected.episodes else {}
+    known = collected.success == collected.success  # not NaN
+    success = {"train/success": collected.success} if known else {}
     return {
         **clocks(clock),
         **success,
@@ -47,17 +50,21 @@ def training_row(
 
 
 def evaluation_row(judged: Evaluation) -> LogRow:
-    """Return the metrics of one evaluation."""
-    return {
+    """Return the metrics of one evaluation, without success where nobody says what it is."""
+    known = {
         "eval/success": judged.success,
         "eval/success_low": judged.interval.low,
         "eval/success_high": judged.interval.high,
-        "eval/episodes": judged.episodes,
-        "eval/return": judged.mean_return,
         "eval/time_to_success_s": judged.time_to_success_s,
-        "eval/action_change": judged.action_change,
         "eval/success_near": judged.success_near,
         "eval/success_far": judged.success_far,
         "eval/competence_radius_m": judged.competence_radius_m,
+    }
+    unknown = math.isnan(judged.success)
+    return {
+        **({} if unknown else known),
+        "eval/episodes": judged.episodes,
+        "eval/return": judged.mean_return,
+        "eval/action_change": judged.action_change,
         **{f"eval/{name}": value for name, value in judged.metrics.items()},
     }

@@ -23,6 +23,11 @@ LogRow = dict[str, float]
 """Numbers by name; ``env_steps`` is always among them."""
 
 
+def is_evaluation(row: LogRow) -> bool:
+    """Return whether a row is that of an evaluation; not every one knows success."""
+    return "eval/success" in row or "eval/return" in row
+
+
 class LoggedFinding(TypedDict):
     """Hold one finding of a logged verdict."""
 

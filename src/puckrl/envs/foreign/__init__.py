@@ -1,0 +1,1 @@
+"""Environments that are not ours, behind the protocol of ours."""
