@@ -351,7 +351,7 @@ def test_a_restored_agent_continues_bit_for_bit(
     ("augment", "backend"),
     [
         # Traced whole and made functional, as for the compiler, but run by torch
-        ("shift+color", "aot_eager"),
+        pytest.param("shift+color", "aot_eager", marks=pytest.mark.slow),
         # A minute of C++ each
         pytest.param("shift", "inductor", marks=pytest.mark.slow),
         pytest.param("shift+color", "inductor", marks=pytest.mark.slow),

@@ -122,7 +122,7 @@ def test_a_policy_without_pictures_refuses_them(
         puckrl.load(made.path).read_goal(file)
 
 
-@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("overlap", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(
     overlap: bool, tmp_path: Path
 ) -> None:

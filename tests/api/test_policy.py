@@ -185,7 +185,7 @@ def test_it_acts_without_simulator_task_and_configuration(
         "import sys, numpy as np, puckrl; policy = puckrl.load('run');"
         "obs = {i.name: np.zeros(i.shape, i.dtype) for i in policy.spec.inputs};"
         "print(policy.act(obs).shape);"
-        "loaded = {'mujoco', 'warp', 'gymnasium', 'puckrl.tasks.task', 'puckrl.envs'};"
+        "loaded = {'mujoco', 'warp', 'gymnasium', 'puckrl.tasks.task', 'puckrl.envs.goal_env', 'puckrl.envs.worlds'};"
         "assert not loaded & set(sys.modules), loaded & set(sys.modules)"
     )
     done = subprocess.run(

@@ -46,7 +46,7 @@ def with_judge(
         sim=replace(TINY.sim, num_worlds=3),
         replay=replace(TINY.replay, sampling=type(TINY.replay.sampling)()),
         eval=EvalCfg(every_env_steps=300, episodes=2, final_episodes=2, judge=judge),
-        budget=BudgetCfg(env_steps=2100, until_success=success),
+        budget=BudgetCfg(env_steps=750, until_success=success),
     )
 
 

@@ -122,7 +122,7 @@ def test_a_snapshot_of_another_version_is_one_line(
 
 
 @pytest.mark.parametrize("overlap", [False, True])
-@pytest.mark.parametrize("kind", ["stack", "gru"])
+@pytest.mark.parametrize("kind", [pytest.param("stack", marks=pytest.mark.slow), "gru"])
 def test_a_run_with_memory_resumes_exactly_within_episodes(
     tmp_path: Path, kind: MemoryKind, overlap: bool
 ) -> None:

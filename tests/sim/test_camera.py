@@ -156,7 +156,8 @@ def test_nothing_visible_is_refused(stage: Stage) -> None:
 def test_viewpoints_by_name() -> None:
     assert viewpoint("front", VIEWPOINTS) is VIEWPOINTS["front"]
     with pytest.raises(
-        UserError, match="legal: corner, film, free, front, reference, side, wrist"
+        UserError,
+        match="legal: corner, film, free, front, front-tall, reference, side, side-tall, wrist",
     ):
         viewpoint("below", VIEWPOINTS)
 

@@ -255,16 +255,13 @@ class EncoderGauge:
 
 
 def encoded(agent: ActorCritic, obs: Obs) -> Obs:
-    """Return an observation with the features of actor and critics.
-
-    Pixels and history, from which they are computed, are left out.
-    """
+    """Return an observation with features of actor and critics, without what they are of."""
     obs = agent.routing.critic.encode(agent.policy.encode(obs))
     for network in (agent.actor, agent.critic):
         inputs = getattr(network.module, "features", None)
         if isinstance(inputs, VectorInput):  # networks of a user's may have others
             obs = inputs.with_memory(obs)
-    computed = ("pixels", "goal_image", HISTORY, HISTORY_STEP)
+    computed = {"pixels", "goal_image", HISTORY, HISTORY_STEP}
     return {name: value for name, value in obs.items() if name not in computed}
 
 
