@@ -38,6 +38,19 @@ def test_inputs_of_every_type_and_size_reach_the_recording() -> None:
         assert torch.equal(captured(x, n, y, big), x * n + y + i), f"call {i}"
 
 
+def test_an_input_may_be_missing() -> None:
+    def added(pair: dict[str, Tensor | None]) -> Tensor:
+        x, y = pair["x"], pair["y"]
+        assert x is None
+        assert y is not None
+        return y + 1
+
+    captured = Captured(added, Tape())
+    for i in range(8):
+        y = torch.full((2,), float(i))
+        assert torch.equal(captured({"x": None, "y": y}), y + 1), f"call {i}"
+
+
 def test_no_garbage_is_collected_during_a_recording() -> None:
     tape = Tape()
     captured = Captured(lambda x: x + 1, tape)

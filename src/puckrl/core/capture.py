@@ -91,7 +91,7 @@ class Captured:
     them.
 
     Args:
-        function: takes and returns nested containers of CUDA tensors.
+        function: takes and returns nested containers of CUDA tensors, or None.
         graph: what records it; None: torch.
     """
 
@@ -107,22 +107,22 @@ class Captured:
     def __call__(self, *args: Any) -> Any:
         """Return the function's result for ``args``, whose shapes never change."""
         self._calls += 1
-        leaves, structure = pytree.tree_flatten(args)
+        found, structure = pytree.tree_flatten(args)
+        leaves = [leaf for leaf in found if leaf is not None]
         if not self._buffers:
             # A tensor that is passed twice stays one tensor: compiled code has
             # specialized on that, and would compile again inside the recording.
             clones = {id(leaf): leaf.clone() for leaf in leaves}
             self._buffers = [clones[id(leaf)] for leaf in leaves]
         self._fill(leaves)
+        buffers = iter(self._buffers)
+        fixed = [None if leaf is None else next(buffers) for leaf in found]
+        inputs = pytree.tree_unflatten(fixed, structure)
         if self._calls <= _WARM_UP_CALLS:
-            return self._function(*pytree.tree_unflatten(self._buffers, structure))
+            return self._function(*inputs)
         if self._calls == _WARM_UP_CALLS + 1:  # recording runs nothing
             with _keeping_garbage():
-                self._outputs = self._graph.record(
-                    lambda: self._function(
-                        *pytree.tree_unflatten(self._buffers, structure)
-                    )
-                )
+                self._outputs = self._graph.record(lambda: self._function(*inputs))
         self._graph.replay()
         return self._outputs
 
