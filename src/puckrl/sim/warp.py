@@ -252,7 +252,7 @@ class WarpSim:
         if self.device.type == "cpu":
             return function
         replayed = Captured(function, WarpGraph(self.device, self._streams))
-        return lambda *args: pytree.tree_map(torch.clone, replayed(*args))
+        return lambda *args: pytree.tree_map_only(Tensor, torch.clone, replayed(*args))
 
     def snapshot(self) -> dict[str, Tensor]:
         """Copy state, varied model fields, and derived fields: some of these lag a step."""
