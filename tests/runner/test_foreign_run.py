@@ -17,8 +17,9 @@ from puckrl.config.run_cfg import (
     to_yaml,
 )
 from puckrl.core.errors import UserError
+from puckrl.envs.foreign.gymnasium import GymWorlds
 from puckrl.runner.load import load_policy
-from puckrl.runner.policies import judge_run
+from puckrl.runner.policies import judge_run, record_run
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.session import resume, start
 
@@ -50,7 +51,9 @@ def _rows(folder: RunFolder) -> list[dict[str, float]]:
     return [json.loads(line) for line in folder.metrics.read_text().splitlines()]
 
 
-def test_dense_rewards_are_trained_judged_by_return_and_filmed(tmp_path: Path) -> None:
+def test_dense_rewards_are_trained_judged_by_return_and_filmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cfg = _small("Count")
     assert cfg.stores_steps
     folder = start(cfg, tmp_path)
@@ -68,6 +71,15 @@ def test_dense_rewards_are_trained_judged_by_return_and_filmed(tmp_path: Path) -
     assert judged.success != judged.success  # NaN
     policy = load_policy(folder.path)
     assert len(policy.spec.action.numbers) == 2
+
+    def no_display(worlds: GymWorlds) -> None:
+        raise RuntimeError("an OpenGL context is missing")
+
+    monkeypatch.setattr(GymWorlds, "render", no_display)
+    with pytest.raises(UserError, match=r"cannot draw .* context is missing.*GL=egl"):
+        record_run(
+            str(folder.path), tmp_path, None, worlds=None, episodes=1, seed=1, task=None
+        )
 
 
 def test_goals_are_trained_with_hindsight(tmp_path: Path) -> None:

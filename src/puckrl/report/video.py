@@ -110,7 +110,16 @@ def _play_drawn(env: GymWorlds, policy: Policy, episodes: int) -> Iterator[Tenso
     """Yield frames of whole episodes, as the worlds draw them; until all are over."""
 
     def draw(won: Tensor) -> Tensor:
-        images = env.render()
+        try:
+            images = env.render()
+        except UserError:
+            raise
+        except Exception as error:  # whatever a renderer without a display raises
+            raise UserError(
+                f"{env.name} cannot draw its images here: {first_line(error)}; on a machine "
+                "without a display set MUJOCO_GL=egl or MUJOCO_GL=osmesa, if its renderer "
+                "is MuJoCo's"
+            ) from error
         if images is None:
             raise UserError(f"{env.name} draws no images: its render() returned None")
         shown = torch.from_numpy(images)
