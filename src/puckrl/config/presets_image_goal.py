@@ -16,7 +16,7 @@ def by_image(cfg: RunCfg, sensors: tuple[str, ...]) -> RunCfg:
     """Return a run from pixels with pictures for goals.
 
     The policy gets the positions that its encoder predicts of both pictures: without them
-    it stayed at the floor.
+    a prototype stayed at the floor.
     """
     vision = replace(cfg.agent.vision, condition_on_prediction=True)
     return replace(
