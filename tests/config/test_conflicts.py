@@ -252,3 +252,16 @@ def test_an_actor_that_gets_less_than_its_critics_may_need_memory() -> None:
     assert "the critics get socket, stop" in note
     assert not notes("peg-insert-touch", **{"agent.memory.kind": "stack"})
     assert not notes("push")
+
+
+def test_a_buffer_of_steps_is_not_read_while_it_is_written() -> None:
+    push = preset("push")
+    dense = replace(
+        push,
+        task="gym:Pusher-v5",
+        replay=replace(push.replay, her_ratio=0.0),
+        loop=replace(push.loop, overlap=True),
+    )
+    found = [n.text for n in conflicts(dense, spaces(push)) if n.level == "error"]
+    assert len(found) == 1
+    assert "use --loop.no-overlap" in found[0]

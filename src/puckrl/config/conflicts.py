@@ -244,8 +244,14 @@ def idle_gpu(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
 
 
 def idle_overlap(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
-    """Warn of overlap where the CPU computes the physics."""
-    if cfg.loop.overlap and cfg.sim.backend == "cpu":
+    """Refuse overlap with a buffer of steps; warn of it where the CPU computes the physics."""
+    if cfg.loop.overlap and cfg.stores_steps:
+        yield Notice(
+            "error",
+            "--loop.overlap would sample steps while they are overwritten: without hindsight "
+            "the buffer keeps steps, not episodes; use --loop.no-overlap",
+        )
+    elif cfg.loop.overlap and cfg.sim.backend == "cpu":
         yield Notice(
             "warning",
             "--loop.overlap gains nothing with --sim.backend cpu: updates still wait for "
