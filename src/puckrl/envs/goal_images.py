@@ -67,7 +67,21 @@ class GoalImages(Protocol):
         ...
 
 
-class NoGoalImages:
+class _NothingKept:
+    """Has no state to save, and no threads."""
+
+    def snapshot(self) -> Obs:
+        """Return nothing."""
+        return {}
+
+    def restore(self, snapshot: Obs) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class NoGoalImages(_NothingKept):
     """Stand in for the images of goals that are vectors only."""
 
     space: PixelSpace | None = None
@@ -84,18 +98,8 @@ class NoGoalImages:
         """Return nothing."""
         return {}
 
-    def snapshot(self) -> Obs:
-        """Return nothing."""
-        return {}
 
-    def restore(self, snapshot: Obs) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class GivenGoal:
+class GivenGoal(_NothingKept):
     """The same picture in every world and episode, one that somebody made.
 
     Args:
@@ -127,16 +131,6 @@ class GivenGoal:
     def metrics(self, task: Task) -> Obs:
         """Return nothing: where the picture shows the hand is not known."""
         return {}
-
-    def snapshot(self) -> Obs:
-        """Return nothing."""
-        return {}
-
-    def restore(self, snapshot: Obs) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class RenderedGoals:

@@ -2,8 +2,8 @@
 
 torch.compile would unroll the loop into thousands of nodes and compile for minutes; here it
 sees one operator each way. The derivatives need the state's product once a step; all other
-products are one for the whole sequence. There are no second derivatives. Source of the recursion: Werbos (1990),
-"Backpropagation through time: what it does and how to do it".
+products are one for the whole sequence. There are no second derivatives. Source of the
+recursion: Werbos (1990), "Backpropagation through time: what it does and how to do it".
 
     GRU    z, r = sigmoid(.), n = tanh(x_n + r f_n), f = W h + b, h' = n + z (h - n)
     LSTM   i, f, o = sigmoid(.), g = tanh(.), c' = f c + i g, h' = o tanh(c')
@@ -12,9 +12,9 @@ products are one for the whole sequence. There are no second derivatives. Source
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
-_OPS = torch.library.Library("puckrl_unroll", "DEF")
+_OPS = library.Library("puckrl_unroll", "DEF")
 _ARGS = "Tensor gates, Tensor weight, Tensor bias"
 
 
@@ -171,7 +171,7 @@ for _schema, _function, _fake in (
     _name = _schema.partition("(")[0]
     _OPS.define(_schema)
     _OPS.impl(_name, torch.no_grad()(_function), "CompositeExplicitAutograd")
-    torch.library.register_fake(f"puckrl_unroll::{_name}", _fake, lib=_OPS)
+    library.register_fake(f"puckrl_unroll::{_name}", _fake, lib=_OPS)
 
 
 class _GruFunction(torch.autograd.Function):

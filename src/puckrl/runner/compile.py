@@ -58,7 +58,7 @@ def fast_round(agent: ActorCritic, *, compiled: bool) -> FastRound:
 def import_compiler() -> None:
     """Import torch's compiler in a thread, while worlds are made and first episodes played.
 
-    The import takes up to 8 s, which the first update would wait for.
+    The import takes seconds, which the first update would wait for.
     """
 
     def load() -> None:

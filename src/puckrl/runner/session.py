@@ -247,15 +247,14 @@ def _train(
     asked_to_stop: Callable[[], Stop | None],
 ) -> Stop:
     """Call the training loop with the parts of this run."""
+    limits = limits_of(cfg)
     return train(
         progress=progress,
-        limits=limits_of(cfg),
+        limits=limits,
         schedule=parts.schedule,
         replay=parts.replay,
         judge=parts.judge,
-        episodes=Episodes(
-            cfg.eval.episodes, cfg.eval.at_least, cfg.budget.until_success
-        ),
+        episodes=Episodes(cfg.eval.episodes, cfg.eval.at_least, limits.success),
         diagnose=lambda: measure(parts.gauges),
         evaluate_every=cfg.eval.every_env_steps,
         save=lambda: snapshot.save(checkpoints, parts, progress),

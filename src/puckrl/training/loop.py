@@ -14,7 +14,7 @@ from puckrl.training.rows import training_row
 from puckrl.training.schedule import Schedule
 from puckrl.training.sinks import LogRow, Sink
 from puckrl.training.status import Report, Status
-from puckrl.training.verdicts import Judge, Progress, Verdicts
+from puckrl.training.verdicts import Judge, Progress, Verdicts, is_success
 
 Stop = Literal["budget", "success", "interrupted", "callback"] | Reason
 
@@ -32,7 +32,7 @@ class Limits:
 
     def reached(self, clock: Clock, last_two: list[float]) -> Stop | None:
         """Return the limit that is reached, if any."""
-        if self.success and len(last_two) == 2 and min(last_two) >= self.success:
+        if is_success(last_two, self.success):
             return "success"
         spent = self.env_steps and clock.env_steps >= self.env_steps
         late = self.train_s and clock.train_s >= self.train_s

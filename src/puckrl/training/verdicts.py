@@ -70,6 +70,11 @@ class Judge(Protocol):
         ...
 
 
+def is_success(last_two: list[float], success: float) -> bool:
+    """Return whether two consecutive evaluations reach a success rate; False for 0: none."""
+    return bool(success) and len(last_two) == 2 and min(last_two) >= success
+
+
 @dataclass
 class Progress:
     """Progress of a run; snapshots hold it with the tensors."""
@@ -127,12 +132,7 @@ class Verdicts:
     @property
     def succeeded(self) -> bool:
         """Whether the last two evaluations reached the success that ends the run."""
-        last_two = self._progress.successes
-        return (
-            bool(self._success)
-            and len(last_two) == 2
-            and min(last_two) >= self._success
-        )
+        return is_success(self._progress.successes, self._success)
 
     def ask(self, report: Report) -> None:
         """Ask the judge about the present policy; at most one question is open."""
@@ -140,7 +140,7 @@ class Verdicts:
         clock = self._progress.clock
         if not self._judge.beside:
             report(Status.EVALUATING)
-        with clock.measure("evaluate"), torch_threads(1):
+        with clock.measure("evaluate"):
             answer = team.from_first(
                 lambda: self._judge.ask(self._episodes, clock.env_steps)
             )
