@@ -324,6 +324,37 @@ def test_memory_that_is_lacking_is_told_in_the_words_of_the_command(
         assert capsys.readouterr().err == f"puck: no memory; lower {advice}\n"
 
 
+def test_a_signal_that_an_import_swallows_still_interrupts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """C extensions turn whatever is raised while they load into an ImportError."""
+
+    def swallowing(*args: object) -> int:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+        return 0
+
+    monkeypatch.setitem(COMMANDS, "list", swallowing)
+    assert main(["list"]) == 143
+    assert capsys.readouterr().err == "puck: interrupted\n"
+
+
+def test_ctrl_c_before_the_command_line_is_there_ends_without_a_traceback() -> None:
+    code = (
+        "import os, signal, sys, puckrl.__main__\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'puckrl.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow()); puckrl.__main__.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "list"], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )

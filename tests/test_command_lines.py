@@ -237,7 +237,9 @@ def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(plan, "_probe", lambda *_: None)
         patch.setattr(plan, "footprints", lambda *_: [])
         patch.setattr(session, "_run", lambda *_, **__: None)
-        patch.setattr(policies, "make_eval_env", lambda c, n, s: make(c, min(n, 2), s))
+        patch.setattr(
+            policies, "make_eval_env", lambda c, n, s, **_: make(c, min(n, 2), s)
+        )
         patch.setattr(policies, "evaluate", evaluated)
         patch.setattr(policies, "film", lambda cfg, agent, env, path, episodes: path)
         patch.setattr("puckrl.doctor.task_check.check_task", task_alone)

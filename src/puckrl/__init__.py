@@ -143,7 +143,7 @@ def load(
     from puckrl.runner.run_folder import find
     from puckrl.runner.runs_dir import runs_dir
 
-    return load_policy(find(str(path), runs_dir(runs)).path, snapshot, device, seed)
+    return load_policy(find(path, runs_dir(runs)).path, snapshot, device, seed)
 
 
 def make(

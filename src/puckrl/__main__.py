@@ -1,9 +1,14 @@
 """The entry of ``puck``: what must be so before any library loads, then the command line."""
 
+import signal
 import sys
 
 from puckrl.core.threads import let_waiting_threads_sleep
 
+# Ctrl-C ends this process without a traceback until the command line answers it, and again
+# while Python shuts down
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 let_waiting_threads_sleep()
 
 

@@ -180,5 +180,5 @@ def test_a_callback_that_raises_ends_the_run_cleanly(
 
 def test_what_is_no_callback_is_refused(tmp_path: Path) -> None:
     wrong: Any = print
-    with pytest.raises(puckrl.UserError, match=r"legal: instances of puckrl\.Callback"):
+    with pytest.raises(puckrl.UserError, match="legal: a sequence of Callback"):
         puckrl.train(TINY, callbacks=[wrong], runs=tmp_path)

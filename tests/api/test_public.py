@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -18,6 +19,10 @@ from puckrl.tasks.peg.insert import PegInsert
 from puckrl.tasks.peg.settings import PegInsertCfg, PegVaryCfg
 from tests.api.tiny import TINY
 
+train: Any = puckrl.train  # as those call them who run no type checker
+load: Any = puckrl.load
+make: Any = puckrl.make
+run_of: Any = puckrl.Run
 HEAVY = ("torch", "mujoco", "numpy", "gymnasium", "yaml", "warp")
 
 
@@ -208,3 +213,69 @@ def test_settings_that_a_task_does_not_have_are_one_line(
         puckrl.make(task, params=params)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: train(3), "cfg=3; legal: a RunCfg"),
+        (lambda: train(None), "cfg=None; legal: a RunCfg"),
+        (
+            lambda: train(TINY, callbacks=3),
+            "callbacks=3; legal: a sequence of Callback",
+        ),
+        (lambda: train(TINY, callbacks=puckrl.Callback()), "callbacks=<"),
+        (lambda: train(TINY, callbacks=[print]), "legal: a sequence of Callback"),
+        (lambda: train(TINY, runs=3), "runs=3; legal: text, Path, None"),
+        (lambda: load(3), "path=3; legal: text, Path"),
+        (lambda: load("a\0b"), "no run"),
+        (lambda: load("x", runs=3), "runs=3; legal"),
+        (lambda: run_of(None), "path=None; legal"),
+        (
+            lambda: make("reach", 10**9),
+            "num_worlds=1000000000: no memory.*fewer worlds",
+        ),
+        (lambda: make("peg-insert", params={3: 1}), "a name in params=3; legal: text"),
+        (
+            lambda: make("peg-insert", params={"vary": 1, "vary.depth": 0.1}),
+            r"params\.vary\.depth lies in 'vary', which has a value",
+        ),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused_before_anything_is_made(
+    call: Callable[[], object],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(puckrl.UserError, match=told):
+        call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_loading_refuses_arguments_that_mean_nothing(tiny_run: puckrl.Run) -> None:
+    for argument in (
+        {"snapshot": "x"},
+        {"snapshot": 1.5},
+        {"snapshot": 0},
+        {"device": None},
+        {"seed": -1},
+        {"seed": "x"},
+    ):
+        (name,) = argument
+        with pytest.raises(puckrl.UserError, match=f"{name}=.*; legal: "):
+            load(tiny_run.path, **argument)
+    policy: Any = tiny_run.policy()
+    for wrong in (3, None, np.zeros(4)):
+        with pytest.raises(puckrl.UserError, match="wanted: a dict with"):
+            policy.act(wrong)
+    with pytest.raises(puckrl.UserError, match="cfg=3; legal: a RunCfg"):
+        tiny_run.resume(cast(Any, 3))
+
+
+def test_the_environment_names_the_folder_of_a_run_too(
+    tiny_run: puckrl.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUCK_RUNS", str(tiny_run.path.parent))
+    assert puckrl.Run(tiny_run.path.name).path == tiny_run.path

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from puckrl.core.errors import UserError
 from puckrl.core.pictures import Picture, read_picture, write_picture
@@ -75,3 +75,44 @@ def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
         read_picture(tmp_path / "none.png", images(SIDE))
     with pytest.raises(UserError, match="cannot write"):
         write_picture(tmp_path / "a.png" / "b.png", picture(1), images(SIDE))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "5",
+        "null",
+        '"text"',
+        "[1, 2]",
+        '{"goal": 3}',
+        '{"goal": "abc"}',
+        '{"goal": [[1], [2]]}',
+        '{"goal": {"x": 1}}',
+        '{"goal": [NaN, 0, 0]}',
+        '{"cameras": 3}',
+        '{"cameras": "side"}',
+        '{"cameras": [1]}',
+        '{"cameras": [{"name": "side"}]}',
+    ],
+)
+def test_a_picture_whose_text_is_damaged_is_refused_in_one_line(
+    text: str, tmp_path: Path
+) -> None:
+    said = PngImagePlugin.PngInfo()
+    said.add_text("puckrl", text)
+    pixels = picture(1).image.transpose(1, 2, 0).copy()
+    Image.fromarray(pixels).save(tmp_path / "a.png", pnginfo=said)
+    with pytest.raises(UserError, match=r"a\.png: its text 'puckrl'") as refused:
+        read_picture(tmp_path / "a.png", images(SIDE))
+    assert "\n" not in str(refused.value)
+
+
+def test_pictures_that_would_fill_the_memory_are_no_images(tmp_path: Path) -> None:
+    said = PngImagePlugin.PngInfo()
+    said.add_text("puckrl", "a" * 2_000_000, zip=True)
+    Image.new("RGB", (6, 4)).save(tmp_path / "text.png", pnginfo=said)
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    for name in ("text.png", "bomb.png"):
+        with pytest.raises(UserError, match="is no image"):
+            read_picture(tmp_path / name, images(SIDE))

@@ -153,6 +153,68 @@ class Nan(Count):
         return (obs * np.nan if self.step_number == 3 else obs, *rest)
 
 
+class Old(Count):
+    """Begins episodes as environments of 2021 did."""
+
+    def reset(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._obs()
+
+
+class Four(Count):
+    """Steps as environments of 2021 did."""
+
+    def step(self, action: Any) -> Any:
+        return super().step(action)[:4]
+
+
+class Forgets(Count):
+    """Forgets to return what a step led to."""
+
+    def step(self, action: Any) -> Any:
+        return None
+
+
+class Leaves(Count):
+    """Ends the program."""
+
+    def step(self, action: Any) -> Any:
+        raise SystemExit(3)
+
+
+class TwoRewards(Count):
+    """Returns several rewards."""
+
+    def step(self, action: Any) -> Any:
+        return self._obs(), np.zeros(2), False, False, {}
+
+
+class TextReward(Count):
+    """Returns text for a reward."""
+
+    def step(self, action: Any) -> Any:
+        return self._obs(), "1", False, False, {}
+
+
+class NoSpaces(gymnasium.Env[Any, Any]):
+    """Has no spaces."""
+
+
+class NoActions(Count):
+    """Has nothing to act with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = spaces.Box(-1.0, 1.0, (0,))
+
+
+class FixedAction(Count):
+    """Has one action only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = spaces.Box(0.0, 0.0, (1,))
+
+
 KINDS = (
     Nan,
     Count,
@@ -164,6 +226,15 @@ KINDS = (
     Unbounded,
     Image,
     Mixed,
+    Old,
+    Four,
+    Forgets,
+    Leaves,
+    TwoRewards,
+    TextReward,
+    NoSpaces,
+    NoActions,
+    FixedAction,
 )
 for kind in KINDS:
     entry = f"{__name__}:{kind.__name__}"

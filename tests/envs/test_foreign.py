@@ -211,3 +211,32 @@ def test_keys_choose_what_is_read() -> None:
 def test_arguments_are_python_literals_or_text() -> None:
     cfg = ForeignCfg(kwargs=("a=1", "b=dense", "c=[1, 2]", "d=None"))
     assert keyword_arguments(cfg) == {"a": 1, "b": "dense", "c": [1, 2], "d": None}
+
+
+@pytest.mark.parametrize("processes", [-1, 0])
+@pytest.mark.parametrize(
+    ("slip", "told"),
+    [
+        ("Old", r"reset\(\) raised TypeError: .*unexpected keyword argument 'seed'"),
+        ("Four", r"step\(\) raised ValueError: not enough values"),
+        ("Forgets", r"step\(\) raised TypeError"),
+        ("Leaves", r"step\(\) raised SystemExit: 3"),
+        ("TwoRewards", "the reward .*; wanted: a number"),
+        ("TextReward", r"returned the reward '1'; wanted: a number"),
+        ("NoSpaces", "has no observation_space, a gymnasium.Space"),
+        ("NoActions", "leaves nothing to choose"),
+        ("FixedAction", "leaves nothing to choose"),
+    ],
+)
+def test_a_slip_in_an_environment_is_one_line(
+    slip: str, told: str, processes: int
+) -> None:
+    with pytest.raises(UserError, match=told) as refused:
+        _play_slip(slip, processes)
+    assert "\n" not in str(refused.value)
+
+
+def _play_slip(slip: str, processes: int) -> None:
+    worlds = _made(slip, processes=processes)
+    worlds.reset()
+    worlds.step(_zeros(worlds))

@@ -383,3 +383,24 @@ def test_a_restored_environment_has_begun() -> None:
     env.step(torch.zeros(2, 4))
     other.restore(env.snapshot())
     other.step(torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda env: env.step(3), "actions are a int; wanted: a torch.Tensor"),
+        (lambda env: env.step([[0.0] * 4] * 3), "actions are a list; wanted"),
+        (lambda env: env.reset(3), "worlds to reset are int; legal: a torch.Tensor"),
+        (lambda env: env.reset(torch.tensor([3])), r"are \[3\]; legal:.*0 to 2"),
+        (lambda env: env.reset(torch.tensor([-1])), r"are \[-1\]; legal"),
+        (lambda env: env.reset(torch.tensor(1)), "are 1; legal"),
+        (lambda env: env.reseed("x"), "seed='x'; legal: a whole number"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(
+    call: Callable[[Any], object], told: str
+) -> None:
+    env = make_env("reach", SimCfg(num_worlds=3))
+    env.reset()
+    with pytest.raises(UserError, match=told):
+        call(env)

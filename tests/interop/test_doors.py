@@ -8,6 +8,7 @@ import copy
 import pickle
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -346,3 +347,46 @@ def test_next_step_resets_only_the_worlds_that_ended() -> None:
     ends = [envs.step(actions)[3].tolist() for _ in range(5)]
     late = [False, True, False]
     assert ends == [[False] * 3, [False] * 3, [True, False, True], late, [False] * 3]
+
+
+# -- numbers -----------------------------------------------------------------------------
+
+NO_NUMBERS: list[Any] = ["text", None, [[1], [2, 3]], np.zeros(4, complex), [None] * 4]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+def test_what_holds_no_numbers_is_refused(value: Any) -> None:
+    for env in (gymnasium.make("puck/FetchReach-v4"), _many()):
+        env.reset(seed=0)
+        with pytest.raises(UserError, match="actions of"):
+            env.step(value)
+        door: Any = env.unwrapped
+        with pytest.raises(UserError, match="goals of"):
+            door.compute_reward(value, GOAL, {})
+        with pytest.raises(UserError, match="goals of"):
+            door.compute_reward(GOAL, value, {})
+
+
+def test_rewards_want_goals_that_fit() -> None:
+    door: Any = PuckEnv(task="reach")
+    many = np.tile(GOAL, (5, 1))
+    assert door.compute_reward(many, GOAL, {}).tolist() == [0.0] * 5
+    for one, two in ((GOAL[:2], GOAL), (many, many[:4]), (many[:, :2], many[:, :2])):
+        with pytest.raises(UserError, match=r"goals of shapes .* wanted \(..., 3\)"):
+            door.compute_reward(one, two, {})
+
+
+def test_a_copy_finds_its_task_in_another_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from puckrl.tasks.fetch.reach import FetchReach\n\n"
+        "class Mine(FetchReach):\n    goal_tol_m = 0.1\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    made = PuckEnv("mine.py:Mine"), PuckVectorEnv(2, "mine.py:Mine")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for env in made:
+        for copied in (copy.deepcopy(env), _by_pickle(env)):
+            assert copied.task.goal_tol_m == 0.1

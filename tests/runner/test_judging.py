@@ -4,14 +4,14 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
 
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, RunCfg
 from puckrl.core.errors import RunFailed, UserError
-from puckrl.runner import session
+from puckrl.runner import kept_task, session
 from puckrl.runner.build import build
 from puckrl.runner.judging import Beside, stands_beside
 from puckrl.runner.run_folder import RunFolder
@@ -80,6 +80,26 @@ def test_an_error_of_a_task_is_that_of_the_run(tmp_path: Path) -> None:
     cfg = with_judge(tmp_path, "beside", "Fails", 0.0)
     with pytest.raises(UserError, match=r"Fails.reset.*the drawer is stuck"):
         session.start(cfg, tmp_path)
+
+
+def test_a_judge_plays_the_task_as_it_was_when_the_run_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Edited before its process has read it; and without a copy, it is one line."""
+    cfg, begin = with_judge(tmp_path, "beside", "Easy", 0.0), Beside.__init__
+
+    def edited(judge: Beside, *args: Any) -> None:
+        (tmp_path / "easy.py").write_text("1 / 0")
+        begin(judge, *args)
+
+    monkeypatch.setattr(Beside, "__init__", edited)
+    folder = session.start(cfg, tmp_path / "runs")
+    assert folder.manifest()["result"]["success"] == 1.0
+    (tmp_path / "easy.py").write_text(EASY)
+    monkeypatch.setattr(kept_task, "keep", lambda *_: None)
+    with pytest.raises(UserError, match=r"easy\.py, line 1: ZeroDivisionError"):
+        session.start(cfg, tmp_path / "runs")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_judge_that_is_killed_is_one_line(

@@ -11,7 +11,7 @@ from puckrl.config.presets import preset
 from puckrl.core.errors import UserError
 from puckrl.runner import run_folder
 from puckrl.runner.foreign_files import foreign_files
-from puckrl.runner.kept_task import keep, task_to_play, task_to_resume
+from puckrl.runner.kept_task import keep, task_now, task_to_play, task_to_resume
 from puckrl.runner.run_folder import RunFolder
 from puckrl.tasks.catalog import make_task
 
@@ -171,3 +171,18 @@ def test_a_run_of_an_earlier_version_knows_one_hash(
     (home / "mine.py").unlink()
     with pytest.raises(UserError, match=r"--task path/to/file.py"):
         task_to_play(run)
+
+
+def test_a_file_that_is_edited_while_the_run_goes_on_is_not_played(
+    home: Path, run: RunFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A judge beside the learner and the video load the task again."""
+    assert task_now(run, "mine.py:Mine") == "mine.py:Mine"
+    (home / "mine.py").write_text(TASK.replace("TOL_M\n", "10 * TOL_M\n"))
+    assert not caplog.records
+    assert _tolerance(task_now(run, "mine.py:Mine")) == 0.05
+    assert "goes on with its own copy" in caplog.text
+    (home / "mine.py").unlink()
+    assert _tolerance(task_now(run, "mine.py:Mine")) == 0.05
+    copy = task_to_play(run, "kept")
+    assert task_now(run, copy) == copy

@@ -31,6 +31,7 @@ def _make(folder: Path, body: str, name: str = "mine.py") -> str:
     [
         ("    substeps = 2.5", "Mine.substeps is 2.5; legal: a whole number"),
         ("    substeps = True", "Mine.substeps is True"),
+        ("    substeps = 10**12", "legal: a whole number, 1 to 100,000"),
         ("    goal_tol_m = float('nan')", "Mine.goal_tol_m is nan"),
         ("    film_view = (1.0, 2.0)", "Mine.film_view is a tuple"),
         (
@@ -60,6 +61,8 @@ def test_an_attribute_of_a_wrong_kind_is_named(
     [
         ("dict(state_dim=10)", "Mine.spaces is a dict"),
         ("Spaces(10, 3, 4, 0)", "Mine.spaces.horizon is 0"),
+        ("Spaces(10, 3, 4, 10**9)", "horizon is 1000000000; legal: .* to 1,000,000"),
+        ("Spaces(10**9, 3, 4, 50)", "spaces.state_dim is 1000000000; legal"),
         ("Spaces(10, 3.0, 4, 50)", "Mine.spaces.goal_dim is 3.0"),
         ("Spaces(10, 3, 4, 50, {'a': (1, 2)})", "Mine.spaces is a Spaces .* dict of"),
         (
@@ -195,3 +198,15 @@ def test_runs_and_environments_are_no_part_of_a_task(tmp_path: Path) -> None:
         (tmp_path / "runs/one" / file).touch()
     parts = source_of(Path(name.rpartition(":")[0])).parts
     assert set(parts) == {"mine.py", "a/b/scene.xml"}
+
+
+def test_a_slip_in_the_body_of_a_class_is_told_with_its_own_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also from the file's folder, and where code that has no file raises it."""
+    body = "    film_view = Viewpoint((0, 0, 1), (0, 0, 0), 45)"
+    _make(tmp_path, body)
+    monkeypatch.chdir(tmp_path)
+    line = HEAD.count("\n") + 1
+    with pytest.raises(UserError, match=rf"^mine\.py, line {line}: a viewpoint at"):
+        make_task("mine.py:Mine")

@@ -150,6 +150,11 @@ class Policy:
 
     def _batch(self, obs: Mapping[str, Value]) -> tuple[dict[str, Tensor], bool]:
         """Return the network's inputs, (B, ...) each, and whether it is one observation."""
+        if not _is_mapping(obs):
+            raise UserError(
+                f"an observation is a {type(obs).__name__}; wanted: a dict with "
+                f"{', '.join(self._inputs)}"
+            )
         found = {
             name: self._checked(one, value)
             for name, one in self._inputs.items()
@@ -236,6 +241,10 @@ def _entry(obs: Mapping[str, Value], name: str) -> Value | None:
     """Return an entry by its name, or by Gymnasium's."""
     value = obs.get(name)
     return obs.get(_ALIASES.get(name, name)) if value is None else value
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _is_tensor(value: object) -> TypeGuard[Tensor]:

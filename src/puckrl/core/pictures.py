@@ -7,15 +7,15 @@ Any program may write the file; without the text, only its size can be checked.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from puckrl.core.errors import UserError, first_line
-from puckrl.core.spec import CameraSpec, ImageSpec
+from puckrl.core.spec import CameraSpec, ImageSpec, from_plain
 
 _TEXT = "puckrl"
 _NEAR = 1e-3  # meters, degrees: cameras that are nearer than this are one
@@ -29,6 +29,14 @@ class Picture:
     """(channels, height, width), the cameras one after the other."""
     goal: tuple[float, ...] | None = None
     """The goal that it shows; None: unknown."""
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What a picture's file says of it; None where it does not."""
+
+    cameras: tuple[CameraSpec, ...] | None = None
+    goal: tuple[float, ...] | None = None
 
 
 def write_picture(path: Path, picture: Picture, of: ImageSpec) -> None:
@@ -64,28 +72,27 @@ def read_picture(path: Path, of: ImageSpec) -> Picture:
         of: the policy's images.
 
     Raises:
-        UserError: if it is no image, of another size, or of other cameras.
+        UserError: if it is no image, of another size, or of other cameras; if what its
+            file says of it is damaged.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as opened:
+            _check_size(path, opened.width, opened.height, of)
             text = str(opened.info.get(_TEXT, ""))
             pixels = np.asarray(opened.convert("RGB"))
-    except UnidentifiedImageError as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
         raise UserError(f"{path} is no image; wanted: a PNG file") from error
     except OSError as error:
         raise UserError(
             f"cannot read {path}: {error.strerror or first_line(error)}"
         ) from error
-    count = len(of.cameras)
-    _check_size(path, pixels.shape[1], pixels.shape[0], of)
     known = _known(path, text)
-    _check_cameras(path, known.get("cameras"), of)
-    views = np.split(pixels, count, axis=1)
+    _check_cameras(path, known.cameras, of)
+    views = np.split(pixels, len(of.cameras), axis=1)
     image = np.concatenate([view.transpose(2, 0, 1) for view in views])
-    goal = known.get("goal")
-    return Picture(image, None if goal is None else tuple(map(float, goal)))
+    return Picture(image, known.goal)
 
 
 def _check_size(path: Path, width: int, height: int, of: ImageSpec) -> None:
@@ -101,25 +108,30 @@ def _check_size(path: Path, width: int, height: int, of: ImageSpec) -> None:
         )
 
 
-def _known(path: Path, text: str) -> dict[str, Any]:
+def _known(path: Path, text: str) -> _Text:
     """Return what a picture says of itself."""
-    if not text:
-        return {}
+    what = f"{path}: its text {_TEXT!r}"
     try:
-        return dict(json.loads(text))
-    except ValueError as error:
-        raise UserError(f"{path}: its text {_TEXT!r} is damaged: {error}") from error
+        tree = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{what} is damaged: {first_line(error)}") from error
+    known = from_plain(_Text, tree, what)
+    if not all(map(math.isfinite, known.goal or ())):
+        raise UserError(f"{what} has a goal of {known.goal}; wanted: finite numbers")
+    return known
 
 
-def _check_cameras(path: Path, cameras: Any, of: ImageSpec) -> None:
+def _check_cameras(
+    path: Path, cameras: tuple[CameraSpec, ...] | None, of: ImageSpec
+) -> None:
     """Refuse a picture whose cameras are known to be others."""
     if cameras is None:
         return
-    names = [one.get("name") for one in cameras]
+    names = [one.name for one in cameras]
     wanted = [one.name for one in of.cameras]
     if len(names) != len(wanted):
         raise UserError(
-            f"{path} was taken by {len(names)} cameras ({', '.join(map(str, names))}); "
+            f"{path} was taken by {len(names)} cameras ({', '.join(names)}); "
             f"the policy has {len(wanted)}: {', '.join(wanted)}"
         )
     for there, here in zip(cameras, of.cameras, strict=True):
@@ -130,13 +142,13 @@ def _check_cameras(path: Path, cameras: Any, of: ImageSpec) -> None:
             )
 
 
-def _difference(there: dict[str, Any], here: CameraSpec) -> str:
+def _difference(there: CameraSpec, here: CameraSpec) -> str:
     """Return how a camera differs from the policy's, in words; empty if it does not."""
     for name, unit in (("pos_m", " m"), ("look_at_m", " m"), ("fovy_deg", " degrees")):
-        one, two = np.asarray(there.get(name, np.nan)), np.asarray(getattr(here, name))
+        one, two = np.asarray(getattr(there, name)), np.asarray(getattr(here, name))
         if one.shape != two.shape or not np.allclose(one, two, rtol=0.0, atol=_NEAR):
             return (
-                f"{name} of {there.get('name')} is {one.tolist()}{unit}, that of "
+                f"{name} of {there.name} is {one.tolist()}{unit}, that of "
                 f"{here.name} {two.tolist()}{unit}"
             )
     return ""

@@ -168,7 +168,8 @@ def load(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
         where = place(path, error) or f"{path}, line 1"
-        raise UserError(f"{where}: {type(error).__name__}: {said(error)}") from error
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        raise UserError(f"{where}: {kind}{said(error)}") from error
     return module
 
 
@@ -214,8 +215,8 @@ def place(file: Path, error: BaseException) -> str | None:
 
 def _is_own(folder: Path, filename: str | None) -> bool:
     """Return whether a file belongs to the user's folder, and to no library in it."""
-    path = Path(filename or "").resolve()
-    if not path.is_relative_to(folder):
+    path = Path(filename or "").resolve()  # "<string>" is code without a file
+    if not (path.is_relative_to(folder) and is_file(path)):
         return False
     return not _LIBRARIES & set(path.relative_to(folder).parts)
 

@@ -7,6 +7,7 @@ which units and frames, how often, and how the network is built from the saved w
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -271,8 +272,13 @@ def to_plain(spec: Any) -> dict[str, Any]:
     return dataclasses.asdict(spec)
 
 
-def from_plain(cls: type[T], tree: Any) -> T:
+def from_plain(cls: type[T], tree: Any, what: str = "the contract") -> T:
     """Return the spec that ``to_plain`` turned into dictionaries; unknown keys are left out.
+
+    Args:
+        cls: its class.
+        tree: dictionaries, as JSON holds them.
+        what: its name in messages.
 
     Raises:
         UserError: for another format, or a key that is missing.
@@ -284,13 +290,15 @@ def from_plain(cls: type[T], tree: Any) -> T:
                 f"{FORMAT}; install the version that wrote it: {tree['made_by']}"
             )
         return _decoded(cls, tree)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"the contract is damaged: {error!r}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{what} is damaged: {error!r}") from error
 
 
 def _decoded(hint: Any, value: Any) -> Any:
     """Return a value of a type from its plain form."""
     if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{value!r} has no names")
         hints = typing.get_type_hints(hint)
         names = [
             field.name

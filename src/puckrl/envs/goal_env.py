@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 import torch
 from torch import Tensor
 
+from puckrl.core.arguments import check
 from puckrl.core.errors import UserError
 from puckrl.core.rng import Draws
 from puckrl.core.sections import section, under
@@ -16,7 +17,7 @@ from puckrl.envs import gym_spaces
 from puckrl.envs.cameras import Cameras, NoCameras
 from puckrl.envs.finite import Alarm, NotFinite, all_finite, first_not_finite, refuse
 from puckrl.envs.goal_images import GoalImages, NoGoalImages
-from puckrl.envs.handover import check_goals, owned
+from puckrl.envs.handover import check_action, check_goals, check_worlds, owned
 from puckrl.sim.backend import Sim
 from puckrl.sim.divergence import Guard, ignore
 from puckrl.tasks.task import Task
@@ -141,7 +142,12 @@ class GoalEnv:
         return self.task.success(achieved, desired)
 
     def reseed(self, seed: int) -> None:
-        """Begin the sequence of episodes of another seed with the next reset."""
+        """Begin the sequence of episodes of another seed with the next reset.
+
+        Raises:
+            UserError: for anything but a whole number.
+        """
+        check("seed", seed, int)
         self.seed = seed
         self._begun.zero_()
 
@@ -152,15 +158,14 @@ class GoalEnv:
             worlds: indices of these worlds, (n,) int64; None: all.
 
         Raises:
-            UserError: for a mask, or other indices than int64.
+            UserError: for a mask, or anything but indices of worlds.
         """
-        if worlds is None:
-            worlds = self._worlds
-        elif worlds.dtype != torch.int64:
-            raise UserError(
-                f"worlds to reset are {worlds.dtype}; legal: indices, int64; turn a mask "
-                "into indices: mask.nonzero()[:, 0]"
-            )
+        if worlds is not None:
+            check_worlds(worlds, self.num_worlds)
+        return self._begin(self._worlds if worlds is None else worlds)
+
+    def _begin(self, worlds: Tensor) -> Obs:
+        """Begin an episode in worlds that exist; see ``reset``."""
         numbers = worlds + self._first_world
         draws = Draws(self.seed, numbers, self._begun[worlds])
         self._begun[worlds] += 1
@@ -205,9 +210,7 @@ class GoalEnv:
 
     def step_async(self, action: Tensor) -> None:
         """Launch a control step, see ``step``; on a GPU it runs asynchronously."""
-        wanted = (self.num_worlds, self.spaces.action_dim)
-        if action.shape != wanted:
-            raise UserError(f"actions of shape {(*action.shape,)}; wanted {wanted}")
+        check_action(action, (self.num_worlds, self.spaces.action_dim))
         if not self.started:
             raise UserError(
                 "step before reset: no episode has begun; call reset() first"
@@ -237,7 +240,7 @@ class GoalEnv:
             self.guard(self.sim, step.diverged.nonzero()[:, 0])
         if not self.auto_reset:
             return step
-        return step._replace(obs=self.reset(step.done.nonzero()[:, 0]))
+        return step._replace(obs=self._begin(step.done.nonzero()[:, 0]))
 
     def _look_for_nan(self, values: Obs, sound: Tensor) -> None:
         """Sound the alarm for the first value that is not finite, in worlds of ``sound``."""

@@ -1,5 +1,6 @@
-"""Take what a task returns into the environment's own memory, in the sizes it declares."""
+"""Check what goes in and out of an environment, and own what a task returns."""
 
+import torch
 from torch import Tensor
 
 from puckrl.core.errors import UserError
@@ -32,6 +33,39 @@ def check_goals(task: Task, goals: Tensor, worlds: int) -> None:
         UserError: if they have another shape than the task's ``spaces`` say.
     """
     _check(task, "reset", goals, (worlds, task.spaces.goal_dim), "goal_dim")
+
+
+def check_action(action: object, shape: tuple[int, int]) -> None:
+    """Check the actions of a control step.
+
+    Raises:
+        UserError: for anything but a tensor of real numbers of this shape.
+    """
+    if not isinstance(action, Tensor):
+        kind = type(action).__name__
+        raise UserError(
+            f"actions are a {kind}; wanted: a torch.Tensor {shape}, such as "
+            "torch.as_tensor(actions)"
+        )
+    if tuple(action.shape) != shape:
+        raise UserError(f"actions of shape {tuple(action.shape)}; wanted {shape}")
+
+
+def check_worlds(worlds: object, count: int) -> None:
+    """Check indices of worlds.
+
+    Raises:
+        UserError: for a mask, or anything but indices of these worlds.
+    """
+    legal = f"legal: a torch.Tensor of indices, int64, 0 to {count - 1}"
+    if not isinstance(worlds, Tensor) or worlds.dtype != torch.int64:
+        given = worlds.dtype if isinstance(worlds, Tensor) else type(worlds).__name__
+        raise UserError(
+            f"worlds to reset are {given}; {legal}; turn a mask into indices: "
+            "mask.nonzero()[:, 0]"
+        )
+    if worlds.dim() != 1 or bool(((worlds < 0) | (worlds >= count)).any()):
+        raise UserError(f"worlds to reset are {worlds.tolist()}; {legal}")
 
 
 def _check(

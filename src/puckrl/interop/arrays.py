@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from puckrl.core.arguments import check
-from puckrl.core.errors import UserError, unknown
+from puckrl.core.errors import UserError, first_line, unknown
 from puckrl.core.types import Obs
 from puckrl.interop.view import View
 from puckrl.tasks.task import Task
@@ -17,15 +17,33 @@ Action = NDArray[Any]
 Info = dict[str, Any]
 
 
-def to_actions(actions: Action) -> Tensor:
+def to_actions(actions: ArrayLike) -> Tensor:
     """Convert actions to float32.
 
     Raises:
-        UserError: for NaN or infinity.
+        UserError: for anything but finite numbers.
     """
-    if not np.isfinite(actions).all():
-        raise UserError(f"actions are not finite: {actions}; legal: from -1 to 1")
-    return torch.from_numpy(np.ascontiguousarray(actions, dtype=np.float32))
+    given = numbers_of(actions, "actions")
+    if not np.isfinite(given).all():
+        raise UserError(
+            f"actions are not finite: {given.tolist()}; legal: from -1 to 1"
+        )
+    return torch.from_numpy(np.ascontiguousarray(given, dtype=np.float32))
+
+
+def numbers_of(given: ArrayLike, name: str) -> NDArray[Any]:
+    """Return an array of real numbers, whatever holds them.
+
+    Raises:
+        UserError: for anything else, such as text, None, or rows of several lengths.
+    """
+    try:
+        array = np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{name} of no one shape: {first_line(error)}") from error
+    if array.dtype.kind not in "iuf":
+        raise UserError(f"{name} of type {array.dtype}; wanted: real numbers")
+    return array
 
 
 def options_of(options: dict[str, Any] | None, *legal: str) -> dict[str, Any]:
@@ -51,25 +69,34 @@ def goals_of(goal: ArrayLike, shape: tuple[int, ...]) -> Tensor:
     Raises:
         UserError: for another shape, or anything but finite numbers.
     """
-    given = np.asarray(goal)
-    if not np.issubdtype(given.dtype, np.number) or given.shape not in (
-        shape,
-        shape[-1:],
-    ):
-        raise UserError(
-            f"goal of shape {given.shape} and type {given.dtype}; wanted {shape} numbers"
-        )
+    given = numbers_of(goal, "goal")
+    if given.shape not in (shape, shape[-1:]):
+        raise UserError(f"goal of shape {given.shape}; wanted {shape}")
     if not np.isfinite(given).all():
         raise UserError(f"goal {given} is not finite")
     return torch.from_numpy(np.broadcast_to(given, shape).astype(np.float64))
 
 
 def rewards_of(task: Task, achieved: ArrayLike, desired: ArrayLike) -> Any:
-    """Return rewards of numpy goals; a plain number for a single pair."""
-    pair = (
-        torch.from_numpy(np.asarray(goal, np.float64)) for goal in (achieved, desired)
-    )
+    """Return rewards of numpy goals; a plain number for a single pair.
+
+    Raises:
+        UserError: for anything but goals of the task, one for one, or one for all.
+    """
+    one, two = numbers_of(achieved, "achieved goals"), numbers_of(desired, "goals")
+    size = task.spaces.goal_dim
+    if {one.shape[-1:], two.shape[-1:]} != {(size,)} or not _fit(one, two):
+        raise UserError(
+            f"goals of shapes {one.shape} and {two.shape}; wanted (..., {size}) twice"
+        )
+    pair = (torch.from_numpy(goal.astype(np.float64)) for goal in (one, two))
     return task.reward(*pair).numpy()[()]
+
+
+def _fit(one: NDArray[Any], two: NDArray[Any]) -> bool:
+    """Return whether two arrays have one shape after broadcasting."""
+    sizes = zip(reversed(one.shape), reversed(two.shape), strict=False)
+    return all(a == b or 1 in (a, b) for a, b in sizes)
 
 
 def worlds_of(mask: ArrayLike, worlds: int) -> Tensor:

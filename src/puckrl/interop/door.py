@@ -1,6 +1,7 @@
 """Give one world and many the same attributes, goals and copies."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from puckrl.config.run_cfg import PixelsCfg, SimCfg
 from puckrl.core.errors import UserError
+from puckrl.core.source import is_file
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.interop.arrays import goals_of, rewards_of
 from puckrl.runner.worlds import make_env
@@ -19,7 +21,7 @@ class Door:
     """Hold the worlds behind an environment of Gymnasium's.
 
     Copies and pickles contain the arguments of the constructor and the state of the
-    worlds; constructing is how a copy gets its simulation.
+    worlds; constructing is how a copy gets its simulation, in any working directory.
     """
 
     task: Task
@@ -30,7 +32,10 @@ class Door:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Keep the arguments of the outermost constructor."""
         door = super().__new__(cls)
-        door._arguments = args, kwargs
+        door._arguments = (
+            tuple(map(anywhere, args)),
+            {name: anywhere(value) for name, value in kwargs.items()},
+        )
         return door
 
     def _open(
@@ -93,6 +98,16 @@ class Door:
         vars(self).update(state["plain"])
         self._worlds.seed = state["seed"]
         self._worlds.restore(state["worlds"])
+
+
+def anywhere(argument: Any) -> Any:
+    """Return the name of a task's file as an absolute path; any other argument as it is."""
+    if not isinstance(argument, str):
+        return argument
+    file, colon, name = argument.rpartition(":")
+    return (
+        f"{Path(file).resolve()}:{name}" if colon and is_file(Path(file)) else argument
+    )
 
 
 def fps(worlds: GoalEnv) -> float:

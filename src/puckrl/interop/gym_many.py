@@ -170,7 +170,7 @@ class PuckVectorEnv(Door, VectorEnv[Observation, Action, Array]):
                 f"the episodes of worlds {np.flatnonzero(over)} are over; begin others: "
                 'reset(options={"reset_mask": terminated | truncated})'
             )
-        step = self._worlds.step(to_actions(np.asarray(actions)))
+        step = self._worlds.step(to_actions(actions))
         reward, obs = step.reward.numpy(), step.obs
         if over.any():  # these worlds were stepped in vain
             reward[over] = 0.0

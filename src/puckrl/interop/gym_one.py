@@ -98,7 +98,7 @@ class PuckEnv(Door, gymnasium.Env[Observation, Action]):
         Raises:
             UserError: before the first reset; for another shape, NaN or infinity.
         """
-        step = self._worlds.step(to_actions(np.asarray(action)[None]))
+        step = self._worlds.step(to_actions([action]))
         return (
             self._view.observation(step.final_obs, 0),
             float(step.reward[0]),

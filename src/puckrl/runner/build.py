@@ -27,6 +27,7 @@ from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.steps import StepReplayBuffer
 from puckrl.runner.compile import fast_round, import_compiler
 from puckrl.runner.judging import make_judge
+from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.worlds import RunWorlds, make_training_env
 from puckrl.training.collect import Collector
 from puckrl.training.gauges import (
@@ -236,11 +237,12 @@ def make_schedule(cfg: RunCfg, collector: Collector, learner: Learner) -> Schedu
     return Overlapped(collector, learner, learner.agent.behavior.copy(), steps)
 
 
-def build(cfg: RunCfg) -> Parts:
+def build(cfg: RunCfg, folder: RunFolder | None = None) -> Parts:
     """Make all objects of a run.
 
     Args:
         cfg: configuration of this process's part of the run; see ``shard``.
+        folder: the run's folder, which keeps a copy of its task; None: there is none.
     """
     device = pick_device(cfg.device)
     if cfg.loop.compile and device.type == "cuda":
@@ -265,7 +267,7 @@ def build(cfg: RunCfg) -> Parts:
     return Parts(
         env=env,
         agent=agent,
-        judge=make_judge(cfg, agent, device),
+        judge=make_judge(cfg, agent, device, folder),
         replay=replay,
         collector=collector,
         learner=learner,

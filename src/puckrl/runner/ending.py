@@ -39,7 +39,7 @@ def recorded(folder: RunFolder) -> Iterator[Signals]:
             _record(folder, "interrupted", signal=str(error) or "SIGINT")
             raise
         except Exception as error:
-            if signals.number is not None:  # ctrl-C has also ended a child, say, g++
+            if signals.number is not None and _is_the_signals(error, signals):
                 ended = Interrupted(signals.number)
                 _record(folder, "interrupted", signal=str(ended))
                 raise ended from error
@@ -47,6 +47,15 @@ def recorded(folder: RunFolder) -> Iterator[Signals]:
         except BaseException as error:
             _record(folder, f"failed: {type(error).__name__}: {error}")
             raise
+
+
+def _is_the_signals(error: Exception, signals: Signals) -> bool:
+    """Return whether a signal is the reason of an error: it has ended a child, say g++.
+
+    A disk that is full when an interrupted run saves is a reason of its own.
+    """
+    own = isinstance(error, UserError) or outside_reason(error) is not None
+    return not (own and signals.patient_once)
 
 
 def _fail(folder: RunFolder, error: Exception, *, trained: bool) -> NoReturn:

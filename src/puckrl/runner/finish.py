@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from puckrl.config.facts import facts_of
 from puckrl.config.run_cfg import RunCfg
@@ -15,6 +15,7 @@ from puckrl.report.figures import curve
 from puckrl.report.rows import read_rows
 from puckrl.runner.build import Parts
 from puckrl.runner.interrupt import Signals
+from puckrl.runner.kept_task import task_now
 from puckrl.runner.memory import taken_gb
 from puckrl.runner.policies import film, filmed_worlds
 from puckrl.runner.run_folder import RunFolder
@@ -84,6 +85,7 @@ def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:
     """Write the video; a failure is only a warning, because the run itself succeeded."""
     try:
         seed = EVAL_SEED_OFFSET + cfg.seed
+        cfg = replace(cfg, task=task_now(folder, cfg.task))
         env = make_eval_env(cfg, filmed_worlds(cfg), seed, draws=True)
         with closing(env):
             film(cfg, parts.agent, env, folder.path / "policy.mp4", episodes=1)

@@ -70,7 +70,12 @@ class Signals:
 
 @contextmanager
 def caught() -> Iterator[Signals]:
-    """Answer SIGINT and SIGTERM as ``Signals`` says, if this is the main thread."""
+    """Answer SIGINT and SIGTERM as ``Signals`` says, if this is the main thread.
+
+    Raises:
+        Interrupted: for a signal; also if something in its way has turned it into an error
+            of its own, as an import does.
+    """
     signals = Signals()
     in_main = threading.current_thread() is threading.main_thread()
     before = {
@@ -79,6 +84,10 @@ def caught() -> Iterator[Signals]:
     }
     try:
         yield signals
+    except Exception as error:
+        if signals.number is None or signals.patient_once:
+            raise
+        raise Interrupted(signals.number) from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

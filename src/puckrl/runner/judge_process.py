@@ -3,7 +3,10 @@
 import logging
 import os
 import pickle
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from typing import IO
 
 import torch
@@ -14,24 +17,46 @@ from puckrl.core.errors import first_line
 from puckrl.core.runtime import tune_convolutions
 from puckrl.runner.build import make_agent
 from puckrl.runner.judging import Failure, Request, judge, judging_env
+from puckrl.runner.kept_task import task_now
+from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.worlds import RunWorlds
 from puckrl.training.judge import Evaluation
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until their stream ends."""
-    settings, device_name = pickle.load(requests)
+    """Answer requests until their stream ends; with an error if there are no worlds."""
+    settings, device_name, folder = pickle.load(requests)
     cfg, device = from_dict(settings), torch.device(device_name)
     tune_convolutions(device)
-    with closing(judging_env(cfg, device)) as env:
+    try:
+        env = judging_env(_as_it_began(cfg, folder), device)
+    except Exception as error:  # noqa: BLE001  a user's task may raise anything
+        failure = _failure(error)
+        _serve(requests, answers, lambda _: failure)
+        return
+    with closing(env):
         agent = make_agent(cfg, env.spaces, device, reward_bounds=None)
-        while True:
-            try:
-                request: Request = pickle.load(requests)
-            except EOFError:
-                return
-            pickle.dump(_answer(cfg, env, agent, request), answers)
-            answers.flush()
+        _serve(requests, answers, partial(_answer, cfg, env, agent))
+
+
+def _as_it_began(cfg: RunCfg, folder: RunFolder | None) -> RunCfg:
+    """Return the configuration with the task as it was when the run began."""
+    return cfg if folder is None else replace(cfg, task=task_now(folder, cfg.task))
+
+
+def _serve(
+    requests: IO[bytes],
+    answers: IO[bytes],
+    answer: Callable[[Request], Evaluation | Failure],
+) -> None:
+    """Answer requests until their stream ends."""
+    while True:
+        try:
+            request: Request = pickle.load(requests)
+        except EOFError:
+            return
+        pickle.dump(answer(request), answers)
+        answers.flush()
 
 
 def _answer(
@@ -43,7 +68,12 @@ def _answer(
             agent.load(request.tensors)
         return judge(cfg, env, agent, request.episodes, request.moment)
     except Exception as error:  # noqa: BLE001  a user's task may raise anything
-        return Failure(_picklable(error), first_line(error))
+        return _failure(error)
+
+
+def _failure(error: Exception) -> Failure:
+    """Return an error as an answer."""
+    return Failure(_picklable(error), first_line(error))
 
 
 def _picklable(error: Exception) -> Exception | None:

@@ -26,6 +26,7 @@ from puckrl.core import team
 from puckrl.core.errors import UserError
 from puckrl.core.foreign import library_of
 from puckrl.core.runtime import torch_threads, usable_cores
+from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.worlds import EVAL_SEED_OFFSET, EVAL_WORLDS, RunWorlds, make_eval_env
 from puckrl.training.judge import Episodes, Evaluation, evaluate
 from puckrl.training.verdicts import Given
@@ -34,7 +35,10 @@ _ENOUGH_CORES = 4  # for the judge's physics, beside the process that trains
 
 
 def make_judge(
-    cfg: RunCfg, agent: ActorCritic, device: torch.device
+    cfg: RunCfg,
+    agent: ActorCritic,
+    device: torch.device,
+    folder: RunFolder | None = None,
 ) -> "InTurn | Beside":
     """Make the judge of a run.
 
@@ -42,9 +46,10 @@ def make_judge(
         cfg: configuration of this process's part of the run.
         agent: the agent whose averaged policy is judged.
         device: device of its networks, and of cameras.
+        folder: the run's folder, see ``Beside``.
     """
     if stands_beside(cfg, device):
-        return Beside(cfg, agent)
+        return Beside(cfg, agent, folder)
     return InTurn(cfg, agent, device)
 
 
@@ -122,11 +127,15 @@ class Beside:
     Args:
         cfg: configuration of the run.
         agent: the agent whose averaged policy is judged.
+        folder: the run's folder; its copy of the task is played if somebody edits the
+            task's file before this process has read it. None: there is none.
     """
 
     beside = True
 
-    def __init__(self, cfg: RunCfg, agent: ActorCritic) -> None:
+    def __init__(
+        self, cfg: RunCfg, agent: ActorCritic, folder: RunFolder | None = None
+    ) -> None:
         self._agent = agent
         self._asked: dict[str, Tensor] = {}
         modules = os.pathsep.join(filter(None, [*sys.path, os.getcwd()]))
@@ -142,7 +151,7 @@ class Beside:
             start_new_session=True,  # ctrl-C is for the learner
         )
         self._messenger = ThreadPoolExecutor(1, "judge")
-        self._send((to_dict(cfg), str(agent.device)))
+        self._send((to_dict(cfg), str(agent.device), folder))
 
     @property
     def pid(self) -> int:

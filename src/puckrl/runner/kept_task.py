@@ -101,6 +101,35 @@ def task_to_play(folder: RunFolder, elsewhere: str | None = None) -> str:
     return copy
 
 
+def task_now(folder: RunFolder, name: str) -> str:
+    """Return the name of the task that a run goes on with, while it runs.
+
+    It is loaded again by a judge beside the learner, and for the video. If somebody edits
+    its file meanwhile, the run's copy is played, with a warning.
+
+    Args:
+        folder: the run.
+        name: the task, as the run began or went on with it.
+
+    Raises:
+        UserError: if the file has changed, and the copy has been edited.
+    """
+    run = _Kept.of(folder)
+    if run.file is None or run.file.parent == folder.kept_task.resolve():
+        return name
+    different = run.differences(name) if _file_of(name) else "it is gone"
+    copy = run.copy() if different else None
+    if copy is None:
+        return name
+    log.warning(
+        "%s has changed since %s began: %s; the run goes on with its own copy",
+        name,
+        folder.path,
+        different,
+    )
+    return copy
+
+
 def task_to_resume(folder: RunFolder, elsewhere: str | None = None) -> str:
     """Return the name of the task to continue a run with; it must be the same.
 

@@ -3,13 +3,16 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import torch
 
 from puckrl.agents.rebuild import OWN, rebuild_policy
 from puckrl.agents.trained import Policy
+from puckrl.core.arguments import checked
 from puckrl.core.runtime import pick_device
 from puckrl.core.sections import section
+from puckrl.core.settings import COUNT, SEED
 from puckrl.core.spec import CONTRACT, NetworkSpec
 from puckrl.runner.contract_file import read_contract, read_json
 from puckrl.runner.own_copies import name_in_copy
@@ -19,8 +22,12 @@ from puckrl.training.checkpoint import read_state
 log = logging.getLogger(__name__)
 
 
+@checked
 def load_policy(
-    path: Path, snapshot: int | None = None, device: str = "cpu", seed: int = 0
+    path: Path,
+    snapshot: Annotated[int | None, COUNT] = None,
+    device: str = "cpu",
+    seed: Annotated[int, SEED] = 0,
 ) -> Policy:
     """Return the policy of a run; see ``puckrl.load``.
 

@@ -22,16 +22,17 @@ class Run:
 
     Args:
         path: the folder, or its name under ``runs``.
-        runs: folder of run folders.
+        runs: folder of run folders; None: PUCK_RUNS, or runs.
 
     Raises:
         UserError: if there is no such run; lists those under ``runs``.
     """
 
-    def __init__(self, path: str | Path, runs: str | Path = "runs") -> None:
+    def __init__(self, path: str | Path, runs: str | Path | None = None) -> None:
         from puckrl.runner.run_folder import find
+        from puckrl.runner.runs_dir import runs_dir
 
-        self.path: Path = find(str(path), Path(runs)).path
+        self.path: Path = find(path, runs_dir(runs)).path
         """The run's folder."""
 
     def __repr__(self) -> str:
@@ -117,7 +118,7 @@ class Run:
         """
         from puckrl.runner import session
 
-        session.resume(self._folder, cfg or self.config, callbacks)
+        session.resume(self._folder, self.config if cfg is None else cfg, callbacks)
         return self
 
     @property

@@ -27,7 +27,9 @@ from typing import IO, Any, Self
 import yaml
 
 from puckrl.config.run_cfg import RunCfg, config_hash, from_yaml, to_yaml
+from puckrl.core.arguments import check
 from puckrl.core.errors import UserError
+from puckrl.core.source import is_file
 from puckrl.core.spec import CONTRACT
 from puckrl.runner.runs_dir import closest, run_names
 
@@ -284,16 +286,17 @@ def _write_identity(folder: RunFolder, cfg: RunCfg) -> RunFolder:
     return folder
 
 
-def find(name: str, root: Path) -> RunFolder:
+def find(name: str | Path, root: Path) -> RunFolder:
     """Return a run by its path, or by its folder's name under ``root``.
 
     Raises:
         UserError: if there is no such run; it names the closest and the newest under ``root``.
     """
+    check("path", name, str | Path)
     for path in (Path(name), root / name):
-        if (path / "config.yaml").is_file():
+        if is_file(path / "config.yaml"):
             return RunFolder(path)
-    raise no_run(name, root)
+    raise no_run(str(name), root)
 
 
 def no_run(name: str, root: Path) -> UserError:

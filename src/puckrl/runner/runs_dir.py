@@ -4,12 +4,19 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
+from puckrl.core.arguments import check
+
 VARIABLE = "PUCK_RUNS"
 """Environment variable that names the folder; empty counts as not set."""
 
 
 def runs_dir(named: str | Path | None = None) -> Path:
-    """Return the folder of run folders; None: the environment's, or ``runs``."""
+    """Return the folder of run folders; None: the environment's, or ``runs``.
+
+    Raises:
+        UserError: for anything but a path.
+    """
+    check("runs", named, str | Path | None)
     return Path(named or os.environ.get(VARIABLE) or "runs")
 
 

@@ -10,6 +10,7 @@ from puckrl.config.bounds import check_bounds
 from puckrl.config.facts import facts_of
 from puckrl.config.run_cfg import RunCfg, config_hash
 from puckrl.core import team
+from puckrl.core.arguments import check
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import keep_memory, pick_device
@@ -64,6 +65,7 @@ def start(
         UserError: if the configuration or the folder is refused, or if the run fails for
             an external reason.
     """
+    _check_arguments(cfg, callbacks)
     with team.together(pick_device(cfg.device)):
         part = shard(cfg)
         memory = admit(part)
@@ -91,6 +93,7 @@ def resume(
             file differs, a limit is reached, the folder holds foreign files, or no snapshot
             can be used.
     """
+    _check_arguments(cfg, callbacks)
     stored = folder.config()
     elsewhere = None if cfg.task == stored.task else cfg.task
     cfg = replace(cfg, task=stored.task, expect=stored.expect)
@@ -119,6 +122,13 @@ def resume(
                 folder.write_config(cfg)
             _run(folder, placed, part, callbacks, resumed=True)
     return folder
+
+
+def _check_arguments(cfg: object, callbacks: object) -> None:
+    """Refuse what a type checker would have refused, before anything is made."""
+    if not isinstance(cfg, RunCfg):
+        raise UserError(f"cfg={cfg!r}; legal: a RunCfg, as from puckrl.preset('push')")
+    check("callbacks", callbacks, Sequence[Callback])
 
 
 def _only_writer(folder: RunFolder) -> AbstractContextManager[object]:
@@ -177,7 +187,8 @@ def _run(
     with recorded(folder) as signals:
         keep_memory()
         with span("set-up"):
-            made = build(part)
+            task = kept_task.task_now(folder, part.task)
+            made = build(replace(part, task=task), folder)
         with closing(made) as parts:
             allocated()
             if team.is_first():

@@ -18,8 +18,8 @@ from puckrl.config.bounds import check_bounds
 from puckrl.config.run_cfg import PixelsCfg, RunCfg, SimCfg
 from puckrl.config.tree import build
 from puckrl.core import team
-from puckrl.core.arguments import checked
-from puckrl.core.errors import UserError
+from puckrl.core.arguments import check, checked
+from puckrl.core.errors import UserError, out_of_memory
 from puckrl.core.foreign import library_of
 from puckrl.core.runtime import pick_device
 from puckrl.core.settings import COUNT, NON_NEGATIVE, SEED
@@ -67,15 +67,22 @@ def make_worlds(
     if not isinstance(pixels, PixelsCfg):
         names = (pixels,) if isinstance(pixels, str) else tuple(pixels or ())
         pixels = PixelsCfg(viewpoints=names)
-    return make_env(
-        task,
-        sim,
-        reward=reward,
-        params=task_params(task, params) if isinstance(params, Mapping) else params,
-        seed=seed,
-        pixels=pixels,
-        device=pick_device(device),
-    )
+    try:
+        return make_env(
+            task,
+            sim,
+            reward=reward,
+            params=task_params(task, params) if isinstance(params, Mapping) else params,
+            seed=seed,
+            pixels=pixels,
+            device=pick_device(device),
+        )
+    except Exception as error:
+        if reason := out_of_memory(error):
+            raise UserError(
+                f"num_worlds={num_worlds}: {reason}; use fewer worlds"
+            ) from error
+        raise
 
 
 def task_params(task: str, changes: Mapping[str, Any]) -> TaskParams:
@@ -93,10 +100,13 @@ def task_params(task: str, changes: Mapping[str, Any]) -> TaskParams:
         raise UserError(f"task {task} has no settings of its own; leave params out")
     tree: dict[str, Any] = {}
     for name, value in changes.items():
+        check("a name in params", name, str)
         *sections, last = name.split(".")
         inner = tree
         for section in sections:
             inner = inner.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise UserError(f"params.{name} lies in {section!r}, which has a value")
         inner[last] = value
     return build(kind, tree, "params.")
 

@@ -25,6 +25,8 @@ from puckrl.sim.viewpoints import FreeViewpoint, Viewpoint
 from puckrl.tasks.sanity import Landmark, Sanity
 from puckrl.tasks.task import Task
 
+_MOST_SUBSTEPS, _MOST = 100_000, 1_000_000  # beyond these nothing ends
+
 _Check = Callable[[Any, tuple[Any, ...]], str | None]
 """Return what a result should be, if it is not: from the result and the arguments."""
 
@@ -66,11 +68,10 @@ def checked(task: type[Task], *arguments: Any) -> Task:
         if not is_legal(value):
             raise UserError(f"{name}.{part} is {_kind(value)}; legal: {legal}")
     for part in ("state_dim", "goal_dim", "action_dim", "horizon"):
-        if not _is_count(getattr(made.spaces, part)):
-            value = getattr(made.spaces, part)
-            raise UserError(
-                f"{name}.spaces.{part} is {value!r}; legal: a whole number above 0"
-            )
+        value = getattr(made.spaces, part)
+        if not (_is_count(value) and value <= _MOST):
+            legal = f"a whole number, 1 to {_MOST:,}"
+            raise UserError(f"{name}.spaces.{part} is {value!r}; legal: {legal}")
     return made
 
 
@@ -221,7 +222,10 @@ _VIEW = (
 )
 _ATTRIBUTES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "spaces": ("a puckrl.tasks.Spaces with a dict of puckrl.tasks.Sensor", _is_spaces),
-    "substeps": ("a whole number above 0", _is_count),
+    "substeps": (
+        f"a whole number, 1 to {_MOST_SUBSTEPS:,}",
+        lambda value: _is_count(value) and value <= _MOST_SUBSTEPS,
+    ),
     "goal_tol_m": ("a number of meters above 0", _is_length),
     "marker_radius_m": ("a number of meters above 0", _is_length),
     "sanity": ("a puckrl.tasks.Sanity with ranges (low, high)", _is_sanity),

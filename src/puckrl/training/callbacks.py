@@ -19,7 +19,7 @@ from typing import Literal
 
 from puckrl.agents.trained import Policy
 from puckrl.core.clock import Clock
-from puckrl.core.errors import RunFailed, UserError, said
+from puckrl.core.errors import RunFailed, said
 from puckrl.training.sinks import LogRow, is_evaluation
 
 TRACEBACK = "callback_error.txt"
@@ -91,11 +91,6 @@ class Hooks:
         path: Path,
         policy: Callable[[], Policy],
     ) -> None:
-        for one in callbacks:
-            if not isinstance(one, Callback):
-                raise UserError(
-                    f"callbacks holds {one!r}; legal: instances of puckrl.Callback"
-                )
         self._callbacks, self._clock = tuple(callbacks), clock
         self._path, self._policy = path, policy
         self._row: LogRow = {}

@@ -17,7 +17,7 @@ class ActionScale:
         bound: what 1 stands for where the Box names no bound; 0: such a Box is refused.
 
     Raises:
-        UserError: for a space that is not continuous, or has no bounds.
+        UserError: for a space that is not continuous, is empty, or has no bounds.
     """
 
     def __init__(self, space: spaces.Space[Any], bound: float = 0.0) -> None:
@@ -29,6 +29,11 @@ class ActionScale:
         low, high = (
             edge.astype(np.float64).reshape(-1) for edge in (space.low, space.high)
         )
+        if not len(low) or bool((low >= high).any()):
+            raise UserError(
+                f"its action space {space} leaves nothing to choose; every component needs a "
+                "lower and a higher bound"
+            )
         open_ = ~(np.isfinite(low) & np.isfinite(high))
         if open_.any() and not bound:
             raise UserError(

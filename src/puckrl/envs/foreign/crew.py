@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from puckrl.core.errors import UserError, said
 from puckrl.envs.foreign.layout import Layout, layout_of
-from puckrl.envs.foreign.make import make_one
+from puckrl.envs.foreign.make import make_one, told
 
 SUCCESS_KEYS = ("is_success", "success")
 """Names under which libraries report success in ``info``, in the order of preference."""
@@ -119,13 +119,9 @@ class Crew:
             self._reset(world, None if seeds is None else seeds[world])
 
     def _reset(self, world: int, seed: int | None = None) -> None:
-        try:
+        with told(self.name, "reset"):
             obs, _ = self._envs[world].reset(seed=seed)
-        except Exception as error:
-            raise UserError(
-                f"gym:{self.name}: reset() raised {_told(error)}"
-            ) from error
-        self.layout.write(obs, self._board.obs[world])
+            self.layout.write(obs, self._board.obs[world])
         self._resting[world] = False
 
     def step(self) -> None:
@@ -137,18 +133,15 @@ class Crew:
                 board.reward[world] = 0.0
                 board.terminated[world] = board.truncated[world] = False
                 continue
-            try:
+            with told(self.name, "step"):
                 # its own copy: an environment may keep or change what it is given
                 results = env.step(board.action[world].copy())
                 obs, reward, terminated, truncated, info = results
-            except Exception as error:
-                told = _told(error)
-                raise UserError(f"gym:{self.name}: step() raised {told}") from error
-            self.layout.write(obs, board.final[world])
-            board.obs[world] = board.final[world]
-            board.reward[world] = float(reward)
-            board.terminated[world], board.truncated[world] = terminated, truncated
-            board.success[world] = success_of(info)
+                self.layout.write(obs, board.final[world])
+                board.obs[world] = board.final[world]
+                board.reward[world] = _number(self.name, reward)
+                board.terminated[world], board.truncated[world] = terminated, truncated
+                board.success[world] = success_of(info)
             if terminated or truncated:
                 self._resting[world] = True
                 if self._auto_reset:
@@ -165,9 +158,10 @@ class Crew:
 
     def close(self) -> None:
         """Close every world."""
-        for env in self._envs:
-            env.close()
-        self._envs = []
+        envs, self._envs = self._envs, []
+        for env in envs:
+            with told(self.name, "close"):
+                env.close()
 
 
 def success_of(info: dict[str, Any]) -> int:
@@ -178,8 +172,18 @@ def success_of(info: dict[str, Any]) -> int:
     return UNKNOWN
 
 
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {said(error)}"
+def _number(name: str, reward: Any) -> float:
+    """Return a reward as a number.
+
+    Raises:
+        UserError: for anything else, text among it, which ``float`` would read.
+    """
+    try:
+        return float(reward + 0.0)
+    except TypeError as error:
+        raise UserError(
+            f"gym:{name}: step() returned the reward {reward!r}; wanted: a number"
+        ) from error
 
 
 def serve(channel: Connection, memory: mmap.mmap) -> None:
@@ -206,7 +210,7 @@ def serve(channel: Connection, memory: mmap.mmap) -> None:
         except UserError as error:
             channel.send(("refused", str(error)))
         except Exception as error:  # noqa: BLE001  the run raises it
-            channel.send(("refused", _told(error)))
+            channel.send(("refused", f"{type(error).__name__}: {said(error)}"))
     if crew is not None:
         crew.close()
 

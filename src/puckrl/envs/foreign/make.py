@@ -86,6 +86,22 @@ def silent() -> Generator[None]:
         os.close(nowhere)
 
 
+@contextmanager
+def told(name: str, method: str) -> Generator[None]:
+    """Turn whatever an environment raises inside into one line that names the method.
+
+    Raises:
+        UserError: in place of any other error, and of ``exit()``.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {said(error)}"
+        raise UserError(f"gym:{name}: {method}() raised {what}") from error
+
+
 def make_one(name: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     """Make one world, with the time limit of its specification.
 
@@ -100,6 +116,10 @@ def make_one(name: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     try:
         with silent(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return gymnasium.make(spec, disable_env_checker=True, **kwargs)
-    except Exception as error:
+            made = gymnasium.make(spec, disable_env_checker=True, **kwargs)
+    except (Exception, SystemExit) as error:
         raise UserError(f"gym:{name} cannot be made: {said(error)}") from error
+    for part in ("observation_space", "action_space"):
+        if not isinstance(getattr(made.unwrapped, part, None), gymnasium.Space):
+            raise UserError(f"gym:{name} has no {part}, a gymnasium.Space")
+    return made

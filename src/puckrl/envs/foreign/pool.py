@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from puckrl.core.errors import UserError
 from puckrl.envs.foreign.crew import UNKNOWN, Crew, allocate
 from puckrl.envs.foreign.layout import Layout, layout_of
-from puckrl.envs.foreign.make import make_one
+from puckrl.envs.foreign.make import make_one, told
 from puckrl.envs.foreign.source import Rows
 
 _MESSAGE_S = 3e-4
@@ -38,15 +38,19 @@ def processes_for(name: str, kwargs: dict[str, Any], worlds: int) -> int:
     if cores == 1:
         return 0
     env = make_one(name, **kwargs)
-    env.reset(seed=0)
+    with told(name, "reset"):
+        env.reset(seed=0)
     env.action_space.seed(0)
     began = time.perf_counter()
     for _ in range(_MEASURED_STEPS):
-        *_, terminated, truncated, _ = env.step(env.action_space.sample())
+        with told(name, "step"):
+            *_, terminated, truncated, _ = env.step(env.action_space.sample())
         if terminated or truncated:
-            env.reset()
+            with told(name, "reset"):
+                env.reset()
     step_s = (time.perf_counter() - began) / _MEASURED_STEPS
-    env.close()
+    with told(name, "close"):
+        env.close()
     return cores if step_s * worlds * (1 - 1 / cores) > _MESSAGE_S else 0
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from puckrl.core.errors import UserError, said
+from puckrl.core.errors import UserError
 from puckrl.envs.foreign.crew import SUCCESS_KEYS
 from puckrl.envs.foreign.layout import Layout, layout_of
+from puckrl.envs.foreign.make import told
 from puckrl.envs.foreign.source import Mask, Rows
 
 
@@ -64,7 +65,8 @@ class VectorSource:
             many: Any = seeds  # Gymnasium's own vectors take a list
             obs, _ = self.env.reset(seed=many)
         except (UserError, TypeError, ValueError):
-            obs, _ = self.env.reset(seed=None if seeds is None else seeds[0])
+            with told(self.name, "reset"):
+                obs, _ = self.env.reset(seed=None if seeds is None else seeds[0])
         return self._rows(obs)
 
     def _rows(self, obs: Any) -> NDArray[np.float64]:
@@ -78,13 +80,8 @@ class VectorSource:
 
     def step_wait(self) -> Rows:
         """Make the control step; see ``Source``."""
-        try:
+        with told(self.name, "step"):
             obs, reward, terminated, truncated, info = self.env.step(self._actions)
-        except UserError:
-            raise
-        except Exception as error:
-            told = f"{type(error).__name__}: {said(error)}"
-            raise UserError(f"gym:{self.name}: step() raised {told}") from error
         ended, cut = (np.array(flag, dtype=bool) for flag in (terminated, truncated))
         done = ended | cut
         rows = self._rows(obs)
@@ -99,7 +96,8 @@ class VectorSource:
                 self._over = done.copy()
             case AutoresetMode.DISABLED:
                 if done.any():
-                    begun, _ = self.env.reset(options={"reset_mask": done.copy()})
+                    with told(self.name, "reset"):
+                        begun, _ = self.env.reset(options={"reset_mask": done.copy()})
                     rows[done] = self._rows(begun)[done]
         return Rows(
             obs=rows,
