@@ -7,15 +7,20 @@ Nothing heavy is imported. What a shell completes is said beside an argument, wi
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from puckrl.cli import completion
 from puckrl.cli.completion import completed
 from puckrl.cli.numbers import positive, seed
 from puckrl.cli.options_bench import bench_options
-from puckrl.cli.output import say
+from puckrl.cli.options_common import (
+    MOVED_TASK,
+    RUN,
+    SEED,
+    run_option,
+    runs_option,
+)
+from puckrl.cli.options_leaving import export_options
 from puckrl.cli.pictures import picture_options
-from puckrl.runner.runs_dir import VARIABLE, runs_dir
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
 SORTS = ("age", "name", "preset", "status", "success", "env-steps", "updates", "wall")
@@ -25,49 +30,9 @@ SHELLS = {
     "fish": "puck completion fish | source     in ~/.config/fish/config.fish",
 }
 """What to write into a shell's own file."""
-_RUN = "a run folder, or its name in --runs"
 _OWN_TASK = "path/to/task.py:ClassName"
-_MOVED_TASK = (
-    "where the run's task file is now; kept: the run's own copy "
-    "(default: the file, or the copy if the file has changed or is gone)"
-)
-_SEED = "seed of the test episodes (default: 10000)"
 
 Add = Callable[[argparse.ArgumentParser], None]
-
-
-class _Root(argparse.Action):
-    """Take --root for --runs, and say so."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Set the folder of run folders."""
-        say("--root was renamed; use --runs")
-        namespace.runs = values
-
-
-def _runs(sub: argparse.ArgumentParser) -> None:
-    """Add the option that says where run folders are."""
-    sub.add_argument(
-        "--runs",
-        type=Path,
-        default=runs_dir(),
-        metavar="DIR",
-        help=f"folder of the run folders (default: {VARIABLE}, else runs)",
-    )
-    sub.add_argument("--root", type=Path, action=_Root, help=argparse.SUPPRESS)
-
-
-def _run(sub: argparse.ArgumentParser) -> None:
-    """Add the run that a command is about."""
-    completed(
-        sub.add_argument("run_name", metavar="RUN", help=_RUN), completion.run_names
-    )
 
 
 def _json(sub: argparse.ArgumentParser) -> None:
@@ -109,7 +74,7 @@ def train_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck train`` that are not settings of the run."""
     resumed = sub.add_argument("--resume", metavar="RUN", help="continue this run")
     completed(resumed, completion.run_names)
-    _runs(sub)
+    runs_option(sub)
     sub.add_argument(
         "--out", type=Path, help="write into this folder instead of a new one in --runs"
     )
@@ -156,15 +121,15 @@ def runs_options(sub: argparse.ArgumentParser) -> None:
         "-n", "--last", type=positive, metavar="N", help="only the first N in order"
     )
     _json(sub)
-    _runs(sub)
+    runs_option(sub)
 
 
 def compare_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck compare``."""
-    names = sub.add_argument("run_names", metavar="RUN", nargs="+", help=_RUN)
+    names = sub.add_argument("run_names", metavar="RUN", nargs="+", help=RUN)
     completed(names, completion.run_names)
     _json(sub)
-    _runs(sub)
+    runs_option(sub)
 
 
 def doctor_options(sub: argparse.ArgumentParser) -> None:
@@ -196,12 +161,12 @@ def doctor_options(sub: argparse.ArgumentParser) -> None:
         help="state what the log does not contain: modality=pixels, gamma=0.95, "
         "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
     )
-    _runs(sub)
+    runs_option(sub)
 
 
 def eval_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck eval``."""
-    _run(sub)
+    run_option(sub)
     sub.add_argument(
         "--episodes",
         type=positive,
@@ -210,17 +175,17 @@ def eval_options(sub: argparse.ArgumentParser) -> None:
         help="minimum number of episodes (default: 500)",
     )
     picture_options(sub)
-    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
-    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
+    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=SEED)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=MOVED_TASK)
     sub.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the result as JSON"
     )
-    _runs(sub)
+    runs_option(sub)
 
 
 def record_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck record``."""
-    _run(sub)
+    run_option(sub)
     sub.add_argument(
         "-o",
         "--output",
@@ -242,9 +207,9 @@ def record_options(sub: argparse.ArgumentParser) -> None:
         help="episodes of each world (default: 2)",
     )
     picture_options(sub, saves=True)
-    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
-    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
-    _runs(sub)
+    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=SEED)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=MOVED_TASK)
+    runs_option(sub)
 
 
 def study_options(sub: argparse.ArgumentParser) -> None:
@@ -309,6 +274,7 @@ OPTIONS: dict[str, Add] = {
     "doctor": doctor_options,
     "eval": eval_options,
     "record": record_options,
+    "export": export_options,
     "study": study_options,
     "bench": bench_options,
     "completion": completion_options,

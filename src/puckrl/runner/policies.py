@@ -184,7 +184,7 @@ def _restore(
     draws: bool = False,
 ) -> tuple[ActorCritic, RunWorlds]:
     """Return a run's newest agent, and worlds to evaluate it in, on the CPU."""
-    _refuse_without_snapshot(folder)
+    refuse_without_snapshot(folder)
     tell_other_versions(folder)
     cfg = replace(folder.config(), task=task_to_play(folder, task))
     env = make_eval_env(cfg, worlds, seed, draws=draws)
@@ -199,7 +199,7 @@ def policy_from_code(
     Raises:
         UserError: if its task is lost, or no snapshot can be used.
     """
-    _refuse_without_snapshot(folder)
+    refuse_without_snapshot(folder)
     cfg = folder.config()
     if library_of(cfg.task):
         with closing(make_eval_env(cfg, 1, seed)) as env:
@@ -225,7 +225,7 @@ def live_policy(spec: PolicySpec, parts: Parts) -> Callable[[], Policy]:
     return copied
 
 
-def _refuse_without_snapshot(folder: RunFolder) -> None:
+def refuse_without_snapshot(folder: RunFolder) -> None:
     """Raise ``UserError`` if a run has no snapshot yet; say why, and what to do."""
     if any(folder.checkpoints.glob("snapshot-*.json")):
         return
