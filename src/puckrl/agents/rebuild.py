@@ -9,9 +9,9 @@ from torch import Tensor
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.distributions import Distribution, SquashedNormal, TanhNormal
 from puckrl.agents.explore import Explorer
+from puckrl.agents.pixel_features import NoPixelFeatures, PixelFeatures
 from puckrl.agents.policy import ActorPolicy, make_policy_memory
 from puckrl.agents.settings import ExploreCfg
-from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.sections import section

@@ -176,14 +176,16 @@ class EpisodeReplayBuffer:
             return self._sample_sequences(spec.history, count, rng)
         episode, step, _ = self._draw(count, rng)
         seen = sampling.last_of_each(len(step), rounds, spec.pixels, step.device)
-        images = self._frames.stacks(
-            episode[seen], step[seen], needs_next_pixels=spec.next_pixels
-        )
+        at = (episode[seen], step[seen])
+        images = self._frames.stacks(*at, needs_next_pixels=spec.next_pixels)
         places = goals.relabel(
             self.cfg, self._uniform, episode, step, seen if self._shown else None, rng
         )
         goal = self._frames.goal_images(places.at(seen)) if self._shown else {}
         before, after = (pixels | goal if pixels else pixels for pixels in images)
+        if spec.later_pixels:
+            left = self._uniform.eligible[at[0]] - at[1]
+            before |= self._frames.later_pixels(at[0], sampling.later(at[1], left, rng))
         return self._gather(episode, step, places, before, after)
 
     def _sample_sequences(
