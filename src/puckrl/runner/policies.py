@@ -16,7 +16,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.foreign import library_of
 from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.core.spec import PolicySpec
-from puckrl.envs.foreign.gymnasium import GymWorlds
+from puckrl.envs.foreign.worlds import ForeignWorlds
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.video import record, record_drawn
 from puckrl.runner import run_folder
@@ -158,7 +158,7 @@ def film(
     cfg: RunCfg, agent: ActorCritic, env: RunWorlds, path: Path, episodes: int
 ) -> Path:
     """Film a policy, with its pixels if it gets any; return the path."""
-    if isinstance(env, GymWorlds):
+    if isinstance(env, ForeignWorlds):
         return record_drawn(env, agent.averaged, path, episodes=episodes)
     width, height = _TILE_PX
     if "pixels" in cfg.agent.actor_sensors:
