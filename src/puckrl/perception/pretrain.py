@@ -38,7 +38,7 @@ from puckrl.perception.probe import (
 )
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.representation.frames import LATER, NEXT, Frames, sizes_of
-from puckrl.representation.labelled import LabelledGoal
+from puckrl.representation.labeled import LabeledGoal
 from puckrl.representation.self_supervised import (
     SelfSupervised,
     weight_of,
@@ -290,10 +290,10 @@ def _train(
     device = replay.device
     step = _Step(encoder, heads, how, device)
     for part in heads.objectives:
-        if isinstance(part, LabelledGoal):
+        if isinstance(part, LabeledGoal):
             newest = replay.vectors(replay.oldest, replay.added)
             part.fit(newest["achieved_goal"])
-    run = _compiled(step, cfg, device)
+    run = _fast_step(step, cfg, device)
     spec = BatchSpec(
         how.batch_size,
         next_pixels=NEXT in heads.needs,
@@ -327,12 +327,14 @@ def _rate(number: int, how: PretrainCfg, device: torch.device) -> Tensor:
     return (0.5 + 0.5 * angle.cos()).to(device)
 
 
-def _compiled(step: _Step, cfg: RunCfg, device: torch.device) -> Callable[..., Tensor]:
-    """Return the step compiled, and on a GPU recorded as a graph."""
-    fast: Callable[..., Any] = step.__call__
-    if cfg.loop.compile and (device.type == "cuda" or has_compiler()):
-        fast = compile_at_first_call(fast)
-    return Captured(fast) if device.type == "cuda" else fast
+def _fast_step(step: _Step, cfg: RunCfg, device: torch.device) -> Callable[..., Tensor]:
+    """Return the step recorded as a CUDA graph; on a CPU compiled, if that pays."""
+    plain: Callable[..., Any] = step.__call__
+    if device.type == "cuda":  # compiling would take longer than training
+        return Captured(plain)
+    return (
+        compile_at_first_call(plain) if cfg.loop.compile and has_compiler() else plain
+    )
 
 
 def _finish(

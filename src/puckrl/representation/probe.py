@@ -33,7 +33,8 @@ class Error:
 def error_of(predicted_m: Tensor, true_m: Tensor) -> Error:
     """Return the error of predicted positions, (n, d) meters each."""
     off_mm = 1e3 * (predicted_m - true_m).norm(dim=1)
-    low, high = torch.quantile(off_mm.double(), torch.tensor([0.5, 0.95]).double())
+    off_mm = off_mm.double().cpu()
+    low, high = torch.quantile(off_mm, torch.tensor([0.5, 0.95]).double())
     return Error(round(float(low), 2), round(float(high), 2))
 
 

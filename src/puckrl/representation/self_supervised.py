@@ -33,19 +33,19 @@ from puckrl.representation.frames import (
     feature_health,
 )
 from puckrl.representation.inverse_dynamics import InverseDynamics
-from puckrl.representation.labelled import LabelledGoal
+from puckrl.representation.labeled import LabeledGoal
 from puckrl.representation.reconstruction import MaskedPatches, Vae
 
-LABELLED = "goal-prediction"
+LABELED = "goal-prediction"
 _MADE: dict[str, Callable[[FrameSizes], FrameObjective]] = {
     "time-contrastive": TimeContrastive,
     "inverse-dynamics": InverseDynamics,
     "masked-patches": MaskedPatches,
     "vae": Vae,
     "infonce": ViewContrastive,
-    LABELLED: LabelledGoal,
+    LABELED: LabeledGoal,
 }
-SELF_SUPERVISED: tuple[str, ...] = tuple(name for name in _MADE if name != LABELLED)
+SELF_SUPERVISED: tuple[str, ...] = tuple(name for name in _MADE if name != LABELED)
 """Names of our self-supervised objectives."""
 PRETRAIN: tuple[str, ...] = tuple(_MADE)
 """Names of objectives that may train an encoder before the policy."""

@@ -13,7 +13,7 @@ from puckrl.representation.frames import (
 from puckrl.representation.goal_prediction import GoalPrediction
 
 
-class LabelledGoal(nn.Module):
+class LabeledGoal(nn.Module):
     """``GoalPrediction`` of frames, for training an encoder before a policy.
 
     The simulator's positions are its labels: a robot with a camera has none.
