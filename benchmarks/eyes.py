@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -57,6 +57,7 @@ class Bench:
         self.args, self.began = args, time.time()
         self.files: Path = args.out / "eyes"
         self.runs: Path = args.out / "runs"
+        self.rows: list[TableRow] = []
         self.gpus: Queue[int] = Queue()
         for gpu in range(max(1, args.gpus)):
             self.gpus.put(gpu)
@@ -111,19 +112,22 @@ class Bench:
         )
         return folder if (folder / "metrics.jsonl").is_file() else None
 
-    def at_once(self, jobs: Sequence[Callable[[], TableRow | None]]) -> list[TableRow]:
-        """Run jobs on all GPUs; return the rows of those that finished."""
+    def at_once(self, jobs: Sequence[Callable[[], TableRow | None]]) -> None:
+        """Run jobs on all GPUs, and keep the rows of those that finish."""
         with ThreadPoolExecutor(max_workers=max(1, self.args.gpus)) as pool:
-            found = [future.result() for future in [pool.submit(job) for job in jobs]]
-        return [row for row in found if row is not None]
+            for future in as_completed([pool.submit(job) for job in jobs]):
+                self.keep(future.result())
 
-    def write(self, name: str, rows: Sequence[TableRow]) -> None:
-        """Write a table, if there is anything to write."""
-        if not rows:
-            raise SystemExit("nothing finished")
+    def keep(self, row: TableRow | None) -> None:
+        """Add a row to the table and write it: a time limit may end this at any moment."""
+        if row is None:
+            return
+        self.rows.append(row)
         device = torch.device("cpu" if self.args.cpu else "cuda")
-        said = {k: str(v) for k, v in vars(self.args).items() if k != "measure"}
-        write_table(self.args.out / f"eyes_{name}.csv", rows, manifest(device, **said))
+        said = {name: str(value) for name, value in vars(self.args).items()}
+        name = f"eyes_{self.args.measure.replace('-', '_')}.csv"
+        rows = sorted(self.rows, key=lambda one: [str(x) for x in one.values()][:5])
+        write_table(self.args.out / name, rows, manifest(device, **said))
 
 
 def outcome(folder: Path, level: float = 0.95) -> dict[str, float]:
@@ -173,8 +177,8 @@ def probe_columns(found: dict[str, Any]) -> dict[str, str | float]:
     return columns
 
 
-def objectives(bench: Bench) -> list[TableRow]:
-    """Return what each set of objectives knows of Push, two heads each."""
+def objectives(bench: Bench) -> None:
+    """Measure what each set of objectives knows of Push, two heads each."""
     preset = bench.preset("push-pixels")
     heads: dict[str, tuple[str, ...]] = {
         "spatial-softmax": (),
@@ -193,17 +197,16 @@ def objectives(bench: Bench) -> list[TableRow]:
         return {**about, **frames, **probe_columns(found)}
 
     pairs = [(name, head) for head in heads for name in SETS]
-    first = job(*pairs[0])  # alone: it compiles the kernels for all
-    rest = bench.at_once([lambda p=pair: job(*p) for pair in pairs[1:]])
-    return [*([first] if first else []), *rest]
+    bench.keep(job(*pairs[0]))  # alone: it compiles the kernels for all
+    bench.at_once([lambda p=pair: job(*p) for pair in pairs[1:]])
 
 
-def pick_place(bench: Bench) -> list[TableRow]:
-    """Return when PickAndPlace reaches 0.95, from scratch and with pre-trained eyes."""
+def pick_place(bench: Bench) -> None:
+    """Measure when PickAndPlace reaches 0.95, from scratch and with pre-trained eyes."""
     preset = bench.preset("pick-place-pixels")
     found = bench.pretrain(preset, "time-contrastive + inverse-dynamics")
     if found is None:
-        return []
+        return
     loaded = ("--agent.vision.encoder.weights", found["path"])
     arms: dict[str, tuple[str, ...]] = {
         "scratch": (),
@@ -220,15 +223,15 @@ def pick_place(bench: Bench) -> list[TableRow]:
         return {**about, **outcome(folder)}
 
     chosen = [(a, s) for s in bench.args.seeds for a in bench.args.arms]
-    return bench.at_once([lambda p=pair: job(*p) for pair in chosen])
+    bench.at_once([lambda p=pair: job(*p) for pair in chosen])
 
 
-def gradients(bench: Bench) -> list[TableRow]:
-    """Return lesson 7's table: actor and critics from the same pixels, no labels."""
+def gradients(bench: Bench) -> None:
+    """Measure lesson 7's table: actor and critics from the same pixels, no labels."""
     preset = bench.preset("push-pixels-symmetric")
     found = bench.pretrain(preset, "time-contrastive + inverse-dynamics")
     if found is None:
-        return []
+        return
 
     def job(
         gradient: str, shared: bool, pretrained: bool, seed: int
@@ -265,7 +268,7 @@ def gradients(bench: Bench) -> list[TableRow]:
         for shared in (True, False)
         for pretrained in (True, False)
     ]
-    return bench.at_once([lambda a=arm: job(*a) for arm in arms])
+    bench.at_once([lambda a=arm: job(*a) for arm in arms])
 
 
 def predictions(bench: Bench) -> list[TableRow]:
@@ -296,10 +299,10 @@ def predictions(bench: Bench) -> list[TableRow]:
 
     pairs = [(t, n) for t in ("push-pixels", "pick-place-pixels") for n in PREDICTED]
     bench.pretrain(bench.preset("push-pixels"), "vae")  # compiles the kernels for all
-    return bench.at_once([lambda p=pair: job(*p) for pair in pairs])
+    bench.at_once([lambda p=pair: job(*p) for pair in pairs])
 
 
-MEASURES: dict[str, Callable[[Bench], list[TableRow]]] = {
+MEASURES: dict[str, Callable[[Bench], None]] = {
     "objectives": objectives,
     "pick-place": pick_place,
     "gradients": gradients,
@@ -325,7 +328,9 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     bench = Bench(args)
-    bench.write(args.measure.replace("-", "_"), MEASURES[args.measure](bench))
+    MEASURES[args.measure](bench)
+    if not bench.rows:
+        raise SystemExit("nothing finished")
 
 
 if __name__ == "__main__":
