@@ -18,6 +18,7 @@ from puckrl.representation.frames import sizes_of
 from puckrl.representation.own import make_objective
 from puckrl.representation.self_supervised import SelfSupervised
 from puckrl.representation.vision import Vision
+from puckrl.representation.weights import load_encoder
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _BESIDE_STATE = ("pixels", "goal_image", "achieved_goal", "desired_goal")
@@ -121,6 +122,8 @@ def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
     encoder = make_encoder(
         cfg.vision.encoder, pixels.stacked_channels, pixels.height, pixels.width, dtype
     )
+    if cfg.vision.encoder.weights:
+        load_encoder(encoder, cfg.vision.encoder)
     return Vision(
         encoder, make_objective(cfg.vision.objective, encoder.size, spaces.goal_dim)
     )

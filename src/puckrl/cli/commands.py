@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -322,6 +323,13 @@ def study(args: argparse.Namespace, rest: list[str]) -> int:
     return done.summary.exit_code
 
 
+def _encoders(name: str, args: argparse.Namespace, rest: list[str]) -> int:
+    """Run a command about encoders."""
+    from puckrl.cli import encoders
+
+    return encoders.COMMANDS[name](args, rest, console)
+
+
 _STUDY = (
     *("file", "root", "dry_run", "resume", "amend", "workers", "address", "parallel"),
 )
@@ -329,6 +337,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "list": list_,
     "plan": plan,
     "train": train,
+    **{name: partial(_encoders, name) for name in ("pretrain", "probe")},
     "eval": eval_,
     "record": record,
     "export": export,

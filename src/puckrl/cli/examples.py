@@ -41,6 +41,20 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("puck export push-1a2b3c4d-s0", "export in the run folder"),
         ("puck export push-1a2b3c4d-s0 -o push-policy", "for a robot, or a model hub"),
     ),
+    "pretrain": (
+        (
+            "puck pretrain push-pixels -o eyes.safetensors",
+            "on 50,000 frames of random play",
+        ),
+        (
+            "puck train push-pixels --agent.vision.encoder.weights eyes.safetensors",
+            "begin with it",
+        ),
+    ),
+    "probe": (
+        ("puck probe eyes.safetensors", "a file of puck pretrain"),
+        ("puck probe push-pixels-1a2b3c4d-s0 --map map.png", "a run, with a heat map"),
+    ),
     "bench": (
         ("puck bench sim", "physics, beside a bare loop"),
         ("puck bench update --preset push", "updates of a preset"),

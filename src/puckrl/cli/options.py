@@ -16,9 +16,11 @@ from puckrl.cli.options_common import (
     MOVED_TASK,
     RUN,
     SEED,
+    json_option,
     run_option,
     runs_option,
 )
+from puckrl.cli.options_encoders import pretrain_options, probe_options
 from puckrl.cli.options_leaving import export_options
 from puckrl.cli.pictures import picture_options
 
@@ -33,11 +35,6 @@ SHELLS = {
 _OWN_TASK = "path/to/task.py:ClassName"
 
 Add = Callable[[argparse.ArgumentParser], None]
-
-
-def _json(sub: argparse.ArgumentParser) -> None:
-    """Add the option of commands that print for programs."""
-    sub.add_argument("--json", action="store_true", help="print JSON")
 
 
 def list_options(sub: argparse.ArgumentParser) -> None:
@@ -58,7 +55,7 @@ def plan_options(sub: argparse.ArgumentParser) -> None:
         "preset", metavar="PRESET", help=f"preset, or {_OWN_TASK}"
     )
     completed(preset, completion.preset_names)
-    _json(sub)
+    json_option(sub)
     sub.epilog = "Takes every setting of puck train: puck train PRESET --help"
 
 
@@ -120,7 +117,7 @@ def runs_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "-n", "--last", type=positive, metavar="N", help="only the first N in order"
     )
-    _json(sub)
+    json_option(sub)
     runs_option(sub)
 
 
@@ -128,7 +125,7 @@ def compare_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck compare``."""
     names = sub.add_argument("run_names", metavar="RUN", nargs="+", help=RUN)
     completed(names, completion.run_names)
-    _json(sub)
+    json_option(sub)
     runs_option(sub)
 
 
@@ -143,7 +140,7 @@ def doctor_options(sub: argparse.ArgumentParser) -> None:
         "a folder of these",
     )
     completed(paths, completion.runs_and_files)
-    _json(sub)
+    json_option(sub)
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="plot the curves")
     sub.add_argument(
         "--map",
@@ -272,6 +269,8 @@ OPTIONS: dict[str, Add] = {
     "runs": runs_options,
     "compare": compare_options,
     "doctor": doctor_options,
+    "pretrain": pretrain_options,
+    "probe": probe_options,
     "eval": eval_options,
     "record": record_options,
     "export": export_options,

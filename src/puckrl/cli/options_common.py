@@ -49,3 +49,8 @@ def run_option(sub: argparse.ArgumentParser) -> None:
     completed(
         sub.add_argument("run_name", metavar="RUN", help=RUN), completion.run_names
     )
+
+
+def json_option(sub: argparse.ArgumentParser) -> None:
+    """Add the option of commands that print for programs."""
+    sub.add_argument("--json", action="store_true", help="print JSON")

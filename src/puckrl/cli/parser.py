@@ -27,6 +27,10 @@ COMMANDS: dict[str, dict[str, str]] = {
         "study": "compare arms over seeds: one variable at a time, judged",
         "doctor": "diagnose logs: the phase of a run, why, and what to do",
     },
+    "encoders": {
+        "pretrain": "train an encoder before the policy, on frames alone",
+        "probe": "measure how exactly an encoder knows where things are",
+    },
     "policies": {
         "eval": "evaluate a trained policy: success with a Wilson interval",
         "record": "film a trained policy",

@@ -7,6 +7,7 @@ from puckrl.config.notices import Notice
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.spaces import Spaces
 from puckrl.nets.layers import KINDS, layer_table
+from puckrl.representation.self_supervised import LABELED, weight_of
 
 
 def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
@@ -64,6 +65,12 @@ def self_supervised(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
             f"--agent.vision.self-supervised {' '.join(named)} trains no encoder: "
             f"--agent.vision.encoder-gradient is {route}; use self-supervised, or actor, "
             "critic or both to train it by these losses too",
+        )
+    if any(weight_of(name)[0] == LABELED for name in named):
+        yield Notice(
+            "error",
+            f"--agent.vision.self-supervised {LABELED} needs labels; beside a policy it is "
+            "--agent.vision.aux-weight",
         )
     if vision.augment != "none":
         yield Notice(

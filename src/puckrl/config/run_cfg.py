@@ -7,6 +7,7 @@ the same hash and the same seed learn the same, apart from noise.
 import functools
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -16,6 +17,7 @@ from puckrl.config import renamed
 from puckrl.config.changes import with_changes
 from puckrl.config.fields import marked
 from puckrl.config.tree import as_tree, build, plain, to_dict, typed
+from puckrl.core.errors import UserError
 from puckrl.core.foreign import library_of
 from puckrl.core.settings import (
     COUNT,
@@ -28,6 +30,7 @@ from puckrl.core.settings import (
     SHARE,
     Bounds,
 )
+from puckrl.core.source import sha256
 from puckrl.core.spaces import RewardKind
 from puckrl.envs.foreign.settings import ForeignCfg, IsaacCfg
 from puckrl.monitor.stopping import StopMode
@@ -255,11 +258,34 @@ def from_yaml(text: str) -> RunCfg:
 def config_hash(cfg: RunCfg) -> str:
     """Return eight hex digits of everything that decides what a run learns.
 
-    The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``.
+    The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``. Of a
+    file of weights, its content counts, not its place.
+
+    Raises:
+        UserError: if there is a file of weights that cannot be read.
     """
-    tree = plain(as_tree(cfg, frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
+    tree = plain(as_tree(pinned(cfg), frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def pinned(cfg: RunCfg) -> RunCfg:
+    """Return a configuration that names the content of its file of weights.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    encoder = cfg.agent.vision.encoder
+    if not encoder.weights or encoder.weights_sha256:
+        return cfg
+    try:
+        digest = sha256(Path(encoder.weights))
+    except OSError as error:
+        raise UserError(
+            f"--agent.vision.encoder.weights {encoder.weights}: {error.strerror}; make one: "
+            "puck pretrain PRESET -o eyes.safetensors"
+        ) from error
+    return with_changes(cfg, {"agent.vision.encoder.weights_sha256": digest})
 
 
 def is_hashed(name: str) -> bool:

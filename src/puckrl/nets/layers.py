@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from puckrl.core.errors import UserError
-from puckrl.core.settings import COUNT
+from puckrl.core.settings import COUNT, HASHED_IF_CHANGED, NOT_HASHED
 
 Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -37,6 +37,10 @@ class EncoderCfg:
     """Last feature map to a vector: flatten, flatten-norm, spatial-softmax."""
     features: Annotated[int, COUNT] = 50
     """Length of the vector that flatten-norm returns."""
+    weights: Annotated[str, NOT_HASHED] = ""
+    """File of weights to begin with, of puck pretrain: eyes.safetensors. Empty: random."""
+    weights_sha256: Annotated[str, HASHED_IF_CHANGED] = ""
+    """SHA-256 of that file; filled in when the run begins."""
 
 
 class Layer(NamedTuple):

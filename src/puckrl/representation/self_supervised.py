@@ -33,17 +33,22 @@ from puckrl.representation.frames import (
     feature_health,
 )
 from puckrl.representation.inverse_dynamics import InverseDynamics
+from puckrl.representation.labeled import LabeledGoal
 from puckrl.representation.reconstruction import MaskedPatches, Vae
 
+LABELED = "goal-prediction"
 _MADE: dict[str, Callable[[FrameSizes], FrameObjective]] = {
     "time-contrastive": TimeContrastive,
     "inverse-dynamics": InverseDynamics,
     "masked-patches": MaskedPatches,
     "vae": Vae,
     "infonce": ViewContrastive,
+    LABELED: LabeledGoal,
 }
-SELF_SUPERVISED: tuple[str, ...] = tuple(_MADE)
+SELF_SUPERVISED: tuple[str, ...] = tuple(name for name in _MADE if name != LABELED)
 """Names of our self-supervised objectives."""
+PRETRAIN: tuple[str, ...] = tuple(_MADE)
+"""Names of objectives that may train an encoder before the policy."""
 _PARTS = ("needs", "draws")
 _NEEDS = (NEXT, LATER, ACTION, GOAL)
 
@@ -82,7 +87,8 @@ class SelfSupervised(nn.Module):
             features: of ``frames.pixels``, (B, n).
             frames: a batch with what every objective needs.
         """
-        total, metrics = features.new_zeros(()), dict[str, Tensor]()
+        total = features.new_zeros(())
+        metrics: Metrics = {}  # named: torch.compile cannot subscript types
         drawn = frames.draws.split(self._split, dim=1)
         for part, weight, own in zip(self.objectives, self.weights, drawn, strict=True):
             loss, found = part(encode, features, frames._replace(draws=own))

@@ -209,10 +209,17 @@ def _images(
         height=cfg.height,
         width=cfg.width,
         channels=channels,
-        cameras=tuple(_camera(name, task, scene) for name in cfg.viewpoints),
+        cameras=camera_specs(cfg, task, scene),
         leaves_out=_LEAVES_OUT,
         varied=cfg.randomize.on,
     )
+
+
+def camera_specs(
+    cfg: PixelsCfg, task: Task, scene: mujoco.MjSpec
+) -> tuple[CameraSpec, ...]:
+    """Return the poses of the cameras of a configuration."""
+    return tuple(_camera(name, task, scene) for name in cfg.viewpoints)
 
 
 def _camera(name: str, task: Task, scene: mujoco.MjSpec) -> CameraSpec:
