@@ -61,7 +61,8 @@ def check_plugins(cfg: RunCfg, spaces: Spaces) -> None:
             vision.encoder, pixels.stacked_channels, pixels.height, pixels.width
         )
         size = encoder.size
-    make_objective(vision.objective, size, spaces.goal_dim)
+    if pixels is not None or spaces.goal_dim:
+        make_objective(vision.objective, size, spaces.goal_dim)
     if cfg.agent.rule:
         own_rule(cfg.agent.rule)
 
