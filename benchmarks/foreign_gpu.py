@@ -297,6 +297,9 @@ def ppo(args: argparse.Namespace) -> None:
     from mjlab.tasks.registry import load_rl_cfg, load_runner_cls
 
     env_cfg.scene.num_envs, env_cfg.seed = args.worlds[0], args.seed
+    if args.horizon:
+        step_s = env_cfg.sim.mujoco.timestep * env_cfg.decimation
+        env_cfg.episode_length_s = args.horizon * step_s
     agent_cfg = load_rl_cfg(args.task)
     agent_cfg.seed = args.seed
     env = env_type(env_cfg, device=DEVICE)
@@ -401,6 +404,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--until", type=float, default=0.0, help="success that ends it")
     parser.add_argument("--chunk", type=int, default=10, help="iterations of PPO")
+    parser.add_argument("--horizon", type=int, default=0, help="of PPO, to try it")
     parser.add_argument("--settings", nargs=argparse.REMAINDER, default=[])
     parser.add_argument("--out", type=Path, default=Path("results"))
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)

@@ -20,7 +20,7 @@ class _Counting:
     def __init__(self, num_worlds: int, ends: tuple[int, ...]) -> None:
         self.num_envs, self.device = num_worlds, "cpu"
         self.max_episode_length, self.step_dt = HORIZON, 0.02
-        self.ends = torch.tensor(ends)
+        self.ends = torch.tensor(ends)[:num_worlds]
         self.episode = torch.full((num_worlds,), -1)
         self.steps = torch.zeros(num_worlds, dtype=torch.int64)
         self.ended = torch.zeros(num_worlds, dtype=torch.bool)

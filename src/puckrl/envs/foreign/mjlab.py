@@ -72,6 +72,9 @@ def configured(title: str, task: str) -> tuple[Any, Any]:
     os.environ.setdefault("MUJOCO_GL", "disable")  # nothing is drawn
     try:
         with silent():
+            import_module(
+                "warp"
+            ).config.quiet = True  # it says every kernel that it loads
             mujoco: Any = import_module("mujoco")
             if not hasattr(mujoco, "Renderer"):  # mjlab names it in annotations
                 mujoco.Renderer = type("Renderer", (), {})
