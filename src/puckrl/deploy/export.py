@@ -53,6 +53,8 @@ from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.versions import tell_other_versions
 from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env
 
+LIMITS_KEY = "puckrl.limits"
+"""Key of the action's limits in the ONNX file, for programs that read no JSON."""
 log = logging.getLogger(__name__)
 
 FOLDER = "export"
@@ -123,6 +125,9 @@ def export_run(
     metadata = {
         CONTRACT_KEY: json.dumps(contract),
         GOLDEN_KEY: base64.b64encode(proof.golden).decode(),
+        LIMITS_KEY: " ".join(
+            f"{one['low']!r} {one['high']!r}" for one in contract["action"]
+        ),
     }
     model = graph.model(metadata, contract["made_by"])
     with written_whole(path) as made:
