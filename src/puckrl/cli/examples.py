@@ -41,6 +41,13 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("puck export push-1a2b3c4d-s0", "export in the run folder"),
         ("puck export push-1a2b3c4d-s0 -o push-policy", "for a robot, or a model hub"),
     ),
+    "dataset": (
+        (
+            "puck dataset push-1a2b3c4d-s0 -o data --cameras side wrist",
+            "1,000 episodes",
+        ),
+        ("puck dataset push --script -o data --format minari", "without training"),
+    ),
     "bench": (
         ("puck bench sim", "physics, beside a bare loop"),
         ("puck bench update --preset push", "updates of a preset"),

@@ -19,7 +19,7 @@ from puckrl.cli.options_common import (
     run_option,
     runs_option,
 )
-from puckrl.cli.options_leaving import export_options
+from puckrl.cli.options_leaving import dataset_options, export_options
 from puckrl.cli.pictures import picture_options
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
@@ -275,6 +275,7 @@ OPTIONS: dict[str, Add] = {
     "eval": eval_options,
     "record": record_options,
     "export": export_options,
+    "dataset": dataset_options,
     "study": study_options,
     "bench": bench_options,
     "completion": completion_options,
