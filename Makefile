@@ -37,9 +37,20 @@ test-learn: $(READY)  ## half an hour: trains until it must have learned
 test-slow: $(READY)  ## torch's compiler, mujoco_warp on the CPU, 200 kills, 2,000 command lines: half an hour
 	$(BIN)/pytest -m 'slow and not gpu'
 
-test-interop: $(READY)  ## other people's libraries: Gymnasium, SB3, torchrl, Minari
+LEROBOT := .venv-lerobot
+# LeRobot wants Python 3.12 or later, and older versions of torch and numpy than ours
+LEROBOT_PYTHON ?= python3.12
+
+test-interop: $(READY) $(LEROBOT)/.ready  ## other people's libraries: Gymnasium, SB3, torchrl, Minari, LeRobot
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,interop]' $(TORCH_FLAGS)
 	$(BIN)/pytest tests/interop -m 'not learn and not gpu'
+
+$(LEROBOT)/.ready:
+	if command -v $(LEROBOT_PYTHON) >/dev/null; then \
+	  $(LEROBOT_PYTHON) -m venv $(LEROBOT) && \
+	  $(LEROBOT)/bin/python -m pip install --quiet lerobot==0.6.1 $(TORCH_FLAGS); \
+	else mkdir -p $(LEROBOT) && echo "no $(LEROBOT_PYTHON): LeRobot's test is skipped"; fi
+	touch $@
 
 FOREIGN := .venv-foreign
 

@@ -15,11 +15,11 @@ import puckrl
 from puckrl.cli import main
 from puckrl.core.spec import NetworkSpec, from_plain
 from puckrl.deploy import export as exporting
-from puckrl.deploy import folder as writing
 from puckrl.deploy import needs, proof
 from puckrl.deploy.export import Exported, export_run
 from puckrl.deploy.exported import ExportedPolicy
 from puckrl.deploy.runtime import load
+from puckrl.runner import output_folder as writing
 from tests.deploy.conftest import EFFORT
 
 FILES = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from puckrl.cli.commands_leaving import export
+from puckrl.cli.commands_leaving import dataset, export
 from puckrl.cli.screen import console
 from puckrl.core import timeline
 from puckrl.core.errors import Exit, UserError, exit_code_of
@@ -341,6 +341,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "eval": eval_,
     "record": record,
     "export": export,
+    "dataset": dataset,
     "runs": runs,
     "compare": compare,
     "doctor": doctor,

@@ -55,6 +55,13 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("puck probe eyes.safetensors", "a file of puck pretrain"),
         ("puck probe push-pixels-1a2b3c4d-s0 --map map.png", "a run, with a heat map"),
     ),
+    "dataset": (
+        (
+            "puck dataset push-1a2b3c4d-s0 -o data --cameras side wrist",
+            "1,000 episodes",
+        ),
+        ("puck dataset push --script -o data --format minari", "without training"),
+    ),
     "bench": (
         ("puck bench sim", "physics, beside a bare loop"),
         ("puck bench update --preset push", "updates of a preset"),

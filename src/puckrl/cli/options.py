@@ -21,7 +21,7 @@ from puckrl.cli.options_common import (
     runs_option,
 )
 from puckrl.cli.options_encoders import pretrain_options, probe_options
-from puckrl.cli.options_leaving import export_options
+from puckrl.cli.options_leaving import dataset_options, export_options
 from puckrl.cli.pictures import picture_options
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
@@ -274,6 +274,7 @@ OPTIONS: dict[str, Add] = {
     "eval": eval_options,
     "record": record_options,
     "export": export_options,
+    "dataset": dataset_options,
     "study": study_options,
     "bench": bench_options,
     "completion": completion_options,

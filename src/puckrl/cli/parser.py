@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "eval": "evaluate a trained policy: success with a Wilson interval",
         "record": "film a trained policy",
         "export": "export a trained policy to ONNX with a contract, proven first",
+        "dataset": "write episodes of a policy as a LeRobot or Minari data set",
     },
     "this machine": {
         "bench": "measure physics, camera, replay and updates, beside other libraries",

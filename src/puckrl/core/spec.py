@@ -67,6 +67,8 @@ class Description:
     """Largest goal that the task draws."""
     reset: str = UNKNOWN
     """State in which an episode begins."""
+    instruction: str = ""
+    """What to do, as one would tell a robot; empty: the task's name must do."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from puckrl.deploy.card import model_card
 from puckrl.deploy.contract import Origin, in_si, make_contract
 from puckrl.deploy.emit import emit_policy
 from puckrl.deploy.fit import Contract, describe
-from puckrl.deploy.folder import check_target, written_whole
 from puckrl.deploy.proof import Effort, Proof, memory_size, prove
 from puckrl.deploy.runtime import (
     CONTRACT,
@@ -47,12 +46,15 @@ from puckrl.runner import run_folder
 from puckrl.runner.contract import described
 from puckrl.runner.kept_task import task_to_play
 from puckrl.runner.load import load_policy
+from puckrl.runner.output_folder import check_target, written_whole
 from puckrl.runner.policies import refuse_without_snapshot
 from puckrl.runner.run import Run
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.versions import tell_other_versions
 from puckrl.runner.worlds import EVAL_WORLDS, make_eval_env
 
+LIMITS_KEY = "puckrl.limits"
+"""Key of the action's limits in the ONNX file, for programs that read no JSON."""
 log = logging.getLogger(__name__)
 
 FOLDER = "export"
@@ -120,11 +122,7 @@ def export_run(
     contract = make_contract(spec, size, _origin(folder, cfg), proof.as_dict())
     # as JSON gives it back: the file inside and the one beside are compared
     contract = json.loads(json.dumps(contract))
-    metadata = {
-        CONTRACT_KEY: json.dumps(contract),
-        GOLDEN_KEY: base64.b64encode(proof.golden).decode(),
-    }
-    model = graph.model(metadata, contract["made_by"])
+    model = graph.model(_metadata(contract, proof.golden), contract["made_by"])
     with written_whole(path) as made:
         (made / MODEL).write_bytes(model)
         (made / GOLDEN).write_bytes(proof.golden)
@@ -132,6 +130,16 @@ def export_run(
         _write_hub(made, folder, cfg, policy, contract)
         load(made, describe(contract))  # the file itself, as a robot loads it
     return Exported(path, contract, proof)
+
+
+def _metadata(contract: Contract, golden: bytes) -> dict[str, str]:
+    """Return what the ONNX file says of itself."""
+    limits = (f"{one['low']!r} {one['high']!r}" for one in contract["action"])
+    return {
+        CONTRACT_KEY: json.dumps(contract),
+        GOLDEN_KEY: base64.b64encode(golden).decode(),
+        LIMITS_KEY: " ".join(limits),
+    }
 
 
 def told(done: Exported) -> list[tuple[str, str]]:

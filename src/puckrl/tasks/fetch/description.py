@@ -8,10 +8,17 @@ _AXES = "xyz"
 _STEP_S = 0.04
 _PER_STEP = f"per control step ({{}} times {_STEP_S:g} s)"
 _REACH_M = 0.05
+_INSTRUCTIONS = {
+    "reach": "move the gripper to the goal",
+    "push": "push the cube to the goal",
+    "slide": "hit the puck so that it stops at the goal",
+    "pick_and_place": "bring the cube to the goal",
+}
 
 
 def describe_fetch(
     *,
+    scene: str,
     has_object: bool,
     driven_fingers: bool,
     goal_min: tuple[float, ...],
@@ -20,6 +27,7 @@ def describe_fetch(
     """Return the description of a task.
 
     Args:
+        scene: name of the task's scene.
         has_object: whether the state has an object's part.
         driven_fingers: whether the fourth action drives the fingers.
         goal_min: smallest goal, (3,).
@@ -36,6 +44,7 @@ def describe_fetch(
             "the arm settled above the table with its first small velocities"
             + (", the object at rest, 0.1 m or more beside the gripper" * has_object)
         ),
+        instruction=_INSTRUCTIONS.get(scene, ""),
     )
 
 

@@ -31,6 +31,7 @@ def describe_peg(cfg: PegInsertCfg, fine_m: float) -> Description:
             )
             for axis in _AXES
         ),
+        instruction="insert the peg into the socket",
         goal_min=(0.0, 0.0, deepest),
         goal_max=(0.0, 0.0, flattest),
         reset="the peg hangs upright and at rest 0.037 to 0.057 m above the true socket, up "
