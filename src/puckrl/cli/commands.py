@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from puckrl.cli.page import watch
 from puckrl.core import timeline
 from puckrl.core.errors import Exit, UserError, exit_code_of
 from puckrl.core.foreign import library_of
@@ -336,6 +337,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "bench": bench,
     "completion": completion,
     "study": study,
+    "watch": watch,
     "check": check,
 }
 """Map the name of a command to its function."""

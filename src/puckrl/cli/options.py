@@ -13,6 +13,7 @@ from puckrl.cli import completion
 from puckrl.cli.completion import completed
 from puckrl.cli.numbers import positive, seed
 from puckrl.cli.options_bench import bench_options
+from puckrl.cli.options_watch import watch_options
 from puckrl.cli.output import say
 from puckrl.cli.pictures import picture_options
 from puckrl.runner.runs_dir import VARIABLE, runs_dir
@@ -73,6 +74,26 @@ def _run(sub: argparse.ArgumentParser) -> None:
 def _json(sub: argparse.ArgumentParser) -> None:
     """Add the option of commands that print for programs."""
     sub.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _foreign(sub: argparse.ArgumentParser) -> None:
+    """Add the options that say what a foreign log means."""
+    sub.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
+        "unit; repeatable; OURS: docs/metrics.md",
+    )
+    sub.add_argument(
+        "--fact",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="state what the log does not contain: modality=pixels, gamma=0.95, "
+        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
+    )
 
 
 def list_options(sub: argparse.ArgumentParser) -> None:
@@ -180,22 +201,7 @@ def doctor_options(sub: argparse.ArgumentParser) -> None:
     completed(paths, completion.runs_and_files)
     _json(sub)
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="plot the curves")
-    sub.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="THEIRS=OURS",
-        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
-        "unit; repeatable; OURS: docs/metrics.md",
-    )
-    sub.add_argument(
-        "--fact",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="state what the log does not contain: modality=pixels, gamma=0.95, "
-        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
-    )
+    _foreign(sub)
     _runs(sub)
 
 
@@ -292,6 +298,13 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def watch_page_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck watch``."""
+    watch_options(sub)
+    _foreign(sub)
+    _runs(sub)
+
+
 def completion_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck completion``."""
     sub.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
@@ -310,6 +323,7 @@ OPTIONS: dict[str, Add] = {
     "eval": eval_options,
     "record": record_options,
     "study": study_options,
+    "watch": watch_page_options,
     "bench": bench_options,
     "completion": completion_options,
 }

@@ -230,6 +230,22 @@ def _ours(folder: Path, mapping: Mapped) -> RunLog:
     metrics = folder / "metrics.jsonl"
     found = read_tables(metrics, mapping) if metrics.is_file() else []
     log = _log(folder, found[:1]) if found else _without_rows(folder)
+    return as_ours(folder, log)
+
+
+def as_ours(folder: Path, log: RunLog) -> RunLog:
+    """Return the log of a run folder with what else the folder says of its run.
+
+    Args:
+        folder: a run folder of ours.
+        log: its numbers.
+
+    Returns:
+        The log with facts, settings, and a finding if the folder holds foreign files.
+
+    Raises:
+        UserError: if configuration or manifest cannot be read.
+    """
     log = replace(log, kinds=("puckrl",), name=folder.resolve().name)
     facts, settings, foreign = _settings(folder)
     problems = log.problems
