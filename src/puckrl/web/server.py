@@ -29,7 +29,7 @@ PORT = 8420
 EVERY_S = 1.0
 """How often folders are looked at while somebody watches, at most."""
 _SHARE = 0.02  # of one core, at most, for looking
-_ALIVE_S = 15.0  # a comment keeps a quiet connection open
+_ALIVE_S = 15.0  # of quiet, after which a comment is sent
 _CHUNK = 1 << 18
 _MOST_RUNS, _MOST_NAMES = 200, 40
 
@@ -200,26 +200,31 @@ class Handler(BaseHTTPRequestHandler):
 
     def _events(self) -> None:
         """Send what changes, as long as the reader stays."""
-        board, server = self.server.board, self.server
+        server = self.server
         self._head(HTTPStatus.OK, "text/event-stream", None)
         self.close_connection = True
-        rev = -1
+        rev, spoken = -1, time.monotonic()
         server.come(1)
         try:
             while not server.closed:
-                now, news = board.since(rev)
+                now, news = server.board.since(rev)
                 if now > rev:
-                    rev = now
-                    news["epoch"] = server.epoch
-                    self.wfile.write(b"data: " + _compact(news) + b"\n\n")
-                else:
-                    self.wfile.write(b": nothing new\n\n")
-                self.wfile.flush()
-                board.wait(rev, _ALIVE_S)
+                    rev, spoken = now, time.monotonic()
+                    self._event(news | {"epoch": server.epoch})
+                elif time.monotonic() > spoken + _ALIVE_S:
+                    spoken = time.monotonic()
+                    self._event(None)
+                server.board.wait(rev, 1.0)
         except (ConnectionError, TimeoutError):
             return
         finally:
             server.come(-1)
+
+    def _event(self, news: Mapping[str, Any] | None) -> None:
+        """Send one event; None: a comment, which keeps a quiet connection open."""
+        line = b": quiet" if news is None else b"data: " + _compact(news)
+        self.wfile.write(line + b"\n\n")
+        self.wfile.flush()
 
     def _file(self, owner: str, name: str) -> None:
         """Send a film or picture, or the part of it that was asked for."""
