@@ -11,8 +11,10 @@ from puckrl.doctor.consult import consult
 from puckrl.runner.run_folder import Lock
 from puckrl.runner.summaries import summary_of
 from puckrl.web import own
-from puckrl.web.own import OwnRun, left_s
+from puckrl.web.own import OwnRun
 from puckrl.web.view import told
+from puckrl.web.vitals import left_s
+from puckrl.web.whole_log import WholeLog
 from tests.web.made import STEPS, VERDICT, clocks, made_run, rows, text
 
 
@@ -68,11 +70,14 @@ def test_success_is_known_without_the_rows_of_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = looked(made_run(tmp_path).path)
-    monkeypatch.setattr(own._Rows, "look", lambda self: pytest.fail("all was read"))
+    monkeypatch.setattr(WholeLog, "look", lambda self: pytest.fail("all was read"))
     assert len(run.curves(["eval/success"])["curves"]["eval/success"]["x"]) == 10
 
 
-def test_a_run_that_goes_on_is_read_where_it_was_left(tmp_path: Path) -> None:
+def test_a_run_that_goes_on_is_read_where_it_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own, "_SHARE", 1e9)
     folder = made_run(tmp_path, evaluations=4)
     folder.update_manifest(status="running", result=None)
     with Lock(folder.path):
@@ -89,6 +94,20 @@ def test_a_run_that_goes_on_is_read_where_it_was_left(tmp_path: Path) -> None:
         assert len(run.curves(["train/q_mean"])["curves"]["train/q_mean"]["x"]) == 30
         assert run.story() != before
         assert not run.look() or run.row.ram_gb
+
+
+def test_a_run_that_goes_on_is_judged_for_a_share_of_the_time(tmp_path: Path) -> None:
+    folder = made_run(tmp_path, evaluations=4)
+    folder.update_manifest(status="running", result=None)
+    with Lock(folder.path):
+        run = looked(folder.path)
+        before = run.story()
+        with folder.metrics.open("a") as file:
+            file.write(text(rows(6, begin=4)))
+        run.look()
+        assert run.story() is before
+    run.look()
+    assert run.story() is not before
 
 
 def test_a_run_that_is_over_keeps_curves_and_lets_its_rows_go(tmp_path: Path) -> None:

@@ -5,18 +5,21 @@ second, where reading all of their rows takes a quarter of a minute.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from puckrl.report.appended import Appended
 from puckrl.web.growing import Growing
 
-_MARKS = (b'"eval/success"', b'"eval/return"', b'"doctor/phase"')
+_MEASURES = (b'"eval/success"', b'"eval/return"')
+_PHASE = "doctor/phase"
+_VERDICT = b'"doctor/phase"'
+_TAIL = 1 << 13  # bytes in which the last three lines are looked for
 
 
 class Glance:
-    """Hold what the marked lines of a metrics.jsonl say, and its last line.
+    """Hold the evaluations in a metrics.jsonl, its newest verdict and its clocks.
 
     Args:
         path: the log, which need not exist yet.
@@ -33,7 +36,7 @@ class Glance:
         self.verdict: dict[str, Any] = {}
         """Newest ``VerdictRow``; empty before the first."""
         self.clock: dict[str, Any] = {}
-        """Last row of numbers, which has all clocks; empty before the first."""
+        """Last row of numbers: it has all clocks; empty before the first."""
         self.size = 0
         """Bytes that were read."""
 
@@ -52,39 +55,32 @@ class Glance:
             if not lines:
                 return changed
             self.size += len(lines)
-            for row in _parsed(_marked(lines)):
-                self._take(row)
-            for row in _parsed(_last(lines)):
-                if not isinstance(row.get("doctor/phase"), str):
+            self.evaluations.add(r for r in _parsed(_judged(lines)) if "env_steps" in r)
+            for row in _parsed([_line(lines, lines.rfind(_VERDICT))]):
+                self.verdict = row
+            for row in _parsed(lines[-_TAIL:].splitlines()[-3:]):
+                if _PHASE not in row and "env_steps" in row:
                     self.clock = row
 
-    def _take(self, row: dict[str, Any]) -> None:
-        """Take a marked row."""
-        if isinstance(row.get("doctor/phase"), str):
-            self.verdict = row
-        elif "env_steps" in row:
-            self.evaluations.add([row])
-            self.clock = row
 
-
-def _marked(block: bytes) -> list[bytes]:
-    """Return the lines that hold a mark, in their order."""
-    lines: dict[int, bytes] = {}
-    for mark in _MARKS:
-        at = block.find(mark)
+def _judged(block: bytes) -> list[bytes]:
+    """Return the lines of evaluations, in their order."""
+    for measure in _MEASURES:
+        found, at = list[bytes](), block.find(measure)
         while at >= 0:
-            begin, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
-            lines[begin] = block[begin:end]
-            at = block.find(mark, end)
-    return [lines[begin] for begin in sorted(lines)]
+            found.append(_line(block, at))
+            at = block.find(measure, block.find(b"\n", at))
+        if found:
+            return found
+    return []
 
 
-def _last(block: bytes) -> list[bytes]:
-    """Return the last lines of a block: those of training stand above a verdict."""
-    return block[-(1 << 13) :].splitlines()[-3:]
+def _line(block: bytes, at: int) -> bytes:
+    """Return the line around a place; nothing for a place of -1."""
+    return block[block.rfind(b"\n", 0, at) + 1 : block.find(b"\n", at)] * (at >= 0)
 
 
-def _parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+def _parsed(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the JSON objects of lines; skip what is none, which the doctor reports."""
     for line in lines:
         try:

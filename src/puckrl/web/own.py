@@ -1,28 +1,21 @@
 """Follow a run folder of ours."""
 
 import hashlib
-import json
-import platform
-import resource
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from puckrl.config.run_cfg import BudgetCfg, is_hashed
 from puckrl.core.errors import UserError, first_line
-from puckrl.logs.read import as_ours, log_of
+from puckrl.logs.read import About, about_run, as_ours, log_of
 from puckrl.monitor.regime import diagnose
-from puckrl.monitor.table import Array
-from puckrl.report.appended import Appended
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.runs_dir import changed_at
 from puckrl.runner.summaries import RunSummary, summary_of
 from puckrl.web import files
 from puckrl.web.glance import Glance
-from puckrl.web.growing import Growing
 from puckrl.web.view import (
     MEASURES,
     Curves,
@@ -35,6 +28,10 @@ from puckrl.web.view import (
     told,
     words_of,
 )
+from puckrl.web.vitals import left_s, resident_gb
+from puckrl.web.whole_log import WholeLog, in_order
+
+_SHARE = 0.01  # of one core, at most, for judging a run that goes on
 
 
 class OwnRun:
@@ -59,8 +56,10 @@ class OwnRun:
         self._seen: tuple[Any, ...] = ()
         self._budget: BudgetCfg | None = None
         self._glance = Glance(path / "metrics.jsonl")
-        self._rows = _Rows(path / "metrics.jsonl")
+        self._rows = WholeLog(path / "metrics.jsonl")
         self._made: _Made | None = None
+        self._about: tuple[tuple[float, ...], About] | None = None
+        self._due = 0.0
 
     def move(self, path: Path) -> None:
         """Follow the folder to its new name."""
@@ -118,7 +117,7 @@ class OwnRun:
             train_s=number(clock.get("train_s")),
             wall_s=number(about.wall_s),
             left_s=self._left_s(clock) if running else None,
-            ram_gb=_resident_gb(self.path) if running else number(memory.get("ram")),
+            ram_gb=resident_gb(self.path) if running else number(memory.get("ram")),
             gpu_gb=number(memory.get("gpu")) or None,
             began=about.began,
             spark=spark(judged.column("env_steps"), judged.column(name or "")),
@@ -145,20 +144,20 @@ class OwnRun:
         with self._lock:
             judged = self._glance.evaluations
             if judged.rows and {*names} <= {*judged.names}:
-                return curves_of(_in_order(judged), names).only(names)
+                return curves_of(in_order(judged), names).only(names)
             if self.row.status not in ("running", "gone"):
                 self._look_closely()
             elif self.row.status == "running":
                 self._rows.look()
             if self._made is not None and self._made.curves is not None:
                 return self._made.curves.only(names)
-            return curves_of(_in_order(self._rows.table), names).only(names)
+            return curves_of(self._rows.columns(), names).only(names)
 
     def story(self) -> RunStory:
         """Return all that is known of the run but its curves.
 
         The doctor judges it when somebody asks for the first time, and again after an
-        evaluation.
+        evaluation; while the run goes on, as often as a hundredth of a core allows.
 
         Raises:
             UserError: if the folder is damaged.
@@ -177,20 +176,28 @@ class OwnRun:
             return self._made
         judged, size = self._glance.evaluations.rows, self._glance.size
         at = (self.row.status, judged, size * self._over, _dates(self.path))
-        if self._made is None or self._made.at != at:
+        news = self._made is None or self._made.at != at
+        if self._made is None or (
+            news and (self._over or time.monotonic() > self._due)
+        ):
+            begin = time.perf_counter()
             self._rows.look()
             story, curves = self._judged(), None
             if self._over:
-                table = self._rows.table
-                curves = curves_of(_in_order(table), table.names)
-                self._rows = _Rows(self.path / "metrics.jsonl")
+                curves = curves_of(self._rows.columns(), self._rows.table.names)
+                self._rows = WholeLog(self.path / "metrics.jsonl")
             self._made = _Made(at, story, curves)
+            self._due = time.monotonic() + (time.perf_counter() - begin) / _SHARE
         return self._made
 
     def _judged(self) -> RunStory:
         """Return the story, with a fresh verdict on all rows."""
         table, path = self._rows.table, self.path
-        log = as_ours(path, log_of(path / "metrics.jsonl", table.frame(), {}))
+        dates = _dates(path)[:2]
+        if self._about is None or self._about[0] != dates:
+            self._about = dates, about_run(path)
+        log = log_of(path / "metrics.jsonl", table.frame(), {})
+        log = as_ours(path, log, self._about[1])
         verdict = diagnose(log.table, log.facts, log.problems) if table.rows else None
         settings = log.settings or {}
         return RunStory(
@@ -201,7 +208,7 @@ class OwnRun:
             made=dict(_made_with(_manifest(path))),
             card=files.text_of(path / "card.md"),
             files=files.shown(path, self.id),
-            signals=newest(_in_order(table)),
+            signals=newest(self._rows.columns()),
             notes=log.notes,
         )
 
@@ -217,45 +224,6 @@ class _Made(NamedTuple):
     """All of its curves, if it is over; its rows are let go then."""
 
 
-class _Rows:
-    """Hold all rows of a log that somebody looks at."""
-
-    def __init__(self, path: Path) -> None:
-        self.table, self._log = Growing(), Appended(path)
-
-    def look(self) -> None:
-        """Read the rows that are new."""
-        while True:
-            lines, anew = self._log.read()
-            if anew:
-                self.table = Growing()
-            if not lines:
-                return
-            self.table.add(_numbers(lines))
-
-
-def _numbers(lines: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the rows of numbers of a log; skip verdicts and lines that are no objects."""
-    for line in lines.splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and not isinstance(row.get("doctor/phase"), str):
-            yield row
-
-
-def _in_order(table: Growing) -> dict[str, Array]:
-    """Return the columns by env steps."""
-    steps = table.column("env_steps")
-    columns = {name: table.column(name) for name in table.names}
-    columns["env_steps"] = steps
-    if np.all(np.diff(steps) >= 0):
-        return columns
-    order = np.argsort(steps, kind="stable")
-    return {name: values[order] for name, values in columns.items()}
-
-
 def run_id(path: Path) -> str:
     """Return what stands for a folder in addresses; a renamed folder keeps it.
 
@@ -264,31 +232,6 @@ def run_id(path: Path) -> str:
     """
     about = path.stat()
     return hashlib.sha256(f"{about.st_dev} {about.st_ino}".encode()).hexdigest()[:10]
-
-
-def left_s(budget: BudgetCfg, env_steps: float, train_s: float) -> float | None:
-    """Return the seconds of training until a budget is spent at the present speed.
-
-    None without a limit, or before anything is spent.
-    """
-    if budget.stop == "never":
-        return None
-    steps = env_steps / budget.env_steps if budget.env_steps else 0.0
-    seconds = train_s / budget.train_s if budget.train_s else 0.0
-    done = min(1.0, max(steps, seconds))
-    return train_s * (1 - done) / done if done and train_s else None
-
-
-def _resident_gb(path: Path) -> float | None:
-    """Return the main memory of the process that writes a folder; None: on another host."""
-    try:
-        words = (path / "lock").read_text().split()
-        if words[:1] != ["process"] or words[-1] != platform.node():
-            return None
-        pages = int(Path(f"/proc/{int(words[1])}/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-    return pages * resource.getpagesize() / 1e9
 
 
 def _manifest(path: Path) -> dict[str, Any]:
