@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-mutants test-gpu check format bench docs pictures build release clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-page test-mutants test-gpu check format bench docs pictures build release clean
 
 setup: $(READY)
 
@@ -62,6 +62,11 @@ $(FOREIGN)/.ready: pyproject.toml constraints.txt
 	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt torch $(TORCH_FLAGS)
 	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,gym,panda]'
 	touch $@
+
+test-page: $(READY)  ## the page of puck watch in Chromium: the system's, else playwright's own
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,page]' $(TORCH_FLAGS)
+	command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/playwright install --with-deps chromium
+	$(BIN)/pytest -m page tests/page
 
 test-mutants: $(READY)  ## faults put into a copy of the source, one at a time: do tests notice?
 	$(BIN)/python -m tests.mutants

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from puckrl.cli.commands_leaving import dataset, export
+from puckrl.cli.page import watch
 from puckrl.cli.screen import console
 from puckrl.core import timeline
 from puckrl.core.errors import Exit, UserError, exit_code_of
@@ -348,6 +349,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "bench": bench,
     "completion": completion,
     "study": study,
+    "watch": watch,
     "check": check,
 }
 """Map the name of a command to its function."""

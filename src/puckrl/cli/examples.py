@@ -19,6 +19,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("puck runs --preset 'push*' --status done", "some of them"),
     ),
     "compare": (("puck compare push-1a2b3c4d-s0 push-5e6f7a8b-s0", "two runs"),),
+    "watch": (
+        ("puck watch", "all runs, live"),
+        ("puck watch push-1a2b3c4d-s0 sb3/tb", "a run of puckrl and another library's"),
+        ("puck watch studies/gamma-5e6f7a8b --out page.html", "a study as one file"),
+    ),
     "study": (
         ("puck study study.yaml --dry-run", "what would run"),
         ("puck study study.yaml", "begin"),

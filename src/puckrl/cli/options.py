@@ -22,6 +22,7 @@ from puckrl.cli.options_common import (
 )
 from puckrl.cli.options_encoders import pretrain_options, probe_options
 from puckrl.cli.options_leaving import dataset_options, export_options
+from puckrl.cli.options_watch import watch_options
 from puckrl.cli.pictures import picture_options
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
@@ -35,6 +36,26 @@ SHELLS = {
 _OWN_TASK = "path/to/task.py:ClassName"
 
 Add = Callable[[argparse.ArgumentParser], None]
+
+
+def _foreign(sub: argparse.ArgumentParser) -> None:
+    """Add the options that say what a foreign log means."""
+    sub.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
+        "unit; repeatable; OURS: docs/metrics.md",
+    )
+    sub.add_argument(
+        "--fact",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="state what the log does not contain: modality=pixels, gamma=0.95, "
+        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
+    )
 
 
 def list_options(sub: argparse.ArgumentParser) -> None:
@@ -142,22 +163,7 @@ def doctor_options(sub: argparse.ArgumentParser) -> None:
     completed(paths, completion.runs_and_files)
     json_option(sub)
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="plot the curves")
-    sub.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="THEIRS=OURS",
-        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
-        "unit; repeatable; OURS: docs/metrics.md",
-    )
-    sub.add_argument(
-        "--fact",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="state what the log does not contain: modality=pixels, gamma=0.95, "
-        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
-    )
+    _foreign(sub)
     runs_option(sub)
 
 
@@ -254,6 +260,13 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def watch_page_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck watch``."""
+    watch_options(sub)
+    _foreign(sub)
+    runs_option(sub)
+
+
 def completion_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck completion``."""
     sub.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
@@ -269,6 +282,7 @@ OPTIONS: dict[str, Add] = {
     "runs": runs_options,
     "compare": compare_options,
     "doctor": doctor_options,
+    "watch": watch_page_options,
     "pretrain": pretrain_options,
     "probe": probe_options,
     "eval": eval_options,

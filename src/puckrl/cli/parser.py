@@ -24,6 +24,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "train": "train a preset or a task of your own, or continue a run",
         "runs": "list runs: status, success, verdict, both clocks",
         "compare": "compare runs: settings that differ, curves side by side",
+        "watch": "open a page on runs: live, afterwards, or as one file",
         "study": "compare arms over seeds: one variable at a time, judged",
         "doctor": "diagnose logs: the phase of a run, why, and what to do",
     },
