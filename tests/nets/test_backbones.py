@@ -98,7 +98,7 @@ def test_pixels_are_normalized_as_the_models_were_trained(rng: torch.Generator) 
 def test_a_pass_changes_no_statistics(rng: torch.Generator) -> None:
     made = make_encoder(CFG, 9, 32, 32).train()
     before = {name: b.clone() for name, b in made.named_buffers()}
-    parameters = dict(made.named_parameters())
+    parameters: dict[str, Tensor] = dict(made.named_parameters())
     functional_call(made, parameters, (images(rng),))
     for name, buffer in made.named_buffers():
         assert torch.equal(buffer, before[name]), name
