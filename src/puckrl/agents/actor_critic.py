@@ -28,6 +28,7 @@ from puckrl.core.policy import Policy
 from puckrl.core.rng import generator
 from puckrl.core.sections import section, under
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
+from puckrl.nets.critics import Critic
 from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import MEMORY, inputs_of
 from puckrl.representation.frames import LATER, NEXT
@@ -237,7 +238,8 @@ class ActorCritic(ABC):
         return metrics | self._update_actor(last.obs, noise[1, -size:])
 
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
-        route = self.routing.critic
+        route, critic = self.routing.critic, self.critic.module
+        assert isinstance(critic, Critic)
 
         def loss(
             parameters: Tensor,
@@ -245,9 +247,10 @@ class ActorCritic(ABC):
             heads: Tensor = route.heads_vector,
         ) -> CriticLoss:
             obs = route.features.encode(vision, batch.obs)
-            q = self.critic(parameters, obs, batch.action)
+            q = self.critic(parameters, obs, batch.action, raw=True)
             extra, metrics = route.auxiliary_loss(obs, vision, heads)
-            return critic_loss(q, target) + extra, (q, metrics)
+            value = critic_loss(q, target, critic.bins) + extra
+            return value, (critic.values(q), metrics)
 
         (value, (q, extra)), norms = descend(
             loss,

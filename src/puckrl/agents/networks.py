@@ -84,6 +84,7 @@ def make_networks(
         spaces.action_dim,
         ensemble=cfg.critics,
         compute_dtype=dtype,
+        bins=cfg.critic_bins,
     )
     return actor.to(device), critic.to(device), routing
 

@@ -105,6 +105,9 @@ class AgentCfg:
     """Widths of the hidden layers of actor and critics."""
     critics: Annotated[int, COUNT] = 1
     """Number of critics; TD targets take their minimum."""
+    critic_bins: Annotated[int, Bounds(0, 10_001, "0 to 10,001"), HASHED_IF_CHANGED] = 0
+    """Bins of the histogram that a critic's value is, for rewards of unknown scale; 0: a
+    value is a number."""
     critic_lr: Annotated[float, POSITIVE] = 1e-3
     """Learning rate of the critics (Adam)."""
     actor_lr: Annotated[float, POSITIVE] = 1e-3

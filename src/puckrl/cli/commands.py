@@ -12,6 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from puckrl.cli.commands_leaving import export
+from puckrl.cli.screen import console
 from puckrl.core import timeline
 from puckrl.core.errors import Exit, UserError, exit_code_of
 from puckrl.core.foreign import library_of
@@ -35,7 +37,6 @@ presets:                 puck list
 settings of a preset:    puck train PRESET --help"""
 
 
-console = Console(highlight=False)
 _PIPE = 140  # columns of a comparison that no terminal shows
 
 
@@ -339,6 +340,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     **{name: partial(_encoders, name) for name in ("pretrain", "probe")},
     "eval": eval_,
     "record": record,
+    "export": export,
     "runs": runs,
     "compare": compare,
     "doctor": doctor,

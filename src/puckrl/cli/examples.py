@@ -37,6 +37,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("puck record push-1a2b3c4d-s0", "policy.mp4 in the run folder"),
         ("puck record push-1a2b3c4d-s0 -o push.gif", "a GIF"),
     ),
+    "export": (
+        ("puck export push-1a2b3c4d-s0", "export in the run folder"),
+        ("puck export push-1a2b3c4d-s0 -o push-policy", "for a robot, or a model hub"),
+    ),
     "pretrain": (
         (
             "puck pretrain push-pixels -o eyes.safetensors",

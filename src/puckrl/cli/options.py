@@ -12,8 +12,16 @@ from puckrl.cli import completion
 from puckrl.cli.completion import completed
 from puckrl.cli.numbers import positive, seed
 from puckrl.cli.options_bench import bench_options
+from puckrl.cli.options_common import (
+    MOVED_TASK,
+    RUN,
+    SEED,
+    json_option,
+    run_option,
+    runs_option,
+)
 from puckrl.cli.options_encoders import pretrain_options, probe_options
-from puckrl.cli.options_shared import RUN, json_option, run_argument, runs_option
+from puckrl.cli.options_leaving import export_options
 from puckrl.cli.pictures import picture_options
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
@@ -25,11 +33,6 @@ SHELLS = {
 }
 """What to write into a shell's own file."""
 _OWN_TASK = "path/to/task.py:ClassName"
-_MOVED_TASK = (
-    "where the run's task file is now; kept: the run's own copy "
-    "(default: the file, or the copy if the file has changed or is gone)"
-)
-_SEED = "seed of the test episodes (default: 10000)"
 
 Add = Callable[[argparse.ArgumentParser], None]
 
@@ -160,7 +163,7 @@ def doctor_options(sub: argparse.ArgumentParser) -> None:
 
 def eval_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck eval``."""
-    run_argument(sub)
+    run_option(sub)
     sub.add_argument(
         "--episodes",
         type=positive,
@@ -169,8 +172,8 @@ def eval_options(sub: argparse.ArgumentParser) -> None:
         help="minimum number of episodes (default: 500)",
     )
     picture_options(sub)
-    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
-    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
+    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=SEED)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=MOVED_TASK)
     sub.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the result as JSON"
     )
@@ -179,7 +182,7 @@ def eval_options(sub: argparse.ArgumentParser) -> None:
 
 def record_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck record``."""
-    run_argument(sub)
+    run_option(sub)
     sub.add_argument(
         "-o",
         "--output",
@@ -201,8 +204,8 @@ def record_options(sub: argparse.ArgumentParser) -> None:
         help="episodes of each world (default: 2)",
     )
     picture_options(sub, saves=True)
-    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
-    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
+    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=SEED)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=MOVED_TASK)
     runs_option(sub)
 
 
@@ -270,6 +273,7 @@ OPTIONS: dict[str, Add] = {
     "probe": probe_options,
     "eval": eval_options,
     "record": record_options,
+    "export": export_options,
     "study": study_options,
     "bench": bench_options,
     "completion": completion_options,

@@ -6,7 +6,7 @@ from pathlib import Path
 from puckrl.cli import completion
 from puckrl.cli.completion import completed
 from puckrl.cli.numbers import positive, seed
-from puckrl.cli.options_shared import json_option, runs_option
+from puckrl.cli.options_common import json_option, runs_option
 
 _SOURCES = "random, scripted: the task's expert with noise, or runs"
 

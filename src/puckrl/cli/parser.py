@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "policies": {
         "eval": "evaluate a trained policy: success with a Wilson interval",
         "record": "film a trained policy",
+        "export": "export a trained policy to ONNX with a contract, proven first",
     },
     "this machine": {
         "bench": "measure physics, camera, replay and updates, beside other libraries",

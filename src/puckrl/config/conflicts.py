@@ -20,7 +20,7 @@ from puckrl.core.spaces import Spaces
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.stopping import budget_updates
 
-_LOW_RATIO = 0.02
+_LOW_RATIO, _BATCH = 0.02, 512
 _PIXEL_TAKEOFF = 10_000  # updates, where a preset has none of its own
 # A control step of push with 512 worlds takes 16.9 ms, with one 8.3 (H100,
 # results/sim_warp.csv); with fewer, a step costs almost the same and gives less.
@@ -147,7 +147,8 @@ def privileged_information(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
 
 def too_few_updates(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     """Warn of a low update ratio, and of a budget that ends before the take-off."""
-    if cfg.loop.update_ratio < _LOW_RATIO:
+    samples = cfg.loop.update_ratio * cfg.agent.batch_size
+    if cfg.loop.update_ratio < _LOW_RATIO and samples < _LOW_RATIO * _BATCH:
         yield Notice(
             "warning",
             f"{cfg.loop.update_ratio:g} updates per env step is very low; raise "
@@ -200,7 +201,9 @@ def warm_up(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     """
     worlds, horizon = cfg.sim.num_worlds, spaces.horizon
     per_iteration = worlds * (cfg.loop.collect_steps or horizon)
-    random_steps = -(-cfg.loop.warm_up_episodes // worlds) * worlds * horizon
+    by_steps = cfg.loop.warm_up_steps if cfg.stores_steps else 0
+    episodes = -(-cfg.loop.warm_up_episodes // worlds)
+    random_steps = worlds * (by_steps or episodes * horizon)
     collected = -(-cfg.budget.env_steps // per_iteration) * per_iteration
     # updates begin in the iteration that ends the warm-up; overlapped, in the next one
     if 0 < collected < random_steps + per_iteration * cfg.loop.overlap:

@@ -74,8 +74,7 @@ class EpisodeReplayBuffer:
         self.rows = allocate(vectors, self.capacity, torch.float32, device)
         self.rows |= self._frames.rows
         """Stored episodes, (capacity, ...) each, by name."""
-        # Staged on the device of the observations: they are copied to ``device`` once an
-        # episode, not once a step.
+        # Staged with the observations: copied to ``device`` once an episode, not a step
         self._staging = allocate(vectors, num_worlds, torch.float32, staging_device)
         self._staging |= self._frames.staging(num_worlds, staging_device)
         self._worlds = torch.arange(num_worlds, device=staging_device)
@@ -293,6 +292,8 @@ class EpisodeReplayBuffer:
     def episodes_added(self) -> int:
         """Complete episodes ever added, which are the units of this buffer."""
         return self.added
+
+    counted = episodes_added
 
     @property
     def bytes_per_unit(self) -> int:

@@ -72,7 +72,8 @@ def check_plugins(cfg: RunCfg, spaces: Spaces) -> None:
         check_weights(cfg)
         if vision.self_supervised:
             SelfSupervised(vision.self_supervised, sizes_of(size, spaces))
-    make_objective(vision.objective, size, spaces.goal_dim)
+    if pixels is not None or spaces.goal_dim:
+        make_objective(vision.objective, size, spaces.goal_dim)
     if cfg.agent.rule:
         own_rule(cfg.agent.rule)
 

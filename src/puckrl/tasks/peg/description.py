@@ -26,6 +26,8 @@ def describe_peg(cfg: PegInsertCfg, fine_m: float) -> Description:
                 "smoothed, then: target of the tip, relative to its present position; a "
                 f"spring of {cfg.stiffness_n_per_m:g} N/m pulls there, at most 0.02 m away",
                 f"{REACH_M:g} m, or {cfg.stiffness_n_per_m * REACH_M:g} N at rest",
+                "m",
+                REACH_M,
             )
             for axis in _AXES
         ),

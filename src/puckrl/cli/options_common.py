@@ -1,4 +1,4 @@
-"""Define the options that several commands have."""
+"""Options that several commands share: which run, where runs are, which task file."""
 
 import argparse
 from pathlib import Path
@@ -10,6 +10,11 @@ from puckrl.cli.output import say
 from puckrl.runner.runs_dir import VARIABLE, runs_dir
 
 RUN = "a run folder, or its name in --runs"
+MOVED_TASK = (
+    "where the run's task file is now; kept: the run's own copy "
+    "(default: the file, or the copy if the file has changed or is gone)"
+)
+SEED = "seed of the test episodes (default: 10000)"
 
 
 class _Root(argparse.Action):
@@ -39,7 +44,7 @@ def runs_option(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--root", type=Path, action=_Root, help=argparse.SUPPRESS)
 
 
-def run_argument(sub: argparse.ArgumentParser) -> None:
+def run_option(sub: argparse.ArgumentParser) -> None:
     """Add the run that a command is about."""
     completed(
         sub.add_argument("run_name", metavar="RUN", help=RUN), completion.run_names
