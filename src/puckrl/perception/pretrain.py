@@ -17,6 +17,7 @@ from puckrl.core.runtime import (
     tune_convolutions,
 )
 from puckrl.core.timeline import span
+from puckrl.core.types import Spaces
 from puckrl.monitor.encoder import constant_share, effective_rank
 from puckrl.nets.flat import Flat
 from puckrl.nets.own import make_encoder
@@ -138,20 +139,8 @@ def pretrain(
 
     with span("frames"):
         replay = play_frames(cfg, device, how.frames, how.sources, root, played)
-    pixels = replay.spaces.pixels
-    assert pixels is not None
     play_s = time.perf_counter() - began
-    dtype = torch.bfloat16 if _fast(cfg, device) else torch.float32
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(cfg.seed)
-        encoder = make_encoder(
-            cfg.agent.vision.encoder,
-            pixels.stacked_channels,
-            pixels.height,
-            pixels.width,
-            dtype,
-        )
-        heads = SelfSupervised(how.objectives, sizes_of(encoder.size, replay.spaces))
+    encoder, heads = _made(cfg, how, replay.spaces, device)
     began = time.perf_counter()
     with span("train"):
         metrics = train_encoder(encoder, heads, replay, cfg, how, report)
@@ -169,6 +158,26 @@ def pretrain(
         seconds=(play_s, train_s),
         report=report,
     )
+
+
+def _made(
+    cfg: RunCfg, how: PretrainCfg, spaces: Spaces, device: torch.device
+) -> tuple[Any, SelfSupervised]:
+    """Make an encoder, a module, and the heads of its objectives, on the CPU."""
+    pixels = spaces.pixels
+    assert pixels is not None
+    dtype = torch.bfloat16 if _fast(cfg, device) else torch.float32
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(cfg.seed)
+        encoder = make_encoder(
+            cfg.agent.vision.encoder,
+            pixels.stacked_channels,
+            pixels.height,
+            pixels.width,
+            dtype,
+        )
+        heads = SelfSupervised(how.objectives, sizes_of(encoder.size, spaces))
+    return encoder, heads
 
 
 def _check(cfg: RunCfg, how: PretrainCfg, path: Path) -> None:
