@@ -1,15 +1,23 @@
 """Self-supervised objectives beside a policy: what they train, and when they are asked."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from puckrl.agents.actor_critic import ActorCritic
+from puckrl.agents.settings import Td3Cfg, VisionCfg
+from puckrl.agents.td3 import Td3
 from puckrl.core.types import Batch
 from puckrl.monitor.signals import METRICS
+from puckrl.nets.encoders import Encoder
+from puckrl.nets.layers import EncoderCfg
 from puckrl.representation.self_supervised import frames_of, with_frames
-from tests.agents.test_vision import SEEING, agent, batch, copies
+from puckrl.representation.weights import EncoderFile, save_encoder
+from tests.agents import small
+from tests.agents.test_vision import SEEING, SPACES, agent, batch, copies
 
 NAMED = ("time-contrastive", "inverse-dynamics=0.5")
 
@@ -105,6 +113,78 @@ def test_without_policy_losses_the_gradient_is_that_of_the_objectives(
     for name, wanted in (("encoder", of_vision), ("heads", of_heads)):
         found = metrics[f"train/actor_{name}_grad_norm"]
         torch.testing.assert_close(found, wanted.norm())
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file of an encoder for these agents."""
+    path = tmp_path / "eyes.safetensors"
+    about = EncoderFile("padded", 4, "spatial-softmax", 50, 16, 16, 2, (), "push")
+    torch.manual_seed(3)
+    save_encoder(path, Encoder(EncoderCfg(channels=4), 6, 16, 16), about)
+    return path
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "separate"])
+@pytest.mark.parametrize(
+    "gradient", ["critic", "actor", "both", "self-supervised", "none"]
+)
+def test_a_pre_trained_encoder_is_frozen_or_trained_as_it_is_routed(
+    gradient: str, shared: bool, file: Path, rng: torch.Generator
+) -> None:
+    vision = VisionCfg(
+        encoder=EncoderCfg(channels=4, weights=str(file)),
+        encoder_gradient=gradient,  # pyright: ignore[reportArgumentType]
+        shared=shared,
+        lr=1e-4,
+        self_supervised=() if gradient == "none" else NAMED,
+    )
+    made = small_agent(vision)
+    saved = load_file(file)
+    for trainer in made.routing.trainers.values():
+        assert trainer.adam.lr == 1e-4
+        for name, parameter in trainer.vision.named_parameters():
+            if name.startswith("encoder."):
+                assert torch.equal(parameter, saved[name.removeprefix("encoder.")])
+    before = copies(made)
+    data = complete(made, 8, rng)
+    made._update_critic(data, torch.zeros(8))
+    made._update_actor(data.obs, torch.zeros(8, 3))
+    names = [n for n in before if n.endswith("vision.online")]
+    trained = {n for n in names if not torch.equal(made.tensors()[n], before[n])}
+    expected = {
+        "critic": {"vision.online"} if shared else {"critic_vision.online"},
+        "actor": {"vision.online"} if shared else {"actor_vision.online"},
+        "none": set(),
+    }
+    assert trained == expected.get(gradient, set(names))
+
+
+def small_agent(vision: VisionCfg) -> Td3:
+    """Return an agent whose actor and critics get small images."""
+    cfg = Td3Cfg(
+        hidden=(16, 16),
+        batch_size=8,
+        precision="fp32",
+        actor_sensors=SEEING,
+        critic_sensors=SEEING,
+        vision=vision,
+    )
+    return Td3(cfg, SPACES, small.BOUNDS, 0, small.CPU)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", [NAMED, ("masked-patches", "vae", "infonce")])
+def test_a_compiled_round_equals_the_eager_one(
+    named: tuple[str, ...], rng: torch.Generator
+) -> None:
+    eager, compiled = (agent("sac", self_supervised=named) for _ in range(2))
+    data = with_later(batch(16, rng), rng)
+    eager.update(data)
+    run = torch.compile(compiled.round, fullgraph=True, backend="aot_eager")
+    compiled.update(data, run)
+    for name, value in eager.tensors().items():
+        torch.testing.assert_close(compiled.tensors()[name], value, msg=name)
 
 
 @pytest.mark.parametrize("kind", ["td3", "sac", "distill"])

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from puckrl.cli.commands_leaving import dataset, export
 from puckrl.cli.page import watch
+from puckrl.cli.profile import tell_profile
 from puckrl.cli.screen import console
 from puckrl.core import timeline
 from puckrl.core.errors import Exit, UserError, exit_code_of
@@ -112,26 +113,10 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     if team.is_first():
         line = f"{manifest['status']}: {folder.path / 'card.md'}"
         console.print(line, markup=False, soft_wrap=True)
-        _tell_profile(folder.path / "profile.json")
+        tell_profile(console, folder.path / "profile.json")
     if manifest["status"] == "interrupted":
         return exit_code_of(signal.Signals[manifest["signal"]])
     return Exit.DONE
-
-
-def _tell_profile(file: Path) -> None:
-    """Print what took the time and write the timeline, if it was recorded."""
-    spans = timeline.recorded()
-    if spans is None:
-        return
-    table = Table(box=None)
-    table.add_column("part")
-    table.add_column("seconds", justify="right")
-    table.add_column("share", justify="right")
-    for name, seconds, share in timeline.as_table(spans, time.perf_counter()):
-        table.add_row(name, f"{seconds:.1f}", f"{share:.0%}")
-    console.print(table)
-    timeline.write_trace(spans, file)
-    console.print(f"timeline: {file}", markup=False, soft_wrap=True)
 
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:

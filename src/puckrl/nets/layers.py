@@ -29,8 +29,9 @@ class EncoderCfg:
     """Pixel encoder."""
 
     kind: str = "padded"
-    """Convolutional layers: nature, drqv2, manipulation, padded, impala. Or an encoder of
-    your own, path/to/file.py:ClassName: docs/python.md."""
+    """Convolutional layers: nature, drqv2, manipulation, padded, impala. Or a model of a
+    package, timm/NAME or torchvision/NAME: docs/representations.md. Or an encoder of your
+    own, path/to/file.py:ClassName: docs/python.md."""
     channels: Annotated[int, COUNT] = 32
     """Channels of every layer; nature and impala fix their own."""
     head: HeadKind = "spatial-softmax"
@@ -38,7 +39,8 @@ class EncoderCfg:
     features: Annotated[int, COUNT] = 50
     """Length of the vector that flatten-norm returns."""
     weights: Annotated[str, NOT_HASHED] = ""
-    """File of weights to begin with, of puck pretrain: eyes.safetensors. Empty: random."""
+    """File of weights to begin with: eyes.safetensors of puck pretrain, or for a package's
+    model its state dict, .pth. Empty: random."""
     weights_sha256: Annotated[str, HASHED_IF_CHANGED] = ""
     """SHA-256 of that file; filled in when the run begins."""
 

@@ -1,34 +1,28 @@
 """Train an encoder before the policy: ``puck pretrain``."""
 
 import dataclasses
-import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import grad_and_value
+from torch import nn
 
-from puckrl.agents.adam import Adam
 from puckrl.config.run_cfg import RunCfg
-from puckrl.core.capture import Captured
 from puckrl.core.errors import UserError
-from puckrl.core.rng import generator
 from puckrl.core.runtime import (
-    has_compiler,
     has_fast_bf16,
     pick_device,
     tune_convolutions,
 )
 from puckrl.core.timeline import span
-from puckrl.core.types import BatchSpec
+from puckrl.core.types import Spaces
 from puckrl.monitor.encoder import constant_share, effective_rank
 from puckrl.nets.flat import Flat
 from puckrl.nets.own import make_encoder
 from puckrl.perception.frames import play_frames, with_camera
+from puckrl.perception.learn import PretrainCfg, Report, train_encoder
 from puckrl.perception.probe import (
     ENCODER,
     UNTRAINED,
@@ -36,48 +30,20 @@ from puckrl.perception.probe import (
     look,
     measure,
 )
-from puckrl.replay.episodes import EpisodeReplayBuffer
-from puckrl.representation.frames import LATER, NEXT, Frames, sizes_of
-from puckrl.representation.labeled import LabeledGoal
+from puckrl.representation.frames import sizes_of
 from puckrl.representation.self_supervised import (
     SelfSupervised,
     weight_of,
-    with_frames,
-)
-from puckrl.representation.self_supervised import (
-    frames_of as frames_in,
 )
 from puckrl.representation.weights import save_encoder
-from puckrl.runner.compile import compile_at_first_call
 from puckrl.runner.encoder_files import describe_encoder
 from puckrl.runner.worlds import pixel_space
 from puckrl.tasks.catalog import make_task
 
-log = logging.getLogger(__name__)
-
 _PROBE_EPISODES = 256
-_REPORTS = 10
 _TRIAL_FEATURES = 8
 _COLLAPSED_RANK = 2
 _CONSTANT = 0.9
-
-
-@dataclass(frozen=True)
-class PretrainCfg:
-    """How to train an encoder before the policy."""
-
-    objectives: tuple[str, ...] = ("time-contrastive", "inverse-dynamics")
-    """Objectives with their weights, ``NAME`` or ``NAME=WEIGHT``."""
-    frames: int = 50_000
-    """Frames to play."""
-    updates: int = 3_000
-    """Gradient steps."""
-    batch_size: int = 256
-    """Frames in a batch."""
-    lr: float = 1e-3
-    """Learning rate of Adam; it falls to 0 along half a cosine."""
-    sources: tuple[str, ...] = ("random",)
-    """Who plays: random, scripted, or runs."""
 
 
 @dataclass(frozen=True)
@@ -143,58 +109,6 @@ class Pretrained:
         }
 
 
-class _Step:
-    """One gradient step of an encoder and the heads of its objectives."""
-
-    def __init__(
-        self,
-        encoder: nn.Module,
-        heads: SelfSupervised,
-        cfg: PretrainCfg,
-        device: torch.device,
-    ) -> None:
-        both = nn.ModuleDict({"encoder": encoder, "heads": heads})
-        self.flat = Flat(_Both(both.to(device)))
-        self.adam = Adam(self.flat.vector, cfg.lr, max_grad_norm=1.0)
-        self.names: list[str] = []
-
-    def __call__(self, frames: Frames, share: Tensor) -> Tensor:
-        """Update in place; return the metrics, stacked.
-
-        Args:
-            frames: a batch.
-            share: of the learning rate, (1,).
-        """
-
-        def loss(vector: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-            return self.flat(vector, frames)  # pyright: ignore[reportReturnType]
-
-        before = self.flat.vector.clone()
-        grad, (_, metrics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
-        self.adam.step(self.flat.vector, grad)
-        # Adam's own rate is fixed, so the step is scaled
-        self.flat.vector.copy_(torch.lerp(before, self.flat.vector, share))
-        self.names = list(metrics)
-        return torch.stack(list(metrics.values()))
-
-
-class _Both(nn.Module):
-    """Maps frames to the loss of an encoder's objectives."""
-
-    def __init__(self, parts: nn.ModuleDict) -> None:
-        super().__init__()
-        self.parts = parts
-
-    def forward(self, frames: Frames) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return loss and metrics."""
-        encoder = self.parts["encoder"]
-        return self.parts["heads"](encoder, encoder(frames.pixels), frames)
-
-
-Report = Callable[[str, float, dict[str, float]], None]
-"""What is being done, which share of it, and metrics."""
-
-
 def pretrain(
     cfg: RunCfg,
     how: PretrainCfg,
@@ -225,23 +139,11 @@ def pretrain(
 
     with span("frames"):
         replay = play_frames(cfg, device, how.frames, how.sources, root, played)
-    pixels = replay.spaces.pixels
-    assert pixels is not None
     play_s = time.perf_counter() - began
-    dtype = torch.bfloat16 if _fast(cfg, device) else torch.float32
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(cfg.seed)
-        encoder = make_encoder(
-            cfg.agent.vision.encoder,
-            pixels.stacked_channels,
-            pixels.height,
-            pixels.width,
-            dtype,
-        )
-        heads = SelfSupervised(how.objectives, sizes_of(encoder.size, replay.spaces))
+    encoder, heads = _made(cfg, how, replay.spaces, device)
     began = time.perf_counter()
     with span("train"):
-        metrics = _train(encoder, heads, replay, cfg, how, report)
+        metrics = train_encoder(encoder, heads, replay, cfg, how, report)
     train_s = time.perf_counter() - began
     frames = min(replay.added, replay.capacity) * replay.horizon
     del replay
@@ -256,6 +158,26 @@ def pretrain(
         seconds=(play_s, train_s),
         report=report,
     )
+
+
+def _made(
+    cfg: RunCfg, how: PretrainCfg, spaces: Spaces, device: torch.device
+) -> tuple[Any, SelfSupervised]:
+    """Make an encoder, a module, and the heads of its objectives, on the CPU."""
+    pixels = spaces.pixels
+    assert pixels is not None
+    dtype = torch.bfloat16 if _fast(cfg, device) else torch.float32
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(cfg.seed)
+        encoder = make_encoder(
+            cfg.agent.vision.encoder,
+            pixels.stacked_channels,
+            pixels.height,
+            pixels.width,
+            dtype,
+        )
+        heads = SelfSupervised(how.objectives, sizes_of(encoder.size, spaces))
+    return encoder, heads
 
 
 def _check(cfg: RunCfg, how: PretrainCfg, path: Path) -> None:
@@ -276,65 +198,6 @@ def _check(cfg: RunCfg, how: PretrainCfg, path: Path) -> None:
 
 def _fast(cfg: RunCfg, device: torch.device) -> bool:
     return cfg.agent.precision == "bf16" and has_fast_bf16(device)
-
-
-def _train(
-    encoder: nn.Module,
-    heads: SelfSupervised,
-    replay: EpisodeReplayBuffer,
-    cfg: RunCfg,
-    how: PretrainCfg,
-    report: Report,
-) -> dict[str, float]:
-    """Train encoder and heads; return the means of metrics over the last tenth."""
-    device = replay.device
-    step = _Step(encoder, heads, how, device)
-    for part in heads.objectives:
-        if isinstance(part, LabeledGoal):
-            newest = replay.vectors(replay.oldest, replay.added)
-            part.fit(newest["achieved_goal"])
-    run = _fast_step(step, cfg, device)
-    spec = BatchSpec(
-        how.batch_size,
-        next_pixels=NEXT in heads.needs,
-        later_pixels=LATER in heads.needs,
-    )
-    rng = generator(cfg.seed, "pretrain", device)
-    sums, count, means = None, 0, dict[str, float]()
-    every = max(1, how.updates // _REPORTS)
-    with torch.no_grad():
-        for number in range(1, how.updates + 1):
-            batch = with_frames(replay.sample(spec, rng), heads, rng)
-            values = run(frames_in(_bare(batch.obs)), _rate(number, how, device))
-            sums = values.clone() if sums is None else sums + values
-            count += 1
-            if number % every == 0 or number == how.updates:
-                assert sums is not None
-                means = dict(zip(step.names, (sums / count).tolist(), strict=True))
-                report("training", number / how.updates, means)
-                sums, count = None, 0
-    return means
-
-
-def _bare(obs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return an observation without what no objective reads."""
-    return {name: x for name, x in obs.items() if name not in ("state", "desired_goal")}
-
-
-def _rate(number: int, how: PretrainCfg, device: torch.device) -> Tensor:
-    """Return the share of the learning rate at an update, (1,): half a cosine."""
-    angle = torch.tensor([torch.pi * (number - 1) / how.updates])
-    return (0.5 + 0.5 * angle.cos()).to(device)
-
-
-def _fast_step(step: _Step, cfg: RunCfg, device: torch.device) -> Callable[..., Tensor]:
-    """Return the step recorded as a CUDA graph; on a CPU compiled, if that pays."""
-    plain: Callable[..., Any] = step.__call__
-    if device.type == "cuda":  # compiling would take longer than training
-        return Captured(plain)
-    return (
-        compile_at_first_call(plain) if cfg.loop.compile and has_compiler() else plain
-    )
 
 
 def _finish(

@@ -21,6 +21,7 @@ from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.representation import probe as fits
 from puckrl.representation.probe import Error
 from puckrl.representation.vision import still
+from puckrl.runner.encoder_files import knows, needs_mm
 from puckrl.tasks.catalog import make_task
 
 Encode = Callable[[Tensor], Tensor]
@@ -33,7 +34,6 @@ ENCODER, UNTRAINED, PIXELS, SHUFFLED = (
 LINEAR, MLP = "linear", "mlp"
 _PER_EPISODE = 10
 _AT_ONCE = 256
-_SHARE_OF_TOLERANCE = 0.2
 _PIXEL_SIDE = 32
 _HAND = "gripper position"
 
@@ -115,15 +115,6 @@ class Probe:
             "helps": self.helps,
             "sentence": self.sentence,
         }
-
-
-def knows(what: str, known_mm: float, task: str, needs_mm: float) -> str:
-    """Return in one sentence how exactly an encoder knows a position."""
-    verdict = "enough" if known_mm <= needs_mm else "not enough"
-    return (
-        f"this encoder knows the {what} to {known_mm:.0f} mm: {task} needs about "
-        f"{needs_mm:.0f}: {verdict}"
-    )
 
 
 def look(
@@ -213,7 +204,7 @@ def measure(
     return Probe(
         name=name,
         task=cfg.task,
-        needs_mm=round(1e3 * _SHARE_OF_TOLERANCE * task.goal_tol_m, 1),
+        needs_mm=needs_mm(task),
         frames=len(scene.episode),
         episodes=int(scene.episode.unique().numel()),
         errors=errors,

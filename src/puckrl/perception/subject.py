@@ -10,6 +10,7 @@ from puckrl.config.presets import preset
 from puckrl.config.run_cfg import PixelsCfg, RunCfg
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import pick_device
+from puckrl.nets.backbones import is_backbone
 from puckrl.nets.layers import KINDS, EncoderCfg
 from puckrl.nets.own import make_encoder
 from puckrl.perception.frames import SCRIPTED, with_camera
@@ -86,7 +87,7 @@ def _subject(what: str, root: Path, preset_name: str | None) -> tuple[RunCfg, En
 
 def _is_kind(what: str) -> bool:
     """Return whether a name is that of a kind of encoder and cannot be a run's."""
-    return what in KINDS or ":" in what
+    return what in KINDS or ":" in what or is_backbone(what)
 
 
 def _of_file(path: Path, preset_name: str | None) -> tuple[RunCfg, Encode]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from puckrl.core.errors import UserError, first_line
 from puckrl.core.source import sha256
 from puckrl.core.spec import CameraSpec
+from puckrl.nets.backbones import is_backbone, is_state_dict
 from puckrl.nets.layers import EncoderCfg
 
 SETTING = "--agent.vision.encoder.weights"
@@ -134,6 +135,13 @@ def load_encoder(encoder: nn.Module, cfg: EncoderCfg) -> None:
             f"{path} is not the file that this configuration names (SHA-256 "
             f"{cfg.weights_sha256[:8]}...); restore it, or start a new run"
         )
+    if is_state_dict(cfg.weights):  # of a package's model, which has loaded it
+        if not is_backbone(cfg.kind):
+            raise UserError(
+                f"{path} is of another program, and {cfg.kind} is an encoder of puckrl's; "
+                "name the model: --agent.vision.encoder.kind timm/NAME"
+            )
+        return
     about = read_about(path)
     if about is None:
         raise UserError(

@@ -3,9 +3,11 @@
 import dataclasses
 from pathlib import Path
 
+from puckrl.config.notices import Notice
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import UserError
 from puckrl.core.pictures import camera_difference
+from puckrl.nets.backbones import TRAINED_PX, is_backbone, is_state_dict
 from puckrl.report.provenance import versions
 from puckrl.representation.weights import (
     SETTING,
@@ -15,6 +17,9 @@ from puckrl.representation.weights import (
 )
 from puckrl.runner.contract import camera_specs
 from puckrl.tasks.catalog import make_task
+from puckrl.tasks.task import Task
+
+_SHARE_OF_TOLERANCE = 0.2
 
 
 def describe_encoder(cfg: RunCfg) -> EncoderFile:
@@ -45,7 +50,7 @@ def check_weights(cfg: RunCfg) -> EncoderFile | None:
         UserError: if it does not fit; says in what.
     """
     built = cfg.agent.vision.encoder
-    if not built.weights:
+    if not built.weights or is_state_dict(built.weights):
         return None
     path = Path(built.weights)
     about = read_about(path)
@@ -57,6 +62,55 @@ def check_weights(cfg: RunCfg) -> EncoderFile | None:
     check_built(path, about, built)
     refuse_other_cameras(path, about, describe_encoder(cfg))
     return about
+
+
+def encoder_notices(cfg: RunCfg) -> list[Notice]:
+    """Return what a plan says of an encoder that others trained.
+
+    Raises:
+        UserError: if its file does not fit.
+    """
+    vision, found = cfg.agent.vision, list[Notice]()
+    about, kind = check_weights(cfg), cfg.agent.vision.encoder.kind
+    if (
+        is_backbone(kind)
+        and (small := min(cfg.pixels.height, cfg.pixels.width)) < TRAINED_PX
+    ):
+        found.append(
+            Notice(
+                "note",
+                f"{kind} is usually trained on {TRAINED_PX} x {TRAINED_PX} pixels; at {small} "
+                "things look smaller than it knows them: raise --pixels.height and "
+                f"--pixels.width, or measure it: puck probe {kind} --preset {cfg.preset}",
+            )
+        )
+    if about is None:
+        return found
+    errors = about.probe.get("errors", {})
+    what = next(iter(errors), "")
+    if not errors or about.task != cfg.task:
+        text = f"what the encoder knows here is unknown; measure it: puck probe {vision.encoder.weights}"
+        return [*found, Notice("note", text)]
+    known_mm = min(error["median_mm"] for error in errors[what].values())
+    task = make_task(cfg.task, cfg.reward, cfg.params)
+    needs = needs_mm(task)
+    frozen = vision.encoder_gradient == "none"
+    level = "warning" if known_mm > needs and frozen else "note"
+    return [*found, Notice(level, knows(what, known_mm, cfg.task, needs))]
+
+
+def needs_mm(task: Task) -> float:
+    """Return how exactly a task asks to know positions, about: a fifth of its tolerance."""
+    return round(1e3 * _SHARE_OF_TOLERANCE * task.goal_tol_m, 1)
+
+
+def knows(what: str, known_mm: float, task: str, wanted_mm: float) -> str:
+    """Return in one sentence how exactly an encoder knows a position."""
+    verdict = "enough" if known_mm <= wanted_mm else "not enough"
+    return (
+        f"this encoder knows the {what} to {known_mm:.0f} mm: {task} needs about "
+        f"{wanted_mm:.0f}: {verdict}"
+    )
 
 
 def refuse_other_cameras(path: Path, about: EncoderFile, run: EncoderFile) -> None:
