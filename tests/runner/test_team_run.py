@@ -22,34 +22,37 @@ CFG = replace(
     loop=replace(TINY.loop, warm_up_episodes=4, update_ratio=0.05),
 )
 
+SHORT, LONG = 400, 600
+"""Env steps until a run stops, and until a resumed one does: two and three episodes a world."""
+
 
 def limited(env_steps: int) -> RunCfg:
     return replace(CFG, budget=BudgetCfg(env_steps=env_steps))
 
 
 def whole(folder: Path) -> None:
-    session.start(limited(1200), folder, folder / "whole")
+    session.start(limited(LONG), folder, folder / "whole")
 
 
 def begin(folder: Path) -> None:
-    session.start(limited(600), folder, folder / "parted")
+    session.start(limited(SHORT), folder, folder / "parted")
 
 
 def go_on(folder: Path) -> None:
-    session.resume(RunFolder(folder / "parted"), limited(1200))
+    session.resume(RunFolder(folder / "parted"), limited(LONG))
 
 
 def taught(folder: Path) -> None:
     agent = DistillCfg(hidden=(16,), batch_size=8, precision="fp32")
-    session.start(replace(limited(600), agent=agent), folder, folder / "taught")
+    session.start(replace(limited(SHORT), agent=agent), folder, folder / "taught")
 
 
 def begin_hurt(folder: Path) -> None:
-    session.start(limited(600), folder, folder / "hurt")
+    session.start(limited(SHORT), folder, folder / "hurt")
 
 
 def go_on_hurt(folder: Path) -> None:
-    session.resume(RunFolder(folder / "hurt"), limited(1200))
+    session.resume(RunFolder(folder / "hurt"), limited(LONG))
 
 
 def snapshots(folder: RunFolder) -> list[Snapshot]:
@@ -90,11 +93,11 @@ def test_both_hold_the_same_networks_and_play_in_other_worlds(
 
 
 def test_clocks_and_rows_count_as_one_process_does(root: Path, tmp_path: Path) -> None:
-    one, alone = RunFolder(root / "whole"), session.start(limited(1200), tmp_path)
+    one, alone = RunFolder(root / "whole"), session.start(limited(LONG), tmp_path)
     counted = ("env_steps", "updates", "episodes")
     for folder in (one, alone):
         clock = folder.manifest()["clock"]
-        assert [clock[name] for name in counted] == [1200, 60, 24]
+        assert [clock[name] for name in counted] == [LONG, 30, 12]
     theirs, ours = (
         [[row[name] for name in counted] for row in rows(folder) if "episodes" in row]
         for folder in (alone, one)

@@ -98,6 +98,8 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     cfg = settings.parse(base, changes, f"puck train {args.resume or name}")
     with timeline.span("imports"):  # of torch, once the settings are known to be legal
         from puckrl.core import team
+        from puckrl.core.clock import Clock
+        from puckrl.core.words import duration
         from puckrl.runner import session
 
     folder = (
@@ -107,7 +109,9 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
     )
     manifest = folder.manifest()
     if team.is_first():
-        line = f"{manifest['status']}: {folder.path / 'card.md'}"
+        clock = Clock.from_dict(manifest["clock"])
+        took = f"{duration(clock.total_s)}, {duration(clock.train_s)} of it training"
+        line = f"{manifest['status']} after {took}: {folder.path / 'card.md'}"
         console.print(line, markup=False, soft_wrap=True)
         _tell_profile(folder.path / "profile.json")
     if manifest["status"] == "interrupted":

@@ -18,7 +18,17 @@ from puckrl.cli.pictures import picture_options
 from puckrl.runner.runs_dir import VARIABLE, runs_dir
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
-SORTS = ("age", "name", "preset", "status", "success", "env-steps", "updates", "wall")
+SORTS = (
+    "age",
+    "name",
+    "preset",
+    "status",
+    "success",
+    "env-steps",
+    "updates",
+    "wall",
+    "total",
+)
 SHELLS = {
     "bash": 'eval "$(puck completion bash)"    in ~/.bashrc',
     "zsh": 'eval "$(puck completion zsh)"     in ~/.zshrc, after compinit',
