@@ -1,6 +1,8 @@
 """Fixtures that every test may ask for."""
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Tiny tensors: a second thread costs more than it brings, and with one thread
     # sums have one order, so that bit-for-bit comparisons mean something.
     torch.set_num_threads(1)
+    # Compiled code of tests is kept from one run of the tests to the next, and not the user's
+    os.environ.setdefault("PUCK_CACHE", f"{tempfile.gettempdir()}/puckrl-tests")
 
 
 @pytest.fixture(autouse=True)

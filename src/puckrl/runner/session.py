@@ -18,6 +18,7 @@ from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.rows import read_newest, read_rows
 from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
+from puckrl.runner.caches import kept_code
 from puckrl.runner.contract import write_contract
 from puckrl.runner.ending import recorded
 from puckrl.runner.finish import ask_finally, finish
@@ -174,7 +175,7 @@ def _run(
     Raises:
         UserError: if the system refuses memory, or to read or write.
     """
-    with recorded(folder) as signals:
+    with recorded(folder) as signals, kept_code(part):
         keep_memory()
         with span("set-up"):
             made = build(part)
