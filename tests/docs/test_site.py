@@ -50,8 +50,9 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     listed = {DOCS / "index.md", DOCS / "experiments/README.md"}  # the last is excluded
     for page in pages:
         for block in re.findall(r"```{toctree}\n(.*?)```", page.read_text(), re.S):
-            names = [x for x in block.split() if not x.startswith(":")]
-            for name in names:
+            lines = [x for x in block.splitlines() if x and not x.startswith(":")]
+            for line in lines:
+                name = line.rpartition("<")[2].rstrip(">")  # TITLE <NAME>, or NAME
                 listed |= set(page.parent.glob(f"{name}.md"))
     assert sorted(pages - listed) == []
 
