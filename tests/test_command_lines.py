@@ -189,6 +189,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
             options(task=ANY, preset=ANY, sim=ANY, plot=PLACE),
         ).map(lambda x: [x[0], *x[1]]),
         "check": (st.sampled_from(sorted(TASKS)) | ANY).map(lambda text: [text]),
+        "warm-up": (st.sampled_from(sorted(PRESETS)) | ANY).map(lambda text: [text]),
         "runs": options(
             runs=st.just("old") | PLACE,
             preset=ANY | st.just("push*"),
@@ -244,6 +245,7 @@ def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(policies, "make_eval_env", lambda c, n, s: make(c, min(n, 2), s))
         patch.setattr(policies, "evaluate", evaluated)
         patch.setattr(policies, "film", lambda cfg, agent, env, path, episodes: path)
+        patch.setattr("puckrl.runner.warm_up._compile", lambda *_: None)
         patch.setattr("puckrl.doctor.task_check.check_task", task_alone)
         patch.setattr("puckrl.doctor.task_check.render", str)
         patch.setattr("puckrl.bench.menu.measure", bench_nothing)

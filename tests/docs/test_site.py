@@ -44,6 +44,19 @@ def test_pages_link_to_pages_that_exist() -> None:
                 assert (page.parent / link).exists(), f"{page}: {link}"
 
 
+def test_every_page_is_in_a_table_of_contents() -> None:
+    """Sphinx warns of the others, and a warning ends ``make docs``."""
+    pages = {p for p in DOCS.rglob("*.md") if "_site" not in p.parts}
+    listed = {DOCS / "index.md", DOCS / "experiments/README.md"}  # the last is excluded
+    for page in pages:
+        for block in re.findall(r"```{toctree}\n(.*?)```", page.read_text(), re.S):
+            lines = [x for x in block.splitlines() if x and not x.startswith(":")]
+            for line in lines:
+                name = line.rpartition("<")[2].rstrip(">")  # TITLE <NAME>, or NAME
+                listed |= set(page.parent.glob(f"{name}.md"))
+    assert sorted(pages - listed) == []
+
+
 def test_pictures_are_those_that_the_script_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

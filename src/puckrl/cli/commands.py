@@ -2,10 +2,9 @@
 
 import argparse
 import json
-import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -14,30 +13,10 @@ from rich.table import Table
 
 from puckrl.cli.commands_leaving import dataset, export
 from puckrl.cli.page import watch
-from puckrl.cli.profile import tell_profile
 from puckrl.cli.screen import console
-from puckrl.core import timeline
-from puckrl.core.errors import Exit, UserError, exit_code_of
+from puckrl.cli.train import train
+from puckrl.core.errors import Exit, UserError
 from puckrl.core.foreign import library_of
-
-_TRAIN_HELP = """\
-usage: puck train PRESET [settings]
-       puck train path/to/task.py:ClassName [settings]
-       puck train gym:ID [settings]
-       puck train --resume RUN [--budget.env-steps N]
-
-Train a preset or a task of your own, or continue a run.
-
-  --runs DIR   folder of the run folders (default: PUCK_RUNS, else runs)
-  --out DIR    write into this folder instead of a new one in --runs
-  --stop MODE  what may end the run:
-               budget  the limits of --budget (default)
-               auto    the doctor too: converged, dead or diverged
-               never   nothing but an interrupt
-
-presets:                 puck list
-settings of a preset:    puck train PRESET --help"""
-
 
 _PIPE = 140  # columns of a comparison that no terminal shows
 
@@ -78,44 +57,18 @@ def plan(args: argparse.Namespace, rest: list[str]) -> int:
     return 0 if made.ok else 1
 
 
-def train(args: argparse.Namespace, rest: list[str]) -> int:
-    """Start or resume a run; ``rest`` holds its settings."""
-    from puckrl.cli import settings
+def warm_up(args: argparse.Namespace, rest: list[str]) -> int:
+    """Compile ahead of time what runs compile first."""
     from puckrl.config.presets import preset
-    from puckrl.runner import run_folder
+    from puckrl.runner import warm_up as ahead
 
-    if args.profile:
-        timeline.record()
-    name = rest.pop(0) if rest and not rest[0].startswith("-") else None
-    if args.help and not (args.resume or name):
-        console.print(_TRAIN_HELP, markup=False)
-        return 0
-    if bool(args.resume) == bool(name):
-        raise UserError(
-            "give either a preset, before its settings, or --resume RUN; presets: puck list"
-        )
-    folder = run_folder.find(args.resume, args.runs) if args.resume else None
-    base = folder.config() if folder else preset(name or "")
-    changes = [*rest, "--help"] if args.help else rest
-    if args.stop:
-        base = replace(base, budget=replace(base.budget, stop=args.stop))
-    cfg = settings.parse(base, changes, f"puck train {args.resume or name}")
-    with timeline.span("imports"):  # of torch, once the settings are known to be legal
-        from puckrl.core import team
-        from puckrl.runner import session
+from puckrl.cli.commands_leaving import dataset, export
+from puckrl.cli.page import watch
+from puckrl.cli.screen import console
+from puckrl.cli.train import train
+from puckrl.core.errors import Exit, UserError
+from puckrl.core.foreign import library_of
 
-    folder = (
-        session.resume(folder, cfg)
-        if folder
-        else session.start(cfg, args.runs, args.out)
-    )
-    manifest = folder.manifest()
-    if team.is_first():
-        line = f"{manifest['status']}: {folder.path / 'card.md'}"
-        console.print(line, markup=False, soft_wrap=True)
-        tell_profile(console, folder.path / "profile.json")
-    if manifest["status"] == "interrupted":
-        return exit_code_of(signal.Signals[manifest["signal"]])
     return Exit.DONE
 
 
@@ -322,6 +275,7 @@ _STUDY = (
 COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "list": list_,
     "plan": plan,
+    "warm-up": warm_up,
     "train": train,
     **{name: partial(_encoders, name) for name in ("pretrain", "probe")},
     "eval": eval_,

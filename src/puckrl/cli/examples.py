@@ -9,6 +9,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("puck plan push-pixels", "as the preset is"),
         ("puck plan push-pixels --pixels.height 64", "with a change"),
     ),
+    "warm-up": (
+        ("puck warm-up push-gpu", "before the first run on a machine"),
+        ("puck warm-up push push-pixels", "several presets"),
+    ),
     "check": (
         ("puck check push", "a task of puckrl"),
         ("puck check my_task.py:MyTask", "one of yours"),

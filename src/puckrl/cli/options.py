@@ -26,7 +26,17 @@ from puckrl.cli.options_watch import watch_options
 from puckrl.cli.pictures import picture_options
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
-SORTS = ("age", "name", "preset", "status", "success", "env-steps", "updates", "wall")
+SORTS = (
+    "age",
+    "name",
+    "preset",
+    "status",
+    "success",
+    "env-steps",
+    "updates",
+    "wall",
+    "total",
+)
 SHELLS = {
     "bash": 'eval "$(puck completion bash)"    in ~/.bashrc',
     "zsh": 'eval "$(puck completion zsh)"     in ~/.zshrc, after compinit',
@@ -80,6 +90,17 @@ def plan_options(sub: argparse.ArgumentParser) -> None:
     sub.epilog = "Takes every setting of puck train: puck train PRESET --help"
 
 
+def warm_up_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck warm-up``."""
+    presets = sub.add_argument(
+        "presets",
+        nargs="+",
+        metavar="PRESET",
+        help=f"presets, or {_OWN_TASK}",
+    )
+    completed(presets, completion.preset_names)
+
+
 def check_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck check``."""
     task = sub.add_argument(
@@ -98,6 +119,18 @@ def train_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--stop", choices=("auto", "budget", "never"), help="what may end the run"
+    )
+    sub.add_argument(
+        "--seeds",
+        type=positive,
+        metavar="N",
+        help="train N seeds, each in a process of its own, and compare them",
+    )
+    sub.add_argument(
+        "--devices",
+        default="all",
+        metavar="GPUS",
+        help="GPUs of --seeds, one run on each: all (default), or numbers such as 0,1",
     )
     sub.add_argument(
         "--profile",
@@ -277,6 +310,7 @@ def completion_options(sub: argparse.ArgumentParser) -> None:
 OPTIONS: dict[str, Add] = {
     "list": list_options,
     "plan": plan_options,
+    "warm-up": warm_up_options,
     "check": check_options,
     "train": train_options,
     "runs": runs_options,

@@ -18,6 +18,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "before a run": {
         "list": "list presets and tasks, or the sensors of a task",
         "plan": "predict memory, time and what the encoder can see",
+        "warm-up": "compile ahead of time what runs compile first",
         "check": "check that a task is sane: resets, contact, expert, camera",
     },
     "runs": {

@@ -19,7 +19,19 @@ SIGNALS: tuple[Signal, ...] = (
         "seconds spent on collecting and updating",
         "the clock that results quote",
     ),
-    Signal("wall_s", "s", "seconds in all, with evaluation and compilation", "-"),
+    Signal(
+        "wall_s",
+        "s",
+        "seconds of all that the run did: training, compilation, evaluations, snapshots",
+        "-",
+    ),
+    Signal(
+        "total_s",
+        "s",
+        "seconds of the whole command, from its start: imports, kernels and set-up too; "
+        "a resumed run counts on",
+        "the clock that a user waits by",
+    ),
     Signal(
         "rate/env_steps_per_s",
         "1/s",

@@ -17,6 +17,7 @@ def clocks(clock: Clock) -> LogRow:
         "episodes": clock.episodes,
         "train_s": clock.train_s,
         "wall_s": clock.wall_s,
+        "total_s": clock.total_s,
     }
 
 
