@@ -82,7 +82,7 @@ DENSE_GPU = RunCfg(
         actor_lr=3e-4,
         action_l2=0.0,
         average_share=0.05,
-        alpha=0.005,
+        alpha=0.001,
         tune_alpha=True,
         alpha_lr=3e-4,
         explore=ExploreCfg(random_share=0.0, explorer_share=0.0, corners=False),
