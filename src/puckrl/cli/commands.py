@@ -18,7 +18,7 @@ from puckrl.core.foreign import library_of
 _TRAIN_HELP = """\
 usage: puck train PRESET [settings]
        puck train path/to/task.py:ClassName [settings]
-       puck train gym:ID [settings]
+       puck train gym:ID | mjlab:TASK | isaaclab:TASK [settings]
        puck train --resume RUN [--budget.env-steps N]
 
 Train a preset or a task of your own, or continue a run.
@@ -297,10 +297,15 @@ def bench(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def check(args: argparse.Namespace, rest: list[str]) -> int:
-    """Check that a task is sane."""
+    """Check that a task is sane; ``rest`` holds settings of an environment not ours."""
+    from puckrl.cli import settings
+    from puckrl.config.presets import preset
     from puckrl.doctor.task_check import check_task, render
 
-    report = check_task(args.task)
+    task, cfg = args.task, None
+    if library_of(task):
+        cfg = settings.parse(preset(task), rest, f"puck train {task}")
+    report = check_task(task, cfg=cfg)
     console.print(render(report))
     return 0 if report.ok else 1
 
