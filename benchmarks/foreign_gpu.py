@@ -343,7 +343,8 @@ def ppo(args: argparse.Namespace) -> None:
         print(curve[-1], flush=True)
     total_s = time.perf_counter() - began
     judged = judge_ppo(runner, wrapped, env)
-    append(args.out / "foreign_curves.csv", curve)
+    if curve:
+        append(args.out / "foreign_curves.csv", curve)
     row = {
         "learner": "ppo",
         "task": f"mjlab:{args.task}",
