@@ -96,7 +96,7 @@ DENSE_GPU = RunCfg(
         warm_up_steps=32,
         normalize_episodes=1_000_000_000,
     ),
-    eval=EvalCfg(every_env_steps=2_000_000, episodes=128, final_episodes=512),
+    eval=EvalCfg(every_env_steps=2_000_000, episodes=256, final_episodes=256),
     budget=BudgetCfg(env_steps=50_000_000),
     expect=ExpectCfg(),
 )
