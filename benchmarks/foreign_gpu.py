@@ -383,7 +383,7 @@ def listen(env: Any, heard: dict[str, list[float]]) -> None:
     env.step = listened
 
 
-@torch.no_grad()
+@torch.inference_mode()  # as its training, whose tensors the environment keeps
 def judge_ppo(runner: Any, wrapped: Any, env: Any) -> float:
     """Return the success of the deterministic policy over an episode of every world."""
     policy = runner.get_inference_policy(device=DEVICE)
