@@ -62,13 +62,10 @@ def warm_up(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.config.presets import preset
     from puckrl.runner import warm_up as ahead
 
-from puckrl.cli.commands_leaving import dataset, export
-from puckrl.cli.page import watch
-from puckrl.cli.screen import console
-from puckrl.cli.train import train
-from puckrl.core.errors import Exit, UserError
-from puckrl.core.foreign import library_of
-
+    chosen = [preset(name) for name in args.presets]
+    if len(chosen) > 1:
+        return ahead.warm_up_each(args.presets)
+    console.print(ahead.render(ahead.warm_up(chosen[0])), markup=False, soft_wrap=True)
     return Exit.DONE
 
 
@@ -238,10 +235,15 @@ def bench(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def check(args: argparse.Namespace, rest: list[str]) -> int:
-    """Check that a task is sane."""
+    """Check that a task is sane; ``rest`` holds settings of an environment not ours."""
+    from puckrl.cli import settings
+    from puckrl.config.presets import preset
     from puckrl.doctor.task_check import check_task, render
 
-    report = check_task(args.task)
+    task, cfg = args.task, None
+    if library_of(task):
+        cfg = settings.parse(preset(task), rest, f"puck train {task}")
+    report = check_task(task, cfg=cfg)
     console.print(render(report))
     return 0 if report.ok else 1
 
