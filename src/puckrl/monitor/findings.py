@@ -29,6 +29,7 @@ from puckrl.monitor.success_curve import episodes_behind
 from puckrl.monitor.verdict import Finding, Number
 
 _MIN_POINTS = 10  # points without a rising signal before a run may be called dead
+_MIN_EPISODES = 50.0  # or episodes behind fewer of them
 _MIN_SETTLED = 5  # points since convergence before more of them waste time
 _STEPS_AN_UPDATE = 32.0
 """Env steps that are worth an update: learners on policy make few, on large batches."""
@@ -63,9 +64,11 @@ def flat(evidence: Evidence) -> Finding | None:
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
-    over = spent >= patience and len(evidence.success.raw) >= _MIN_POINTS
-    if not signs and over and evidence.success.scale != "own range":
-        half = evidence.success.raw.since(evidence.table.end / 2)
+    success = evidence.success
+    seen = len(success.raw) >= _MIN_POINTS or success.held >= _MIN_EPISODES
+    over = spent >= patience and seen
+    if not signs and over and success.scale != "own range":
+        half = success.raw.since(evidence.table.end / 2)
         if float(np.mean(half.y)) > _SOME:
             return _stands_from_the_start(evidence)
         return _dead(evidence, spent, patience)
