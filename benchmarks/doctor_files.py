@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from foreign import Array, Family, Invented, Score, judge
 from foreign_families import FAMILIES, Rng
+from foreign_lives import LIVES
 
 from puckrl.core.errors import UserError
 from puckrl.doctor.consult import consult
@@ -49,7 +50,7 @@ _CALLED: Mapping[str, Sequence[str]] = {
     "train/alpha": ("alpha", "ent_coef", "Temperature"),
 }  # fmt: skip
 """Our name -> what people call it."""
-_FACTS = ("gamma", "horizon", "sparse", "update_ratio", "her", "action_dim")
+_FACTS = ("modality", "gamma", "horizon", "sparse", "update_ratio", "her", "action_dim")
 
 
 def stable_baselines3(folder: Path, columns: Mapping[str, Array], rng: Rng) -> Path:
@@ -187,7 +188,7 @@ def _row(family: Family, seed: int, dress: str, found: Score | str) -> TableRow:
 def main() -> None:
     """Judge every kind in every dress."""
     lines: list[TableRow] = []
-    for family in FAMILIES:
+    for family in (*FAMILIES, *LIVES):
         with tempfile.TemporaryDirectory() as folder:
             for seed in SEEDS:
                 for dress, found in scored(family, seed, Path(folder)):

@@ -45,7 +45,7 @@ _CALLED = {"eval/success": "success", "train/success": "training success"}
 _GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
 _LEAST_POINTS, _LEAST_RETURNS = 3, 5  # values of success, of returns, for a phase
 _NOT_FLAT = 0.5  # success of the last two of a few points
-_LEAST_EPISODES = 20  # behind all points, for a phase
+_LEAST_EPISODES = (20, 50)  # behind all points, for a phase; that a climb slows down
 _WIDE = 0.25  # of an interval that says nothing
 _HIGH_FLOOR = 0.1
 _NO_RUN: dict[FindingName, str] = {
@@ -127,6 +127,8 @@ def _agreed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         silent = {*_SILENCED, *(["dead flat"] if diverged.color == "red" else [])}
     elif any(f.color == "red" for f in findings):
         silent = {"healthy flat", "wasting time"}
+    if any(f.name in ("forgetting", "unsteady") for f in findings):
+        silent |= {"stalled", "dead flat"}  # what was lost is no level that stands
     kept = [f for f in findings if f.name not in silent]
     # Stable: the most severe rule first.
     return tuple(sorted(kept, key=lambda f: (f.name in NOTES, _RANK[f.color])))
@@ -159,7 +161,7 @@ def _few_episodes(success: SuccessCurve, phase: Phase) -> tuple[str, str] | None
     rate = float(np.clip(success.raw.y.mean(), 0.0, 1.0))
     low, high = wilson_interval(round(rate * episodes), episodes)
     wide = phase == "flat" and high - low > _WIDE
-    if episodes >= _LEAST_EPISODES and not wide:
+    if episodes >= _LEAST_EPISODES[phase == "converging"] and not wide:
         return None
     why = f"{episodes} episodes are behind all values: success lies in {low:.2f} to {high:.2f}"
     return why, f"judge more episodes: {why}, with 95 %"
