@@ -21,7 +21,7 @@ from puckrl.cli.options import SHELLS, SORTS, STATUSES
 from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS, preset
 from puckrl.core.errors import Exit
-from puckrl.core.maths import Interval
+from puckrl.core.intervals import Interval
 from puckrl.runner import plan, policies, session
 from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.training.judge import Evaluation

@@ -81,7 +81,7 @@ def test_minari_loads_what_was_written(
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(made.path))
     import minari
 
-    data = minari.load_dataset("puck/reach-v0")  # pyright: ignore[reportAttributeAccessIssue]
+    data = minari.load_dataset("puck/reach-v0")
     assert (data.total_episodes, len(data)) == (6, 6)
     one = data[5]
     assert one.infos["success"][-1]

@@ -7,7 +7,7 @@ import pytest
 
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import ExpectCfg, RunCfg, SimCfg
-from puckrl.core.maths import Interval
+from puckrl.core.intervals import Interval
 from puckrl.monitor.verdict import Finding, Number, Span, Verdict
 from puckrl.report.card import card, verdict
 from puckrl.training.judge import Evaluation

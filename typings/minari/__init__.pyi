@@ -20,3 +20,7 @@ def create_dataset_from_buffers(
     data_format: str | None = None,
     jpeg_encoding: bool = True,
 ) -> MinariDataset: ...
+
+DataCollector: Any
+
+def load_dataset(dataset_id: str) -> Any: ...

@@ -14,6 +14,7 @@ from puckrl.config.differences import differing
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.words import count
 from puckrl.logs.facts import with_facts
+from puckrl.logs.folders import real
 from puckrl.logs.log import RunLog
 from puckrl.logs.names import Renaming, parse_map
 from puckrl.logs.read import read_or_excuse
@@ -176,7 +177,7 @@ def named(logs: Sequence[RunLog]) -> list[RunLog]:
     for depth in range(1, 8):
         counts = Counter(log.name for log in found)
         for i, (log, first) in enumerate(zip(found, logs, strict=True)):
-            parents = log.path.resolve().parts
+            parents = real(log.path).parts
             if log.path.is_file():
                 parents = parents[:-1]
             if first.name == parents[-1]:

@@ -14,7 +14,7 @@ from puckrl.logs.collect import sources
 from puckrl.logs.evaluations import NAME
 from puckrl.logs.events import is_event_file
 from puckrl.logs.facts import episodes_averaged, inferred, of_producer
-from puckrl.logs.folders import is_log, is_run_of_ours, logs_in, runs_below
+from puckrl.logs.folders import is_log, is_run_of_ours, logs_in, real, runs_below
 from puckrl.logs.frame import Frame
 from puckrl.logs.log import RunLog, no_table, unreadable
 from puckrl.logs.names import Mapped
@@ -97,7 +97,7 @@ def _known(facts: RunFacts) -> dict[str, Any]:
 def _name(path: Path) -> str:
     """Return the name of a run for titles: its folder's, or that of its own file."""
     own = path.is_file() and (is_log(path) or monitors.is_monitor(path))
-    found = (path.parent if own and path.parent.name else path).resolve()
+    found = real(path.parent if own and path.parent.name else path)
     scalars = [p for p in (found, *found.parents[:3]) if p.name == SCALARS]
     return scalars[0].parent.name if scalars else found.name
 
@@ -125,7 +125,7 @@ def _folder(folder: Path, mapping: Mapped) -> RunLog:
     if not is_run_of_ours(folder.parent):
         return log
     facts, settings, _ = about_run(folder.parent)
-    name = folder.parent.resolve().name
+    name = real(folder.parent).name
     return replace(log, name=name, facts=facts, settings=settings)
 
 
@@ -258,7 +258,7 @@ def as_ours(folder: Path, log: RunLog, about: About | None = None) -> RunLog:
     Raises:
         UserError: if configuration or manifest cannot be read.
     """
-    log = replace(log, kinds=("puckrl",), name=folder.resolve().name)
+    log = replace(log, kinds=("puckrl",), name=real(folder).name)
     facts, settings, foreign = about or about_run(folder)
     problems = log.problems
     if foreign:

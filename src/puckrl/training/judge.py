@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from puckrl.core.maths import Interval, wilson_interval
+from puckrl.core.intervals import Interval, wilson_interval
 from puckrl.core.policy import Policy
 from puckrl.envs.play import begin, play
 from puckrl.envs.worlds import Worlds
