@@ -147,9 +147,9 @@ def outcome(folder: Path, level: float = 0.95) -> dict[str, float]:
     }
 
 
-def known(found: dict[str, Any], what: str, of: str = "encoder") -> dict[str, float]:
+def known(probe: dict[str, Any], what: str, of: str = "encoder") -> dict[str, float]:
     """Return the errors of a probe as columns."""
-    errors = found["probe"]["errors_mm"][what][of]
+    errors = probe["errors_mm"][what][of]
     name = what if of == "encoder" else f"{what}_{of.replace(' ', '_')}"
     return {
         f"{name}_linear_mm": errors["linear"]["median_mm"],
@@ -159,21 +159,22 @@ def known(found: dict[str, Any], what: str, of: str = "encoder") -> dict[str, fl
     }
 
 
-def probe_columns(found: dict[str, Any]) -> dict[str, str | float]:
-    """Return what a pretraining found as columns."""
-    references = ("random weights", "pixels", "shuffled labels")
+def probe_columns(
+    found: dict[str, Any], probe: dict[str, Any]
+) -> dict[str, str | float]:
+    """Return what a pretraining and a probe of its encoder found, as columns."""
     columns: dict[str, str | float] = {
         "play_s": round(found["play_s"], 1),
         "train_s": round(found["train_s"], 1),
-        **known(found, "object"),
-        **known(found, "hand"),
-        "always_the_mean_mm": found["probe"]["always_the_mean_mm"]["object"],
+        **known(probe, "object"),
+        **known(probe, "hand"),
+        "always_the_mean_mm": probe["always_the_mean_mm"]["object"],
         "rank": found["rank"],
         "features": found["features"],
         "collapsed": str(found["collapsed"]),
     }
-    for of in references:
-        columns |= known(found, "object", of)
+    for of in ("random weights", "pixels", "shuffled labels"):
+        columns |= known(probe, "object", of)
     return columns
 
 
@@ -190,11 +191,13 @@ def objectives(bench: Bench) -> None:
 
     def job(name: str, head: str) -> TableRow | None:
         found = bench.pretrain(preset, name, *heads[head])
-        if found is None:
+        said = "" if found is None else bench.puck("probe", found["path"], "--json")
+        if found is None or "{" not in said:
             return None
+        probe = json.loads(said[said.index("{") :])
         about = {"preset": preset, "objectives": name, "head": head}
         frames = {"frames": bench.args.frames, "updates": bench.args.updates}
-        return {**about, **frames, **probe_columns(found)}
+        return {**about, **frames, **probe_columns(found, probe)}
 
     pairs = [(name, head) for head in heads for name in SETS]
     bench.keep(job(*pairs[0]))  # alone: it compiles the kernels for all

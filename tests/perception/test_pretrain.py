@@ -1,6 +1,7 @@
 """Pretraining from frames to a run that begins with its encoder, and probes of both."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,15 @@ def with_encoder(cfg: RunCfg, **changes: Any) -> RunCfg:
     return replace(
         cfg, agent=replace(cfg.agent, vision=replace(vision, encoder=encoder))
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _soon() -> Iterator[None]:
+    """Probe a few episodes with few steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("puckrl.perception.pretrain._PROBE_EPISODES", 8)
+        patch.setattr("puckrl.representation.probe._STEPS", 50)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +262,7 @@ def test_the_command_probes_a_file_and_draws_a_map(
     eyes: Pretrained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drawn = tmp_path / "map.png"
-    command = ["probe", str(eyes.path), "--episodes", "64", "--map", str(drawn)]
+    command = ["probe", str(eyes.path), "--episodes", "16", "--map", str(drawn)]
     assert main([*command, "--frames-from", "random", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["needs_mm"] == 10.0

@@ -264,7 +264,10 @@ def config_hash(cfg: RunCfg) -> str:
     Raises:
         UserError: if there is a file of weights that cannot be read.
     """
-    tree = plain(as_tree(pinned(cfg), frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
+    content = pinned(cfg)
+    if cfg.agent.vision.encoder.weights:
+        content = with_changes(content, {"agent.vision.encoder.weights": ""})
+    tree = plain(as_tree(content, frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 

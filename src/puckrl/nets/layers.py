@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from puckrl.core.errors import UserError
-from puckrl.core.settings import COUNT, HASHED_IF_CHANGED, NOT_HASHED
+from puckrl.core.settings import COUNT, HASHED_IF_CHANGED
 
 Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -38,7 +38,7 @@ class EncoderCfg:
     """Last feature map to a vector: flatten, flatten-norm, spatial-softmax."""
     features: Annotated[int, COUNT] = 50
     """Length of the vector that flatten-norm returns."""
-    weights: Annotated[str, NOT_HASHED] = ""
+    weights: Annotated[str, HASHED_IF_CHANGED] = ""
     """File of weights to begin with: eyes.safetensors of puck pretrain, or for a package's
     model its state dict, .pth. Empty: random."""
     weights_sha256: Annotated[str, HASHED_IF_CHANGED] = ""

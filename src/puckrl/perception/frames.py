@@ -16,6 +16,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.foreign import library_of
 from puckrl.core.policy import Policy
 from puckrl.core.rng import generator
+from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.play import policy_obs
@@ -116,7 +117,8 @@ def play_frames(
         made = [_policy(name, cfg, env, root) for name in sources]
         collector = Collector(env, replay)
         collector.on_step = on_step
-        collector.collect(Shares(made, env.device), rounds * horizon)
+        with torch_threads(1):  # as training collects
+            collector.collect(Shares(made, env.device), rounds * horizon)
     finally:
         env.close()
     return replay

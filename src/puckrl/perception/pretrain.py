@@ -218,7 +218,7 @@ def _finish(
     exact = Flat(encoder).in_float32().module
     fresh = replace(cfg, seed=cfg.seed + 7919)
     scene = look(fresh, device, _PROBE_EPISODES, how.sources, root)
-    probe = measure(path.name, cfg, scene, exact)
+    probe = measure(path.name, cfg, scene, exact, (UNTRAINED,))
     with torch.no_grad():
         sample = torch.cat([exact(x) for x in scene.pixels[:1024].split(256)])
     x = sample.float().cpu().numpy()
