@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-mutants test-gpu check format bench docs pictures build release clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-page test-mutants test-gpu check format bench docs pictures build release clean
 
 setup: $(READY)
 
@@ -37,9 +37,20 @@ test-learn: $(READY)  ## half an hour: trains until it must have learned
 test-slow: $(READY)  ## torch's compiler, mujoco_warp on the CPU, 200 kills, 2,000 command lines: half an hour
 	$(BIN)/pytest -m 'slow and not gpu'
 
-test-interop: $(READY)  ## other people's libraries: Gymnasium, SB3, torchrl, Minari
+LEROBOT := .venv-lerobot
+# LeRobot wants Python 3.12 or later, and older versions of torch and numpy than ours
+LEROBOT_PYTHON ?= python3.12
+
+test-interop: $(READY) $(LEROBOT)/.ready  ## other people's libraries: Gymnasium, SB3, torchrl, Minari, LeRobot
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,interop]' $(TORCH_FLAGS)
 	$(BIN)/pytest tests/interop -m 'not learn and not gpu'
+
+$(LEROBOT)/.ready:
+	if command -v $(LEROBOT_PYTHON) >/dev/null; then \
+	  $(LEROBOT_PYTHON) -m venv $(LEROBOT) && \
+	  $(LEROBOT)/bin/python -m pip install --quiet lerobot==0.6.1 $(TORCH_FLAGS); \
+	else mkdir -p $(LEROBOT) && echo "no $(LEROBOT_PYTHON): LeRobot's test is skipped"; fi
+	touch $@
 
 FOREIGN := .venv-foreign
 
@@ -51,6 +62,11 @@ $(FOREIGN)/.ready: pyproject.toml constraints.txt
 	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt torch $(TORCH_FLAGS)
 	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,gym,panda]'
 	touch $@
+
+test-page: $(READY)  ## the page of puck watch in Chromium: the system's, else playwright's own
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,page]' $(TORCH_FLAGS)
+	command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/playwright install --with-deps chromium
+	$(BIN)/pytest -m page tests/page
 
 test-mutants: $(READY)  ## faults put into a copy of the source, one at a time: do tests notice?
 	$(BIN)/python -m tests.mutants

@@ -200,6 +200,10 @@ def command_lines(draw: st.DrawFn) -> list[str]:
         "compare": st.tuples(
             st.lists(RUN | RUN | ANY, max_size=3), options(runs=PLACE)
         ).map(lambda x: [*x[0], *x[1]]),
+        "watch": st.tuples(
+            st.lists(RUN | ANY, max_size=2),
+            options(map=ANY, fact=ANY, runs=PLACE, port=WHOLE),
+        ).map(lambda x: [*x[0], *x[1], "--out", "page.html"]),
         "completion": (st.sampled_from(sorted(SHELLS)) | ANY).map(lambda text: [text]),
         "study": st.tuples(
             STUDY | ANY, options(root=PLACE, amend=ANY, parallel=WHOLE, workers=ANY)

@@ -123,6 +123,21 @@ SHOWN = preset("push-image-goal")
         ),
         (PIXELS, "note", "the teacher and critics use the state"),
         (preset("push-pixels-lessons"), "note", "a robot with a camera does not have"),
+        (
+            with_vision(PIXELS, encoder_gradient="none", self_supervised=("vae",)),
+            "error",
+            "vae trains no encoder",
+        ),
+        (
+            with_vision(PIXELS, augment="color", self_supervised=("vae",)),
+            "error",
+            "changes frames but not those",
+        ),
+        (
+            with_vision(PIXELS, encoder_gradient="self-supervised", aux_weight=0.0),
+            "error",
+            "no gradient reaches the encoder",
+        ),
         (with_vision(PIXELS, augment="shift"), "warning", "up to 0.25 of its range"),
         (
             with_vision(PIXELS, augment="shift+color"),

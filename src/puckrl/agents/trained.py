@@ -40,6 +40,11 @@ class Policy:
         """Device that computes."""
         return self._acting.device
 
+    @property
+    def acting(self) -> ActorPolicy:
+        """The network, for those who play many worlds or export it."""
+        return self._acting
+
     @overload
     def act(
         self, obs: Mapping[str, Tensor], *, deterministic: bool = True

@@ -19,10 +19,12 @@ from puckrl.core.errors import (
 )
 from puckrl.runner.interrupt import caught
 
-_WITH_SETTINGS = ("train", "plan")
+_WITH_SETTINGS = ("train", "plan", "pretrain")
 _LESS_MEMORY = {
     "train": LESS_MEMORY,
     "plan": LESS_MEMORY,
+    "pretrain": "lower --frames, --batch-size or --sim.num-worlds",
+    "probe": "lower --episodes",
     "eval": "lower --episodes",
     "record": "lower --worlds",
 }

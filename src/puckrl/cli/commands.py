@@ -5,12 +5,16 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from puckrl.cli.train import console, train
+from puckrl.cli.commands_leaving import dataset, export
+from puckrl.cli.page import watch
+from puckrl.cli.screen import console
+from puckrl.cli.train import train
 from puckrl.core.errors import Exit, UserError
 from puckrl.core.foreign import library_of
 
@@ -58,10 +62,13 @@ def warm_up(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.config.presets import preset
     from puckrl.runner import warm_up as ahead
 
-    chosen = [preset(name) for name in args.presets]
-    if len(chosen) > 1:
-        return ahead.warm_up_each(args.presets)
-    console.print(ahead.render(ahead.warm_up(chosen[0])), markup=False, soft_wrap=True)
+from puckrl.cli.commands_leaving import dataset, export
+from puckrl.cli.page import watch
+from puckrl.cli.screen import console
+from puckrl.cli.train import train
+from puckrl.core.errors import Exit, UserError
+from puckrl.core.foreign import library_of
+
     return Exit.DONE
 
 
@@ -255,6 +262,13 @@ def study(args: argparse.Namespace, rest: list[str]) -> int:
     return done.summary.exit_code
 
 
+def _encoders(name: str, args: argparse.Namespace, rest: list[str]) -> int:
+    """Run a command about encoders."""
+    from puckrl.cli import encoders
+
+    return encoders.COMMANDS[name](args, rest, console)
+
+
 _STUDY = (
     *("file", "root", "dry_run", "resume", "amend", "workers", "address", "parallel"),
 )
@@ -263,14 +277,18 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "plan": plan,
     "warm-up": warm_up,
     "train": train,
+    **{name: partial(_encoders, name) for name in ("pretrain", "probe")},
     "eval": eval_,
     "record": record,
+    "export": export,
+    "dataset": dataset,
     "runs": runs,
     "compare": compare,
     "doctor": doctor,
     "bench": bench,
     "completion": completion,
     "study": study,
+    "watch": watch,
     "check": check,
 }
 """Map the name of a command to its function."""

@@ -2,14 +2,11 @@
 
 import argparse
 import signal
-import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
+from puckrl.cli.profile import tell_profile
+from puckrl.cli.screen import console
 from puckrl.core import timeline
 from puckrl.core.errors import Exit, UserError, exit_code_of
 
@@ -34,9 +31,6 @@ Train a preset or a task of your own, or continue a run.
 
 presets:                 puck list
 settings of a preset:    puck train PRESET --help"""
-
-
-console = Console(highlight=False)
 
 
 def train(args: argparse.Namespace, rest: list[str]) -> int:
@@ -80,7 +74,7 @@ def train(args: argparse.Namespace, rest: list[str]) -> int:
         took = f"{duration(clock.total_s)}, {duration(clock.train_s)} of it training"
         line = f"{manifest['status']} after {took}: {folder.path / 'card.md'}"
         console.print(line, markup=False, soft_wrap=True)
-        _tell_profile(folder.path / "profile.json")
+        tell_profile(console, folder.path / "profile.json")
     if manifest["status"] == "interrupted":
         return exit_code_of(signal.Signals[manifest["signal"]])
     return Exit.DONE
@@ -99,19 +93,3 @@ def _train_seeds(args: argparse.Namespace, cfg: "RunCfg") -> int:
     runs, code = seeds.train_seeds(cfg, args.seeds, args.runs, args.devices, say)
     console.print(seeds.render(runs))
     return code
-
-
-def _tell_profile(file: Path) -> None:
-    """Print what took the time and write the timeline, if it was recorded."""
-    spans = timeline.recorded()
-    if spans is None:
-        return
-    table = Table(box=None)
-    table.add_column("part")
-    table.add_column("seconds", justify="right")
-    table.add_column("share", justify="right")
-    for name, seconds, share in timeline.as_table(spans, time.perf_counter()):
-        table.add_row(name, f"{seconds:.1f}", f"{share:.0%}")
-    console.print(table)
-    timeline.write_trace(spans, file)
-    console.print(f"timeline: {file}", markup=False, soft_wrap=True)

@@ -127,7 +127,7 @@ def consult(
     with_facts(RunFacts(), facts)
     read = linked([log for path in paths for log in read_or_excuse(path, names)])
     _refuse_mistyped(names, read)
-    read = _named(read)
+    read = named(read)
     empty = [log for log in read if log.empty]
     logs = [log for log in read if not log.empty]
     patients = tuple(_examine(log, facts) for log in logs)
@@ -167,7 +167,7 @@ def _refuse_mistyped(mapping: Mapping[str, Renaming], logs: Sequence[RunLog]) ->
             raise UserError(f"--map {theirs}={mapping[theirs].ours}: {error}")
 
 
-def _named(logs: Sequence[RunLog]) -> list[RunLog]:
+def named(logs: Sequence[RunLog]) -> list[RunLog]:
     """Return logs whose names differ: those alike get their folders' names in front.
 
     So do names that say nothing, of one or two characters.

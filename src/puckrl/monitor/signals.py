@@ -1,6 +1,7 @@
 """Define every logged number and the verdict's row; docs/metrics.md is made of them."""
 
 from puckrl.monitor.probes import PROBES, Signal
+from puckrl.monitor.representation_signals import OBJECTIVES
 
 __all__ = ["METRICS", "PROBES", "SIGNALS", "Signal"]
 
@@ -246,6 +247,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("eval/peak_force_n", "N", "largest contact force of an episode", "falls"),
     Signal("eval/mean_force_n", "N", "mean contact force of an episode", "falls"),
     *PROBES,
+    *OBJECTIVES,
     Signal(
         "doctor/phase",
         "1",

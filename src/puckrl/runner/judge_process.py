@@ -19,7 +19,7 @@ from puckrl.training.judge import Evaluation
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until their stream ends."""
+    """Answer requests until nobody asks any more, or listens."""
     settings, device_name = pickle.load(requests)
     cfg, device = from_dict(settings), torch.device(device_name)
     tune_convolutions(device)
@@ -30,8 +30,12 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
                 request: Request = pickle.load(requests)
             except EOFError:
                 return
-            pickle.dump(_answer(cfg, env, agent, request), answers)
-            answers.flush()
+            answer = _answer(cfg, env, agent, request)
+            try:
+                pickle.dump(answer, answers)
+                answers.flush()
+            except BrokenPipeError:  # the learner was killed while this process judged
+                return
 
 
 def _answer(

@@ -31,6 +31,7 @@ from puckrl.envs.goal_env import GoalEnv
 from puckrl.replay.windows import bytes_per_transition
 from puckrl.runner import caches
 from puckrl.runner.build import check_sensors, make_agent, make_replay
+from puckrl.runner.encoder_files import encoder_notices
 from puckrl.runner.foreign_worlds import foreign_spaces
 from puckrl.runner.memory import (
     Memory,
@@ -138,6 +139,7 @@ def _plan(cfg: RunCfg, env: GoalEnv) -> Plan:
         *no_room_on_disk(memory, Path()),
         *(finding for shot in shown for finding in _visibility(shot)),
         *conflicts(cfg, env.spaces),
+        *encoder_notices(cfg),
         *caches.notices(cfg),
     ]
     return Plan(

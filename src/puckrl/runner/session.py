@@ -8,7 +8,7 @@ from pathlib import Path
 
 from puckrl.config.bounds import check_bounds
 from puckrl.config.facts import facts_of
-from puckrl.config.run_cfg import RunCfg, config_hash
+from puckrl.config.run_cfg import RunCfg, config_hash, pinned
 from puckrl.core import team
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
@@ -65,6 +65,7 @@ def start(
         UserError: if the configuration or the folder is refused, or if the run fails for
             an external reason.
     """
+    cfg = pinned(cfg)
     with command(), team.together(pick_device(cfg.device)):
         part = shard(cfg)
         memory = admit(part)

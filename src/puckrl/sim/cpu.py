@@ -8,7 +8,6 @@ from typing import Any
 import mujoco
 import numpy as np
 import torch
-from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -50,6 +49,10 @@ class CpuSim:
         varied = tuple(varied)
         if varied:  # the midphase's bounding volumes would not follow geoms that vary
             model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE
+        # imported here: an environment of others pins a mujoco that does not have it
+        from mujoco.batch import Batch, SimulationError
+
+        self._errors = SimulationError
         self.batch = Batch(model, num_worlds, num_threads)
         self.model = self.batch.model
         self.num_worlds = num_worlds
@@ -93,7 +96,7 @@ class CpuSim:
         failed = np.zeros(self.num_worlds, dtype=bool)
         try:
             self.batch.step(nstep=nstep)
-        except SimulationError as error:
+        except self._errors as error:
             log.warning("%s", error)
             failed[error.ids] = True
         failed |= (self._divergences > before).any(axis=1)

@@ -118,6 +118,19 @@ def _without_success(found: Evaluation) -> Evaluation:
 
 
 @torch.no_grad()
+def outcomes(worlds: Worlds, policy: Policy, episodes: int) -> tuple[Tensor, Tensor]:
+    """Play whole episodes; return success (n,) bool and return (n,) of each.
+
+    They come in the same order for every policy: the first episode of every world, then
+    the second. Arguments are those of ``evaluate``.
+    """
+    rounds = range(-(-episodes // worlds.num_worlds))
+    plays = [_play_episodes(worlds, policy)[0] for _ in rounds]
+    won, returns = (torch.cat([play[part] for play in plays]) for part in (0, 1))
+    return won, returns
+
+
+@torch.no_grad()
 def final_goals(worlds: Worlds, policy: Policy, episodes: int) -> Tensor:
     """Play whole episodes; return the goals achieved at their ends, (n, goal_dim).
 

@@ -46,6 +46,7 @@ def training_row(
         "rate/update_ratio": clock.updates / clock.env_steps,
         **replay.metrics(),
         "sim/diverged": clock.diverged,
+        **{f"env/{name}": value for name, value in collected.logs.items()},
         **metrics,
     }
 

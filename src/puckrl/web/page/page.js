@@ -1,0 +1,287 @@
+// Everything together: hear news, ask for what is shown, draw.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const SIGNALS = DATA.signals;
+const STORY_EVERY_MS = 3000;
+const BATCH = 4; // runs whose other curves are asked for at once
+
+const curves = new Map(); // id -> { curves: name -> { x, y, clocks }, at: name -> size of the log }
+const find = (id) => document.getElementById(id);
+const source = DATA.data ? new Saved(DATA.data, hear, tell) : new Live(hear, tell);
+const runTable = new RunTable(find("runs"), change);
+const panel = new RunPanel(find("run"), source, change);
+const places = {};
+const charts = new Map(); // key -> Chart
+
+function isSuccess(row) {
+  return Boolean(row.measure && row.measure.endsWith("/success"));
+}
+
+function smallNames() {
+  if (state.names) return state.names;
+  const known = state.stories.get(state.focus)?.story;
+  return known ? FIRST_NAMES.filter((name) => name in known.signals) : [];
+}
+
+function hear(news, anew) {
+  if (anew) for (const known of [state.runs, state.studies, state.stories, curves]) known.clear();
+  for (const row of news.rows) state.runs.set(row.id, row);
+  for (const study of news.studies) state.studies.set(study.id, study);
+  for (const id of news.gone) state.runs.delete(id);
+  if (!state.runs.has(state.focus)) state.focus = listed()[0]?.id ?? null;
+  change("news");
+}
+
+function tell(what) {
+  const line = find("state");
+  const words = {
+    live: () => "live",
+    lost: () => "The server is gone. This is what was known; trying again …",
+    saved: () => `saved ${moment(Date.parse(source.saved) / 1000)}`,
+  };
+  line.className = what;
+  line.textContent = words[what]();
+}
+
+let asked = false;
+
+// Redraw after a change; many changes of one moment are one drawing.
+function change(what) {
+  if (what !== "news") save();
+  if (what === "view" || what === "clock") for (const chart of charts.values()) chart.zoom = null;
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(() => {
+    asked = false;
+    render();
+    refresh();
+  });
+}
+
+function render() {
+  const begin = performance.now();
+  runTable.render();
+  panel.render();
+  renderTools();
+  renderCharts();
+  renderStudies();
+  const running = [...state.runs.values()].filter((row) => row.status === "running").length;
+  document.title = `${running ? `${running} running · ` : ""}${DATA.title} · puck watch`;
+  performance.measure("puck render", { start: begin });
+}
+
+function renderTools() {
+  const many = new Set(drawn().map((row) => row.group)).size < drawn().length;
+  const key = JSON.stringify([state.clock, bands(), state.view, many]);
+  if (places.tools.dataset.key === key) return;
+  places.tools.dataset.key = key;
+  const kept = document.activeElement?.name;
+  const names = Object.fromEntries(Object.entries(CLOCKS).map(([id, clock]) => [id, clock.short]));
+  fill(places.tools,
+    choice("Over", "clock", names, state.clock, (value) => { state.clock = value; change("clock"); }),
+    many && choice("Show", "seeds", { 0: "each run", 1: "band over seeds" }, bands() ? "1" : "0", (value) => { state.seeds = value === "1"; change("seeds"); }),
+    choice("As", "view", { curves: "curves", numbers: "numbers" }, state.view, (value) => { state.view = value; change("view"); }));
+  if (kept) places.tools.querySelector(`input[name=${kept}]:checked`)?.focus();
+}
+
+// The charts to draw: [key, about, pick], the first ones large.
+function wanted() {
+  const rows = drawn(), found = [];
+  const success = rows.some(isSuccess) || !rows.length;
+  const returns = rows.some((row) => row.measure && !isSuccess(row));
+  if (success) found.push(["success", { title: "Success", note: "share of test episodes that end at their goal", fixed: [-0.03, 1.04], say: share, height: 300 }, (row) => isSuccess(row) && row.measure]);
+  if (returns) found.push(["return", { title: "Return", note: "mean undiscounted return of episodes", say: number, height: success ? 200 : 300 }, (row) => !isSuccess(row) && row.measure]);
+  for (const name of smallNames()) {
+    const [unit, meaning, healthy] = SIGNALS[name] || ["", "", ""];
+    found.push([name, { title: name, note: [meaning, healthy].filter((word) => word && word !== "-").join(" — expect: "), unit, say: number, height: 170, small: true }, () => name]);
+  }
+  return found;
+}
+
+function renderCharts() {
+  const all = wanted(), keys = all.map(([key]) => key), numbers = state.view === "numbers";
+  for (const [key, chart] of charts) if (numbers || !keys.includes(key)) { chart.end(); charts.delete(key); }
+  places.charts.hidden = numbers;
+  places.numbers.hidden = !numbers;
+  if (numbers) {
+    fill(places.numbers, all.map(([key, about, pick]) => numbersTable(about.title, linesOf(pick, curves), about.say)));
+    return;
+  }
+  const rows = drawn();
+  for (const [i, [key, about, pick]] of all.entries()) {
+    let chart = charts.get(key);
+    if (!chart) {
+      if (about.small) about.tools = h("button", { type: "button", class: "close", "aria-label": `do not draw ${key}`,
+        onclick: () => { state.names = smallNames().filter((name) => name !== key); change("names"); } }, "×");
+      chart = new Chart(about);
+      charts.set(key, chart);
+    }
+    const place = about.small ? places.small : places.large, at = about.small ? i - (all.length - smallNames().length) : i;
+    if (place.children[at] !== chart.element) place.insertBefore(chart.element, place.children[at] || null);
+    chart.unit.textContent = [about.unit && about.unit !== "1" ? about.unit : "", `over ${CLOCKS[state.clock].name}`].filter(Boolean).join(" · ");
+    let lines = linesOf(pick, curves);
+    if (key === "success" && rows.length === 1) lines = alone(rows[0], lines);
+    chart.draw(lines, spansOf(), key === "success" ? goals() : []);
+  }
+  const missing = rows.filter((row) => curves.get(row.id) && !linesOf((one) => one.id === row.id && one.measure, curves).length && row.measure);
+  places.note.textContent = missing.length ? `Not drawn, since their logs do not tell ${CLOCKS[state.clock].name}: ${missing.map((row) => row.name).join(", ")}.` : "";
+}
+
+// One run alone is drawn with its interval and its success in training.
+function alone(row, lines) {
+  const known = curves.get(row.id), own = known && known.curves;
+  const on = (name) => own && own[name] && onClock(own[name], own[name].clocks, state.clock);
+  const low = on("eval/success_low"), high = on("eval/success_high"), train = row.measure !== "train/success" && on("train/success");
+  const made = lines.map((line) => (low && high ? { ...line,
+    low: line.x.map((x, i) => valueAt(low, x) ?? line.y[i]), high: line.x.map((x, i) => valueAt(high, x) ?? line.y[i]) } : line));
+  return train ? [{ id: row.id, name: "in training, with exploration", style: { hue: 7, dash: 0 }, thin: true, ...train }, ...made] : made;
+}
+
+// Phases of the run in focus, on the chosen clock.
+function spansOf() {
+  const said = state.stories.get(state.focus)?.story?.verdict, row = state.runs.get(state.focus);
+  const known = row && curves.get(row.id)?.curves[row.measure];
+  if (!said || !known || !drawn().includes(row)) return [];
+  return said.spans.flatMap((span) => {
+    const ends = onClock({ x: span.env_steps, y: [0, 0] }, known.clocks, state.clock);
+    return ends ? [{ phase: span.phase, begin: ends.x[0], end: ends.x[1] }] : [];
+  });
+}
+
+function goals() {
+  const goal = Number(state.stories.get(state.focus)?.story?.others["budget.until_success"]);
+  return goal > 0 ? [goal] : [];
+}
+
+function renderStudies() {
+  const host = find("studies"), key = JSON.stringify([...state.studies.values()]);
+  host.hidden = !state.studies.size;
+  if (host.dataset.key === key) return;
+  host.dataset.key = key;
+  fill(host, [...state.studies.values()].map((study) => {
+    const figures = Object.fromEntries(Object.entries(study.figures).map(([name, path]) => [name, source.url(path)]));
+    const [, summary, ...rest] = study.report ? study.report.split(/\n(?=Measure:)|(?<=^# .*\n)/) : [];
+    return h("article", { class: "card prose" }, h("h2", {}, study.name), h("p", { class: "muted" }, study.question),
+      study.report ? [h("div", { class: "summary" }, markdown(summary || "", figures)),
+        h("details", {}, h("summary", {}, "The whole report"), markdown(rest.join("\n"), figures))]
+        : h("p", { class: "muted" }, "The report is written when no run is left."));
+  }));
+}
+
+// Ask for what is drawn and not known yet, the measure of all runs first.
+let busy = false, again = false;
+
+async function refresh() {
+  if (busy) {
+    again = true;
+    return;
+  }
+  busy = true;
+  try {
+    await refreshMeasures();
+    await refreshStories();
+    await refreshOthers();
+  } catch (error) {
+    if (!(error instanceof TypeError)) console.error(error); // the server is gone: tell() says so
+  }
+  busy = false;
+  if (again) {
+    again = false;
+    refresh();
+  }
+}
+
+function stale(row, names) {
+  const at = curves.get(row.id)?.at ?? {};
+  return names.filter((name) => at[name] !== row.rows);
+}
+
+async function fetchCurves(rows, names) {
+  const sizes = new Map(rows.map((row) => [row.id, row.rows]));
+  const found = await source.curves([...sizes.keys()], names);
+  for (const [id, told] of Object.entries(found)) {
+    if (!curves.has(id)) curves.set(id, { curves: {}, at: {} });
+    const known = curves.get(id);
+    for (const name of names) {
+      known.at[name] = sizes.get(id);
+      if (told.curves[name]) known.curves[name] = { ...told.curves[name], clocks: told.clocks };
+    }
+  }
+  render();
+}
+
+async function refreshMeasures() {
+  const groups = new Map();
+  for (const row of drawn()) {
+    if (!row.measure || !stale(row, [row.measure]).length) continue;
+    if (!groups.has(row.measure)) groups.set(row.measure, []);
+    groups.get(row.measure).push(row);
+  }
+  await Promise.all([...groups].map(([name, rows]) => fetchCurves(rows, [name])));
+}
+
+async function refreshStories() {
+  const rows = state.tab === "settings" ? drawn().slice(0, MOST_LINES) : [];
+  const focused = state.runs.get(state.focus);
+  for (const row of new Set([focused, ...rows].filter(Boolean))) {
+    const known = state.stories.get(row.id), now = performance.now();
+    const told = `${row.rows} ${row.status}`;
+    if (known && (known.told === told || now - known.asked < STORY_EVERY_MS)) continue;
+    const asked = { told, asked: now };
+    try {
+      state.stories.set(row.id, { ...asked, story: await source.story(row.id) });
+    } catch (error) {
+      if (error instanceof TypeError) throw error;
+      state.stories.set(row.id, { ...asked, problem: error.message });
+    }
+    render();
+  }
+}
+
+async function refreshOthers() {
+  const rows = drawn(), names = smallNames();
+  const extra = rows.length === 1 ? ["eval/success_low", "eval/success_high", "train/success"] : [];
+  const behind = rows.filter((row) => stale(row, [...names, ...extra]).length);
+  behind.sort((a, b) => (b.id === state.focus) - (a.id === state.focus));
+  for (let i = 0; i < behind.length; i += BATCH) {
+    if (again && i) return; // the reader has chosen something else: it comes first
+    await fetchCurves(behind.slice(i, i + BATCH), [...names, ...extra]);
+  }
+}
+
+function themes() {
+  const button = find("theme"), order = ["auto", "light", "dark"];
+  const set = (value) => {
+    document.documentElement.dataset.theme = value;
+    button.textContent = `theme: ${value}`;
+    for (const chart of charts.values()) chart.u?.redraw();
+    runTable.render();
+  };
+  const remembered = () => { try { return localStorage.getItem("puck-theme"); } catch { return null; } };
+  let now = order.includes(remembered()) ? remembered() : "auto";
+  button.onclick = () => {
+    now = order[(order.indexOf(now) + 1) % order.length];
+    try { localStorage.setItem("puck-theme", now); } catch { /* a file may keep nothing */ }
+    set(now);
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => set(now));
+  set(now);
+}
+
+function begin() {
+  load();
+  find("fallback").remove();
+  find("app").hidden = false;
+  fill(find("curves"), places.tools = h("div", { class: "tools" }),
+    places.charts = h("div", {}, places.large = h("div", {}), places.small = h("div", { class: "small-charts" })),
+    places.numbers = h("div", { hidden: true }), places.note = h("p", { class: "muted" }));
+  themes();
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.matches("input")) return;
+    event.preventDefault();
+    runTable.filter.focus();
+  });
+  source.start();
+}
+
+begin();
