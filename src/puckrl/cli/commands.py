@@ -62,13 +62,10 @@ def warm_up(args: argparse.Namespace, rest: list[str]) -> int:
     from puckrl.config.presets import preset
     from puckrl.runner import warm_up as ahead
 
-from puckrl.cli.commands_leaving import dataset, export
-from puckrl.cli.page import watch
-from puckrl.cli.screen import console
-from puckrl.cli.train import train
-from puckrl.core.errors import Exit, UserError
-from puckrl.core.foreign import library_of
-
+    chosen = [preset(name) for name in args.presets]
+    if len(chosen) > 1:
+        return ahead.warm_up_each(args.presets)
+    console.print(ahead.render(ahead.warm_up(chosen[0])), markup=False, soft_wrap=True)
     return Exit.DONE
 
 
