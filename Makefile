@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-page test-mutants test-gpu check format bench docs pictures build release clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-gym test-mjlab test-isaaclab test-page test-mutants test-gpu check format bench docs pictures build release clean
 
 setup: $(READY)
 
@@ -54,13 +54,37 @@ $(LEROBOT)/.ready:
 
 FOREIGN := .venv-foreign
 
-test-foreign: $(FOREIGN)/.ready  ## environments that are not ours, in a virtual environment of their own
+# Gymnasium, mjlab and Isaac Lab pin versions of mujoco that exclude each other.
+test-foreign: test-gym test-mjlab test-isaaclab  ## environments that are not ours, each in a virtual environment of its own
+
+test-gym: $(FOREIGN)/.ready
 	$(FOREIGN)/bin/pytest -m foreign
+
+test-mjlab: $(FOREIGN)-mjlab/.ready
+	$(FOREIGN)-mjlab/bin/pytest -m mjlab tests/envs/test_mjlab.py
+
+test-isaaclab: $(FOREIGN)-isaaclab/.ready
+	OMNI_KIT_ACCEPT_EULA=YES $(FOREIGN)-isaaclab/bin/pytest -m isaaclab tests/envs/test_isaaclab.py
 
 $(FOREIGN)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(FOREIGN)
 	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt torch $(TORCH_FLAGS)
 	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,gym,panda]'
+	touch $@
+
+$(FOREIGN)-mjlab/.ready: pyproject.toml
+	$(PYTHON) -m venv $(FOREIGN)-mjlab
+	$(FOREIGN)-mjlab/bin/python -m pip install --quiet 'torch>=2.11' $(TORCH_FLAGS)
+	$(FOREIGN)-mjlab/bin/python -m pip install --quiet -e '.[mjlab]' pytest hypothesis
+	touch $@
+
+# Of Isaac Lab's 60 dependencies, training in environments with Newton's physics needs these.
+PYTHON312 ?= python3.12
+$(FOREIGN)-isaaclab/.ready: pyproject.toml tools/isaaclab.txt
+	$(PYTHON312) -m venv $(FOREIGN)-isaaclab
+	$(FOREIGN)-isaaclab/bin/python -m pip install --quiet torch==2.11.0 $(TORCH_FLAGS)
+	$(FOREIGN)-isaaclab/bin/python -m pip install --quiet --no-deps -r tools/isaaclab.txt
+	$(FOREIGN)-isaaclab/bin/python -m pip install --quiet -e . pytest hypothesis
 	touch $@
 
 test-page: $(READY)  ## the page of puck watch in Chromium: the system's, else playwright's own

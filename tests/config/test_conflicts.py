@@ -224,6 +224,22 @@ def test_a_budget_is_spent_in_the_warm_up_only_if_nothing_is_learned(
         assert any("uses up the budget" in text for text in levels(asked)) is said
 
 
+def test_a_warm_up_of_control_steps_is_none_of_episodes() -> None:
+    cfg = preset("mjlab:Fake").with_(**{"sim.num_worlds": 600})
+    spaces = Spaces(state_dim=2, goal_dim=0, action_dim=1, horizon=1000)
+    spent = 600 * 32  # two iterations of 16 control steps; an episode has 1,000
+
+    def told(env_steps: int, **changes: Any) -> list[str]:
+        asked = cfg.with_(**{"budget.env_steps": env_steps, **changes})
+        return [notice.text for notice in conflicts(asked, spaces)]
+
+    assert told(spent) == []
+    assert "uses up the budget" in told(spent - 600 * 16)[0]
+    # few updates of large batches are not few samples
+    few = told(spent, **{"agent.batch_size": 256})
+    assert any("updates per env step is very low" in text for text in few)
+
+
 def remembering(**settings: Any) -> RunCfg:
     """Return peg insertion with a GRU, and other settings of its memory."""
     changes = {f"agent.memory.{name}": value for name, value in settings.items()}

@@ -235,10 +235,15 @@ def bench(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def check(args: argparse.Namespace, rest: list[str]) -> int:
-    """Check that a task is sane."""
+    """Check that a task is sane; ``rest`` holds settings of an environment not ours."""
+    from puckrl.cli import settings
+    from puckrl.config.presets import preset
     from puckrl.doctor.task_check import check_task, render
 
-    report = check_task(args.task)
+    task, cfg = args.task, None
+    if library_of(task):
+        cfg = settings.parse(preset(task), rest, f"puck train {task}")
+    report = check_task(task, cfg=cfg)
     console.print(render(report))
     return 0 if report.ok else 1
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the command line answers before this is needed
 _TRAIN_HELP = """\
 usage: puck train PRESET [settings]
        puck train path/to/task.py:ClassName [settings]
-       puck train gym:ID [settings]
+       puck train gym:ID | mjlab:TASK | isaaclab:TASK [settings]
        puck train --resume RUN [--budget.env-steps N]
 
 Train a preset or a task of your own, or continue a run.

@@ -3,6 +3,8 @@
 from contextlib import closing
 from typing import NamedTuple
 
+import torch
+
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import UserError
 from puckrl.core.foreign import id_of, is_batched, library_of
@@ -70,6 +72,13 @@ def make_training_worlds(cfg: RunCfg, seed: int) -> ForeignWorlds:
     return worlds
 
 
+def _numbered(device: torch.device) -> torch.device:
+    """Return a GPU with its number, which libraries want to know."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", torch.cuda.current_device())
+    return device
+
+
 def make_foreign(
     cfg: RunCfg,
     num_worlds: int,
@@ -92,7 +101,7 @@ def make_foreign(
             f"{cfg.task} is not filmed: its library draws with its own viewers"
         )
     settings, name = cfg.foreign or ForeignCfg(), id_of(cfg.task)
-    device = pick_device(cfg.device)
+    device = _numbered(pick_device(cfg.device))
     match library_of(cfg.task):
         case "mjlab":
             from puckrl.envs.foreign.mjlab import make_mjlab

@@ -78,7 +78,9 @@ def _foreign_beside(cfg: RunCfg) -> bool:
 def judging_env(cfg: RunCfg, device: torch.device) -> RunWorlds:
     """Make the worlds that a run is judged in; cameras render on ``device``."""
     worlds = min(EVAL_WORLDS, cfg.eval.episodes)
-    if library_of(cfg.task):  # each world may be a simulation of its own
+    if is_batched(cfg.task):  # a step of many worlds takes as long as one of a few
+        worlds = min(cfg.eval.episodes, cfg.sim.num_worlds)
+    elif library_of(cfg.task):  # each world may be a simulation of its own
         worlds = min(worlds, cfg.sim.num_worlds)
     return make_eval_env(cfg, worlds, cfg.seed, device)
 

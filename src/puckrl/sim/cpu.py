@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from puckrl.core.errors import UserError
 from puckrl.sim.backend import not_varied
 
 # mjWARN_BADQPOS, _BADQVEL, _BADQACC are neighbors: a slice (a view) selects them
@@ -49,8 +50,14 @@ class CpuSim:
         varied = tuple(varied)
         if varied:  # the midphase's bounding volumes would not follow geoms that vary
             model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE
-        # imported here: an environment of others pins a mujoco that does not have it
-        from mujoco.batch import Batch, SimulationError
+        # imported here: environments of others pin a mujoco that does not have it
+        try:
+            from mujoco.batch import Batch, SimulationError
+        except ModuleNotFoundError:
+            raise UserError(
+                f"mujoco {mujoco.__version__} cannot step many worlds; our tasks need 3.17 or "
+                "newer: pip install -U mujoco, or use another virtual environment"
+            ) from None
 
         self._errors = SimulationError
         self.batch = Batch(model, num_worlds, num_threads)

@@ -81,6 +81,12 @@ class GymWorlds(ForeignWorlds):
 
     # -- goals ----------------------------------------------------------------
 
+    def outside(self, obs: Obs) -> int:
+        """Return how many numbers of observations the environment's space rules out."""
+        names = ("state", "achieved_goal", "desired_goal")
+        rows = torch.cat([obs[name] for name in names], dim=1)
+        return self._layout.outside(rows.double().numpy())
+
     def verify_goals(self, cfg: ForeignCfg) -> int:
         """Compare ``compute_reward`` and the ends of episodes with live random steps.
 

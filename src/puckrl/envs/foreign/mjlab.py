@@ -3,7 +3,7 @@
 mjlab returns the first observation of the next episode in place of the last one, unless
 ``auto_reset`` is off. So it is off here: a step gives the true final observation, and the
 worlds that are over are reset right after it. Rewards, flags and extras are overwritten by
-the next call, and copied.
+the next call, and copied. A world has succeeded once its command was met in the episode.
 
 Written for mjlab 1.6. It draws from torch's and numpy's global generators.
 """
@@ -125,6 +125,7 @@ class MjlabSource:
         """See ``TensorSource``."""
         self._metrics = _measured(env)
         self._success = self._find_success(success)
+        self._won = torch.zeros(env.num_envs, dtype=torch.bool, device=device)
         self._groups: Groups
 
     def _find_success(self, named: str) -> tuple[str, str] | None:
@@ -143,6 +144,7 @@ class MjlabSource:
 
     def begin(self, seed: int | None) -> Mapping[str, Any]:
         """Begin an episode in every world; see ``TensorSource``."""
+        self._won.zero_()
         with silent():
             return self.env.reset(seed=seed)[0]
 
@@ -167,14 +169,20 @@ class MjlabSource:
             obs, extras = self.env.reset(env_ids=over)
             rows, logs = final.clone(), dict(extras.get("log", {}))
             rows[over] = self._groups.flat(obs)[over]
+            self._won = self._won & ~(ended | cut)
         return TensorRows(rows, final, reward, ended, cut, success, logs)
 
     def _succeeded(self) -> Tensor | None:
-        """Return whether each world has succeeded, as its command says."""
+        """Return whether each world has succeeded in this episode, as its command says.
+
+        A command may be drawn again within an episode, and forgets then that it was met.
+        """
         if self._success is None:
             return None
         command, metric = self._success
-        return self.env.command_manager.get_term(command).metrics[metric] > 0.5
+        measured = self.env.command_manager.get_term(command).metrics[metric]
+        self._won = self._won | (measured > 0.5)
+        return self._won
 
     def close(self) -> None:
         """Close the environment; see ``TensorSource``."""
