@@ -25,7 +25,6 @@ html_theme = "furo"
 html_title = f"puckrl {VERSION}"
 html_theme_options = {"navigation_with_keys": True}
 html_show_sphinx = False
-smartquotes_action = "qe"  # no dashes: a heading may name --an-option
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from puckrl.cli import _WITH_SETTINGS
 from puckrl.cli.examples import EXAMPLES
 from puckrl.cli.parser import COMMANDS, make_parser
 
@@ -23,17 +24,19 @@ def test_each_command_has_a_page_with_its_options(command: str) -> None:
     assert f".. puck-help:: {command}\n" in text
     assert f"({command}.md)" in (DOCS / "how-to/index.md").read_text()
     lines = re.findall(r"^puck (\S+)", text, re.MULTILINE)
-    assert set(lines) == {command}
+    assert command in lines
+    assert set(lines) <= set(NAMES)
 
 
 @pytest.mark.parametrize("command", [*EXAMPLES])
 def test_examples_in_the_help_are_command_lines(command: str) -> None:
     text = make_parser().commands[command].format_help()
-    for line, why in EXAMPLES[command]:
+    for number, (line, why) in enumerate(EXAMPLES[command]):
         program, *args = shlex.split(line)
         found, rest = make_parser().parse_known_args(args)
-        assert (program, found.command) == ("puck", command)
-        assert not rest or command == "plan"  # tyro parses its settings
+        assert program == "puck"
+        assert number or found.command == command  # later ones may use what it made
+        assert not rest or command in _WITH_SETTINGS  # tyro parses these
         assert why in text
 
 

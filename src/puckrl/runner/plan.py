@@ -72,8 +72,7 @@ class Speed:
     budget_s: float
     """Seconds of the whole budget at these speeds; inf without a budget."""
     busy_cores: float
-    """Cores that other programs keep busy: the load average of the last minute, but no
-    more than there are."""
+    """Cores that other programs keep busy: the last minute's load average, at most all."""
 
 
 @dataclass(frozen=True)
@@ -341,12 +340,11 @@ def _load_text(speed: Speed) -> str:
 def _layer_table(shot: Footprint) -> Table:
     """Return the object's size after each layer of the encoder as a table."""
     table = Table(
+        *("layer", "map", "cells of the object"),
         box=None,
         title=f"from {shot.viewpoint}: the object covers {shot.pixels:.0f} pixels, "
         f"seen in {100 * shot.seen_share:.0f} % of worlds",
     )
-    for heading in ("layer", "map", "cells of the object"):
-        table.add_column(heading)
     for name, shape, cells in shot.layers:
         table.add_row(name, shape, f"{cells:.1f}")
     return table

@@ -15,7 +15,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.runtime import keep_memory, pick_device
 from puckrl.core.timeline import command, span
 from puckrl.envs.goal_env import GoalEnv
-from puckrl.report.rows import read_newest, read_rows
+from puckrl.report.rows import read_rows
 from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
 from puckrl.runner.caches import kept_code
@@ -30,6 +30,7 @@ from puckrl.runner.plugins import keep_plugins, with_copies
 from puckrl.runner.policies import live_policy
 from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
+from puckrl.runner.summaries import seconds_before
 from puckrl.runner.versions import tell_other_versions
 from puckrl.runner.writer import sign_in, space_facts
 from puckrl.sim.divergence import StateDump
@@ -289,7 +290,7 @@ def _begin(
     with command() as began:
         now = Clock(began=began)
     if resumed and team.is_first():
-        now.earlier_s = _earlier_s(folder)
+        now.earlier_s = seconds_before(folder)
     if resumed and team.minimum(checkpoints.serial):
         progress = snapshot.restore(checkpoints, parts)
         progress.clock.earlier_s = max(progress.clock.earlier_s, now.earlier_s)
@@ -301,13 +302,6 @@ def _begin(
         log.warning("the run has no snapshot yet: starting at 0 env steps")
         checkpoints.forget()
     return checkpoints, Progress(now, evaluated_at=0, successes=[])
-
-
-def _earlier_s(folder: RunFolder) -> float:
-    """Return how long a run's earlier commands took, also what a kill made them lose."""
-    logged = read_newest(folder.metrics).clock if folder.metrics.exists() else None
-    known = (logged or {}, folder.manifest().get("clock", {}))
-    return max(row.get("total_s", 0.0) for row in known)
 
 
 def _record_fresh_episodes(folder: RunFolder, clock: Clock) -> None:

@@ -186,6 +186,12 @@ def _total_s(
     return max(known, default=None)
 
 
+def seconds_before(folder: RunFolder) -> float:
+    """Return how long a run's commands took so far, also what a kill made them lose."""
+    known = (_newest(folder).clock or {}, folder.manifest().get("clock", {}))
+    return max(row.get("total_s", 0.0) for row in known)
+
+
 def _began(written: str | None, path: Path) -> float:
     """Return when a run began, by its manifest, else by its configuration's date."""
     return (
