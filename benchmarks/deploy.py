@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import torch
 
 import puckrl
@@ -111,7 +112,9 @@ def main() -> None:
     found: list[TableRow] = []
     for folder, run in zip(args.pairs[::2], args.pairs[1::2], strict=True):
         found += rows(Path(folder), run)
-    about = manifest(cores_used=1, realtime=args.realtime)
+    about = manifest(
+        cores_used=1, realtime=args.realtime, onnxruntime=onnxruntime.__version__
+    )
     write_table(args.out, found, about)
     for row in found:
         print(row)

@@ -16,7 +16,7 @@ from puckrl.dataset.settings import DatasetCfg
 from puckrl.runner.worlds import make_env
 from puckrl.training.judge import evaluate
 
-EPISODES, UPDATES, BATCH = 1000, 15_000, 512
+EPISODES, UPDATES, BATCH = 1000, 6_000, 256
 
 
 def cloned(path: Path) -> Scripted:
