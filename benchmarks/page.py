@@ -5,9 +5,10 @@
 
 The server is ``puck watch`` in a process of its own. Rows: the server's start, the first
 paint (the page is asked for as soon as the address is printed), all curves of all runs, an
-update (a run logs an evaluation: what the server and what the page spend on it), and memory
-over an hour of ten runs that log once a second, played thirty times as fast. Needs the extra
-``[page]`` and Chromium.
+update (one of a hundred drawn runs logs a hundred rows and an evaluation), and memory over an
+hour of ten runs that log once a second, played thirty times as fast. Processor
+times are those of the page's main thread and of the server: they mean something on a busy
+machine, too. Needs the extra ``[page]`` and Chromium.
 """
 
 import json
@@ -15,7 +16,6 @@ import math
 import os
 import random
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,19 +24,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from playwright.sync_api import Page, sync_playwright
 
 from puckrl.config.presets import preset
 from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.runner.run_folder import Lock, create
-from puckrl.web.board import Board
 
 RUNS, ROWS = 100, 10_000
 EACH = 100
 """Rows of training between evaluations."""
 LIVE = 10
 """Runs that write during the simulated hour."""
+UPDATES = 8
+"""Evaluations whose cost is measured; their runs are all drawn."""
 HOUR_S, FASTER = 3_600, 30
 _SIGNALS = ("critic_loss", "q_mean", "target_std", "reward_mean", "critic_grad_norm",
             "actor_grad_norm", "actor_loss", "action_effort")  # fmt: skip
@@ -174,50 +176,62 @@ _DRAWN = """async (count) => {
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   return performance.now() - began;
 }"""
-_RENDERS = (
-    """() => performance.getEntriesByName("puck render").map((one) => one.duration)"""
-)
+_QUIET = "() => !drawn().some((row) => stale(row, smallNames()))"
+"""Whether the small charts have what they draw."""
 
 
-def first_paint(page: Page, address: str, count: int) -> dict[str, float]:
-    """Return milliseconds from asking for the page to its table and curves."""
+class Spent:
+    """Count processor time of a page's main thread and of the server."""
+
+    def __init__(self, page: Page, process: int) -> None:
+        self._link = page.context.new_cdp_session(page)
+        self._link.send("Performance.enable", {"timeDomain": "threadTicks"})
+        self._process = process
+        self.take()
+
+    def take(self) -> tuple[float, float]:
+        """Return the milliseconds of page and server since the last call."""
+        told = self._link.send("Performance.getMetrics")["metrics"]
+        known = {one["name"]: one["value"] for one in told}
+        now = known["TaskDuration"], cpu_s(self._process)
+        before, self._before = getattr(self, "_before", now), now
+        return (now[0] - before[0]) * 1e3, (now[1] - before[1]) * 1e3
+
+
+def first_paint(
+    page: Page, address: str, count: int, process: int
+) -> Iterator[tuple[str, float]]:
+    """Yield milliseconds from asking for the page to its table and curves."""
+    spent = Spent(page, process)
     page.goto(address, wait_until="commit")
-    painted = page.evaluate(_PAINTED, count)
-    return {
-        "first paint, table and curves": painted,
-        "all curves": page.evaluate(_DRAWN, count),
-    }
+    yield "first paint, table and curves", page.evaluate(_PAINTED, count)
+    own, server = spent.take()
+    yield "first paint, processor time of the page", own
+    yield "first paint, processor time of the server", server
+    page.wait_for_function(_QUIET, timeout=600_000)
+    spent.take()
+    yield "all curves", page.evaluate(_DRAWN, count)
+    own, server = spent.take()
+    yield "all curves, processor time of the page", own
+    yield "all curves, processor time of the server", server
 
 
-def update_ms(
-    page: Page, board: Board, runs: list[Path], rows: int
-) -> dict[str, float]:
-    """Return what an evaluation of one run costs the server and the page."""
-    looks, news, curves = [], [], []
-    board.look()
-    page.wait_for_timeout(3_000)
-    page.evaluate("performance.clearMeasures()")
-    for i in range(10):
-        with (runs[i] / "metrics.jsonl").open("a") as file:
+def updates(
+    page: Page, runs: list[Path], rows: int, process: int
+) -> Iterator[tuple[str, float]]:
+    """Yield what an evaluation of one run costs the page and the server, milliseconds."""
+    page.wait_for_function(_QUIET, timeout=600_000)
+    spent, found = Spent(page, process), list[tuple[float, float]]()
+    for i, run in enumerate(runs[:UPDATES]):
+        page.wait_for_timeout(2_000)
+        idle = spent.take()
+        with (run / "metrics.jsonl").open("a") as file:
             file.writelines(lines(rows, rows + EACH, rows, i))
-        rev, _ = board.since(-1)
-        looks.append(board.look() * 1e3)
-        begin = time.perf_counter()
-        json.dumps(board.since(rev)[1])
-        news.append((time.perf_counter() - begin) * 1e3)
-        changed = next(run for run in board.runs if run.path == runs[i])
-        begin = time.perf_counter()
-        json.dumps(changed.curves(["eval/success"]))
-        curves.append((time.perf_counter() - begin) * 1e3)
-        page.wait_for_timeout(1_500)
-    drawn = page.evaluate(_RENDERS)
-    return {
-        "update, server: look at all folders": statistics.median(looks),
-        "update, server: news and curve": statistics.median(news)
-        + statistics.median(curves),
-        "update, page: draw all": statistics.median(drawn),
-        "update, page: draw all, slowest": max(drawn),
-    }
+        page.wait_for_timeout(2_000)
+        busy = spent.take()
+        found.append((busy[0] - idle[0], busy[1] - idle[1]))
+    yield "update, processor time of the page", median(own for own, _ in found)
+    yield "update, processor time of the server", median(of for _, of in found)
 
 
 def hour(page: Page, root: Path, runs: list[Path], process: int) -> dict[str, float]:
@@ -271,13 +285,12 @@ def measure(count: int, rows: int) -> Iterator[tuple[str, str, float]]:
         page.goto("about:blank")
         with served(root) as (address, process, began):
             yield "start of the server", "s", began
-            for name, value in first_paint(page, address, count).items():
+            for name, value in first_paint(page, address, count, process):
                 yield f"{name}, server just started", "ms", value
             page.goto("about:blank")
-            for name, value in first_paint(page, address, count).items():
+            for name, value in first_paint(page, address, count, process):
                 yield f"{name}, server warm", "ms", value
-            board = Board([root])
-            for name, value in update_ms(page, board, runs, rows).items():
+            for name, value in updates(page, runs, rows, process):
                 yield name, "ms", value
             yield "server, a hundred runs read", "MB", resident_mb(process)
         shutil.rmtree(root)

@@ -121,6 +121,7 @@ class OwnRun:
             gpu_gb=number(memory.get("gpu")) or None,
             began=about.began,
             spark=spark(judged.column("env_steps"), judged.column(name or "")),
+            evaluations=judged.rows,
             rows=self._glance.size,
         )
 

@@ -75,6 +75,8 @@ class RunRow:
         default_factory=dict[str, Sequence[float | None]]
     )
     """The measure over env steps in a few points: ``x`` and ``y``."""
+    evaluations: int | None = None
+    """Evaluations so far; None: not counted apart from the other rows."""
     rows: int = 0
     """Bytes or rows of the log: what the page compares to tell that there is news."""
 

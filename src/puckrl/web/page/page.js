@@ -3,7 +3,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SIGNALS = DATA.signals;
 const STORY_EVERY_MS = 3000;
-const BATCH = 4; // runs whose other curves are asked for at once
+const BATCH = 2; // runs whose other curves are asked for at once: all rows are read for them
 
 const curves = new Map(); // id -> { curves: name -> { x, y, clocks }, at: name -> size of the log }
 const find = (id) => document.getElementById(id);
@@ -24,10 +24,11 @@ function smallNames() {
 }
 
 function hear(news, anew) {
-  if (anew) for (const known of [state.runs, state.studies, state.stories, curves]) known.clear();
+  if (anew) for (const old of [state.runs, state.studies, state.stories, curves]) old.clear();
   for (const row of news.rows) state.runs.set(row.id, row);
   for (const study of news.studies) state.studies.set(study.id, study);
   for (const id of news.gone) state.runs.delete(id);
+  forget();
   if (!state.runs.has(state.focus)) state.focus = listed()[0]?.id ?? null;
   change("news");
 }
@@ -44,9 +45,11 @@ function tell(what) {
 }
 
 let asked = false;
+let news = 0; // grows with curves and stories, so that charts know whether to draw
 
 // Redraw after a change; many changes of one moment are one drawing.
 function change(what) {
+  forget();
   if (what !== "news") save();
   if (what === "view" || what === "clock") for (const chart of charts.values()) chart.zoom = null;
   if (asked) return;
@@ -98,7 +101,12 @@ function wanted() {
   return found;
 }
 
+let drawnAs = "";
+
 function renderCharts() {
+  const now = JSON.stringify([news, state.clock, bands(), state.view, state.focus, smallNames(), drawn().map((row) => [row.id, row.group, row.status, row.measure])]);
+  if (now === drawnAs) return;
+  drawnAs = now;
   const all = wanted(), keys = all.map(([key]) => key), numbers = state.view === "numbers";
   for (const [key, chart] of charts) if (numbers || !keys.includes(key)) { chart.end(); charts.delete(key); }
   places.charts.hidden = numbers;
@@ -168,52 +176,58 @@ function renderStudies() {
   }));
 }
 
-// Ask for what is drawn and not known yet, the measure of all runs first.
-let busy = false, again = false;
+// Ask for what is drawn and not known yet: three tasks, of which none waits for another.
+const tasks = { measures: refreshMeasures, stories: refreshStories, others: refreshOthers };
+const busy = {}, again = {};
 
-async function refresh() {
-  if (busy) {
-    again = true;
-    return;
-  }
-  busy = true;
+function refresh() {
+  for (const name of Object.keys(tasks)) keep(name);
+}
+
+async function keep(name) {
+  again[name] = true;
+  if (busy[name]) return;
+  busy[name] = true;
   try {
-    await refreshMeasures();
-    await refreshStories();
-    await refreshOthers();
+    while (again[name]) {
+      again[name] = false;
+      await tasks[name]();
+    }
   } catch (error) {
     if (!(error instanceof TypeError)) console.error(error); // the server is gone: tell() says so
   }
-  busy = false;
-  if (again) {
-    again = false;
-    refresh();
-  }
+  busy[name] = false;
+}
+
+// Numbers of evaluations change with evaluations, others with each row.
+function age(row, name) {
+  return name.startsWith("eval/") ? (row.evaluations ?? row.rows) : row.rows;
 }
 
 function stale(row, names) {
   const at = curves.get(row.id)?.at ?? {};
-  return names.filter((name) => at[name] !== row.rows);
+  return names.some((name) => at[name] !== age(row, name));
 }
 
 async function fetchCurves(rows, names) {
-  const sizes = new Map(rows.map((row) => [row.id, row.rows]));
-  const found = await source.curves([...sizes.keys()], names);
-  for (const [id, told] of Object.entries(found)) {
+  const asked = new Map(rows.map((row) => [row.id, names.map((name) => age(row, name))]));
+  const found = await source.curves([...asked.keys()], names);
+  for (const [id, ages] of asked) {
     if (!curves.has(id)) curves.set(id, { curves: {}, at: {} });
-    const known = curves.get(id);
-    for (const name of names) {
-      known.at[name] = sizes.get(id);
-      if (told.curves[name]) known.curves[name] = { ...told.curves[name], clocks: told.clocks };
-    }
+    const known = curves.get(id), told = found[id];
+    names.forEach((name, i) => {
+      known.at[name] = ages[i];
+      if (told && told.curves[name]) known.curves[name] = { ...told.curves[name], clocks: told.clocks };
+    });
   }
-  render();
+  news++;
+  change("news");
 }
 
 async function refreshMeasures() {
   const groups = new Map();
   for (const row of drawn()) {
-    if (!row.measure || !stale(row, [row.measure]).length) continue;
+    if (!row.measure || !stale(row, [row.measure])) continue;
     if (!groups.has(row.measure)) groups.set(row.measure, []);
     groups.get(row.measure).push(row);
   }
@@ -227,25 +241,27 @@ async function refreshStories() {
     const known = state.stories.get(row.id), now = performance.now();
     const told = `${row.rows} ${row.status}`;
     if (known && (known.told === told || now - known.asked < STORY_EVERY_MS)) continue;
-    const asked = { told, asked: now };
+    const made = { told, asked: now };
     try {
-      state.stories.set(row.id, { ...asked, story: await source.story(row.id) });
+      made.story = await source.story(row.id);
     } catch (error) {
       if (error instanceof TypeError) throw error;
-      state.stories.set(row.id, { ...asked, problem: error.message });
+      made.problem = error.message;
     }
-    render();
+    state.stories.set(row.id, made);
+    news++;
+    change("news");
   }
 }
 
 async function refreshOthers() {
-  const rows = drawn(), names = smallNames();
-  const extra = rows.length === 1 ? ["eval/success_low", "eval/success_high", "train/success"] : [];
-  const behind = rows.filter((row) => stale(row, [...names, ...extra]).length);
-  behind.sort((a, b) => (b.id === state.focus) - (a.id === state.focus));
-  for (let i = 0; i < behind.length; i += BATCH) {
-    if (again && i) return; // the reader has chosen something else: it comes first
-    await fetchCurves(behind.slice(i, i + BATCH), [...names, ...extra]);
+  for (;;) {
+    const rows = drawn(), names = [...smallNames()];
+    if (rows.length === 1) names.push("eval/success_low", "eval/success_high", "train/success");
+    const behind = rows.filter((row) => names.length && stale(row, names));
+    if (!behind.length) return;
+    behind.sort((a, b) => (b.id === state.focus) - (a.id === state.focus));
+    await fetchCurves(behind.slice(0, BATCH), names);
   }
 }
 

@@ -18,6 +18,17 @@ const state = {
   sort: ["began", -1],
 };
 
+// What follows from the state is found once and kept until something changes.
+let found = {};
+
+function once(name, find) {
+  return (found[name] ??= find());
+}
+
+function forget() {
+  found = {};
+}
+
 function load() {
   const chosen = new URLSearchParams(location.hash.slice(1));
   const list = (name) => (chosen.has(name) ? chosen.get(name).split(",").filter(Boolean) : null);
@@ -45,6 +56,10 @@ function save() {
 
 // Runs in the order of the table, as the filter leaves them.
 function listed() {
+  return once("listed", findListed);
+}
+
+function findListed() {
   const words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
   const told = (row) => [row.name, row.preset, row.status, row.phase, row.words, row.kind].join(" ").toLowerCase();
   const rows = [...state.runs.values()].filter((row) => words.every((word) => told(row).includes(word)));
@@ -60,19 +75,25 @@ function listed() {
 
 // Runs that are drawn: the reader's choice, else the first of the table.
 function drawn() {
+  return once("drawn", findDrawn);
+}
+
+function findDrawn() {
   const rows = listed();
   if (state.shown) return rows.filter((row) => state.shown.has(row.id));
   return rows.filter((row) => row.measure).slice(0, MOST_LINES);
 }
 
 function bands() {
-  if (state.seeds !== null) return state.seeds;
-  const groups = drawn().map((row) => row.group);
-  return new Set(groups).size < groups.length;
+  return state.seeds ?? new Set(drawn().map((row) => row.group)).size < drawn().length;
 }
 
 // A run keeps its color: by its place among the runs as they began.
 function styles() {
+  return once("styles", findStyles);
+}
+
+function findStyles() {
   const rows = drawn(), keys = bands() ? rows.map((row) => row.group) : rows.map((row) => row.id);
   const began = (key) => Math.min(...rows.filter((r) => key === r.id || (bands() && key === r.group)).map((r) => r.began ?? 0));
   const order = [...new Set(keys)].map((key) => [key, began(key)]);
