@@ -14,7 +14,7 @@ from puckrl.config.bounds import check_bounds
 from puckrl.config.run_cfg import RunCfg, SimCfg
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.foreign import library_of
-from puckrl.core.maths import Interval, wilson_interval
+from puckrl.core.intervals import Interval, wilson_interval
 from puckrl.core.policy import Policy
 from puckrl.core.runtime import torch_threads
 from puckrl.dataset.about import About, describe

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from puckrl.agents.policy import ActorPolicy
 from puckrl.core.errors import UserError
-from puckrl.core.maths import wilson_interval
+from puckrl.core.intervals import wilson_interval
 from puckrl.core.policy import Policy
 from puckrl.core.spec import PolicySpec
 from puckrl.core.types import Obs
