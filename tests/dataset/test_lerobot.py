@@ -65,8 +65,11 @@ def test_frames_episodes_and_features_fit_together(pictured: Made) -> None:
     assert rows["action"].dtype == pl.Array(pl.Float32, 4)
     last = rows.filter(pl.col("next.done"))
     assert last["next.success"].all(), "only successful episodes were asked for"
-    tasks = pl.read_parquet(pictured.path / "meta/tasks.parquet")
-    assert tasks["task"].to_list() == ["move the gripper to the goal"]
+    tasks = pictured.path / "meta/tasks.parquet"
+    assert pl.read_parquet(tasks)["task"].to_list() == ["move the gripper to the goal"]
+    # LeRobot looks the sentence up in the index of a pandas table
+    assert b'"index_columns": ["task"]' in tasks.read_bytes()
+    assert b"ARROW:schema" not in tasks.read_bytes()
     said = json.loads((pictured.path / "puckrl.json").read_text())
     assert said["expert"] == {"kind": "script of the task"}
     assert said["rate_hz"] == 25.0

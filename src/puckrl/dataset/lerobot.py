@@ -261,7 +261,9 @@ def _tasks(instruction: str) -> bytes:
     made = io.BytesIO()
     frame = pl.DataFrame({"task_index": [0], "task": [instruction]})
     frame.write_parquet(made, metadata={"pandas": json.dumps(pandas)})
-    return made.getvalue()
+    # pyarrow forgets other metadata where it finds Arrow's schema: under another name, as
+    # long, it is not found
+    return made.getvalue().replace(b"ARROW:schema", b"polars:types")
 
 
 def _json(tree: Any) -> bytes:
