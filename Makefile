@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-gym test-mjlab test-isaaclab test-page test-mutants test-gpu check format bench docs pictures build release clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-gym test-mjlab test-isaaclab test-page test-mutants test-gpu check format bench docs pictures pictures-page build release clean
 
 setup: $(READY)
 
@@ -120,6 +120,10 @@ docs: $(READY)  ## regenerates what is generated, builds the site docs/_site; a 
 
 pictures: $(READY)  ## draws the live panel and a verdict as SVG, from a committed log
 	$(BIN)/python docs/pictures.py
+
+pictures-page: $(READY)  ## draws the page of puck watch as PNG, in Chromium
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,page]' $(TORCH_FLAGS)
+	$(BIN)/python docs/page_pictures.py
 
 build: $(READY)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -88,7 +88,7 @@ def make_runs(root: Path) -> list[RunFolder]:
 def film(path: Path) -> None:
     """Write the film of the README as a run has it."""
     frames = images.imread(DOCS / "push.gif")
-    high, wide = (size // 2 * 2 for size in frames.shape[1:3])
+    high, wide = (size // 16 * 16 for size in frames.shape[1:3])
     images.imwrite(path, frames[:, :high, :wide, :3], fps=25)
 
 

@@ -30,7 +30,7 @@ EVERY_S = 1.0
 """How often folders are looked at while somebody watches, at most."""
 _SHARE = 0.02  # of one core, at most, for looking
 _ALIVE_S = 15.0  # of quiet, after which a comment is sent
-_PAUSE_S = 0.1  # after an event, so that many changes become one
+_PAUSE_S = 0.25  # after an event, so that many changes become one
 _CHUNK = 1 << 18
 _MOST_RUNS, _MOST_NAMES = 200, 40
 

@@ -3,7 +3,8 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SIGNALS = DATA.signals;
 const STORY_EVERY_MS = 3000;
-const BATCH = 2; // runs whose other curves are asked for at once: all rows are read for them
+const MOST_AT_ONCE = 32;
+const QUICK_MS = 150;
 
 const curves = new Map(); // id -> { curves: name -> { x, y, clocks }, at: name -> size of the log }
 const find = (id) => document.getElementById(id);
@@ -254,14 +255,18 @@ async function refreshStories() {
   }
 }
 
+// The server may have to read all rows of a run for them: as many at once as come quickly.
 async function refreshOthers() {
-  for (;;) {
+  for (let most = 2; ;) {
     const rows = drawn(), names = [...smallNames()];
     if (rows.length === 1) names.push("eval/success_low", "eval/success_high", "train/success");
     const behind = rows.filter((row) => names.length && stale(row, names));
     if (!behind.length) return;
     behind.sort((a, b) => (b.id === state.focus) - (a.id === state.focus));
-    await fetchCurves(behind.slice(0, BATCH), names);
+    const begin = performance.now();
+    await fetchCurves(behind.slice(0, most), names);
+    const quick = performance.now() - begin < QUICK_MS;
+    most = quick ? Math.min(MOST_AT_ONCE, most * 2) : Math.max(1, most >> 1);
   }
 }
 
