@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 CPU_INDEX := --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 15
 TORCH_FLAGS := $(shell command -v nvidia-smi >/dev/null || echo '$(CPU_INDEX)')
 
-.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-mutants test-gpu check format bench docs pictures build release clean
+.PHONY: setup demo demo-pixels test test-learn test-slow test-interop test-foreign test-gym test-mjlab test-isaaclab test-page test-mutants test-gpu check format bench docs pictures pictures-page build release clean
 
 setup: $(READY)
 
@@ -37,20 +37,60 @@ test-learn: $(READY)  ## half an hour: trains until it must have learned
 test-slow: $(READY)  ## torch's compiler, mujoco_warp on the CPU, 200 kills, 2,000 command lines: half an hour
 	$(BIN)/pytest -m 'slow and not gpu'
 
-test-interop: $(READY)  ## other people's libraries: Gymnasium, SB3, torchrl, Minari
+LEROBOT := .venv-lerobot
+# LeRobot wants Python 3.12 or later, and older versions of torch and numpy than ours
+LEROBOT_PYTHON ?= python3.12
+
+test-interop: $(READY) $(LEROBOT)/.ready  ## other people's libraries: Gymnasium, SB3, torchrl, Minari, LeRobot
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,interop]' $(TORCH_FLAGS)
 	$(BIN)/pytest tests/interop -m 'not learn and not gpu'
 
+$(LEROBOT)/.ready:
+	if command -v $(LEROBOT_PYTHON) >/dev/null; then \
+	  $(LEROBOT_PYTHON) -m venv $(LEROBOT) && \
+	  $(LEROBOT)/bin/python -m pip install --quiet lerobot==0.6.1 $(TORCH_FLAGS); \
+	else mkdir -p $(LEROBOT) && echo "no $(LEROBOT_PYTHON): LeRobot's test is skipped"; fi
+	touch $@
+
 FOREIGN := .venv-foreign
 
-test-foreign: $(FOREIGN)/.ready  ## environments that are not ours, in a virtual environment of their own
+# Gymnasium, mjlab and Isaac Lab pin versions of mujoco that exclude each other.
+test-foreign: test-gym test-mjlab test-isaaclab  ## environments that are not ours, each in a virtual environment of its own
+
+test-gym: $(FOREIGN)/.ready
 	$(FOREIGN)/bin/pytest -m foreign
+
+test-mjlab: $(FOREIGN)-mjlab/.ready
+	$(FOREIGN)-mjlab/bin/pytest -m mjlab tests/envs/test_mjlab.py
+
+test-isaaclab: $(FOREIGN)-isaaclab/.ready
+	OMNI_KIT_ACCEPT_EULA=YES $(FOREIGN)-isaaclab/bin/pytest -m isaaclab tests/envs/test_isaaclab.py
 
 $(FOREIGN)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(FOREIGN)
 	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt torch $(TORCH_FLAGS)
 	$(FOREIGN)/bin/python -m pip install --quiet -c constraints.txt -e '.[dev,gym,panda]'
 	touch $@
+
+$(FOREIGN)-mjlab/.ready: pyproject.toml
+	$(PYTHON) -m venv $(FOREIGN)-mjlab
+	$(FOREIGN)-mjlab/bin/python -m pip install --quiet 'torch>=2.11' $(TORCH_FLAGS)
+	$(FOREIGN)-mjlab/bin/python -m pip install --quiet -e '.[mjlab]' pytest hypothesis
+	touch $@
+
+# Of Isaac Lab's 60 dependencies, training in environments with Newton's physics needs these.
+PYTHON312 ?= python3.12
+$(FOREIGN)-isaaclab/.ready: pyproject.toml tools/isaaclab.txt
+	$(PYTHON312) -m venv $(FOREIGN)-isaaclab
+	$(FOREIGN)-isaaclab/bin/python -m pip install --quiet torch==2.11.0 $(TORCH_FLAGS)
+	$(FOREIGN)-isaaclab/bin/python -m pip install --quiet --no-deps -r tools/isaaclab.txt
+	$(FOREIGN)-isaaclab/bin/python -m pip install --quiet -e . pytest hypothesis
+	touch $@
+
+test-page: $(READY)  ## the page of puck watch in Chromium: the system's, else playwright's own
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,page]' $(TORCH_FLAGS)
+	command -v chromium chromium-browser google-chrome >/dev/null || $(BIN)/playwright install --with-deps chromium
+	$(BIN)/pytest -m page tests/page
 
 test-mutants: $(READY)  ## faults put into a copy of the source, one at a time: do tests notice?
 	$(BIN)/python -m tests.mutants
@@ -80,6 +120,10 @@ docs: $(READY)  ## regenerates what is generated, builds the site docs/_site; a 
 
 pictures: $(READY)  ## draws the live panel and a verdict as SVG, from a committed log
 	$(BIN)/python docs/pictures.py
+
+pictures-page: $(READY)  ## draws the page of puck watch as PNG, in Chromium
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,page]' $(TORCH_FLAGS)
+	$(BIN)/python docs/page_pictures.py
 
 build: $(READY)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

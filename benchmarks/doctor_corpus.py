@@ -28,6 +28,7 @@ import gymnasium
 import torch
 from corpus import Label, Score, Split
 from foreign_families import FAMILIES
+from foreign_lives import LIVES
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.logger import configure
 
@@ -49,6 +50,7 @@ BROKEN = f"{Path(__file__).parent}/doctor_tasks.py"
 EXAMPLE = f"{Path(__file__).parents[1]}/examples/planar_pusher.py"
 SEEDS = 10
 """Logs of each invented family."""
+KINDS = (*FAMILIES, *LIVES)
 HELD_OUT = (
     "sb3",
     "lr-x100",
@@ -307,7 +309,7 @@ def table() -> None:
     """Score every run, failures included."""
     labels = corpus.read_labels(CORPUS)
     scores = [corpus.score(x, corpus.load(CORPUS, x)) for x in labels]
-    invented = [foreign.score(f, seed) for f in FAMILIES for seed in range(SEEDS)]
+    invented = [foreign.score(f, seed) for f in KINDS for seed in range(SEEDS)]
     rows = [
         {
             "origin": "measured", "split": s.label.split, "family": s.label.family, "name": s.label.name,

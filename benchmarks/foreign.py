@@ -212,7 +212,11 @@ def log(
 def score(family: Family, seed: int) -> Score:
     """Judge one log of a family."""
     made = family.make(np.random.default_rng([seed, *family.name.encode()]))
-    verdict = diagnose(made.table, made.facts)
+    return judge(family, seed, made.asked, diagnose(made.table, made.facts))
+
+
+def judge(family: Family, seed: int, asked: Asked, verdict: Verdict) -> Score:
+    """Return whether a verdict on a family's log is right."""
     said = " ".join(
         [verdict.label, verdict.advice]
         + [f"{f.name} {f.reason} {f.advice}" for f in verdict.findings]
@@ -221,7 +225,7 @@ def score(family: Family, seed: int) -> Score:
     green = [f for f in verdict.findings if f.color == "green"]
     return Score(
         family, seed,
-        right=_fits(verdict, made.asked, said),
+        right=_fits(verdict, asked, said),
         praised=family.diverges and bool(praise or green or verdict.color == "green"),
         stopped=family.unsolved and any(w in said for w in _STOPS),
         verdict=verdict,

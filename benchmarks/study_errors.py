@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from puckrl.core.maths import wilson_interval
+from puckrl.core.intervals import wilson_interval
 from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.statistics.looks import (
     FUTILE,

@@ -71,7 +71,7 @@ def parts_of(folder: Path) -> dict[str, float]:
 def measure(preset: str, seed: int, *, cold: bool) -> TableRow:
     """Run once and return the row."""
     with tempfile.TemporaryDirectory() as empty:
-        caches = {"WARP_CACHE_PATH": empty, "TORCHINDUCTOR_CACHE_DIR": empty}
+        caches = {"WARP_CACHE_PATH": empty, "PUCK_CACHE": empty}
         total_s, folder = run(preset, seed, caches if cold else {})
     found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
     seconds, clock = parts_of(folder), found["clock"]

@@ -1,5 +1,6 @@
 """Two processes that train together, as torchrun would start them."""
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -7,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import start_processes
 
 SIZE = 2
 Work = Callable[[Path], None]
@@ -30,7 +31,10 @@ def in_turn(works: Sequence[Work], folder: Path) -> None:
         for probe in probes:
             probe.bind(("localhost", 0))
         ports = [probe.getsockname()[1] for probe in probes]
-    spawn(_enter, (works, folder, ports), nprocs=SIZE)
+    # forked from a process that has loaded the libraries: once, and not for each of the two
+    multiprocessing.set_forkserver_preload(["puckrl.runner.session"])
+    arguments = (works, folder, ports)
+    start_processes(_enter, arguments, nprocs=SIZE, start_method="forkserver")
 
 
 def _enter(rank: int, works: Sequence[Work], folder: Path, ports: list[int]) -> None:

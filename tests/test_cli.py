@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -196,6 +197,8 @@ def test_train_eval_and_resume(
 
     assert main(["train", "--resume", name, *root, "--budget.env-steps", "400"]) == 0
     assert find(name, tmp_path).manifest()["clock"]["env_steps"] == 400
+    said = capsys.readouterr().out.split("\n")
+    assert re.match(r"finished after \d.* of it training: .*card\.md", said[-2])
     assert main(["train", "--resume", name, *root, "--agent.gamma", "0.5"]) == 2
     assert "another configuration" in capsys.readouterr().err
 

@@ -21,7 +21,7 @@ from puckrl.cli.options import SHELLS, SORTS, STATUSES
 from puckrl.config.fields import settings
 from puckrl.config.presets import PRESETS, preset
 from puckrl.core.errors import Exit
-from puckrl.core.maths import Interval
+from puckrl.core.intervals import Interval
 from puckrl.runner import plan, policies, session
 from puckrl.tasks.catalog import TASKS, make_task
 from puckrl.training.judge import Evaluation
@@ -189,6 +189,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
             options(task=ANY, preset=ANY, sim=ANY, plot=PLACE),
         ).map(lambda x: [x[0], *x[1]]),
         "check": (st.sampled_from(sorted(TASKS)) | ANY).map(lambda text: [text]),
+        "warm-up": (st.sampled_from(sorted(PRESETS)) | ANY).map(lambda text: [text]),
         "runs": options(
             runs=st.just("old") | PLACE,
             preset=ANY | st.just("push*"),
@@ -199,6 +200,10 @@ def command_lines(draw: st.DrawFn) -> list[str]:
         "compare": st.tuples(
             st.lists(RUN | RUN | ANY, max_size=3), options(runs=PLACE)
         ).map(lambda x: [*x[0], *x[1]]),
+        "watch": st.tuples(
+            st.lists(RUN | ANY, max_size=2),
+            options(map=ANY, fact=ANY, runs=PLACE, port=WHOLE),
+        ).map(lambda x: [*x[0], *x[1], "--out", "page.html"]),
         "completion": (st.sampled_from(sorted(SHELLS)) | ANY).map(lambda text: [text]),
         "study": st.tuples(
             STUDY | ANY, options(root=PLACE, amend=ANY, parallel=WHOLE, workers=ANY)
@@ -242,6 +247,7 @@ def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         )
         patch.setattr(policies, "evaluate", evaluated)
         patch.setattr(policies, "film", lambda cfg, agent, env, path, episodes: path)
+        patch.setattr("puckrl.runner.warm_up._compile", lambda *_: None)
         patch.setattr("puckrl.doctor.task_check.check_task", task_alone)
         patch.setattr("puckrl.doctor.task_check.render", str)
         patch.setattr("puckrl.bench.menu.measure", bench_nothing)

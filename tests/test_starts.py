@@ -65,6 +65,7 @@ def loaded(code: str, *args: str) -> tuple[set[str], int]:
         (("runs", "--runs", str(OLD_RUNS)), 0),
         (("runs", "--runs", str(OLD_RUNS), "--json"), 0),
         (("compare", *RUNS), 0),
+        (("watch", "nowhere"), 2),
         (("completion", "bash"), 0),
         ((), 0),
     ],
@@ -94,6 +95,7 @@ def test_a_command_that_draws_nothing_loads_nothing_heavy(
         "puckrl.runner.run_folder",
         "puckrl.report.rows",
         "puckrl.doctor.consult",
+        "puckrl.web.watch",
     ],
 )
 def test_what_is_known_of_a_run_is_read_without_torch(module: str) -> None:

@@ -4,6 +4,7 @@ cfg = puckrl.preset("push").with_(**{"agent.gamma": 0.98})
 run = puckrl.train(cfg)                        a Run: rows, card, verdict, snapshots
 policy = puckrl.load(run.path)                 a Policy, which needs no simulator
 action = policy.act(obs)                       numpy or torch, one observation or a batch
+puckrl.export(run.path)                        a folder for a robot without torch
 env = puckrl.make("push", num_worlds=64)       a batched goal environment
 
 Importing puckrl loads neither torch nor mujoco; each function loads what it uses.
@@ -38,6 +39,7 @@ __all__ = [
     "SnapshotInfo",
     "TrainingView",
     "UserError",
+    "export",
     "load",
     "make",
     "preset",
@@ -144,6 +146,40 @@ def load(
     from puckrl.runner.runs_dir import runs_dir
 
     return load_policy(find(path, runs_dir(runs)).path, snapshot, device, seed)
+
+
+def export(
+    path: str | Path,
+    output: str | Path | None = None,
+    *,
+    runs: str | Path | None = None,
+    task: str | None = None,
+    seed: int = 10_000,
+) -> Path:
+    """Export the trained policy of a run to ONNX with a contract; return the folder.
+
+    Nothing is written unless the file acts as the judged policy does, over 10,000
+    observations, and succeeds as often in 512 episodes. It needs the extra ``[export]``.
+
+    Args:
+        path: the run's folder, or its name under ``runs``.
+        output: the folder to write; None: ``export`` in the run's folder.
+        runs: folder of run folders; None: PUCK_RUNS, or runs.
+        task: where the run's task file is now; None: where it was, or the run's copy.
+        seed: seed of the episodes.
+
+    Raises:
+        UserError: if there is no such run or no snapshot, if the network differs, or the
+            folder holds other files or cannot be written.
+    """
+    from puckrl.deploy.needs import check_packages
+
+    check_packages()
+    from puckrl.deploy.export import export_run
+    from puckrl.runner.runs_dir import runs_dir
+
+    to = None if output is None else Path(output)
+    return export_run(str(path), runs_dir(runs), to, task=task, seed=seed).path
 
 
 def make(

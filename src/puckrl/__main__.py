@@ -15,8 +15,10 @@ let_waiting_threads_sleep()
 def main() -> int:
     """``puck``; returns the exit code."""
     from puckrl.cli import main as command_line
+    from puckrl.core.timeline import command, process_began
 
-    return command_line()
+    with command(process_began()):
+        return command_line()
 
 
 if __name__ == "__main__":

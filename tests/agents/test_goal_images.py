@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.distill import Distill
+from puckrl.agents.pixel_features import PixelFeatures
 from puckrl.agents.rebuild import describe_network, rebuild_policy
 from puckrl.agents.settings import MODES, DistillCfg, VisionCfg
-from puckrl.agents.vision import PixelFeatures
 from puckrl.core.errors import UserError
 from puckrl.core.spec import ImageSpec
 from puckrl.core.types import Obs, PixelSpace
@@ -100,7 +100,7 @@ def test_the_loss_asks_each_image_for_its_own_position(rng: torch.Generator) -> 
     one = own.loss(encoded[f"{name}.prediction"], obs)
     swapped = {**obs, "achieved_goal": obs["desired_goal"]}
     two = own.loss(encoded[f"{name}.goal_prediction"], swapped)
-    loss, _ = route.auxiliary_loss(encoded)
+    loss, _ = route.auxiliary_loss(encoded, trainer.vector, route.heads_vector)
     assert torch.allclose(torch.as_tensor(loss), one + two)
 
 

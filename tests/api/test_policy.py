@@ -71,7 +71,8 @@ def test_a_loaded_policy_remembers_as_the_judged_one(
     tmp_path: Path, kind: MemoryKind
 ) -> None:
     memory = MemoryCfg(kind, size=8, steps=4)
-    cfg = replace(TINY, agent=replace(TINY.agent, memory=memory))
+    short = replace(TINY.budget, env_steps=200)
+    cfg = replace(TINY, agent=replace(TINY.agent, memory=memory), budget=short)
     run = puckrl.train(cfg, runs=tmp_path)
     env = make_eval_env(cfg, 3, seed=5)
     agent = trained_agent(RunFolder(run.path), cfg, env.spaces, pick_device("cpu"))

@@ -123,6 +123,21 @@ SHOWN = preset("push-image-goal")
         ),
         (PIXELS, "note", "the teacher and critics use the state"),
         (preset("push-pixels-lessons"), "note", "a robot with a camera does not have"),
+        (
+            with_vision(PIXELS, encoder_gradient="none", self_supervised=("vae",)),
+            "error",
+            "vae trains no encoder",
+        ),
+        (
+            with_vision(PIXELS, augment="color", self_supervised=("vae",)),
+            "error",
+            "changes frames but not those",
+        ),
+        (
+            with_vision(PIXELS, encoder_gradient="self-supervised", aux_weight=0.0),
+            "error",
+            "no gradient reaches the encoder",
+        ),
         (with_vision(PIXELS, augment="shift"), "warning", "up to 0.25 of its range"),
         (
             with_vision(PIXELS, augment="shift+color"),
@@ -207,6 +222,22 @@ def test_a_budget_is_spent_in_the_warm_up_only_if_nothing_is_learned(
     for env_steps, said in ((smallest, False), (smallest - 1, smallest > 1)):
         asked = replace(cfg, budget=replace(cfg.budget, env_steps=env_steps))
         assert any("uses up the budget" in text for text in levels(asked)) is said
+
+
+def test_a_warm_up_of_control_steps_is_none_of_episodes() -> None:
+    cfg = preset("mjlab:Fake").with_(**{"sim.num_worlds": 600})
+    spaces = Spaces(state_dim=2, goal_dim=0, action_dim=1, horizon=1000)
+    spent = 600 * 32  # two iterations of 16 control steps; an episode has 1,000
+
+    def told(env_steps: int, **changes: Any) -> list[str]:
+        asked = cfg.with_(**{"budget.env_steps": env_steps, **changes})
+        return [notice.text for notice in conflicts(asked, spaces)]
+
+    assert told(spent) == []
+    assert "uses up the budget" in told(spent - 600 * 16)[0]
+    # few updates of large batches are not few samples
+    few = told(spent, **{"agent.batch_size": 256})
+    assert any("updates per env step is very low" in text for text in few)
 
 
 def remembering(**settings: Any) -> RunCfg:

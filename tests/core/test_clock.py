@@ -86,3 +86,32 @@ def test_an_activity_that_fails_is_counted_too() -> None:
         _ = 1 / 0
     assert clock.seconds["save"] > 0
     assert clock.train_s == 0
+
+
+def test_the_whole_command_counts_from_its_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [10.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    clock = Clock(earlier_s=100.0, began=4.0)
+    assert clock.total_s == 106.0
+    then = clock.copy()
+    now[0] = 15.0
+    assert clock.total_s == 111.0
+    assert then.total_s == 106.0
+    clock.go_back_to(then)  # seconds stay spent
+    assert clock.total_s == 111.0
+
+
+def test_a_clock_comes_back_from_plain_values_and_stands() -> None:
+    clock = Clock(env_steps=5, seconds={"collect": 2.0}, earlier_s=7.0)
+    values = clock.as_dict()
+    assert values["total_s"] == 7.0
+    assert not {"earlier_s", "began"} & values.keys()
+    assert Clock.from_dict(values) == clock
+
+
+def test_a_clock_of_an_earlier_version_knows_its_activities() -> None:
+    older = {"env_steps": 5, "updates": 1, "episodes": 0, "diverged": 0}
+    clock = Clock.from_dict({**older, "seconds": {"collect": 2.0, "evaluate": 1.0}})
+    assert (clock.env_steps, clock.total_s) == (5, 3.0)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.spatial.transform import Rotation
 
-from puckrl.core.maths import matrix_to_euler, wilson_interval
+from puckrl.core.intervals import wilson_interval
+from puckrl.core.maths import matrix_to_euler
 
 # z is written with seven digits, scipy's has sixteen.
 _Z_TOLERANCE = 1e-7

@@ -82,3 +82,10 @@ def test_the_clocks_activities_are_parts_too():
     assert (start.name, collect.name) == ("start of Python", "collect")
     assert start.begin < start.end <= collect.begin
     assert collect.end - collect.begin >= 0.01
+
+
+def test_a_command_inside_a_command_is_a_part_of_it() -> None:
+    with timeline.command(5.0) as outer, timeline.command() as inner:
+        assert outer == inner == 5.0
+    with timeline.command() as began:
+        assert 0.0 <= time.perf_counter() - began < 1.0

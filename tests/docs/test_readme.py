@@ -23,7 +23,7 @@ COMMANDS = [
     if language == "sh"
     for line in text.splitlines()
 ]
-_LONG = ("record", "plan", "eval", "check", "study")
+_LONG = ("record", "plan", "eval", "check", "study", "warm-up")
 
 
 def test_it_is_short() -> None:

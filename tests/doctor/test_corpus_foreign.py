@@ -3,16 +3,18 @@
 import pytest
 from foreign import Family, Score, score
 from foreign_families import FAMILIES
+from foreign_lives import LIVES
 
 SEEDS = range(6)
+KINDS = (*FAMILIES, *LIVES)
 
 
 @pytest.fixture(scope="module")
 def scores() -> dict[str, list[Score]]:
-    return {f.name: [score(f, seed) for seed in SEEDS] for f in FAMILIES}
+    return {f.name: [score(f, seed) for seed in SEEDS] for f in KINDS}
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name.replace(" ", "-"))
+@pytest.mark.parametrize("family", KINDS, ids=lambda f: f.name.replace(" ", "-"))
 def test_a_kind_is_judged_rightly(
     family: Family, scores: dict[str, list[Score]]
 ) -> None:

@@ -1,11 +1,13 @@
 """``puck check gym:ID``: one deliberately wrong adapter for each row, and right ones."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from puckrl.config.presets import preset
 from puckrl.core.types import Obs, Step
 from puckrl.doctor.foreign_check import foreign_rows, protocol_rows
 from puckrl.doctor.task_check import check_task
@@ -66,6 +68,15 @@ def _endless(step: Step, reused: Obs) -> Step:
     return step._replace(terminated=never, truncated=never, obs=step.final_obs)
 
 
+def _beyond(step: Step, reused: Obs) -> Step:
+    far = {**step.final_obs, "state": step.final_obs["state"] + 2e6}
+    return step._replace(final_obs=far, obs=far)
+
+
+def _paid(step: Step, reused: Obs) -> Step:
+    return step._replace(reward=step.reward + 2.0)
+
+
 def _goals_move(step: Step, reused: Obs) -> Step:
     moved = {**step.final_obs, "desired_goal": step.final_obs["desired_goal"] + 0.1}
     return step._replace(final_obs=moved)
@@ -82,19 +93,25 @@ def _goals_move(step: Step, reused: Obs) -> Step:
         (_limits_end, "Count", "ends: share of time limits"),
         (_endless, "Count", "ends: longest"),
         (_goals_move, "Line", "goals"),
+        (_beyond, "Count", "bounds"),
+        (_paid, "Line", "bounds"),
     ],
 )
 def test_a_wrong_adapter_is_caught_by_its_row(
     change: Callable[[Step, Obs], Step], kind: str, row: str
 ) -> None:
-    rows = list(protocol_rows(Wrong(change, kind)))  # pyright: ignore[reportArgumentType]
+    worlds: Any = Wrong(change, kind)
+    if kind == "Line":
+        worlds.verify_goals(ForeignCfg())
+    rows = list(protocol_rows(worlds, outside=worlds.outside))
     broken = [found.name for found in rows if not found.ok]
     assert any(name.startswith(row) for name in broken), broken
 
 
 @pytest.mark.parametrize("kind", ["Count", "Ends", "Line"])
 def test_right_adapters_pass(kind: str) -> None:
-    rows = list(protocol_rows(Wrong(_as_it_is, kind)))  # pyright: ignore[reportArgumentType]
+    worlds: Any = Wrong(_as_it_is, kind)
+    rows = list(protocol_rows(worlds, outside=worlds.outside))
     assert [found.name for found in rows if not found.ok] == []
 
 
@@ -114,6 +131,6 @@ def test_environments_that_lie_are_not_sane(kind: str, told: str) -> None:
 
 
 def test_a_goal_environment_is_sane() -> None:
-    rows = list(foreign_rows(f"gym:{HERE}:fake/Line-v0"))
+    rows = list(foreign_rows(preset(f"gym:{HERE}:fake/Line-v0")))
     assert all(row.ok for row in rows)
     assert any("do not follow" in row.name for row in rows)

@@ -9,6 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from puckrl.doctor.consult import consult
+from puckrl.monitor.facts import RunFacts
+from puckrl.monitor.regime import diagnose
+from puckrl.monitor.table import RunTable, from_rows
 from puckrl.monitor.verdict import Verdict
 
 Array = NDArray[np.floating]
@@ -250,3 +253,44 @@ def test_a_fifth_less_is_no_collapse(tmp_path: Path) -> None:
     verdict = judge(tmp_path, {"step": STEPS, "eval/success": success / 200})
     assert "collapsed" not in {s.phase for s in verdict.spans}
     assert verdict.findings[0].name == "forgetting"
+
+
+def judged(success: list[float], episodes: int, spacing: float = 1e4) -> RunTable:
+    rows = [
+        {
+            "env_steps": spacing * (i + 1),
+            "eval/success": rate,
+            "eval/episodes": float(episodes),
+        }
+        for i, rate in enumerate(success)
+    ]
+    return from_rows(rows)
+
+
+FEW = {
+    "one each": ([0.0] * 4, 1),
+    "five each": ([0.0, 0.2, 0.0, 0.2], 5),
+    "two each": ([0.0, 0.5, 0.0, 0.0, 0.5, 0.5], 2),
+    "ten in all, that climb": ([0.0, 0.5, 0.5, 1.0, 0.5], 2),
+}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_the_luck_of_few_episodes_is_no_phase(name: str) -> None:
+    """Wilson's interval of 0 of 4 ends at 0.49, that of 2 of 20 at 0.30."""
+    success, episodes = FEW[name]
+    rows = len(success)
+    verdict = diagnose(judged(success, episodes), RunFacts())
+    assert (verdict.phase, verdict.color) == ("unknown", "yellow")
+    assert f"{episodes * rows} episodes are behind all values" in verdict.advice
+
+
+@pytest.mark.parametrize(("rows", "episodes"), [(10, 20), (4, 10), (60, 1)])
+def test_enough_episodes_that_fail_are_flat(rows: int, episodes: int) -> None:
+    assert diagnose(judged([0.0] * rows, episodes), RunFacts()).phase == "flat"
+
+
+def test_patience_ends_for_logs_of_single_episodes() -> None:
+    """60 episodes are six points of ten: fewer than points that hold many."""
+    verdict = diagnose(judged([0.0] * 60, 1, spacing=3e5), RunFacts())
+    assert verdict.finding("dead flat") is not None

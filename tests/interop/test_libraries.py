@@ -53,7 +53,7 @@ def test_minari_records_a_data_set_and_reads_it_back(
     infos: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    import minari  # pyright: ignore[reportMissingImports]
+    import minari
 
     env = minari.DataCollector(
         gymnasium.make("puck/FetchReach-v4", max_episode_steps=7), record_infos=infos

@@ -54,6 +54,15 @@ def test_a_hostile_file_costs_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_link_to_itself_costs_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "loop.csv"
+    path.symlink_to(path)
+    assert main(["doctor", str(path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_pickled_arrays_are_not_loaded(tmp_path: Path) -> None:
     """They could run code."""
     path = tmp_path / "evaluations.npz"

@@ -27,7 +27,7 @@ class Form:
     """How a library writes: a file, and names that mean success, return, and so on."""
 
     file: str
-    """``events``, or a name of a file; several joined by "+"."""
+    """``events``, a file for each tag, or a name of a file; several joined by "+"."""
     names: Sequence[str]
     """What it logs; a number between the ends of a line, or a constant."""
     means: Sequence[str]
@@ -160,6 +160,18 @@ FORMS = {
         ["test/returns_stat/mean", "train/returns_stat/mean", "update/loss/critic1"],
         ["eval/return", "train/return"],
     ),
+    "d3rlpy": Form(
+        "a file for each tag",
+        ["rollout_return", "evaluation", "critic_loss", "time_environment_step"],
+        ["train/return", "eval/return", "train/critic_loss"],
+        ratio=1.0,
+    ),
+    "d3rlpy offline": Form(
+        "a file for each tag",
+        ["environment", "critic_loss", "time_algorithm_update"],
+        ["eval/return", "train/critic_loss"],
+        asks="updates",
+    ),
     "torchrl": Form(
         "events",
         ["train/reward", "eval/reward", "train/q_loss", "train/actor_loss"],
@@ -186,6 +198,12 @@ def write(folder: Path, form: Form, clocks: Sequence[float]) -> Path:
             for name, value in form.more.items():
                 writer.add_scalar(name, value, int(step))
         writer.close()
+        return folder
+    if form.file == "a file for each tag":
+        (folder / "params.json").write_text("{}")
+        for name in form.names:
+            lines = [f"{i},{s},{level(name, i, form)}" for i, s in enumerate(clocks)]
+            (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
         return folder
     for file in form.file.split("+"):
         rows = [

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from puckrl.core.errors import UserError
+from puckrl.logs.aliases import called_success
 from puckrl.logs.log import RunLog
-from puckrl.logs.names import called_success
 from puckrl.logs.read import read_logs
 from puckrl.logs.resume import linked
 

@@ -29,6 +29,10 @@ class StepBuffer:
         return len(self.steps) * self.num_worlds
 
     @property
+    def counted(self) -> int:
+        return self.episodes_added
+
+    @property
     def oldest(self) -> int:
         return self.added - len(self.steps)
 

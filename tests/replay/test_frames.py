@@ -88,6 +88,31 @@ def test_without_next_pixels_the_rest_is_the_same_and_contiguous() -> None:
     )
 
 
+def test_later_pixels_are_of_a_later_step_of_the_same_episode() -> None:
+    buffer = make_buffer()
+    kept = play(buffer, 120)
+    spec = BatchSpec(300, next_pixels=False, later_pixels=True)
+    batch = buffer.sample(spec, torch.Generator().manual_seed(3))
+    ahead: set[int] = set()
+    for state, later in zip(
+        batch.obs["state"].tolist(), batch.obs["later_pixels"], strict=True
+    ):
+        counter, world, number = map(int, state)
+        [episode] = [e for e in kept if (e.world, e.number) == (world, number)]
+        step = counter - episode.first
+        seen = [
+            image(episode.first + t, world, number) for t in range(episode.length + 1)
+        ]
+        matching = [
+            t
+            for t in range(step + 1, episode.length + 1)
+            if torch.equal(torch.tensor(oracles.frame_stack(seen, t, STACK)), later)
+        ]
+        assert len(matching) == 1
+        ahead.add(matching[0] - step)
+    assert len(ahead) > 3
+
+
 # 8 steps: a few episodes · 40: the buffer fills · 200: it has wrapped many times
 @pytest.mark.parametrize("steps", [8, 40, 200])
 @pytest.mark.parametrize("place", PLACES)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
+from puckrl.replay import sampling
 from puckrl.replay.sampling import StepTable, still_moving
 from tests import oracles
 
@@ -75,3 +76,10 @@ def test_an_overwritten_episode_is_forgotten(rng: torch.Generator) -> None:
     episode, step, _ = table.draw(2000, rng)
     assert step[episode == 1].max() == 1
     assert step[episode != 1].max() == 3
+
+
+def test_a_later_step_is_any_that_follows_in_its_episode(rng: torch.Generator) -> None:
+    step, left = torch.tensor([0, 3, 4]), torch.tensor([5, 2, 1])
+    drawn = torch.stack([sampling.later(step, left, rng) for _ in range(400)])
+    seen = [sorted(set(column.tolist())) for column in drawn.T]
+    assert seen == [[1, 2, 3, 4, 5], [4, 5], [5]]

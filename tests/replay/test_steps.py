@@ -197,6 +197,23 @@ def test_normalizers_get_each_row_once() -> None:
     assert set(seen) <= set(play.after)
 
 
+def test_where_rows_count_normalizers_get_them_before_an_episode_ends() -> None:
+    buffer = StepReplayBuffer(
+        60, 1, GAMMA, SPACES, 3, torch.device("cpu"), counts_rows=True
+    )
+    play = Play(buffer)
+    play.step()
+    play.step()
+    assert (buffer.counted, buffer.episodes_added) == (2, 0)
+    seen = buffer.vectors(0, 2)["state"][:, 0].tolist()
+    assert set(seen) == set(play.after)
+    for _ in range(28):
+        play.step()
+    assert buffer.counted == 30
+    newest = buffer.vectors(2, 30)["state"][:, 0].tolist()  # the oldest are gone
+    assert set(newest) == set(list(play.after)[-60:])
+
+
 def test_a_small_capacity_is_refused() -> None:
     with pytest.raises(UserError, match="from 12 on"):
         _buffer(3, capacity=11)

@@ -7,7 +7,7 @@ import pytest
 
 from puckrl.config.presets import preset
 from puckrl.config.run_cfg import ExpectCfg, RunCfg, SimCfg
-from puckrl.core.maths import Interval
+from puckrl.core.intervals import Interval
 from puckrl.monitor.verdict import Finding, Number, Span, Verdict
 from puckrl.report.card import card, verdict
 from puckrl.training.judge import Evaluation
@@ -38,7 +38,7 @@ def test_a_bound_is_kept_in_time_and_at_the_end(
     rows = [{"train_s": 200.0, "eval/success": 0.5}]
     if reached_at_s is not None:
         rows.insert(0, {"train_s": reached_at_s, "eval/success": 0.95})
-    assert verdict(CFG, final(success), rows, "budget").endswith(words)
+    assert verdict(CFG, final(success), rows, "budget", 60.0).endswith(words)
 
 
 @pytest.mark.parametrize(
@@ -58,31 +58,33 @@ def test_a_promise_is_missed_only_under_its_own_budget(
     budget: dict[str, float], words: str | None
 ) -> None:
     cfg = replace(CFG, budget=replace(CFG.budget, **budget))
-    told = verdict(cfg, final(0.9), [{"train_s": 50.0}], "budget")
+    told = verdict(cfg, final(0.9), [{"train_s": 50.0}], "budget", 60.0)
     judged = f"not judged, because {words}" if words else "MISSED"
     assert told.endswith(f"not reached: {judged}")
 
 
 def test_an_interrupted_run_is_not_judged_too_early() -> None:
     early = [{"train_s": 60.0, "eval/success": 0.1}]
-    told = verdict(CFG, final(0.1), early, "interrupted")
+    told = verdict(CFG, final(0.1), early, "interrupted", 60.0)
     assert told.endswith("not reached: not judged, because the run was interrupted")
     done = [{"train_s": 60.0, "eval/success": 0.96}]
-    assert verdict(CFG, final(0.96), done, "interrupted").endswith("kept")
+    assert verdict(CFG, final(0.96), done, "interrupted", 60.0).endswith("kept")
 
 
 def test_a_preset_without_bounds_says_so() -> None:
     rows = [{"train_s": 9.0}]
-    assert "promises nothing yet" in verdict(RunCfg(), final(1.0), rows, "budget")
+    assert "promises nothing yet" in verdict(RunCfg(), final(1.0), rows, "budget", 60.0)
 
 
 def test_the_bound_names_the_hardware_it_is_for() -> None:
     rows = [{"train_s": 9.0}]
     on_gpu = replace(CFG, sim=SimCfg(backend="warp"))
     assert "0.95 within 2:00 on two CPU cores" in verdict(
-        CFG, final(1.0), rows, "budget"
+        CFG, final(1.0), rows, "budget", 60.0
     )
-    assert "0.95 within 2:00 on one H100" in verdict(on_gpu, final(1.0), rows, "budget")
+    assert "0.95 within 2:00 on one H100" in verdict(
+        on_gpu, final(1.0), rows, "budget", 60.0
+    )
 
 
 FINAL = Evaluation(
@@ -119,13 +121,13 @@ SAID = Verdict(
 
 
 def page(said: Verdict = SAID, final: Evaluation = FINAL) -> list[str]:
-    return card("push-s0", CFG, final, ROWS, "success", said).splitlines()
+    return card("push-s0", CFG, final, ROWS, "success", said, 60.0).splitlines()
 
 
 def test_the_card_says_what_the_final_evaluation_found() -> None:
     shown = page()
     assert shown[0] == "# push-s0"
-    assert shown[2] == verdict(CFG, FINAL, ROWS, "success") + "."
+    assert shown[2] == verdict(CFG, FINAL, ROWS, "success", 60.0) + "."
     at = shown.index("| final evaluation | |")
     assert shown[at + 2 : at + 6] == [
         "| success at the last step | 0.962 [0.942, 0.976], 512 episodes |",
@@ -151,7 +153,7 @@ def test_the_card_says_when_each_success_rate_was_reached_on_three_clocks() -> N
 def test_the_card_ends_with_the_runs_clocks() -> None:
     assert page()[-1] == (
         "Ended by: success. 20,000 env steps, 5,000 updates (0.250 per step), 1:40 of "
-        "collecting and updating, 2:01 with evaluation and compilation."
+        "collecting and updating, 2:01 with evaluation and compilation, 1:00 of the whole command."
     )
 
 
@@ -173,6 +175,6 @@ def test_the_card_tells_the_doctors_story() -> None:
 
 def test_measurements_of_the_task_are_shown_with_their_units() -> None:
     measured = replace(FINAL, metrics={"peak_force_n": 52.125, "turns": 3.0})
-    page = card("run", CFG, measured, ROWS, "budget", SAID)
+    page = card("run", CFG, measured, ROWS, "budget", SAID, 60.0)
     assert "| peak force, mean over episodes | 52.1 N |" in page
     assert "| turns, mean over episodes | 3 |" in page

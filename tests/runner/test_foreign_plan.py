@@ -1,9 +1,15 @@
 """How many worlds of a foreign environment pay, and what bounds a run."""
 
+import math
+
 import pytest
 
 from puckrl.config.presets import preset
+from puckrl.config.run_cfg import RunCfg
+from puckrl.core.errors import UserError
+from puckrl.runner import foreign_plan
 from puckrl.runner.foreign_plan import ForeignPlan, Point, plan_foreign
+from puckrl.runner.foreign_probe import Probe, probe_apart
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,42 @@ def test_the_bottleneck_is_named() -> None:
         .words()
         .startswith("the environment is")
     )
+
+
+def test_a_single_world_is_shown_for_what_it_wastes() -> None:
+    speeds = ((1, 496.0), (16, 7_921.0), (64, 39_305.0), (1024, 522_649.0))
+    made = ForeignPlan("isaaclab:X", tuple(Point(*p) for p in speeds), 0.01, 0.004)
+    assert "at 1 as at 1,024 worlds: at 1 you get 496 of 522,649" in made.wasted()
+    steep = ForeignPlan("gym:X", (Point(1, 100.0), Point(4, 120.0)), 0.01, 0.5)
+    assert steep.wasted() == ""
+
+
+def test_many_worlds_are_measured_apart_until_one_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[int, bool]] = []
+
+    def measured(cfg: RunCfg, worlds: int, *, updates: bool) -> Probe | str:
+        asked.append((worlds, updates))
+        if worlds == 256:
+            return "CUDA out of memory"
+        return Probe(7.0, 100.0 * worlds, 0.01 if updates else math.nan)
+
+    monkeypatch.setattr(foreign_plan, "probe_apart", measured)
+    made = plan_foreign(preset("mjlab:Fake"))
+    assert asked == [(1, True), (16, False), (64, False), (128, False), (256, False)]
+    assert made.knee.worlds == 128
+    assert made.update_s == 0.01
+    assert made.ended == "256 worlds failed: CUDA out of memory"
+    monkeypatch.setattr(foreign_plan, "probe_apart", lambda *_, **__: "no GPU")
+    with pytest.raises(UserError, match="no GPU"):
+        plan_foreign(preset("mjlab:Fake"))
+
+
+def test_a_process_of_its_own_says_why_it_failed() -> None:
+    found = probe_apart(preset("mjlab:Fake"), 1, updates=False)
+    assert isinstance(found, str)
+    assert "mjlab" in found
 
 
 def test_an_environment_is_measured() -> None:

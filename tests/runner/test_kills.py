@@ -39,8 +39,8 @@ CFG = RunCfg(
     loop=LoopCfg(
         update_ratio=0.1, warm_up_episodes=2, normalize_episodes=6, compile=False
     ),
-    eval=EvalCfg(every_env_steps=300, episodes=2, final_episodes=2),
-    budget=BudgetCfg(env_steps=1500),
+    eval=EvalCfg(every_env_steps=200, episodes=2, final_episodes=2),
+    budget=BudgetCfg(env_steps=800),
     save=SaveCfg(every_s=1e-3, tensorboard=False, video=False),
 )
 

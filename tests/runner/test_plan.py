@@ -78,7 +78,10 @@ def test_the_probe_shrinks_every_batch_of_pictures_alike() -> None:
     assert _reduced(preset("push"), 800)[1] == 1
 
 
-def test_no_budget_is_said_and_not_zero_minutes() -> None:
+def test_no_budget_is_said_and_not_zero_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plan_, "footprints", lambda *_: [])  # drawing takes the time
     cfg = replace(_small_pixels(), budget=BudgetCfg(env_steps=0))
     made = plan(cfg)
     assert (
@@ -129,6 +132,7 @@ def test_the_budgets_time_is_that_of_steps_and_updates_or_its_own_limit(
         monkeypatch.setattr(made, "update", update)
         return made
 
+    monkeypatch.setattr(plan_, "footprints", lambda *_: [])  # drawing takes the time
     cfg = _small_pixels()
     cfg = replace(
         cfg,

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def test_a_finished_run_is_told_by_its_manifest_and_its_log() -> None:
     assert (found.preset, found.seed, found.config_hash) == ("reach", 0, "5f0c6ce8")
     assert (found.success, found.env_steps, found.updates) == (0.0, 400, 100)
     assert found.wall_s == pytest.approx(3.65373)
+    assert found.total_s is None  # its version did not say
     assert found.as_dict()["began"] == "2026-11-29T03:07:37+00:00"
 
 
@@ -58,6 +60,18 @@ def test_both_clocks_and_the_verdict_are_those_of_the_last_rows(tmp_path: Path) 
     found = summary_of(folder.path)
     assert (found.env_steps, found.updates, found.wall_s) == (300, 75, 4.0)
     assert (found.success, found.verdict, found.color) == (0.25, "flat", "yellow")
+
+
+@pytest.mark.parametrize(("status", "total_s"), [("running", 9.0), ("finished", 12.0)])
+def test_the_whole_command_ends_after_its_last_row(
+    tmp_path: Path, status: str, total_s: float
+) -> None:
+    """While a run is resumed, its manifest still tells of the command before."""
+    folder = a_run(tmp_path, status=status, clock={"total_s": 12.0})
+    log_rows(folder, {"env_steps": 100, "train_s": 4.0, "total_s": 9.0})
+    with Lock(folder.path) if status == "running" else nullcontext():
+        found = summary_of(folder.path)
+    assert (found.train_s, found.total_s) == (4.0, total_s)
 
 
 @pytest.mark.parametrize(

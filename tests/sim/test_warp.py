@@ -7,7 +7,7 @@ from torch import Tensor
 
 from puckrl.agents.scripted import Scripted
 from puckrl.config.run_cfg import SimCfg
-from puckrl.core.maths import wilson_interval
+from puckrl.core.intervals import wilson_interval
 from puckrl.core.types import Obs
 from puckrl.envs.goal_env import GoalEnv, Step
 from puckrl.runner.worlds import make_env

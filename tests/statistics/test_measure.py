@@ -41,6 +41,14 @@ def test_values(measure: str, budget: float, value: float, censored: bool) -> No
     )
 
 
+def test_a_log_that_times_the_whole_command_is_measured_by_it() -> None:
+    measure = parse_measure("time_to(0.5, clock=total_s, censored=rank)")
+    whole: list[LogRow] = [{**row, "total_s": row["wall_s"] + 30.0} for row in ROWS]
+    assert measure.of(whole, None, math.inf) == (39.0, False)
+    # resumed from a run of an earlier version: no row may be left out
+    assert measure.of([ROWS[0], *whole[1:]], None, math.inf) == (9.0, False)
+
+
 def test_a_run_below_the_threshold_is_censored_at_its_end() -> None:
     measure = parse_measure("time_to(0.9, clock=env_steps, censored=restricted)")
     assert measure.of(ROWS[:2], None, math.inf) == (200, True)

@@ -19,7 +19,7 @@ from puckrl.core.errors import UserError
 from puckrl.doctor.task_check import check_task
 from puckrl.nets.layers import EncoderCfg
 from puckrl.replay.settings import ReplayCfg
-from puckrl.runner import session
+from puckrl.runner import policies, session
 from puckrl.runner.policies import record_run
 from puckrl.runner.worlds import make_env
 from puckrl.sim.viewpoints import FREE, viewpoint
@@ -112,7 +112,7 @@ def test_the_free_viewpoint_shows_the_object(bare: str) -> None:
 
 
 def test_a_task_without_viewpoints_is_trained_from_pixels_and_filmed(
-    bare: str, tmp_path: Path
+    bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg = RunCfg(
         preset="bare",
@@ -135,5 +135,6 @@ def test_a_task_without_viewpoints_is_trained_from_pixels_and_filmed(
     )
     folder = session.start(cfg, tmp_path / "runs")
     film = tmp_path / "film.gif"
+    monkeypatch.setattr(policies, "_TILE_PX", (80, 64))  # rendering takes the time
     record_run(str(folder.path), tmp_path, film, worlds=1, episodes=1, seed=5)
-    assert film.stat().st_size > 5_000
+    assert film.stat().st_size > 1_000

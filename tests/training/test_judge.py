@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from puckrl.agents.scripted import Scripted as Counting
-from puckrl.core.maths import wilson_interval
+from puckrl.core.intervals import wilson_interval
 from puckrl.core.rng import Draws
 from puckrl.core.types import Obs, Spaces
 from puckrl.envs.goal_env import GoalEnv

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from puckrl.core.clock import Clock
-from puckrl.core.maths import Interval
+from puckrl.core.intervals import Interval
 from puckrl.core.types import Spaces
 from puckrl.replay.episodes import EpisodeReplayBuffer
 from puckrl.replay.settings import ReplayCfg

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from puckrl.core.clock import Clock
-from puckrl.core.maths import Interval
+from puckrl.core.intervals import Interval
 from puckrl.training.judge import Episodes, Evaluation
 from puckrl.training.sinks import LogRow
 from puckrl.training.status import Status

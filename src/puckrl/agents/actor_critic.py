@@ -28,8 +28,11 @@ from puckrl.core.policy import Policy
 from puckrl.core.rng import generator
 from puckrl.core.sections import section, under
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces
+from puckrl.nets.critics import Critic
 from puckrl.nets.flat import Flat
 from puckrl.nets.inputs import MEMORY, inputs_of
+from puckrl.representation.frames import LATER, NEXT
+from puckrl.representation.self_supervised import with_frames
 
 _MEMORY = "memory"  # section of a snapshot
 
@@ -161,9 +164,12 @@ class ActorCritic(ABC):
     @property
     def batch_spec(self) -> BatchSpec:
         """Size and contents of the batch of one round."""
+        objectives = self.routing.self_supervised
+        needs = objectives.needs if objectives else frozenset[str]()
         return BatchSpec(
             self.cfg.actor_delay * self.cfg.batch_size,
-            next_pixels=self.next_pixels,
+            next_pixels=self.next_pixels or NEXT in needs,
+            later_pixels=LATER in needs,
             history=self.cfg.memory.history,
         )
 
@@ -186,6 +192,8 @@ class ActorCritic(ABC):
             device=self.device,
         )
         changes = self.augment.draw(spec.num_pixels, self._learn_rng)
+        if (objectives := self.routing.self_supervised) is not None:
+            batch = with_frames(batch, objectives, self._learn_rng)
         with torch.no_grad():
             return (run or self.round)(batch, noise, changes)
 
@@ -230,15 +238,19 @@ class ActorCritic(ABC):
         return metrics | self._update_actor(last.obs, noise[1, -size:])
 
     def _update_critic(self, batch: Batch, target: Tensor) -> Metrics:
-        route = self.routing.critic
+        route, critic = self.routing.critic, self.critic.module
+        assert isinstance(critic, Critic)
 
         def loss(
-            parameters: Tensor, vision: Tensor = route.features.vector
+            parameters: Tensor,
+            vision: Tensor = route.features.vector,
+            heads: Tensor = route.heads_vector,
         ) -> CriticLoss:
             obs = route.features.encode(vision, batch.obs)
-            q = self.critic(parameters, obs, batch.action)
-            extra, metrics = route.auxiliary_loss(obs)
-            return critic_loss(q, target) + extra, (q, metrics)
+            q = self.critic(parameters, obs, batch.action, raw=True)
+            extra, metrics = route.auxiliary_loss(obs, vision, heads)
+            value = critic_loss(q, target, critic.bins) + extra
+            return value, (critic.values(q), metrics)
 
         (value, (q, extra)), norms = descend(
             loss,
@@ -266,11 +278,13 @@ class ActorCritic(ABC):
         obs = self.routing.critic.encode(obs)
 
         def loss(
-            parameters: Tensor, vision: Tensor = route.features.vector
+            parameters: Tensor,
+            vision: Tensor = route.features.vector,
+            heads: Tensor = route.heads_vector,
         ) -> ActorLoss:
             encoded = route.features.encode(vision, obs)
             value, metrics = self.actor_loss(parameters, encoded, noise)
-            extra, more = route.auxiliary_loss(encoded)
+            extra, more = route.auxiliary_loss(encoded, vision, heads)
             return value + extra, {"train/actor_loss": value, **metrics, **more}
 
         (_, metrics), norms = descend(

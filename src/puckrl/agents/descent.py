@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.func import grad_and_value
 
 from puckrl.agents.adam import Adam
-from puckrl.agents.vision import Network, VisionTrainer
+from puckrl.agents.vision import HeadsTrainer, Network, VisionTrainer
 
 _NONE = slice(0, 0)
 
@@ -17,26 +17,26 @@ def descend(
     loss: Callable[..., tuple[Tensor, Any]],
     parameters: Tensor,
     adam: Adam,
-    encoders: tuple[VisionTrainer, ...] = (),
+    besides: tuple[VisionTrainer | HeadsTrainer, ...] = (),
     memory: slice = _NONE,
 ) -> tuple[tuple[Tensor, Any], list[Tensor]]:
     """Take one gradient step of a network and of the encoders that its loss trains.
 
     Args:
-        loss: of the parameters, and of those of each encoder.
+        loss: of the parameters, and of those of what it trains besides.
         parameters: the network's, (n,).
         adam: their optimizer.
-        encoders: what the loss trains besides.
+        besides: what the loss trains besides: an encoder, and its objectives' heads.
         memory: where the parameters of the network's memory are.
 
     Returns:
         The results of ``loss``, and the norms of the gradients: of the network, of each
-        encoder, and of the network's memory if it has one.
+        of these, and of the network's memory if it has one.
     """
-    vectors = [parameters, *(trainer.vector for trainer in encoders)]
+    vectors = [parameters, *(trainer.vector for trainer in besides)]
     argnums = tuple(range(len(vectors)))
     grads, value = grad_and_value(loss, argnums, has_aux=True)(*vectors)
-    optimizers = [adam, *(trainer.adam for trainer in encoders)]
+    optimizers = [adam, *(trainer.adam for trainer in besides)]
     steps = zip(optimizers, vectors, grads, strict=True)
     norms = [adam.step(vector, grad) for adam, vector, grad in steps]
     if memory.stop:
@@ -45,10 +45,12 @@ def descend(
 
 
 def norms_by_name(
-    network: Network, norms: list[Tensor], encoders: tuple[VisionTrainer, ...]
+    network: Network,
+    norms: list[Tensor],
+    besides: tuple[VisionTrainer | HeadsTrainer, ...],
 ) -> dict[str, Tensor]:
     """Return the norms of ``descend`` as metrics."""
-    names = ["", *("encoder_" for _ in encoders), "memory_"]
+    names = ["", *(f"{trainer.norm_name}_" for trainer in besides), "memory_"]
     return {
         f"train/{network}_{name}grad_norm": norm
         for name, norm in zip(names, norms, strict=False)

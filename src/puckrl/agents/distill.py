@@ -21,10 +21,10 @@ from puckrl.agents.adam import Adam
 from puckrl.agents.descent import descend
 from puckrl.agents.distributions import Distribution, TanhNormal
 from puckrl.agents.networks import make_actor
+from puckrl.agents.pixel_features import NoPixelFeatures
 from puckrl.agents.policy import TeacherMixture
 from puckrl.agents.sac import Sac
 from puckrl.agents.settings import FULL_STATE, DistillCfg
-from puckrl.agents.vision import NoPixelFeatures
 from puckrl.core.types import Batch, BatchSpec, Obs, Spaces, rows_of
 from puckrl.nets.flat import Flat
 

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from puckrl.nets.bins import Bins
+
 
 def td_target(
     reward: Tensor, discount: Tensor, next_q: Tensor, bounds: tuple[float, float] | None
@@ -22,6 +24,11 @@ def td_target(
     return target if bounds is None else target.clamp(*bounds)
 
 
-def critic_loss(q: Tensor, target: Tensor) -> Tensor:
-    """Return Σ_i mean_B (Q_i - y)², for q (E, B) and target (B,)."""
+def critic_loss(q: Tensor, target: Tensor, bins: Bins | None = None) -> Tensor:
+    """Return Σ_i mean_B (Q_i - y)², for q (E, B) and target (B,).
+
+    With ``bins`` return Σ_i mean_B of the cross-entropies of their logits, q (E, B, bins).
+    """
+    if bins is not None:
+        return bins.loss(q, target)
     return (q - target).square().mean(dim=1).sum()

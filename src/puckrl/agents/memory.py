@@ -94,7 +94,8 @@ class StateMemory:
         if bool(done.all()):
             self._state = torch.zeros(0, self._size, device=self._device)
         elif len(self._state):
-            self._state = self._state.masked_fill(done[:, None], 0.0)
+            ended = done.to(self._device)  # a judge's worlds may be on the host
+            self._state = self._state.masked_fill(ended[:, None], 0.0)
 
     def fresh(self) -> "StateMemory":
         """Return a memory of the same kind that remembers nothing."""

@@ -1,15 +1,12 @@
 """Construction of networks and their encoders from settings."""
 
+from collections.abc import Callable
+
 import torch
 
+from puckrl.agents.pixel_features import NoPixelFeatures, PixelFeatures
 from puckrl.agents.settings import AgentCfg
-from puckrl.agents.vision import (
-    Network,
-    NoPixelFeatures,
-    PixelFeatures,
-    VisionRouting,
-    route_pixels,
-)
+from puckrl.agents.vision import Network, VisionRouting, route_pixels
 from puckrl.core.types import Spaces
 from puckrl.nets.actors import Actor
 from puckrl.nets.critics import Critic
@@ -17,8 +14,11 @@ from puckrl.nets.inputs import VectorInput
 from puckrl.nets.memory import MemoryCfg
 from puckrl.nets.own import make_encoder
 from puckrl.nets.recurrent import make_memory
+from puckrl.representation.frames import sizes_of
 from puckrl.representation.own import make_objective
+from puckrl.representation.self_supervised import SelfSupervised
 from puckrl.representation.vision import Vision
+from puckrl.representation.weights import load_encoder
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _BESIDE_STATE = ("pixels", "goal_image", "achieved_goal", "desired_goal")
@@ -61,6 +61,7 @@ def make_networks(
         lambda: _vision(cfg, spaces, dtype),
         device,
         shown=tuple(network for network, names in sensors if "goal_image" in names),
+        make_heads=_heads(cfg, spaces),
     )
     actor = make_actor(
         cfg,
@@ -83,6 +84,7 @@ def make_networks(
         spaces.action_dim,
         ensemble=cfg.critics,
         compute_dtype=dtype,
+        bins=cfg.critic_bins,
     )
     return actor.to(device), critic.to(device), routing
 
@@ -105,6 +107,14 @@ def make_actor(
     )
 
 
+def _heads(cfg: AgentCfg, spaces: Spaces) -> Callable[[int], SelfSupervised] | None:
+    """Return what makes self-supervised objectives; None without any."""
+    named = cfg.vision.self_supervised
+    if not named:
+        return None
+    return lambda features: SelfSupervised(named, sizes_of(features, spaces))
+
+
 def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
     """Make an encoder with its objective on the CPU."""
     pixels = spaces.pixels
@@ -112,6 +122,8 @@ def _vision(cfg: AgentCfg, spaces: Spaces, dtype: torch.dtype) -> Vision:
     encoder = make_encoder(
         cfg.vision.encoder, pixels.stacked_channels, pixels.height, pixels.width, dtype
     )
+    if cfg.vision.encoder.weights:
+        load_encoder(encoder, cfg.vision.encoder)
     return Vision(
         encoder, make_objective(cfg.vision.objective, encoder.size, spaces.goal_dim)
     )

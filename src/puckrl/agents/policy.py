@@ -14,7 +14,7 @@ from torch import Tensor
 from puckrl.agents.distributions import Distribution, SquashedNormal
 from puckrl.agents.explore import Explorer
 from puckrl.agents.memory import NoMemory, PolicyMemory, StateMemory
-from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
+from puckrl.agents.pixel_features import NoPixelFeatures, PixelFeatures
 from puckrl.core.policy import Policy
 from puckrl.core.runtime import exact_float32
 from puckrl.core.sections import under

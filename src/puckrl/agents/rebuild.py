@@ -1,6 +1,5 @@
 """Describe the network of a trained policy as data, and rebuild it from its weights."""
 
-from dataclasses import asdict
 from typing import get_args
 
 import torch
@@ -9,9 +8,9 @@ from torch import Tensor
 from puckrl.agents.actor_critic import ActorCritic
 from puckrl.agents.distributions import Distribution, SquashedNormal, TanhNormal
 from puckrl.agents.explore import Explorer
+from puckrl.agents.pixel_features import NoPixelFeatures, PixelFeatures
 from puckrl.agents.policy import ActorPolicy, make_policy_memory
 from puckrl.agents.settings import ExploreCfg
-from puckrl.agents.vision import NoPixelFeatures, PixelFeatures
 from puckrl.core.errors import UserError
 from puckrl.core.rng import generator
 from puckrl.core.sections import section
@@ -76,9 +75,13 @@ def _describe_encoder(agent: ActorCritic) -> EncoderSpec | None:
         for name, trainer in agent.routing.trainers.items()
         if trainer.vision is features.vision
     ]
+    kind = cfg.encoder
     return EncoderSpec(
         section=names[0],
-        **asdict(cfg.encoder),
+        kind=kind.kind,
+        channels=kind.channels,
+        head=kind.head,
+        features=kind.features,
         objective=cfg.objective,
         conditioned=features.conditioned,
         shows_goal=features.shows_goal,

@@ -17,7 +17,9 @@ from puckrl.core.settings import (
 from puckrl.nets.layers import EncoderCfg
 from puckrl.nets.memory import MemoryCfg
 
-EncoderGradient = Literal["critic", "actor", "both", "goal-prediction", "none"]
+EncoderGradient = Literal[
+    "critic", "actor", "both", "goal-prediction", "self-supervised", "none"
+]
 AugmentKind = Literal["none", "shift", "color", "shift+color"]
 Precision = Literal["fp32", "bf16"]
 
@@ -60,7 +62,8 @@ class VisionCfg:
     """Pixels to features."""
     encoder_gradient: EncoderGradient = "actor"
     """Whose loss trains the encoder: critic, actor, both; goal-prediction: the auxiliary
-    loss alone; none: it stays as it was initialized."""
+    loss alone; self-supervised: that and the self-supervised objectives; none: frozen, as
+    it was initialized or loaded."""
     shared: bool = True
     """One encoder where actor and critics both see pixels; else one each."""
     lr: Annotated[float, POSITIVE] = 3e-4
@@ -72,6 +75,10 @@ class VisionCfg:
     objective: Annotated[str, HASHED_IF_CHANGED] = "goal-prediction"
     """What the auxiliary loss trains: goal-prediction, which predicts the achieved goal
     from the features, or an objective of your own, path/to/file.py:ClassName."""
+    self_supervised: Annotated[tuple[str, ...], HASHED_IF_CHANGED] = ()
+    """Objectives that train the encoder besides, on frames alone: time-contrastive,
+    inverse-dynamics, masked-patches, vae, infonce, or path/to/file.py:ClassName; each with
+    its weight, inverse-dynamics=0.5, or 1."""
     condition_on_prediction: bool = False
     """Also feed the predicted goal, and its offset to the desired goal, to the networks
     that get the features. Where goals are images, the desired goal is predicted too."""
@@ -98,6 +105,9 @@ class AgentCfg:
     """Widths of the hidden layers of actor and critics."""
     critics: Annotated[int, COUNT] = 1
     """Number of critics; TD targets take their minimum."""
+    critic_bins: Annotated[int, Bounds(0, 10_001, "0 to 10,001"), HASHED_IF_CHANGED] = 0
+    """Bins of the histogram that a critic's value is, for rewards of unknown scale; 0: a
+    value is a number."""
     critic_lr: Annotated[float, POSITIVE] = 1e-3
     """Learning rate of the critics (Adam)."""
     actor_lr: Annotated[float, POSITIVE] = 1e-3
@@ -179,6 +189,11 @@ class DistillCfg(SacSettings):
     student_tau: Annotated[float, FRACTION] = 0.005
     """Polyak averaging: share of the student's weights that a round moves into the
     average that acts."""
+
+
+def sensors_of(agent: AgentCfg) -> set[str]:
+    """Return the sensors that any network gets."""
+    return {*agent.actor_sensors, *agent.critic_sensors}
 
 
 _Agent = TypeVar("_Agent", bound=AgentCfg)

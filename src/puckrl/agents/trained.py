@@ -40,6 +40,11 @@ class Policy:
         """Device that computes."""
         return self._acting.device
 
+    @property
+    def acting(self) -> ActorPolicy:
+        """The network, for those who play many worlds or export it."""
+        return self._acting
+
     @overload
     def act(
         self, obs: Mapping[str, Tensor], *, deterministic: bool = True
@@ -65,8 +70,8 @@ class Policy:
         call to call: pass every control step once, and call ``reset`` between episodes.
 
         Returns:
-            (action_dim,) or (B, action_dim) float32 in [-1, 1]: a tensor on the device of
-            ``obs`` if that holds tensors, else an array.
+            Float32 in [-1, 1] of shape (action_dim,) or (B, action_dim), a tensor on the
+            device of ``obs`` if that holds tensors, else an array.
 
         Raises:
             UserError: for an entry that is missing, not finite, or of another shape.

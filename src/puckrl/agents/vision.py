@@ -3,15 +3,17 @@
 The rows are losses, the columns are values of ``encoder_gradient``; x: the gradient of
 the loss reaches the encoder of its own network.
 
-                     critic   actor   both   goal-prediction   none
+                     critic   actor   both   goal-prediction   self-supervised   none
     critics' loss      x                x
     actor's loss                 x      x
-    auxiliary loss     x         x      x          x
+    goal prediction    x         x      x          x                  x
+    self-supervised    x         x      x                             x
 
 Without an x the features are constants for the loss. A gradient reaches an encoder only
 through the inputs of the network that is being updated: the actor's loss never trains
-the critics' features. The auxiliary loss is added once for each encoder: to the critics'
-loss if that trains the encoder, else to the actor's.
+the critics' features. Goal prediction and self-supervised objectives are auxiliary losses:
+they are added once for each encoder, to the critics' loss if that trains the encoder, else
+to the actor's.
 
 Source of ``critic``: Yarats et al. (2021), "Mastering visual continuous control"
 (DrQ-v2), section 3.1.
@@ -19,18 +21,20 @@ Source of ``critic``: Yarats et al. (2021), "Mastering visual continuous control
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from puckrl.agents.adam import Adam
+from puckrl.agents.pixel_features import NoPixelFeatures, PixelFeatures
 from puckrl.agents.settings import EncoderGradient, VisionCfg
-from puckrl.core.errors import UserError
 from puckrl.core.sections import under
 from puckrl.core.types import Obs
 from puckrl.nets.flat import Flat
-from puckrl.representation.vision import Vision, with_goal
+from puckrl.representation.self_supervised import SelfSupervised
+from puckrl.representation.vision import Vision
 
 Network = Literal["actor", "critic"]
 
@@ -39,13 +43,34 @@ _TRAINS: dict[EncoderGradient, tuple[Network, ...]] = {
     "actor": ("actor",),
     "both": ("critic", "actor"),
     "goal-prediction": ("critic", "actor"),
+    "self-supervised": ("critic", "actor"),
     "none": (),
 }
 """Networks whose updates train their encoder."""
+_AUXILIARY_ONLY = ("goal-prediction", "self-supervised")
+
+
+class HeadsTrainer:
+    """Self-supervised objectives of an encoder, with their optimizer.
+
+    They are apart from the encoder: the trained policy does not need them.
+    """
+
+    norm_name = "heads"
+
+    def __init__(
+        self, cfg: VisionCfg, heads: SelfSupervised, device: torch.device
+    ) -> None:
+        self.heads = heads.to(device)
+        self.flat = Flat(self.heads)
+        self.vector = self.flat.vector
+        self.adam = Adam(self.vector, cfg.lr, cfg.max_grad_norm)
 
 
 class VisionTrainer:
     """A vision network with its optimizer and target network."""
+
+    norm_name = "encoder"
 
     def __init__(self, cfg: VisionCfg, vision: Vision, device: torch.device) -> None:
         self.vision = vision.to(device)
@@ -55,147 +80,21 @@ class VisionTrainer:
         self.adam = Adam(self.vector, cfg.lr, cfg.max_grad_norm)
         self.predicts = False
         """Whether the auxiliary loss trains the objective's prediction."""
+        self.heads: HeadsTrainer | None = None
+        """Self-supervised objectives that train the encoder too."""
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every live tensor, by name."""
-        return {
+        found = {
             "online": self.vector,
             "target": self.target,
             **under("adam", self.adam.state()),
             **dict(self.vision.named_buffers()),
         }
-
-
-class PixelFeatures:
-    """Adds features of the pixels to the observation of one network.
-
-    Args:
-        name: key of the features in the observation.
-        vision: a flat ``Vision``.
-        detached: whether to stop the network's gradient before the encoder.
-        conditioned: whether to add the objective's input for conditioning.
-        shows_goal: whether to add features of the goal image, by the same encoder. The
-            objective then holds for both images: what a goal image achieves is the
-            desired goal.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        vision: Flat,
-        *,
-        detached: bool,
-        conditioned: bool,
-        shows_goal: bool = False,
-    ) -> None:
-        assert isinstance(vision.module, Vision), vision.module
-        self.name, self.flat, self.vision = name, vision, vision.module
-        self._detached, self.conditioned = detached, conditioned
-        self.shows_goal = shows_goal
-        if shows_goal and conditioned and not hasattr(self.vision.objective, "goal"):
-            raise UserError(
-                f"{type(self.vision.objective).__name__} lacks goal(prediction), by which "
-                "networks get the goal of a picture; add it, or use "
-                "--agent.vision.no-condition-on-prediction"
-            )
-        self.vector = vision.vector
-        """Parameters of the vision network, (n,)."""
-        self.sizes = {name: self.vision.size}
-        """Names and lengths of the added vectors that are inputs of the network."""
-        if shows_goal:
-            self.sizes[f"{name}.goal"] = self.vision.size
-        if conditioned:
-            self.sizes[f"{name}.conditioned"] = self.vision.objective.condition_size
-
-    def encode(self, parameters: Tensor, obs: Obs) -> Obs:
-        """Return the observation with features (B, size) and the objective's prediction."""
-        name, images, known = self.name, obs["pixels"], obs
-        if self.shows_goal:
-            images = with_goal(obs["goal_image"], images)
-        features, prediction = self._apply(parameters, images)
-        inputs = features.detach() if self._detached else features
-        encoded = dict(obs)
-        if self.shows_goal:
-            inputs, encoded[f"{name}.goal"] = inputs.chunk(2)
-            prediction, of_goal = prediction.chunk(2)
-            encoded[f"{name}.goal_prediction"] = of_goal
-            if self.conditioned:  # on what the picture shows, never on the goal itself
-                predicted = self.vision.objective.goal(of_goal.detach())
-                known = {**obs, "desired_goal": predicted}
-        encoded |= {name: inputs, f"{name}.prediction": prediction}
-        if self.conditioned:
-            added = self.vision.objective.condition(prediction, known)
-            encoded[f"{name}.conditioned"] = added
-        return encoded
-
-    def _apply(self, parameters: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        return self.flat(parameters, pixels)  # pyright: ignore[reportReturnType]
-
-    def objective_loss(self, encoded: Obs) -> Tensor:
-        """Return the objective's loss of an encoded observation, ()."""
-        prediction = encoded[f"{self.name}.prediction"]
-        loss = self.vision.objective.loss(prediction, encoded)
-        if not self.shows_goal:
-            return loss
-        achieved = {**encoded, "achieved_goal": encoded["desired_goal"]}
-        of_goal = encoded[f"{self.name}.goal_prediction"]
-        return loss + self.vision.objective.loss(of_goal, achieved)
-
-    def keypoints(self, encoded: Obs) -> Tensor:
-        """Return the spatial-softmax keypoints, (B, channels, 2) in [0, 1]."""
-        return self.vision.encoder.keypoints(encoded[self.name])
-
-    def copy(self) -> "PixelFeatures":
-        """Return the same with a copy of the vision network."""
-        return self._with(self.flat.copy())
-
-    def in_float32(self) -> "PixelFeatures":
-        """Return the same computing in float32; every tensor is shared, live."""
-        return self._with(self.flat.in_float32())
-
-    def _with(self, vision: Flat) -> "PixelFeatures":
-        return PixelFeatures(
-            self.name,
-            vision,
-            detached=self._detached,
-            conditioned=self.conditioned,
-            shows_goal=self.shows_goal,
-        )
-
-    def buffers(self) -> dict[str, Tensor]:
-        """Return the buffers of the vision network, live, by name."""
-        return dict(self.vision.named_buffers())
-
-
-class NoPixelFeatures:
-    """Stands for ``PixelFeatures`` in a network without pixels."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.sizes: dict[str, int] = {}
-        self.vector = torch.zeros(0, device=device)
-
-    def encode(self, parameters: Tensor, obs: Obs) -> Obs:
-        """Return the observation unchanged."""
-        return obs
-
-    def objective_loss(self, encoded: Obs) -> Tensor:
-        """Return 0: there is no objective."""
-        return self.vector.sum()
-
-    def keypoints(self, encoded: Obs) -> None:
-        """Return None: there are no images."""
-
-    def copy(self) -> "NoPixelFeatures":
-        """Return this: there is nothing to copy."""
-        return self
-
-    def in_float32(self) -> "NoPixelFeatures":
-        """Return this: there is nothing to compute."""
-        return self
-
-    def buffers(self) -> dict[str, Tensor]:
-        """Return nothing."""
-        return {}
+        if self.heads is not None:
+            found["heads.online"] = self.heads.vector
+            found |= under("heads.adam", self.heads.adam.state())
+        return found
 
 
 @dataclass(frozen=True)
@@ -206,10 +105,13 @@ class Route:
     """Adds features to the network's observation."""
     target: Tensor
     """Target parameters of the encoder, (n,)."""
-    trains: tuple[VisionTrainer, ...]
-    """Encoders that the network's update trains: one or none."""
+    trains: tuple[VisionTrainer | HeadsTrainer, ...]
+    """What the network's update trains besides: nothing, its encoder, or its encoder and
+    that one's self-supervised objectives."""
     aux_weight: float
-    """Weight of the auxiliary loss in this update."""
+    """Weight of goal prediction, or an objective in its place, in this update."""
+    heads: HeadsTrainer | None = None
+    """Self-supervised objectives of this update; None: it has none."""
 
     def encode(self, obs: Obs) -> Obs:
         """Return the observation with features of the online parameters."""
@@ -219,12 +121,31 @@ class Route:
         """Return the observation with features of the target parameters."""
         return self.features.encode(self.target, obs)
 
-    def auxiliary_loss(self, encoded: Obs) -> tuple[Tensor | float, dict[str, Tensor]]:
-        """Return the weighted auxiliary loss of an encoded observation, and metrics."""
-        if self.aux_weight == 0:
-            return 0.0, {}
-        error = self.features.objective_loss(encoded)
-        return self.aux_weight * error, {"train/aux_error": error}
+    @property
+    def heads_vector(self) -> Tensor:
+        """Parameters of the self-supervised objectives, (m,)."""
+        return self.target[:0] if self.heads is None else self.heads.vector
+
+    def auxiliary_loss(
+        self, encoded: Obs, vision: Tensor, heads: Tensor
+    ) -> tuple[Tensor | float, dict[str, Tensor]]:
+        """Return the weighted auxiliary losses of an encoded observation, and metrics.
+
+        Args:
+            encoded: the observation, with what the objectives need.
+            vision: parameters of the encoder, (n,).
+            heads: parameters of the self-supervised objectives, (m,).
+        """
+        loss: Tensor | float = 0.0
+        metrics: dict[str, Tensor] = {}
+        if self.aux_weight:
+            error = self.features.objective_loss(encoded)
+            loss, metrics = self.aux_weight * error, {"train/aux_error": error}
+        if self.heads is not None:
+            apply = partial(self.heads.flat, heads)
+            more, found = self.features.self_supervised_loss(vision, apply, encoded)
+            loss, metrics = loss + more, metrics | found
+        return loss, metrics
 
 
 @dataclass(frozen=True)
@@ -238,6 +159,12 @@ class VisionRouting:
     trainers: dict[str, VisionTrainer]
     """The encoders, by name; {} without pixels."""
 
+    @property
+    def self_supervised(self) -> SelfSupervised | None:
+        """The self-supervised objectives; they are alike for every encoder."""
+        heads = (trainer.heads for trainer in self.trainers.values())
+        return next((made.heads for made in heads if made is not None), None)
+
 
 def route_pixels(
     cfg: VisionCfg,
@@ -246,6 +173,7 @@ def route_pixels(
     device: torch.device,
     *,
     shown: tuple[Network, ...] = (),
+    make_heads: Callable[[int], SelfSupervised] | None = None,
 ) -> VisionRouting:
     """Assign encoders to the networks that get pixels.
 
@@ -255,6 +183,8 @@ def route_pixels(
         make: makes a vision network on the CPU.
         device: device of the encoders.
         shown: networks that get goal images too.
+        make_heads: makes self-supervised objectives for a number of features; None: there
+            are none.
     """
     trainers: dict[str, VisionTrainer] = {}
     encoders: dict[Network, VisionTrainer] = {}
@@ -267,10 +197,13 @@ def route_pixels(
         name for name in _TRAINS[cfg.encoder_gradient] if name in encoders
     )
     auxiliary = _first_of_each(trained, encoders)
-    auxiliary_only = cfg.encoder_gradient == "goal-prediction"
+    auxiliary_only = cfg.encoder_gradient in _AUXILIARY_ONLY
     trained = auxiliary if auxiliary_only else trained
     for name in auxiliary:
-        encoders[name].predicts = cfg.aux_weight > 0
+        own = encoders[name]
+        own.predicts = cfg.aux_weight > 0
+        if make_heads is not None:
+            own.heads = HeadsTrainer(cfg, make_heads(own.vision.size), device)
 
     def route(name: Network) -> Route:
         if name not in encoders:
@@ -284,9 +217,10 @@ def route_pixels(
             conditioned=cfg.condition_on_prediction and trainer.predicts,
             shows_goal=name in shown,
         )
-        trains = (trainer,) if name in trained else ()
+        heads = trainer.heads if name in auxiliary else None
+        trains = (trainer, *([heads] if heads else [])) if name in trained else ()
         weight = cfg.aux_weight if name in auxiliary else 0.0
-        return Route(features, trainer.target, trains, weight)
+        return Route(features, trainer.target, trains, weight, heads)
 
     return VisionRouting(route("actor"), route("critic"), trainers)
 

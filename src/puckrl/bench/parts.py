@@ -1,6 +1,5 @@
 """Measure two parts of a run on its own device: images and updates."""
 
-import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -9,6 +8,7 @@ from puckrl.config.run_cfg import RunCfg, SimCfg
 from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.report.tables import TableRow
 from puckrl.runner.build import Parts, build
+from puckrl.runner.warm_up import learn
 from puckrl.runner.worlds import make_sim
 from puckrl.sim.camera import Camera, CameraCfg
 from puckrl.sim.viewpoints import default_name, viewpoint
@@ -88,13 +88,3 @@ def warmed_up(cfg: RunCfg) -> Parts:
         while parts.learner.warming_up:
             parts.collector.collect(parts.learner.behavior, parts.env.spaces.horizon)
     return parts
-
-
-def learn(parts: Parts, least_updates: int) -> int:
-    """Make at least ``least_updates`` updates and return their number."""
-    learner = parts.learner
-    learner.earn(math.ceil(least_updates / learner.ratio.ratio))
-    rounds = learner.pending()
-    rounds.run(rounds.left)
-    rounds.means()  # waits for them on CUDA
-    return rounds.updates

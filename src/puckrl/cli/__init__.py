@@ -17,12 +17,16 @@ from puckrl.core.errors import (
     out_of_memory,
     outside_reason,
 )
+from puckrl.core.foreign import library_of
 from puckrl.runner.interrupt import caught
 
-_WITH_SETTINGS = ("train", "plan")
+_WITH_SETTINGS = ("train", "plan", "pretrain")
+"""And check, where an environment is not ours."""
 _LESS_MEMORY = {
     "train": LESS_MEMORY,
     "plan": LESS_MEMORY,
+    "pretrain": "lower --frames, --batch-size or --sim.num-worlds",
+    "probe": "lower --episodes",
     "eval": "lower --episodes",
     "record": "lower --worlds",
 }
@@ -62,7 +66,10 @@ def _run(argv: list[str]) -> int:
     if args.command is None:
         (parser.refuse(rest[0]) if rest else parser.print_help())
         return Exit.DONE
-    if rest and args.command not in _WITH_SETTINGS:
+    settable = args.command in _WITH_SETTINGS or (
+        args.command == "check" and library_of(args.task)
+    )
+    if rest and not settable:
         parser.commands[args.command].refuse(rest[0])
     from puckrl.cli import commands, log
 

@@ -2,39 +2,22 @@
 
 import argparse
 import json
-import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from puckrl.core import timeline
-from puckrl.core.errors import Exit, UserError, exit_code_of
+from puckrl.cli.commands_leaving import dataset, export
+from puckrl.cli.page import watch
+from puckrl.cli.screen import console
+from puckrl.cli.train import train
+from puckrl.core.errors import Exit, UserError
 from puckrl.core.foreign import library_of
 
-_TRAIN_HELP = """\
-usage: puck train PRESET [settings]
-       puck train path/to/task.py:ClassName [settings]
-       puck train gym:ID [settings]
-       puck train --resume RUN [--budget.env-steps N]
-
-Train a preset or a task of your own, or continue a run.
-
-  --runs DIR   folder of the run folders (default: PUCK_RUNS, else runs)
-  --out DIR    write into this folder instead of a new one in --runs
-  --stop MODE  what may end the run:
-               budget  the limits of --budget (default)
-               auto    the doctor too: converged, dead or diverged
-               never   nothing but an interrupt
-
-presets:                 puck list
-settings of a preset:    puck train PRESET --help"""
-
-
-console = Console(highlight=False)
 _PIPE = 140  # columns of a comparison that no terminal shows
 
 
@@ -74,61 +57,16 @@ def plan(args: argparse.Namespace, rest: list[str]) -> int:
     return 0 if made.ok else 1
 
 
-def train(args: argparse.Namespace, rest: list[str]) -> int:
-    """Start or resume a run; ``rest`` holds its settings."""
-    from puckrl.cli import settings
+def warm_up(args: argparse.Namespace, rest: list[str]) -> int:
+    """Compile ahead of time what runs compile first."""
     from puckrl.config.presets import preset
-    from puckrl.runner import run_folder
+    from puckrl.runner import warm_up as ahead
 
-    if args.profile:
-        timeline.record()
-    name = rest.pop(0) if rest and not rest[0].startswith("-") else None
-    if args.help and not (args.resume or name):
-        console.print(_TRAIN_HELP, markup=False)
-        return 0
-    if bool(args.resume) == bool(name):
-        raise UserError(
-            "give either a preset, before its settings, or --resume RUN; presets: puck list"
-        )
-    folder = run_folder.find(args.resume, args.runs) if args.resume else None
-    base = folder.config() if folder else preset(name or "")
-    changes = [*rest, "--help"] if args.help else rest
-    if args.stop:
-        base = replace(base, budget=replace(base.budget, stop=args.stop))
-    cfg = settings.parse(base, changes, f"puck train {args.resume or name}")
-    with timeline.span("imports"):  # of torch, once the settings are known to be legal
-        from puckrl.core import team
-        from puckrl.runner import session
-
-    folder = (
-        session.resume(folder, cfg)
-        if folder
-        else session.start(cfg, args.runs, args.out)
-    )
-    manifest = folder.manifest()
-    if team.is_first():
-        line = f"{manifest['status']}: {folder.path / 'card.md'}"
-        console.print(line, markup=False, soft_wrap=True)
-        _tell_profile(folder.path / "profile.json")
-    if manifest["status"] == "interrupted":
-        return exit_code_of(signal.Signals[manifest["signal"]])
+    chosen = [preset(name) for name in args.presets]
+    if len(chosen) > 1:
+        return ahead.warm_up_each(args.presets)
+    console.print(ahead.render(ahead.warm_up(chosen[0])), markup=False, soft_wrap=True)
     return Exit.DONE
-
-
-def _tell_profile(file: Path) -> None:
-    """Print what took the time and write the timeline, if it was recorded."""
-    spans = timeline.recorded()
-    if spans is None:
-        return
-    table = Table(box=None)
-    table.add_column("part")
-    table.add_column("seconds", justify="right")
-    table.add_column("share", justify="right")
-    for name, seconds, share in timeline.as_table(spans, time.perf_counter()):
-        table.add_row(name, f"{seconds:.1f}", f"{share:.0%}")
-    console.print(table)
-    timeline.write_trace(spans, file)
-    console.print(f"timeline: {file}", markup=False, soft_wrap=True)
 
 
 def eval_(args: argparse.Namespace, rest: list[str]) -> int:
@@ -297,10 +235,15 @@ def bench(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def check(args: argparse.Namespace, rest: list[str]) -> int:
-    """Check that a task is sane."""
+    """Check that a task is sane; ``rest`` holds settings of an environment not ours."""
+    from puckrl.cli import settings
+    from puckrl.config.presets import preset
     from puckrl.doctor.task_check import check_task, render
 
-    report = check_task(args.task)
+    task, cfg = args.task, None
+    if library_of(task):
+        cfg = settings.parse(preset(task), rest, f"puck train {task}")
+    report = check_task(task, cfg=cfg)
     console.print(render(report))
     return 0 if report.ok else 1
 
@@ -321,21 +264,33 @@ def study(args: argparse.Namespace, rest: list[str]) -> int:
     return done.summary.exit_code
 
 
+def _encoders(name: str, args: argparse.Namespace, rest: list[str]) -> int:
+    """Run a command about encoders."""
+    from puckrl.cli import encoders
+
+    return encoders.COMMANDS[name](args, rest, console)
+
+
 _STUDY = (
     *("file", "root", "dry_run", "resume", "amend", "workers", "address", "parallel"),
 )
 COMMANDS: dict[str, Callable[[argparse.Namespace, list[str]], int]] = {
     "list": list_,
     "plan": plan,
+    "warm-up": warm_up,
     "train": train,
+    **{name: partial(_encoders, name) for name in ("pretrain", "probe")},
     "eval": eval_,
     "record": record,
+    "export": export,
+    "dataset": dataset,
     "runs": runs,
     "compare": compare,
     "doctor": doctor,
     "bench": bench,
     "completion": completion,
     "study": study,
+    "watch": watch,
     "check": check,
 }
 """Map the name of a command to its function."""

@@ -1,4 +1,4 @@
-"""Read whole numbers from a command line, and say which are legal."""
+"""Read numbers from a command line, and say which are legal."""
 
 import argparse
 import re
@@ -12,6 +12,17 @@ def positive(text: str) -> int:
 def seed(text: str) -> int:
     """Return an argument as a seed."""
     return _whole(text, 0, 2**62, "0 or more, below 2^62")
+
+
+def share(text: str) -> float:
+    """Return an argument as a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return number
 
 
 def _whole(text: str, low: int, high: int, words: str) -> int:

@@ -7,72 +7,65 @@ Nothing heavy is imported. What a shell completes is said beside an argument, wi
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from puckrl.cli import completion
 from puckrl.cli.completion import completed
 from puckrl.cli.numbers import positive, seed
 from puckrl.cli.options_bench import bench_options
-from puckrl.cli.output import say
+from puckrl.cli.options_common import (
+    MOVED_TASK,
+    RUN,
+    SEED,
+    json_option,
+    run_option,
+    runs_option,
+)
+from puckrl.cli.options_encoders import pretrain_options, probe_options
+from puckrl.cli.options_leaving import dataset_options, export_options
+from puckrl.cli.options_watch import watch_options
 from puckrl.cli.pictures import picture_options
-from puckrl.runner.runs_dir import VARIABLE, runs_dir
 
 STATUSES = ("running", "done", "stopped", "failed", "damaged")
-SORTS = ("age", "name", "preset", "status", "success", "env-steps", "updates", "wall")
+SORTS = (
+    "age",
+    "name",
+    "preset",
+    "status",
+    "success",
+    "env-steps",
+    "updates",
+    "wall",
+    "total",
+)
 SHELLS = {
     "bash": 'eval "$(puck completion bash)"    in ~/.bashrc',
     "zsh": 'eval "$(puck completion zsh)"     in ~/.zshrc, after compinit',
     "fish": "puck completion fish | source     in ~/.config/fish/config.fish",
 }
 """What to write into a shell's own file."""
-_RUN = "a run folder, or its name in --runs"
 _OWN_TASK = "path/to/task.py:ClassName"
-_MOVED_TASK = (
-    "where the run's task file is now; kept: the run's own copy "
-    "(default: the file, or the copy if the file has changed or is gone)"
-)
-_SEED = "seed of the test episodes (default: 10000)"
 
 Add = Callable[[argparse.ArgumentParser], None]
 
 
-class _Root(argparse.Action):
-    """Take --root for --runs, and say so."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Set the folder of run folders."""
-        say("--root was renamed; use --runs")
-        namespace.runs = values
-
-
-def _runs(sub: argparse.ArgumentParser) -> None:
-    """Add the option that says where run folders are."""
+def _foreign(sub: argparse.ArgumentParser) -> None:
+    """Add the options that say what a foreign log means."""
     sub.add_argument(
-        "--runs",
-        type=Path,
-        default=runs_dir(),
-        metavar="DIR",
-        help=f"folder of the run folders (default: {VARIABLE}, else runs)",
+        "--map",
+        action="append",
+        default=[],
+        metavar="THEIRS=OURS",
+        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
+        "unit; repeatable; OURS: docs/metrics.md",
     )
-    sub.add_argument("--root", type=Path, action=_Root, help=argparse.SUPPRESS)
-
-
-def _run(sub: argparse.ArgumentParser) -> None:
-    """Add the run that a command is about."""
-    completed(
-        sub.add_argument("run_name", metavar="RUN", help=_RUN), completion.run_names
+    sub.add_argument(
+        "--fact",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="state what the log does not contain: modality=pixels, gamma=0.95, "
+        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
     )
-
-
-def _json(sub: argparse.ArgumentParser) -> None:
-    """Add the option of commands that print for programs."""
-    sub.add_argument("--json", action="store_true", help="print JSON")
 
 
 def list_options(sub: argparse.ArgumentParser) -> None:
@@ -93,8 +86,19 @@ def plan_options(sub: argparse.ArgumentParser) -> None:
         "preset", metavar="PRESET", help=f"preset, or {_OWN_TASK}"
     )
     completed(preset, completion.preset_names)
-    _json(sub)
+    json_option(sub)
     sub.epilog = "Takes every setting of puck train: puck train PRESET --help"
+
+
+def warm_up_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck warm-up``."""
+    presets = sub.add_argument(
+        "presets",
+        nargs="+",
+        metavar="PRESET",
+        help=f"presets, or {_OWN_TASK}",
+    )
+    completed(presets, completion.preset_names)
 
 
 def check_options(sub: argparse.ArgumentParser) -> None:
@@ -109,12 +113,24 @@ def train_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck train`` that are not settings of the run."""
     resumed = sub.add_argument("--resume", metavar="RUN", help="continue this run")
     completed(resumed, completion.run_names)
-    _runs(sub)
+    runs_option(sub)
     sub.add_argument(
         "--out", type=Path, help="write into this folder instead of a new one in --runs"
     )
     sub.add_argument(
         "--stop", choices=("auto", "budget", "never"), help="what may end the run"
+    )
+    sub.add_argument(
+        "--seeds",
+        type=positive,
+        metavar="N",
+        help="train N seeds, each in a process of its own, and compare them",
+    )
+    sub.add_argument(
+        "--devices",
+        default="all",
+        metavar="GPUS",
+        help="GPUs of --seeds, one run on each: all (default), or numbers such as 0,1",
     )
     sub.add_argument(
         "--profile",
@@ -155,16 +171,16 @@ def runs_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "-n", "--last", type=positive, metavar="N", help="only the first N in order"
     )
-    _json(sub)
-    _runs(sub)
+    json_option(sub)
+    runs_option(sub)
 
 
 def compare_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck compare``."""
-    names = sub.add_argument("run_names", metavar="RUN", nargs="+", help=_RUN)
+    names = sub.add_argument("run_names", metavar="RUN", nargs="+", help=RUN)
     completed(names, completion.run_names)
-    _json(sub)
-    _runs(sub)
+    json_option(sub)
+    runs_option(sub)
 
 
 def doctor_options(sub: argparse.ArgumentParser) -> None:
@@ -178,30 +194,15 @@ def doctor_options(sub: argparse.ArgumentParser) -> None:
         "a folder of these",
     )
     completed(paths, completion.runs_and_files)
-    _json(sub)
+    json_option(sub)
     sub.add_argument("--plot", type=Path, metavar="FILE.png", help="plot the curves")
-    sub.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="THEIRS=OURS",
-        help="rename a signal of a foreign log, OURS%% for percent, OURS*1000 for another "
-        "unit; repeatable; OURS: docs/metrics.md",
-    )
-    sub.add_argument(
-        "--fact",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="state what the log does not contain: modality=pixels, gamma=0.95, "
-        "horizon=50, update_ratio=0.25, sparse=true, ...; repeatable",
-    )
-    _runs(sub)
+    _foreign(sub)
+    runs_option(sub)
 
 
 def eval_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck eval``."""
-    _run(sub)
+    run_option(sub)
     sub.add_argument(
         "--episodes",
         type=positive,
@@ -210,17 +211,17 @@ def eval_options(sub: argparse.ArgumentParser) -> None:
         help="minimum number of episodes (default: 500)",
     )
     picture_options(sub)
-    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
-    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
+    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=SEED)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=MOVED_TASK)
     sub.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the result as JSON"
     )
-    _runs(sub)
+    runs_option(sub)
 
 
 def record_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck record``."""
-    _run(sub)
+    run_option(sub)
     sub.add_argument(
         "-o",
         "--output",
@@ -242,9 +243,9 @@ def record_options(sub: argparse.ArgumentParser) -> None:
         help="episodes of each world (default: 2)",
     )
     picture_options(sub, saves=True)
-    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=_SEED)
-    sub.add_argument("--task", metavar="FILE[:CLASS]", help=_MOVED_TASK)
-    _runs(sub)
+    sub.add_argument("--seed", type=seed, default=10_000, metavar="N", help=SEED)
+    sub.add_argument("--task", metavar="FILE[:CLASS]", help=MOVED_TASK)
+    runs_option(sub)
 
 
 def study_options(sub: argparse.ArgumentParser) -> None:
@@ -292,6 +293,13 @@ def study_options(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def watch_page_options(sub: argparse.ArgumentParser) -> None:
+    """Add the options of ``puck watch``."""
+    watch_options(sub)
+    _foreign(sub)
+    runs_option(sub)
+
+
 def completion_options(sub: argparse.ArgumentParser) -> None:
     """Add the options of ``puck completion``."""
     sub.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
@@ -302,13 +310,19 @@ def completion_options(sub: argparse.ArgumentParser) -> None:
 OPTIONS: dict[str, Add] = {
     "list": list_options,
     "plan": plan_options,
+    "warm-up": warm_up_options,
     "check": check_options,
     "train": train_options,
     "runs": runs_options,
     "compare": compare_options,
     "doctor": doctor_options,
+    "watch": watch_page_options,
+    "pretrain": pretrain_options,
+    "probe": probe_options,
     "eval": eval_options,
     "record": record_options,
+    "export": export_options,
+    "dataset": dataset_options,
     "study": study_options,
     "bench": bench_options,
     "completion": completion_options,

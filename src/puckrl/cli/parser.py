@@ -18,18 +18,26 @@ COMMANDS: dict[str, dict[str, str]] = {
     "before a run": {
         "list": "list presets and tasks, or the sensors of a task",
         "plan": "predict memory, time and what the encoder can see",
+        "warm-up": "compile ahead of time what runs compile first",
         "check": "check that a task is sane: resets, contact, expert, camera",
     },
     "runs": {
         "train": "train a preset or a task of your own, or continue a run",
         "runs": "list runs: status, success, verdict, both clocks",
         "compare": "compare runs: settings that differ, curves side by side",
+        "watch": "open a page on runs: live, afterwards, or as one file",
         "study": "compare arms over seeds: one variable at a time, judged",
         "doctor": "diagnose logs: the phase of a run, why, and what to do",
+    },
+    "encoders": {
+        "pretrain": "train an encoder before the policy, on frames alone",
+        "probe": "measure how exactly an encoder knows where things are",
     },
     "policies": {
         "eval": "evaluate a trained policy: success with a Wilson interval",
         "record": "film a trained policy",
+        "export": "export a trained policy to ONNX with a contract, proven first",
+        "dataset": "write episodes of a policy as a LeRobot or Minari data set",
     },
     "this machine": {
         "bench": "measure physics, camera, replay and updates, beside other libraries",

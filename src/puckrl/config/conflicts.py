@@ -6,16 +6,21 @@ for a second look. Rules read the configuration and the task's sizes, never a si
 
 from collections.abc import Iterator
 
-from puckrl.agents.settings import SHIFT_PX, AgentCfg, DistillCfg
+from puckrl.agents.settings import DistillCfg, sensors_of
 from puckrl.config.conflicts_memory import may_need_memory, memory
+from puckrl.config.conflicts_vision import (
+    coarse_encoder,
+    self_supervised,
+    shift_augmentation,
+    untrained_encoder,
+)
 from puckrl.config.notices import Notice, Rule
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.spaces import Spaces
 from puckrl.monitor.facts import RunFacts
 from puckrl.monitor.stopping import budget_updates
-from puckrl.nets.layers import KINDS, layer_table
 
-_LOW_RATIO = 0.02
+_LOW_RATIO, _BATCH = 0.02, 512
 _PIXEL_TAKEOFF = 10_000  # updates, where a preset has none of its own
 # A control step of push with 512 worlds takes 16.9 ms, with one 8.3 (H100,
 # results/sim_warp.csv); with fewer, a step costs almost the same and gives less.
@@ -28,14 +33,9 @@ def conflicts(cfg: RunCfg, spaces: Spaces) -> list[Notice]:
     return sorted(found, key=Notice.rank)
 
 
-def _sensors(agent: AgentCfg) -> set[str]:
-    """Return the sensors that any network gets."""
-    return {*agent.actor_sensors, *agent.critic_sensors}
-
-
 def unused_camera(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     """Warn of images that are rendered but reach no network."""
-    if cfg.pixels.viewpoints and "pixels" not in _sensors(cfg.agent):
+    if cfg.pixels.viewpoints and "pixels" not in sensors_of(cfg.agent):
         yield Notice(
             "warning",
             "cameras render images, but no network gets them; add pixels to "
@@ -43,44 +43,9 @@ def unused_camera(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
         )
 
 
-def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
-    """Refuse an encoder that no gradient reaches."""
-    users = [
-        name
-        for name, sensors in (
-            ("actor", cfg.agent.actor_sensors),
-            ("critic", cfg.agent.critic_sensors),
-        )
-        if "pixels" in sensors
-    ]
-    vision = cfg.agent.vision
-    route, predicts = vision.encoder_gradient, vision.aux_weight > 0
-    by_prediction = route == "goal-prediction" and predicts
-    trained_by = [name for name in users if by_prediction or route in (name, "both")]
-    if users and not trained_by:
-        yield Notice(
-            "error" if route != "none" else "warning",
-            "no gradient reaches the encoder: --agent.vision.encoder-gradient is "
-            f"{route}, and pixels go to the {' and the '.join(users)}; "
-            f"use --agent.vision.encoder-gradient {users[0]}",
-        )
-    if trained_by and vision.condition_on_prediction and not predicts:
-        yield Notice(
-            "error",
-            "the networks get a goal prediction that no loss trains; set "
-            "--agent.vision.aux-weight 1 or drop --agent.vision.condition-on-prediction",
-        )
-    if trained_by == ["actor"] and len(users) == 2 and vision.shared:
-        yield Notice(
-            "warning",
-            "the critics share an encoder that learns from the actor's loss alone, which "
-            "carries least about the scene; use --agent.vision.encoder-gradient critic",
-        )
-
-
 def goal_images(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     """Check that pictures of goals are rendered for somebody, and say what they show."""
-    shown, mix = "goal_image" in _sensors(cfg.agent), cfg.replay.goal_images
+    shown, mix = "goal_image" in sensors_of(cfg.agent), cfg.replay.goal_images
     if cfg.pixels.goal_images and not shown:
         yield Notice(
             "warning",
@@ -180,40 +145,10 @@ def privileged_information(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
         )
 
 
-def shift_augmentation(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
-    """Warn that DrQ's random shift moves exactly what a spatial softmax reports."""
-    vision = cfg.agent.vision
-    if spaces.pixels is None or "shift" not in vision.augment:
-        return
-    if vision.encoder.kind in KINDS and vision.encoder.head == "spatial-softmax":
-        noise = 2.0 * SHIFT_PX / spaces.pixels.width
-        yield Notice(
-            "warning",
-            f"random shifts of {SHIFT_PX} pixels move every spatial-softmax coordinate by "
-            f"up to {noise:.2f} of its range [-1, 1], differently before and after a "
-            "step, which is noise as large as the motion; use --agent.vision.augment none "
-            "or --agent.vision.encoder.head flatten-norm",
-        )
-
-
-def coarse_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
-    """Warn of feature-map cells that are further apart than a small object is wide."""
-    if spaces.pixels is None or "pixels" not in _sensors(cfg.agent):
-        return
-    size = spaces.pixels
-    rows = layer_table(cfg.agent.vision.encoder, size.height, size.width)
-    if rows and (row := rows[-1]).jump_px >= 8:
-        yield Notice(
-            "warning",
-            f"the feature map of the {cfg.agent.vision.encoder.kind} encoder has one cell "
-            f"every {row.jump_px} pixels, so it can miss a small object; use "
-            "--agent.vision.encoder.kind padded",
-        )
-
-
 def too_few_updates(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     """Warn of a low update ratio, and of a budget that ends before the take-off."""
-    if cfg.loop.update_ratio < _LOW_RATIO:
+    samples = cfg.loop.update_ratio * cfg.agent.batch_size
+    if cfg.loop.update_ratio < _LOW_RATIO and samples < _LOW_RATIO * _BATCH:
         yield Notice(
             "warning",
             f"{cfg.loop.update_ratio:g} updates per env step is very low; raise "
@@ -266,7 +201,9 @@ def warm_up(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
     """
     worlds, horizon = cfg.sim.num_worlds, spaces.horizon
     per_iteration = worlds * (cfg.loop.collect_steps or horizon)
-    random_steps = -(-cfg.loop.warm_up_episodes // worlds) * worlds * horizon
+    by_steps = cfg.loop.warm_up_steps if cfg.stores_steps else 0
+    episodes = -(-cfg.loop.warm_up_episodes // worlds)
+    random_steps = worlds * (by_steps or episodes * horizon)
     collected = -(-cfg.budget.env_steps // per_iteration) * per_iteration
     # updates begin in the iteration that ends the warm-up; overlapped, in the next one
     if 0 < collected < random_steps + per_iteration * cfg.loop.overlap:
@@ -281,6 +218,7 @@ def warm_up(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:
 RULES: tuple[Rule, ...] = (
     unused_camera,
     untrained_encoder,
+    self_supervised,
     goal_images,
     missing_sensor,
     distillation,

@@ -17,6 +17,7 @@ from puckrl.config.presets_image_goal import (
     PUSH_IMAGE_GOAL,
     REACH_IMAGE_GOAL,
 )
+from puckrl.config.presets_peg import PEG_INSERT
 from puckrl.config.run_cfg import BudgetCfg, EvalCfg, ExpectCfg, LoopCfg, RunCfg, SimCfg
 
 
@@ -106,6 +107,12 @@ def _image_goal_on_gpu(cfg: RunCfg, *, batch: int, until: float) -> RunCfg:
     return _on_gpu(larger, batch=batch, until=until, expect=ExpectCfg())
 
 
+# Nothing but the peg and its hole touches: there are no contacts to leave out.
+_PEG_INSERT_GPU = _on_gpu(PEG_INSERT, batch=1024, expect=ExpectCfg(), overlap=False)
+_PEG_INSERT_GPU = replace(
+    _PEG_INSERT_GPU, sim=replace(_PEG_INSERT_GPU.sim, contacts=PEG_INSERT.sim.contacts)
+)
+
 ONE_GPU = (
     _on_gpu(
         PUSH,
@@ -128,6 +135,7 @@ ONE_GPU = (
     _image_goal_on_gpu(REACH_IMAGE_GOAL, batch=512, until=0.99),
     _image_goal_on_gpu(PUSH_IMAGE_GOAL, batch=1024, until=0.98),
     _image_goal_on_gpu(PICK_PLACE_IMAGE_GOAL, batch=1024, until=0.95),
+    _PEG_INSERT_GPU,
     *(_lessons_on_gpu(cfg, ExpectCfg()) for cfg in LESSON_RUNS[1:]),
 )
 """All presets for one GPU."""

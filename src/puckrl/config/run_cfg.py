@@ -7,6 +7,7 @@ the same hash and the same seed learn the same, apart from noise.
 import functools
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -16,6 +17,7 @@ from puckrl.config import renamed
 from puckrl.config.changes import with_changes
 from puckrl.config.fields import marked
 from puckrl.config.tree import as_tree, build, plain, to_dict, typed
+from puckrl.core.errors import UserError
 from puckrl.core.foreign import library_of
 from puckrl.core.settings import (
     COUNT,
@@ -28,8 +30,9 @@ from puckrl.core.settings import (
     SHARE,
     Bounds,
 )
+from puckrl.core.source import sha256
 from puckrl.core.spaces import RewardKind
-from puckrl.envs.foreign.settings import ForeignCfg
+from puckrl.envs.foreign.settings import ForeignCfg, IsaacCfg
 from puckrl.monitor.stopping import StopMode
 from puckrl.replay.settings import ReplayCfg
 from puckrl.sim.settings import RandomizeCfg
@@ -88,6 +91,9 @@ class LoopCfg:
     """Update while the next iteration is collected, on a second CUDA stream."""
     warm_up_episodes: Annotated[int, COUNT, PER_PROCESS] = 400
     """Episodes of random actions before the first update."""
+    warm_up_steps: Annotated[int, NON_NEGATIVE, HASHED_IF_CHANGED] = 0
+    """Control steps of random actions in every world before the first update, in place of
+    episodes; 0: --loop.warm-up-episodes. Only without hindsight in foreign environments."""
     normalize_episodes: Annotated[int, NON_NEGATIVE, PER_PROCESS] = 800
     """Input normalizers learn from the first episodes, up to this number, then freeze."""
     compile: bool = True
@@ -161,13 +167,16 @@ class RunCfg:
     preset: Annotated[str, NOT_HASHED] = "custom"
     """Name of the preset that the run started from."""
     task: str = "push"
-    """Task name, path/to/file.py:ClassName, or gym:ID of a Gymnasium environment."""
+    """Task name, path/to/file.py:ClassName, or gym:ID, mjlab:TASK, isaaclab:TASK of
+    an environment that is not ours."""
     reward: RewardKind = "sparse"
     """sparse: 0 at the goal, else -1; dense: minus the distance to the goal, in meters."""
     params: Annotated[TaskParams | None, HASHED_IF_CHANGED] = None
     """Settings of the task itself, for tasks that have some."""
     foreign: Annotated[ForeignCfg | None, HASHED_IF_CHANGED] = None
     """Settings of an environment that is not ours."""
+    isaac: Annotated[IsaacCfg | None, HASHED_IF_CHANGED] = None
+    """Settings of Isaac Lab, for isaaclab:TASK."""
     seed: Annotated[int, SEED, NOT_HASHED] = 0
     """Seed of weights, exploration, resets, goals and replay sampling."""
     device: Annotated[str, NOT_HASHED] = "auto"
@@ -195,6 +204,12 @@ class RunCfg:
     def stores_steps(self) -> bool:
         """Whether the replay buffer holds single steps: nothing relabels their goals."""
         return library_of(self.task) is not None and not self.replay.her_ratio
+
+    @property
+    def warm_up(self) -> int:
+        """Episodes of random actions before the first update, or control steps."""
+        by_steps = self.loop.warm_up_steps if self.stores_steps else 0
+        return by_steps or self.loop.warm_up_episodes
 
     def with_(self, **changes: Any) -> "RunCfg":
         """Return a configuration with other settings: ``with_(**{"agent.gamma": 0.98})``.
@@ -243,11 +258,37 @@ def from_yaml(text: str) -> RunCfg:
 def config_hash(cfg: RunCfg) -> str:
     """Return eight hex digits of everything that decides what a run learns.
 
-    The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``.
+    The seed is not among it, nor is any other setting that is marked ``NOT_HASHED``. Of a
+    file of weights, its content counts, not its place.
+
+    Raises:
+        UserError: if there is a file of weights that cannot be read.
     """
-    tree = plain(as_tree(cfg, frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
+    content = pinned(cfg)
+    if cfg.agent.vision.encoder.weights:
+        content = with_changes(content, {"agent.vision.encoder.weights": ""})
+    tree = plain(as_tree(content, frozenset({NOT_HASHED, HASHED_IF_CHANGED})))
     text = yaml.safe_dump(tree, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def pinned(cfg: RunCfg) -> RunCfg:
+    """Return a configuration that names the content of its file of weights.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    encoder = cfg.agent.vision.encoder
+    if not encoder.weights or encoder.weights_sha256:
+        return cfg
+    try:
+        digest = sha256(Path(encoder.weights))
+    except OSError as error:
+        raise UserError(
+            f"--agent.vision.encoder.weights {encoder.weights}: {error.strerror}; make one: "
+            "puck pretrain PRESET -o eyes.safetensors"
+        ) from error
+    return with_changes(cfg, {"agent.vision.encoder.weights_sha256": digest})
 
 
 def is_hashed(name: str) -> bool:

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 from puckrl.core import timeline
 
@@ -56,7 +56,11 @@ Activity = Literal[
 
 @dataclass
 class Clock:
-    """Count env steps and updates, and the seconds that each activity took."""
+    """Count env steps and updates, and the seconds that each activity took.
+
+    Two clocks of seconds stand on every number: ``train_s``, of collecting and updating, and
+    ``total_s``, of the whole command: its imports, kernels, evaluations and reports too.
+    """
 
     env_steps: int = 0
     """Control steps, summed over worlds."""
@@ -68,6 +72,10 @@ class Clock:
     """Worlds that were reset because their physics failed."""
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds that each activity took."""
+    earlier_s: float = 0.0
+    """Seconds of the whole commands before this one, if the run was resumed."""
+    began: float | None = None
+    """When this command began, as ``time.perf_counter`` tells it; None: the clock stands."""
 
     @contextmanager
     def measure(self, activity: Activity) -> Generator[None]:
@@ -85,6 +93,12 @@ class Clock:
         """Seconds of collecting and updating: the time that results quote."""
         return self.spent("collect", "update", "overlap")
 
+    @property
+    def total_s(self) -> float:
+        """Seconds of the whole command so far, and of the run's earlier ones."""
+        running = 0.0 if self.began is None else time.perf_counter() - self.began
+        return self.earlier_s + running
+
     def go_back_to(self, earlier: "Clock") -> None:
         """Take back what was collected and learned since; other seconds stay spent."""
         self.env_steps, self.updates = earlier.env_steps, earlier.updates
@@ -96,8 +110,27 @@ class Clock:
                 self.seconds.pop(activity, None)
 
     def copy(self) -> "Clock":
-        """Return a copy of the present counters."""
-        return replace(self, seconds=dict(self.seconds))
+        """Return a copy of the present counters, which stands."""
+        now = {"earlier_s": self.total_s, "began": None}
+        return replace(self, seconds=dict(self.seconds), **now)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counters as plain values, ``total_s`` as one of them."""
+        now = asdict(self.copy())
+        counters = {n: x for n, x in now.items() if n not in ("earlier_s", "began")}
+        return {**counters, "total_s": now["earlier_s"]}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Clock":
+        """Return the clock, standing, that ``as_dict`` has written.
+
+        Earlier versions did not measure whole commands: of those only the seconds of all
+        activities are known, which are fewer.
+        """
+        counters = {name: x for name, x in values.items() if name != "total_s"}
+        clock = cls(**counters)
+        clock.earlier_s = values.get("total_s", clock.wall_s)
+        return clock
 
     def spent(self, *activities: Activity) -> float:
         """Return the seconds that these activities took."""

@@ -135,15 +135,15 @@ def _check_cameras(
             f"the policy has {len(wanted)}: {', '.join(wanted)}"
         )
     for there, here in zip(cameras, of.cameras, strict=True):
-        if apart := _difference(there, here):
+        if apart := camera_difference(there, here):
             raise UserError(
                 f"{path} was taken by another camera: {apart}; take the picture with the "
                 "policy's own"
             )
 
 
-def _difference(there: CameraSpec, here: CameraSpec) -> str:
-    """Return how a camera differs from the policy's, in words; empty if it does not."""
+def camera_difference(there: CameraSpec, here: CameraSpec) -> str:
+    """Return how a camera differs from another, in words; empty if it does not."""
     for name, unit in (("pos_m", " m"), ("look_at_m", " m"), ("fovy_deg", " degrees")):
         one, two = np.asarray(getattr(there, name)), np.asarray(getattr(here, name))
         if one.shape != two.shape or not np.allclose(one, two, rtol=0.0, atol=_NEAR):

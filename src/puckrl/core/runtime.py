@@ -101,6 +101,13 @@ def exact_float32() -> Generator[None]:
         cudnn.allow_tf32, cublas.allow_tf32 = before
 
 
+def accelerator_name(device: str) -> str:
+    """Return the model of the GPU that a run with this ``--device`` uses, or "cpu"."""
+    if device == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    return torch.cuda.get_device_name(0)
+
+
 def has_compiler() -> bool:
     """Return whether there is a C++ compiler, which torch.compile needs on the CPU."""
     return shutil.which(os.environ.get("CXX", "g++")) is not None

@@ -30,6 +30,10 @@ class Column:
     """Its unit."""
     frame: str = UNKNOWN
     """Frame of reference."""
+    si_unit: str = ""
+    """Unit in which a sensor measures it; empty: ``unit``."""
+    per_si: float = 1.0
+    """Value in ``unit`` of 1.0 in ``si_unit``."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ class ActionNumber:
     """What the robot does for it."""
     unit: str = UNKNOWN
     """What 1.0 stands for."""
+    si_unit: str = ""
+    """Physical unit of what the robot does; empty: the number has none."""
+    si_scale: float = 1.0
+    """Value in ``si_unit`` of 1.0."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ class Description:
     """Largest goal that the task draws."""
     reset: str = UNKNOWN
     """State in which an episode begins."""
+    instruction: str = ""
+    """What to do, as one would tell a robot; empty: the task's name must do."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,29 @@ class Span:
 
 _recording = threading.Event()
 _spans: list[Span] = []
+_command: ContextVar[float | None] = ContextVar("command", default=None)
+
+
+@contextmanager
+def command(began: float | None = None) -> Generator[float]:
+    """Count the ``with`` block as one command, or as a part of the command around it.
+
+    Args:
+        began: when the command began, on the clock of ``time.perf_counter``; None: now.
+
+    Yields:
+        When the command began: the one around the block, if there is one.
+    """
+    known = _command.get()
+    if known is not None:
+        yield known
+        return
+    now = time.perf_counter() if began is None else began
+    token = _command.set(now)
+    try:
+        yield now
+    finally:
+        _command.reset(token)
 
 
 def record() -> None:

@@ -114,6 +114,9 @@ class BatchSpec:
     """The last transitions come with pixels, this many; None: all of them."""
     next_pixels: bool = True
     """Whether next observations come with pixels too."""
+    later_pixels: bool = False
+    """Whether observations come with the pixels of any later step of their episode,
+    ``later_pixels``."""
     history: HistorySpec | None = None
     """The sequences that observations come with; None: none."""
 

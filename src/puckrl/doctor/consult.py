@@ -14,6 +14,7 @@ from puckrl.config.differences import differing
 from puckrl.core.errors import UserError, unknown
 from puckrl.core.words import count
 from puckrl.logs.facts import with_facts
+from puckrl.logs.folders import real
 from puckrl.logs.log import RunLog
 from puckrl.logs.names import Renaming, parse_map
 from puckrl.logs.read import read_or_excuse
@@ -127,7 +128,7 @@ def consult(
     with_facts(RunFacts(), facts)
     read = linked([log for path in paths for log in read_or_excuse(path, names)])
     _refuse_mistyped(names, read)
-    read = _named(read)
+    read = named(read)
     empty = [log for log in read if log.empty]
     logs = [log for log in read if not log.empty]
     patients = tuple(_examine(log, facts) for log in logs)
@@ -167,7 +168,7 @@ def _refuse_mistyped(mapping: Mapping[str, Renaming], logs: Sequence[RunLog]) ->
             raise UserError(f"--map {theirs}={mapping[theirs].ours}: {error}")
 
 
-def _named(logs: Sequence[RunLog]) -> list[RunLog]:
+def named(logs: Sequence[RunLog]) -> list[RunLog]:
     """Return logs whose names differ: those alike get their folders' names in front.
 
     So do names that say nothing, of one or two characters.
@@ -176,7 +177,7 @@ def _named(logs: Sequence[RunLog]) -> list[RunLog]:
     for depth in range(1, 8):
         counts = Counter(log.name for log in found)
         for i, (log, first) in enumerate(zip(found, logs, strict=True)):
-            parents = log.path.resolve().parts
+            parents = real(log.path).parts
             if log.path.is_file():
                 parents = parents[:-1]
             if first.name == parents[-1]:

@@ -1,4 +1,4 @@
-"""Checks of an environment that is not ours, for ``puck check gym:ID``.
+"""Checks of an environment that is not ours, for ``puck check gym:ID`` and others.
 
 An environment can run, and what it hands out be wrong: final observations that are those
 of the next episode, tensors that later steps overwrite, time limits that pass for ends.
@@ -6,6 +6,7 @@ Nothing crashes, losses fall, and no policy learns. Each row is one promise of `
 that must hold before training, measured while random actions play.
 
     finite        no NaN, no infinity
+    bounds        observations within their space, rewards within theirs
     owned         no later step changes a tensor
     continuous    what is acted on is what the last step led to
     final         an episode's last observation is not the next one's first
@@ -13,41 +14,43 @@ that must hold before training, measured while random actions play.
     goals         they stay where they are in an episode; rewards and ends follow from them
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import torch
 from torch import Tensor
 
+from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import UserError
-from puckrl.core.foreign import id_of
 from puckrl.core.types import Obs, Step
 from puckrl.doctor.task_rows import ANY, Measurement
-from puckrl.envs.foreign.gym_make import make_gym
 from puckrl.envs.foreign.gymnasium import GymWorlds
 from puckrl.envs.foreign.settings import ForeignCfg
 from puckrl.envs.worlds import GoalWorlds
+from puckrl.runner.foreign_worlds import make_foreign
 
 _WORLDS, _EPISODES, _MOST_STEPS = 8, 3, 3000
 _SAME_SHARE = 0.5
 
 
-def foreign_rows(name: str, seed: int = 0) -> Iterator[Measurement]:
+def foreign_rows(cfg: RunCfg, seed: int = 0) -> Iterator[Measurement]:
     """Measure a foreign environment.
 
     Args:
-        name: ``gym:ID``.
+        cfg: a run in it.
         seed: seed of episodes and random actions.
 
     Raises:
         UserError: if it cannot be made, or raises while it plays.
     """
-    cfg = ForeignCfg()
-    with closing(make_gym(id_of(name), cfg, _WORLDS, seed=seed)) as worlds:
+    with closing(make_foreign(cfg, _WORLDS, seed)) as worlds:
         worlds.refuses_nan = False  # they are a row of the table
-        yield from protocol_rows(worlds, seed)
+        if not isinstance(worlds, GymWorlds):
+            yield from protocol_rows(worlds, seed)
+            return
+        yield from protocol_rows(worlds, seed, worlds.outside)
         if worlds.rules is not None:
-            yield from hindsight_rows(worlds, cfg)
+            yield from hindsight_rows(worlds, cfg.foreign or ForeignCfg())
 
 
 def hindsight_rows(worlds: GymWorlds, cfg: ForeignCfg) -> Iterator[Measurement]:
@@ -63,12 +66,15 @@ def hindsight_rows(worlds: GymWorlds, cfg: ForeignCfg) -> Iterator[Measurement]:
     )
 
 
-def protocol_rows(worlds: GoalWorlds, seed: int = 0) -> Iterator[Measurement]:
+def protocol_rows(
+    worlds: GoalWorlds, seed: int = 0, outside: Callable[[Obs], int] = lambda obs: 0
+) -> Iterator[Measurement]:
     """Measure the promises of ``Worlds`` while random actions play.
 
     Args:
         worlds: with automatic resets.
         seed: seed of the actions.
+        outside: how many numbers of observations their space rules out.
     """
     horizon = worlds.spaces.horizon
     steps = min(_EPISODES * horizon + 2, _MOST_STEPS)
@@ -91,6 +97,9 @@ def protocol_rows(worlds: GoalWorlds, seed: int = 0) -> Iterator[Measurement]:
         for a, b in zip(handed, copies, strict=True)
     ]
     yield _count("finite: numbers that are not", _not_finite(played))
+    beyond = sum(outside(step.final_obs) for step in played)
+    beyond += _beyond(worlds.reward_bounds, played)
+    yield _count("bounds: numbers outside of what their space says", beyond)
     yield _count("owned: tensors that a later step changed", same.count(False))
     yield from _observation_rows(played)
     yield from _end_rows(played, horizon)
@@ -117,6 +126,14 @@ def _copied(step: Step) -> Step:
 def _not_finite(played: list[Step]) -> int:
     values = [value for s in played for value in (*s.final_obs.values(), s.reward)]
     return sum(int((~value.isfinite()).sum()) for value in values)
+
+
+def _beyond(bounds: tuple[float, float] | None, played: list[Step]) -> int:
+    """Return the rewards outside of what the environment says of them."""
+    if bounds is None:
+        return 0
+    low, high = bounds
+    return sum(int(((s.reward < low) | (s.reward > high)).sum()) for s in played)
 
 
 def _observation_rows(played: list[Step]) -> Iterator[Measurement]:

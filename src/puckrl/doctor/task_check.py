@@ -20,6 +20,8 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from puckrl.config.presets import preset
+from puckrl.config.run_cfg import RunCfg
 from puckrl.core.foreign import library_of
 from puckrl.core.runtime import torch_threads
 from puckrl.doctor import task_rows
@@ -58,21 +60,28 @@ class CheckReport:
 
 
 def check_task(
-    name: str, num_worlds: int = 64, seed: int = 0, random_episodes: int = 256
+    name: str,
+    num_worlds: int = 64,
+    seed: int = 0,
+    random_episodes: int = 256,
+    *,
+    cfg: RunCfg | None = None,
 ) -> CheckReport:
     """Measure a task by name or from a file (``path/to/file.py:Class``).
 
     Args:
-        name: name or file, see ``puckrl.tasks.catalog.make_task``; or ``gym:ID``.
+        name: name or file, see ``puckrl.tasks.catalog.make_task``; or ``gym:ID``,
+            ``mjlab:TASK``, ``isaaclab:TASK``.
         num_worlds: number of worlds.
         seed: seed of resets and random actions.
         random_episodes: minimum number of episodes with random actions.
+        cfg: settings of an environment that is not ours; None: its recipe's.
 
     Raises:
         UserError: if there is no such task.
     """
     if library_of(name):
-        return CheckReport(name, tuple(foreign_rows(name, seed)))
+        return CheckReport(name, tuple(foreign_rows(cfg or preset(name), seed)))
     env = _make_env(make_task(name), num_worlds, seed)
     twin = _make_env(make_task(name), min(_TWIN_WORLDS, num_worlds), seed)
     with torch_threads(1):

@@ -1,6 +1,6 @@
 """The protocol of environments, for collecting, evaluating and filming."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -65,6 +65,15 @@ class Worlds(Protocol):
 
     def close(self) -> None:
         """Release threads and device memory."""
+        ...
+
+
+@runtime_checkable
+class KeepsLogs(Protocol):
+    """Worlds whose library measures them itself, as means over worlds of its choice."""
+
+    def take_logs(self) -> dict[str, float]:
+        """Return the means since the last call, by the library's own names."""
         ...
 
 

@@ -97,10 +97,11 @@ def _form(path: Path, header: Sequence[str]) -> _Form:
     separator = _separator(lines)
     rows = _split(lines[:_HEAD], separator)
     cells = [cell for row in rows[not header :] for cell in row]
-    comma = separator != "," and decimal_comma(cells)
+    comma = decimal_comma(cells)  # between commas, such cells are quoted
     names, notes = _distinct(header or [name.strip()[:_NAME] for name in rows[0]])
     cells_of = zip(names, zip_longest(*rows[not header :], fillvalue=""), strict=False)
-    dots = {n: separator != "," and dots_group(c, comma) for n, c in cells_of}
+    grouped = comma or separator != ","
+    dots = {n: grouped and dots_group(c, comma) for n, c in cells_of}
     if not header and all(_is_number(cell, comma) for cell in names):
         raise UserError(
             f"{path} has no header: its first line is {lines[0][:40]!r}; write the names "
@@ -175,6 +176,7 @@ def _block(
     lines = block.decode(errors="replace").split("\n")
     cells = _split((x for x in lines if not x.startswith("#")), form.separator)
     rows = [row for row in cells if any(cell.strip() for cell in row)]
+    rows = [row for row in rows if not _is_rule(row)]
     begin = 0
     for i, row in enumerate(rows):
         if _repeats(row, form):
@@ -187,11 +189,18 @@ def _block(
     return form
 
 
+def _is_rule(row: Sequence[str]) -> bool:
+    """Return whether a row is the line below a table's header, as in Markdown: ``---|---``."""
+    marks = "".join(row).replace(" ", "")
+    return "---" in marks and not marks.strip("-=:+|")
+
+
 def _repeats(row: Sequence[str], form: _Form) -> bool:
     """Return whether a row is a header again, perhaps with more or fewer columns."""
-    if row[0].strip() not in form.header:
+    if row[0].strip() not in form.header or not any(cell.strip() for cell in row):
         return False
-    same = sum(cell.strip() in form.header for cell in row)
+    named = [cell.strip() for cell in row if cell.strip()]
+    same = sum(name in form.header for name in named)
     return same > 1 or same == len(row) == len(form.header)
 
 

@@ -20,6 +20,11 @@ _LOGS = frozenset(
 _DEPTH = 12
 
 
+def real(path: Path) -> Path:
+    """Return the absolute path without links; of a link to itself, the link."""
+    return Path(os.path.realpath(path))  # Path.resolve refuses loops
+
+
 def is_log(path: Path) -> bool:
     """Return whether a file is a log by its name."""
     plain = path.name.removesuffix(".gz")

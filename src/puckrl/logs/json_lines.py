@@ -13,16 +13,16 @@ from puckrl.logs import bulk
 from puckrl.logs.cells import is_gap, number
 from puckrl.logs.delimited import Wanted
 from puckrl.logs.frame import Columns, Frame
-from puckrl.logs.text import blocks, head
+from puckrl.logs.json_document import rows_of
+from puckrl.logs.text import blocks
 
 _BULK = 1 << 20  # bytes of a block that are worth loading polars for
 _DEPTH = 20
-_LIST = 1 << 26  # bytes of a file that is one list
 _NAMES, _NAME = 5000, 200  # names, letters of a name
 
 
 def read_lines(path: Path, wanted: Wanted, told: Wanted = lambda name: False) -> Frame:
-    """Return a file of JSON objects, one a line or in one list, as a frame; null is NaN.
+    """Return a file of JSON objects as a frame: one a line, or one document; null is NaN.
 
     Names of nested numbers are joined by "/". Leaves out rows of puckrl's doctor, which
     no new verdict may rest on, and a half-written last line.
@@ -36,8 +36,8 @@ def read_lines(path: Path, wanted: Wanted, told: Wanted = lambda name: False) ->
         UserError: if a line is no JSON object.
     """
     found, line = Columns(), 0
-    if head(path).lstrip().startswith("["):
-        _block(path, _as_lines(path), 0, found, wanted, told)
+    if (whole := rows_of(path)) is not None:
+        _block(path, whole, 0, found, wanted, told)
         return found.frame()
     for block in blocks(path, on_cut=found.end_too_soon):
         done = bulk.lines(block, wanted) if len(block) >= _BULK else None
@@ -47,28 +47,6 @@ def read_lines(path: Path, wanted: Wanted, told: Wanted = lambda name: False) ->
         else:
             line = _block(path, block, line, found, wanted, told)
     return found.frame()
-
-
-def _as_lines(path: Path) -> bytes:
-    """Return a file that is one list of objects as JSON lines.
-
-    Raises:
-        UserError: if it is no such list, or too long.
-    """
-    text = b""
-    for block in blocks(path):
-        text += block
-        if len(text) > _LIST:
-            raise UserError(
-                f"{path} is a list of more than {_LIST >> 20} MB; write its objects one a line"
-            )
-    try:
-        rows = json.loads(text)
-        if all(isinstance(row, dict) for row in rows):
-            return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    except (ValueError, RecursionError):
-        pass
-    raise UserError(f"{path} is no list of JSON objects: {text[:40].decode()!r}")
 
 
 def _block(

@@ -6,64 +6,20 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from puckrl.core.errors import UserError
+from puckrl.logs.aliases import (
+    ALIASES,
+    CLOCKS,
+    EVAL,
+    GROUPS,
+    NETS,
+    OF_STEPS,
+    STEPS,
+    TRAIN,
+    called_success,
+)
 from puckrl.logs.known import PRODUCERS
 from puckrl.logs.producers import Producer, Unit
 from puckrl.monitor.signals import METRICS, RENAMED
-
-_EVAL = ("eval", "evaluation", "test", "val", "validation")
-_TRAIN = ("train", "training", "rollout", "charts")
-
-_ALIASES: Mapping[str, tuple[str, ...]] = {
-    "success": (
-        "success", "success_rate", "is_success", "mean_success", "avg_success",
-        "success_mean", "success_rate_mean", "episode_success", "final_success",
-    ),
-    "return": (
-        "return", "returns", "mean_return", "avg_return", "episode_return", "ep_return",
-        "episodic_return", "return_mean", "mean_reward", "avg_reward", "episode_reward",
-        "ep_reward", "ep_rew_mean", "ep_return_mean", "episode_reward_mean",
-        "cumulative_reward", "score",
-    ),
-    "episode_steps": (
-        "length", "episode_length", "ep_len", "ep_length", "ep_len_mean", "episode_len",
-        "episodic_length", "mean_episode_length", "episode_steps", "mean_ep_length",
-    ),
-    "critic_loss": ("critic_loss", "qf_loss", "q_loss", "loss_critic", "value_loss"),
-    "actor_loss": ("actor_loss", "policy_loss", "pi_loss", "loss_actor"),
-    "q_mean": ("q_mean", "mean_q", "q_value", "q_values", "qf1_values", "avg_q"),
-    "alpha": ("alpha", "ent_coef", "temperature", "alpha_value"),
-    "entropy": ("entropy", "policy_entropy", "mean_entropy", "action_entropy"),
-    "updates": (
-        "updates", "n_updates", "num_updates", "total_updates", "gradient_steps",
-        "gradient_step", "grad_steps", "num_gradient_steps", "update_steps", "update_step",
-        "learner_steps",
-    ),
-    "episodes": ("episodes", "episode", "n_episodes", "num_episodes", "episodes_total"),
-    "wall_s": (
-        "wall_s", "wall_time", "walltime", "time_elapsed", "elapsed", "elapsed_time",
-        "total_time", "time_total_s", "_runtime",
-    ),
-    "rate/env_steps_per_s": ("fps", "sps"),
-}  # fmt: skip
-"""Our names, or their ends -> what people call them, without ``eval/`` or ``train/``."""
-
-CLOCKS: Mapping[str, Unit] = {
-    "num_steps": "env steps", "env_steps": "env steps", "env_step": "env steps", "total_env_steps": "env steps",
-    "total_timesteps": "env steps", "timesteps_total": "env steps",
-    "num_timesteps": "env steps", "timesteps": "env steps", "timestep": "env steps",
-    "environment_steps": "env steps", "env_interactions": "env steps",
-    "interactions": "env steps", "num_env_steps": "env steps", "envsteps": "env steps",
-    "global_step": "env steps", "global_steps": "env steps", "total_steps": "env steps",
-    "agent_steps": "env steps", "samples": "env steps", "step": "env steps",
-    "steps": "env steps", "frame": "env steps", "frames": "env steps",
-    "total_frames": "env steps", "num_frames": "env steps", "env_frames": "env steps",
-    "iteration": "iterations", "iterations": "iterations", "iter": "iterations",
-    "training_iteration": "iterations", "itr": "iterations",
-    "epoch": "epochs", "epochs": "epochs",
-    "episode": "episodes", "episodes": "episodes", "num_episodes": "episodes",
-    "_step": "log calls",
-}  # fmt: skip
-"""Names of clocks and what they count; the first that a log has counts."""
 
 _THOUSANDS = re.compile(r"^(.*?)[_ ]?(?:\(?(k|m)\)?|(?:in_)?(thousands|millions))$")
 _COUNTERS = ("env_steps", "updates", "episodes")
@@ -208,23 +164,19 @@ def _common(name: str) -> Named | None:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     plain = re.sub(r"[\s\-.]+", "_", words).lower()
     group, _, end = plain.rpartition("/")
-    for first, full in (*((e, "eval") for e in _EVAL), *((t, "train") for t in _TRAIN)):
+    for first, full in (*((e, "eval") for e in EVAL), *((t, "train") for t in TRAIN)):
         if not group and end.startswith(first + "_"):
             group, end = full, end.removeprefix(first + "_")
-    kind = "eval" if group in _EVAL else "train" if group in ("", *_TRAIN) else None
+    kind = "eval" if group in EVAL else "train" if group in ("", *TRAIN) else None
     if (clock := _clock(plain)) is not None or (
         kind is not None and (clock := _clock(end)) is not None
     ):
         return clock
-    if kind is None and group not in (
-        "losses",
-        "loss",
-        "metrics",
-        "episode",
-        "learner",
-    ):
+    if group in NETS:
+        end = f"{group}_loss" if end == "loss" else end
+    elif kind is None and group not in GROUPS:
         return None
-    for place, (ours, theirs) in enumerate(_ALIASES.items()):
+    for place, (ours, theirs) in enumerate(ALIASES.items()):
         if end in theirs:
             rank = (3 if group else 4, 100 * place + theirs.index(end))
             if ours in METRICS:
@@ -247,6 +199,10 @@ def _clock(name: str) -> Named | None:
     if match and CLOCKS.get(match[1]) == "env steps":
         size = 1e3 if (match[2] or match[3])[0] in "kt" else 1e6
         return Named(Renaming("env_steps", size), "env steps", (6, 0))
+    words = frozenset(re.split(r"[_/]+", name))
+    if words & STEPS and words <= STEPS | OF_STEPS:
+        foreign = not words & {"env", "environment"}
+        return Named(Renaming("env_steps"), "env steps", (7, int(foreign)))
     return None
 
 
@@ -262,49 +218,3 @@ def _wanted(name: str, context: str) -> bool:
     return called_success(name) or any(
         meaning(name, {}, library, context) is not None for library in libraries
     )
-
-
-_NO_RATE = re.compile(
-    r"time|step|std|count|num|loss|reward|return|bonus|thresh|toler|weight|buffer|low$|high$"
-    r"|(?:^|[^a-z])n_|successes$|episodes|near|far|first|dist|total|length|_min$|/min$|_max$"
-    r"|error|fail|consecutive|streak"
-)
-_PERCENT = re.compile(r"(?:^|[^a-z])(?:pct|pc|perc|percent|percentage)(?:$|[^a-z])|%")
-_RATE = re.compile(
-    r"(?:(?:is|episode|final|mean|avg|pct|pc|percent)_)*(?:success|solved)"
-    r"(?:_(?:once|any|at_end|rate|ratio|frac|fraction|share|mean|pct|percent|percentage))*"
-)
-
-
-def called_success(name: str) -> bool:
-    """Return whether a name says that it is a rate of success.
-
-    >>> called_success("env/solved_frac"), called_success("time_to_success")
-    (True, False)
-    """
-    low = name.lower()
-    return ("success" in low or "solved" in low) and not _NO_RATE.search(low)
-
-
-def in_percent(name: str) -> bool:
-    """Return whether a name says that its numbers are percent.
-
-    >>> in_percent("eval/success (%)"), in_percent("success_pct"), in_percent("pcs")
-    (True, True, False)
-    """
-    return _PERCENT.search(name.lower()) is not None
-
-
-def surely_success(name: str) -> bool:
-    """Return whether the whole name says that it is a rate of success.
-
-    >>> surely_success("charts/success_once"), surely_success("info/grasp_success")
-    (True, False)
-    """
-    end = re.sub(r"[\s\-.()%]+", "_", name.rpartition("/")[2].lower()).strip("_")
-    return called_success(name) and _RATE.fullmatch(end) is not None
-
-
-def is_evaluation(name: str) -> bool:
-    """Return whether a name says that it comes from evaluations."""
-    return any(part in _EVAL for part in re.split(r"[/_\-. ]", name.lower()))

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from puckrl.logs.collect import sources
 from puckrl.logs.evaluations import NAME
 from puckrl.logs.events import is_event_file
 from puckrl.logs.facts import episodes_averaged, inferred, of_producer
-from puckrl.logs.folders import is_log, is_run_of_ours, logs_in, runs_below
+from puckrl.logs.folders import is_log, is_run_of_ours, logs_in, real, runs_below
 from puckrl.logs.frame import Frame
 from puckrl.logs.log import RunLog, no_table, unreadable
 from puckrl.logs.names import Mapped
@@ -97,7 +97,7 @@ def _known(facts: RunFacts) -> dict[str, Any]:
 def _name(path: Path) -> str:
     """Return the name of a run for titles: its folder's, or that of its own file."""
     own = path.is_file() and (is_log(path) or monitors.is_monitor(path))
-    found = (path.parent if own and path.parent.name else path).resolve()
+    found = real(path.parent if own and path.parent.name else path)
     scalars = [p for p in (found, *found.parents[:3]) if p.name == SCALARS]
     return scalars[0].parent.name if scalars else found.name
 
@@ -124,8 +124,8 @@ def _folder(folder: Path, mapping: Mapped) -> RunLog:
     log = _assembled(folder, logs_in(folder), mapping)
     if not is_run_of_ours(folder.parent):
         return log
-    facts, settings, _ = _settings(folder.parent)
-    name = folder.parent.resolve().name
+    facts, settings, _ = about_run(folder.parent)
+    name = real(folder.parent).name
     return replace(log, name=name, facts=facts, settings=settings)
 
 
@@ -230,8 +230,36 @@ def _ours(folder: Path, mapping: Mapped) -> RunLog:
     metrics = folder / "metrics.jsonl"
     found = read_tables(metrics, mapping) if metrics.is_file() else []
     log = _log(folder, found[:1]) if found else _without_rows(folder)
-    log = replace(log, kinds=("puckrl",), name=folder.resolve().name)
-    facts, settings, foreign = _settings(folder)
+    return as_ours(folder, log)
+
+
+class About(NamedTuple):
+    """Hold what a run folder says of its run besides the log."""
+
+    facts: RunFacts
+    """What the doctor must know."""
+    settings: dict[str, Any]
+    """The whole configuration by dotted names."""
+    foreign: list[Path]
+    """Files that the run did not write."""
+
+
+def as_ours(folder: Path, log: RunLog, about: About | None = None) -> RunLog:
+    """Return the log of a run folder with what else the folder says of its run.
+
+    Args:
+        folder: a run folder of ours.
+        log: its numbers.
+        about: what ``about_run`` returned of the folder before; None: it is read.
+
+    Returns:
+        The log with facts, settings, and a finding if the folder holds foreign files.
+
+    Raises:
+        UserError: if configuration or manifest cannot be read.
+    """
+    log = replace(log, kinds=("puckrl",), name=real(folder).name)
+    facts, settings, foreign = about or about_run(folder)
     problems = log.problems
     if foreign:
         names = ", ".join(sorted(p.name for p in foreign)[:3])
@@ -246,7 +274,7 @@ def _ours(folder: Path, mapping: Mapped) -> RunLog:
     return inferred(replace(log, problems=problems, facts=facts, settings=settings))
 
 
-def _settings(folder: Path) -> tuple[RunFacts, dict[str, Any], list[Path]]:
+def about_run(folder: Path) -> About:
     """Return facts and settings of a run of ours, and files that are not its own.
 
     Runs no code of a task that stands in the user's file.
@@ -266,7 +294,7 @@ def _settings(folder: Path) -> tuple[RunFacts, dict[str, Any], list[Path]]:
         cfg, spaces = run.config(), run.manifest().get("spaces")
         if spaces is None and ":" in cfg.task:
             spaces = {}
-        return facts_of(cfg, spaces), flat_settings(cfg), foreign_files(run)
+        return About(facts_of(cfg, spaces), flat_settings(cfg), foreign_files(run))
     except (UserError, yaml.YAMLError, LookupError, *_HALF_WRITTEN) as error:
         raise UserError(
             f"{run.path}: config.yaml or manifest.json is broken ({first_line(error)}); "

@@ -76,7 +76,7 @@ def _joined(earlier: RunLog, later: RunLog) -> RunLog:
     for name in {**one, **other}:
         first = one[name][keep] if name in one else np.full(sizes[0], np.nan)
         second = other[name] if name in other else np.full(sizes[1], np.nan)
-        if name in ("updates", "episodes", "wall_s", "train_s"):
+        if name in ("updates", "episodes", "wall_s", "train_s", "total_s"):
             second = _on(first, second)
         columns[name] = np.concatenate([first, second])
     counts = dict(earlier.table.not_finite)

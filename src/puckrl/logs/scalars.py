@@ -1,7 +1,8 @@
-"""Read the scalars of torchrl's CSV logger: a folder with a file for each tag.
+"""Read folders with a file for each tag, without headers: torchrl's and d3rlpy's.
 
-``exp/scalars/eval_reward.csv`` holds a step and a value in each line, without a header;
-"/" in a tag is a folder, or has become "_".
+torchrl's ``exp/scalars/eval_reward.csv`` holds a step and a value in each line; "/" in a tag
+is a folder, or has become "_". d3rlpy's ``SAC_2024/environment.csv``, beside
+``params.json``, holds an epoch, a step and a value.
 """
 
 from collections.abc import Sequence
@@ -20,16 +21,21 @@ from puckrl.logs.translate import translated
 from puckrl.monitor.table import Array
 
 NAME = "scalars"
-"""Name of its folder."""
+"""Name of torchrl's folder."""
+_PARAMS = "params.json"  # in a folder of d3rlpy's
+_HEADERS = {2: ("step", "value"), 3: ("epoch", "step", "value")}
 _GROUPS = 4  # folders of groups, the tags' own included
 
 
 def is_scalars(path: Path) -> bool:
     """Return whether a file is the values of one tag."""
-    if path.suffix != ".csv" or NAME not in (p.name for p in path.parents[:_GROUPS]):
+    if path.suffix != ".csv":
+        return False
+    of_torchrl = NAME in (p.name for p in path.parents[:_GROUPS])
+    if not of_torchrl and not (path.parent / _PARAMS).is_file():
         return False
     try:
-        return _has_no_header(head(path))
+        return _numbers_a_line(path) == (2 if of_torchrl else 3)
     except UserError:  # no text at all
         return False
 
@@ -51,7 +57,7 @@ def read_scalars(paths: Sequence[Path], mapping: Mapped) -> list[Source]:
         if count := int((~np.isfinite(values)).sum()):
             bad[tag] = count
     frame = Frame(columns, bad, names=frozenset(columns), rows=len(steps))
-    folder = next(p for p in paths[0].parents if p.name == NAME)
+    folder = _folder(paths[0])
     done = translated(str(folder), frame, mapping)
     return [
         Source(
@@ -68,18 +74,24 @@ def read_scalars(paths: Sequence[Path], mapping: Mapped) -> list[Source]:
     ]
 
 
-def _has_no_header(text: str) -> bool:
-    first = text.partition("\n")[0].split(",")
+def _numbers_a_line(path: Path) -> int:
+    """Return how many numbers the first line holds; 0 if something else is in it."""
+    first = head(path).partition("\n")[0].split(",")
     try:
-        return len([float(cell) for cell in first]) == 2
+        return len([float(cell) for cell in first])
     except ValueError:
-        return False
+        return 0
+
+
+def _folder(path: Path) -> Path:
+    """Return the folder of a file's run."""
+    return next((p for p in path.parents if p.name == NAME), path.parent)
 
 
 def _tag(path: Path, mapping: Mapped) -> str:
     """Return a file's tag, with the "/" of its group."""
     stem = path.stem
-    folder = next(p for p in path.parents if p.name == NAME)
+    folder = _folder(path)
     if path.parent != folder:
         return path.relative_to(folder).with_suffix("").as_posix()
     group, _, name = stem.partition("_")
@@ -89,7 +101,8 @@ def _tag(path: Path, mapping: Mapped) -> str:
 
 def _values(path: Path) -> tuple[Array, Array]:
     """Return the steps and values of a file; of two values at a step the later counts."""
-    frame = read_table(path, lambda _: True, header=("step", "value"))
+    header = _HEADERS[_numbers_a_line(path)]
+    frame = read_table(path, lambda _: True, header=header)
     step, value = frame.columns["step"], frame.columns["value"]
     known = np.isfinite(step)
     return step[known], value[known]

@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from puckrl.logs.frame import Frame
-from puckrl.logs.names import (
-    Named,
-    Renaming,
+from puckrl.logs.aliases import (
     called_success,
     in_percent,
     is_evaluation,
-    quoted,
     surely_success,
 )
+from puckrl.logs.frame import Frame
+from puckrl.logs.names import Named, Renaming, quoted
 from puckrl.logs.producers import Producer
 from puckrl.monitor.table import Array
 from puckrl.monitor.verdict import Finding, Number

@@ -1,13 +1,13 @@
 """Split a table that holds several runs, side by side or below one another."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from puckrl.logs.frame import Frame, Words
-from puckrl.logs.names import Mapped, meaning
+from puckrl.logs.names import Mapped, meaning, ours
 
 _RUN = frozenset(
     (
@@ -15,10 +15,20 @@ _RUN = frozenset(
         "environment", "task", "task_name", "task_id", "model", "model_id", "model_name",
         "algo", "algorithm", "method", "agent", "variant", "trial", "trial_id",
         "experiment", "experiment_id", "exp", "exp_id", "exp_name", "name", "id", "group",
-        "config", "policy", "job", "job_id",
+        "config", "policy", "job", "job_id", "slurm_job_id", "process_id", "pid", "session",
+        "session_id", "rep", "repeat", "repetition", "replicate", "replica", "run_idx",
+        "run_index", "run_number", "seed_id",
     )
 )  # fmt: skip
 """Names of columns that tell runs apart."""
+_PROCESS = frozenset(
+    (
+        "run", "run_id", "run_name", "runid", "trial_id", "experiment_id", "exp_id", "name",
+        "exp_name", "id", "job", "job_id", "slurm_job_id", "process_id", "pid", "session",
+        "session_id",
+    )
+)  # fmt: skip
+"""Those of them that a run may change when another process goes on with it."""
 _SETTINGS = frozenset(
     (
         "",
@@ -35,6 +45,7 @@ _SETTINGS = frozenset(
 )
 """Groups of settings; a name in any other group is a signal's."""
 _ROWS = 2  # rows of the shortest run, on average
+_GOES_ON = 0.5  # of the steps so far, from which on another process goes on
 _SEED = re.compile(
     r"(?:^|[_\-./ ])(seed|run|trial|rep|replicate|s)[_\-= ]?(\d+)(?:[_\-./ ]+(?=.)|$)",
     re.IGNORECASE,
@@ -51,8 +62,14 @@ def tells_runs(name: str) -> bool:
     >>> tells_runs("Seed"), tells_runs("config/seed"), tells_runs("loss/policy")
     (True, True, False)
     """
-    group, _, end = re.sub(r"[\s\-.]+", "_", name.lower()).rpartition("/")
+    group, end = _parts(name)
     return end in _RUN and group.rpartition("/")[2] in _SETTINGS
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Return the group of a name and its end, in plain letters."""
+    group, _, end = re.sub(r"[\s\-.]+", "_", name.lower()).rpartition("/")
+    return group, end
 
 
 def runs_in(frame: Frame, mapping: Mapped) -> list[tuple[str, Frame]]:
@@ -67,7 +84,7 @@ def runs_in(frame: Frame, mapping: Mapped) -> list[tuple[str, Frame]]:
     )
     found: list[tuple[str, Frame]] = []
     for name, part in wide or [("", frame)]:
-        for more, rows in _by_words(part):
+        for more, rows in _by_words(part, mapping):
             found.append((" ".join(word for word in (name, more) if word), rows))
     return found
 
@@ -142,9 +159,45 @@ def _tells(word: Words) -> bool:
     )
 
 
-def _by_words(frame: Frame) -> Iterator[tuple[str, Frame]]:
-    """Yield the runs that stand below one another, in the order of their first rows."""
+def _by_words(frame: Frame, mapping: Mapped) -> Iterator[tuple[str, Frame]]:
+    """Yield the runs that stand below one another, in the order of their first rows.
+
+    Columns that name a process tell runs apart only where its clock does not go on.
+    """
     telling = {name: word for name, word in frame.words.items() if _tells(word)}
+    process = {n: word for n, word in telling.items() if _parts(n)[1] in _PROCESS}
+    for name, run in _apart(frame, telling.keys() - process.keys()):
+        here = {n: run.words[n] for n in process}
+        starts = [_takes_over(run, word, mapping) for word in here.values()]
+        if all(start is not None for start in starts):
+            breaks = sorted({*run.breaks, *(b for s in starts if s for b in s)})
+            yield name, replace(run, words={}, breaks=tuple(breaks))
+            continue
+        for more, part in _apart(run, here.keys()):
+            yield " ".join(word for word in (name, more) if word), part
+
+
+def _takes_over(frame: Frame, word: Words, mapping: Mapped) -> tuple[int, ...] | None:
+    """Return the rows from which on another process goes on with the run; None: it does not.
+
+    Each process writes below the one before, from about where that one ended.
+    """
+    clock = next((n for n in frame.columns if ours(n, mapping) == "env_steps"), None)
+    if clock is None:
+        return None
+    steps, known = frame.columns[clock], word.codes >= 0
+    rows = np.flatnonzero(known & np.isfinite(steps))
+    codes, steps = word.codes[rows], steps[rows]
+    begin = np.flatnonzero(np.diff(codes)) + 1
+    ends = np.maximum.accumulate(steps)[begin - 1] if len(begin) else steps[:0]
+    if len(begin) >= len(np.unique(codes)) or (steps[begin] < _GOES_ON * ends).any():
+        return None
+    return tuple(rows[begin].tolist())
+
+
+def _apart(frame: Frame, names: Collection[str]) -> Iterator[tuple[str, Frame]]:
+    """Yield a table's rows apart by some of its columns of words."""
+    telling = {name: word for name, word in frame.words.items() if name in names}
     if not telling:
         yield "", frame
         return
@@ -157,4 +210,4 @@ def _by_words(frame: Frame) -> Iterator[tuple[str, Frame]]:
             if code >= 0
         )
         if name:
-            yield name, replace(frame.where(of.reshape(-1) == kind), words={})
+            yield name, frame.where(of.reshape(-1) == kind)

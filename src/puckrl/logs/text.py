@@ -9,16 +9,17 @@ import codecs
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from puckrl.core.errors import UserError, first_line
 
+File = BufferedReader | gzip.GzipFile
+"""An open file, compressed or not."""
 BLOCK = 1 << 22
 """Bytes of a block."""
 _LINE = 1 << 23  # bytes of the longest line
 _TOTAL = 1 << 32  # bytes of a file, decompressed
-_PIECE = 1 << 13  # bytes that are lost with the end of a compressed file
 _TEXT = bytes([*range(9, 14), 27, *range(32, 256)])  # all but control characters
 
 
@@ -70,11 +71,11 @@ def head(path: Path, size: int = 1 << 16) -> str:
     return next(blocks(path, size, lambda: None), b"")[:size].decode(errors="replace")
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> File:
     """Open a file, or what is compressed in it."""
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if zipped else path.open("rb")  # pyright: ignore[reportReturnType]
+    return gzip.GzipFile(path) if zipped else path.open("rb")
 
 
 def _utf8(path: Path, size: int, on_cut: Callable[[], None]) -> Iterator[bytes]:
@@ -89,11 +90,11 @@ def _utf8(path: Path, size: int, on_cut: Callable[[], None]) -> Iterator[bytes]:
             part = _read(file, size, on_cut)
 
 
-def _read(file: IO[bytes], size: int, on_cut: Callable[[], None]) -> bytes:
+def _read(file: File, size: int, on_cut: Callable[[], None]) -> bytes:
     """Return the next bytes of a file; of one that ends too soon, those before its end."""
     found = bytearray()
     try:
-        while len(found) < size and (part := file.read(min(size, _PIECE))):
+        while len(found) < size and (part := file.read1(size - len(found))):
             found += part
     except EOFError:
         on_cut()

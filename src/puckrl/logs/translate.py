@@ -6,17 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from puckrl.core.errors import UserError
+from puckrl.logs.aliases import CLOCKS
 from puckrl.logs.clocks import GOALS, Clock, unknown_clock
 from puckrl.logs.frame import Frame
 from puckrl.logs.known import recognize
-from puckrl.logs.names import (
-    CLOCKS,
-    Mapped,
-    Named,
-    meaning,
-    ours,
-    quoted,
-)
+from puckrl.logs.names import Mapped, Named, meaning, ours, quoted
 from puckrl.logs.producers import Producer
 from puckrl.logs.reshape import oldest_first
 from puckrl.logs.shares import (
@@ -195,6 +189,11 @@ def _moves(where: str, name: str, steps: Array) -> None:
     """
     if not len(steps):
         raise UserError(f"{where}: {name} holds no number")
+    if float(steps.max()) < 0:
+        raise UserError(
+            f"{where}: {name} is below 0 in each row, from {steps[0]:g} to {steps[-1]:g}; a "
+            "clock counts up from 0; name another with --map NAME=env_steps"
+        )
     if len(steps) > 2 and np.ptp(steps) == 0:
         raise UserError(
             f"{where}: {name} is {steps[0]:g} in each of {len(steps)} rows: the clock stands; "

@@ -29,12 +29,14 @@ from puckrl.monitor.success_curve import episodes_behind
 from puckrl.monitor.verdict import Finding, Number
 
 _MIN_POINTS = 10  # points without a rising signal before a run may be called dead
+_MIN_EPISODES = 50.0  # or episodes behind fewer of them
 _MIN_SETTLED = 5  # points since convergence before more of them waste time
 _STEPS_AN_UPDATE = 32.0
 """Env steps that are worth an update: learners on policy make few, on large batches."""
 _USUAL_RATIO = 1.0  # updates per env step of most off-policy learners
 UNLIKELY = 0.1
 """Chance of a take-off before twice the updates below which nothing is called healthy."""
+_MIN_VALUES = 6  # of success, from which on it may stand still
 _SOME = 0.1  # success from which on not everything fails
 _CREEPS = 0.03  # of success that a slow rise adds
 _SWINGS = 0.15  # standard deviation of success that is no noise
@@ -63,9 +65,11 @@ def flat(evidence: Evidence) -> Finding | None:
             "let it run; judge again when success has left its floor",
             tuple(signs[:3]),
         )
-    over = spent >= patience and len(evidence.success.raw) >= _MIN_POINTS
-    if not signs and over and evidence.success.scale != "own range":
-        half = evidence.success.raw.since(evidence.table.end / 2)
+    success = evidence.success
+    seen = len(success.raw) >= _MIN_POINTS or success.held >= _MIN_EPISODES
+    over = spent >= patience and seen
+    if not signs and over and success.scale != "own range":
+        half = success.raw.since(evidence.table.end / 2)
         if float(np.mean(half.y)) > _SOME:
             return _stands_from_the_start(evidence)
         return _dead(evidence, spent, patience)
@@ -224,7 +228,8 @@ def stalled(evidence: Evidence) -> Finding | None:
         return None
     success = evidence.success
     found = plateau(success.smooth, success)
-    if found is None or success.scale != "success":
+    few = len(success.raw) < _MIN_VALUES
+    if found is None or few or success.scale != "success":
         return None
     # A few steep points look like noise about their median: the last two decide.
     margin = max(0.1, 2 * success.sigma_smooth)
@@ -245,7 +250,7 @@ def stalled(evidence: Evidence) -> Finding | None:
 def unsteady(evidence: Evidence) -> Finding | None:
     """Find success that swings, far beyond the luck of its episodes."""
     success = evidence.success
-    if success.scale != "success" or evidence.phase in ("warm-up", "flat"):
+    if success.scale != "success" or evidence.phase == "warm-up":
         return None
     last = success.raw.since(evidence.table.end - _LAST * evidence.table.end)
     if len(last) < 2 * _TURNS:
@@ -295,8 +300,10 @@ def wasting_time(evidence: Evidence) -> Finding | None:
     if evidence.phase != "converged":
         return None
     begin, end = _still_since(evidence), evidence.table.end
-    share, points = (end - begin) / end, len(evidence.success.raw.since(begin))
-    solved = evidence.judged(evidence.success.now) >= evidence.facts.success_asked
+    settled = evidence.success.raw.since(begin)
+    share, points = (end - begin) / end, len(settled)
+    level = evidence.judged(min(evidence.success.now, float(np.mean(settled.y))))
+    solved = level >= evidence.facts.success_asked
     if not solved or share < 0.3 or points < _MIN_SETTLED:
         return None
     return Finding(

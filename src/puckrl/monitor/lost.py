@@ -84,8 +84,9 @@ def _once(evidence: Evidence) -> Finding | None:
     low, now = _lowest(evidence, deepest), evidence.success.now
     before = evidence.success.raw.x[evidence.success.raw.x < begin]
     since = float(before[-1]) if len(before) else begin
-    times = "once" if len(falls) == 1 else f"{len(falls)} times"
-    done = "it is done, but it" if evidence.phase == "converged" else "it"
+    once = len(falls) == 1
+    times = "once" if once else f"{len(falls)} times"
+    done = "it is done, but it" if once and evidence.phase == "converged" else "it"
     return Finding(
         "forgetting",
         "yellow",

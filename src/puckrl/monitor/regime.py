@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from puckrl.core.intervals import wilson_interval
 from puckrl.monitor.confidence import confidence
 from puckrl.monitor.curves import trend
 from puckrl.monitor.evidence import (
@@ -44,6 +45,8 @@ _CALLED = {"eval/success": "success", "train/success": "training success"}
 _GREEN: tuple[Phase, ...] = ("warm-up", "take-off", "converging", "converged")
 _LEAST_POINTS, _LEAST_RETURNS = 3, 5  # values of success, of returns, for a phase
 _NOT_FLAT = 0.5  # success of the last two of a few points
+_LEAST_EPISODES = (20, 50)  # behind all points, for a phase; that a climb slows down
+_WIDE = 0.25  # of an interval that says nothing
 _HIGH_FLOOR = 0.1
 _NO_RUN: dict[FindingName, str] = {
     "contaminated log": "the log mixes several writers",
@@ -90,21 +93,8 @@ def diagnose(
     life = spans(table, success, facts)
     if not life:
         return _undecided(table, found, "the log covers no env steps")
-    least = _LEAST_POINTS if success.scale == "success" else _LEAST_RETURNS
-    begun = ("warm-up", "flat") if success.scale == "success" else ("warm-up",)
-    points = len(success.raw)
-    high = (
-        points <= least
-        and success.raw.y[-2:].min() > _NOT_FLAT
-        and success.scale == "success"
-    )
-    if high and life[-1].phase in ("flat", "unknown", "converging"):
-        why = f"success is {success.raw.y[-1]:.2f}, in {points} values"
-        return _undecided(
-            table, found, why, "evaluate once more before it is called done"
-        )
-    if points < least and life[-1].phase not in begun:
-        return _undecided(table, found, f"{points} values are too few to say")
+    if (open_ := _too_few_to_tell(success, life[-1].phase)) is not None:
+        return _undecided(table, found, *open_)
     evidence = Evidence(table, facts, success, life, tuple(found))
     made = [rule(evidence) for rule in RULES]
     findings = _agreed([*found, *(f for f in made if f is not None)])
@@ -137,9 +127,44 @@ def _agreed(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         silent = {*_SILENCED, *(["dead flat"] if diverged.color == "red" else [])}
     elif any(f.color == "red" for f in findings):
         silent = {"healthy flat", "wasting time"}
+    if any(f.name in ("forgetting", "unsteady") for f in findings):
+        silent |= {"stalled", "dead flat"}  # what was lost is no level that stands
     kept = [f for f in findings if f.name not in silent]
     # Stable: the most severe rule first.
     return tuple(sorted(kept, key=lambda f: (f.name in NOTES, _RANK[f.color])))
+
+
+def _too_few_to_tell(
+    success: SuccessCurve, phase: Phase
+) -> tuple[str, str | None] | None:
+    """Return why a curve says too little, and what to do; None if it says enough."""
+    points, known = len(success.raw), success.scale == "success"
+    least = _LEAST_POINTS if known else _LEAST_RETURNS
+    begun = ("warm-up", "flat") if known else ("warm-up",)
+    high = known and points <= least and success.raw.y[-2:].min() > _NOT_FLAT
+    if high and phase in ("flat", "unknown", "converging"):
+        why = f"success is {success.raw.y[-1]:.2f}, in {points} values"
+        return why, "evaluate once more before it is called done"
+    if points < least and phase not in begun:
+        return f"{points} values are too few to say", None
+    if known and phase != "warm-up":
+        return _few_episodes(success, phase)
+    return None
+
+
+def _few_episodes(success: SuccessCurve, phase: Phase) -> tuple[str, str] | None:
+    """Return that the luck of a few episodes hides the level; None if it does not.
+
+    Wilson's interval of their success decides while it is flat; no few episodes show more.
+    """
+    episodes = round(success.held)
+    rate = float(np.clip(success.raw.y.mean(), 0.0, 1.0))
+    low, high = wilson_interval(round(rate * episodes), episodes)
+    wide = phase == "flat" and high - low > _WIDE
+    if episodes >= _LEAST_EPISODES[phase == "converging"] and not wide:
+        return None
+    why = f"{episodes} episodes are behind all values: success lies in {low:.2f} to {high:.2f}"
+    return why, f"judge more episodes: {why}, with 95 %"
 
 
 def _too_few(table: RunTable) -> str:

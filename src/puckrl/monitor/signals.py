@@ -1,6 +1,7 @@
 """Define every logged number and the verdict's row; docs/metrics.md is made of them."""
 
 from puckrl.monitor.probes import PROBES, Signal
+from puckrl.monitor.representation_signals import OBJECTIVES
 
 __all__ = ["METRICS", "PROBES", "SIGNALS", "Signal"]
 
@@ -18,7 +19,19 @@ SIGNALS: tuple[Signal, ...] = (
         "seconds spent on collecting and updating",
         "the clock that results quote",
     ),
-    Signal("wall_s", "s", "seconds in all, with evaluation and compilation", "-"),
+    Signal(
+        "wall_s",
+        "s",
+        "seconds of all that the run did: training, compilation, evaluations, snapshots",
+        "-",
+    ),
+    Signal(
+        "total_s",
+        "s",
+        "seconds of the whole command, from its start: imports, kernels and set-up too; "
+        "a resumed run counts on",
+        "the clock that a user waits by",
+    ),
     Signal(
         "rate/env_steps_per_s",
         "1/s",
@@ -234,6 +247,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("eval/peak_force_n", "N", "largest contact force of an episode", "falls"),
     Signal("eval/mean_force_n", "N", "mean contact force of an episode", "falls"),
     *PROBES,
+    *OBJECTIVES,
     Signal(
         "doctor/phase",
         "1",

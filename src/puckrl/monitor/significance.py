@@ -14,6 +14,7 @@ _PARTS = 10  # of a curve whose levels are compared
 _POINTS = 60  # that a climb is fitted to
 _GRID: Array = np.linspace(0.0, 1.0, 21)  # places where it may begin and end
 _BEND = 0.05  # chance of a bend that luck drew
+_MISFIT = 4.0  # times the variance of luck that no fit leaves
 _EDGE = 0.02  # rates nearer to 0 or 1 than this have the luck of this one
 
 
@@ -94,7 +95,8 @@ def moves(curve: Curve) -> bool:
 def climbs_on(curve: Curve, luck: float) -> bool:
     """Return whether a curve climbs to its end, as far as one can tell.
 
-    Fits y = a + b clip(x, c, d): a level, a climb, a level. It climbs if the best with d at
+    Fits y = a + b clip(x, c, d): a level, a climb, a level. Of a curve that is far from any
+    such, because it climbs in stages, the later half is judged. It climbs if the best with d at
     the end is better than a constant, and an earlier d is not better still: two
     likelihood-ratio tests, corrected for the places of d. Neighbors that share their luck
     count for less, by the ratio of von Neumann (1941).
@@ -119,6 +121,10 @@ def climbs_on(curve: Curve, luck: float) -> bool:
     steps = float((np.diff(residual[best]) ** 2).sum())
     ratio = float(np.clip(steps / max(2 * left[best], 1e-12), 1.0 / len(x), 1.0))
     measured = float(left[best]) / max(len(x) - 4, 1) * (2 - ratio) / ratio
-    variance = max(measured, luck**2 * len(points) / len(curve), 1e-12)
+    drawn = luck**2 * len(points) / len(curve)
+    variance = max(measured, drawn, 1e-12)
     surely = variance * beyond_luck(len(_GRID), _BEND) ** 2
-    return constant - straight > surely and straight - float(left[best]) < surely
+    climbs = constant - straight > surely and straight - float(left[best]) < surely
+    if climbs and 0.0 < _MISFIT * drawn < float(left[best]) / max(len(x) - 4, 1):
+        return climbs_on(curve.since(float(curve.x[0] + curve.x[-1]) / 2), luck)
+    return climbs

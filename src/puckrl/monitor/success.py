@@ -107,6 +107,11 @@ class SuccessCurve:
         return z > max(self.spread, 1.0) * beyond_luck(self.looks, _FALSE_ALARM)
 
     @property
+    def held(self) -> float:
+        """Return the episodes behind all points together."""
+        return self.episodes * (1.0 + self.fresh * (len(self.raw) - 1))
+
+    @property
     def sigma_smooth(self) -> float:
         """Return a smoothed point's noise, σ √Σw² / Σw; w: its neighbors' weights."""
         return self.sigma * self._share

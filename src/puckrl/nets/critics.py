@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from puckrl.core.types import Obs
+from puckrl.nets.bins import Bins
 from puckrl.nets.blocks import EnsembleMLP
 from puckrl.nets.inputs import VectorInput
 
@@ -20,6 +21,7 @@ class Critic(nn.Module):
         ensemble: number of critics E.
         layer_norm: LayerNorm before each ReLU.
         compute_dtype: precision of the hidden products.
+        bins: bins of the histogram that a value is; 0: a value is a number.
     """
 
     def __init__(
@@ -31,18 +33,31 @@ class Critic(nn.Module):
         ensemble: int = 2,
         layer_norm: bool = True,
         compute_dtype: torch.dtype = torch.float32,
+        bins: int = 0,
     ) -> None:
         super().__init__()
         self.features = features
+        self.bins = Bins(bins) if bins else None
+        """The histogram that a value is; None: a value is a number."""
         self.mlp = EnsembleMLP(
             ensemble,
             features.width + action_dim,
             hidden,
-            1,
+            bins or 1,
             layer_norm=layer_norm,
             compute_dtype=compute_dtype,
         )
 
-    def forward(self, obs: Obs, action: Tensor) -> Tensor:
-        """Return action values, (E, B)."""
-        return self.mlp(torch.cat([self.features(obs), action], dim=-1))[..., 0]
+    def forward(self, obs: Obs, action: Tensor, *, raw: bool = False) -> Tensor:
+        """Return action values, (E, B); ``raw``: as the network has them.
+
+        These are logits of histograms, (E, B, bins), or values, (E, B).
+        """
+        outputs = self.mlp(torch.cat([self.features(obs), action], dim=-1))
+        if self.bins is None:
+            return outputs[..., 0]
+        return outputs if raw else self.bins.value(outputs)
+
+    def values(self, raw: Tensor) -> Tensor:
+        """Return the values, (E, B), of raw outputs."""
+        return raw if self.bins is None else self.bins.value(raw)

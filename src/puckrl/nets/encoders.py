@@ -106,7 +106,7 @@ def _(pixels: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.empty_like(pixels, dtype=dtype, memory_format=torch.channels_last)
 
 
-class _Conv(nn.Module):
+class Conv(nn.Module):
     """Convolution and ReLU, in the precision of its input."""
 
     def __init__(self, inputs: int, layer: Layer) -> None:
@@ -134,7 +134,7 @@ class _Conv(nn.Module):
         return f"{shape}, stride {self.stride}, padding {self.padding}"
 
 
-class _Pool(nn.Module):
+class Pool(nn.Module):
     """Max pooling."""
 
     def __init__(self, inputs: int, layer: Layer) -> None:
@@ -146,17 +146,17 @@ class _Pool(nn.Module):
         return F.max_pool2d(x, *self.window)
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """ReLU(x + conv(ReLU(conv(x)))), both 3 x 3."""
 
     def __init__(self, inputs: int, layer: Layer) -> None:
         super().__init__()
         inner = Layer(3, 1, 1, layer.channels)
-        self.first, self.second = _Conv(inputs, inner), _Conv(inputs, inner)
+        self.first, self.second = Conv(inputs, inner), Conv(inputs, inner)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's output, of the shape of ``x``."""
         return torch.relu(x + self.second.convolve(self.first(x)))
 
 
-_BLOCKS = {"conv": _Conv, "pool": _Pool, "residual": _Residual}
+_BLOCKS = {"conv": Conv, "pool": Pool, "residual": Residual}

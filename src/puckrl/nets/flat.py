@@ -78,6 +78,6 @@ class Flat:
         }
         return functional_call(self.module.get_submodule(part), named, args)
 
-    def __call__(self, vector: Tensor, *args: object) -> Tensor:
+    def __call__(self, vector: Tensor, *args: object, **options: object) -> Tensor:
         """Return the module's output with ``vector`` as its parameters."""
-        return functional_call(self.module, self.split(vector), args)
+        return functional_call(self.module, self.split(vector), args, options)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from puckrl.core.errors import UserError
-from puckrl.core.settings import COUNT
+from puckrl.core.settings import COUNT, HASHED_IF_CHANGED
 
 Kind = Literal["nature", "drqv2", "manipulation", "padded", "impala"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -29,14 +29,20 @@ class EncoderCfg:
     """Pixel encoder."""
 
     kind: str = "padded"
-    """Convolutional layers: nature, drqv2, manipulation, padded, impala. Or an encoder of
-    your own, path/to/file.py:ClassName: docs/python.md."""
+    """Convolutional layers: nature, drqv2, manipulation, padded, impala. Or a model of a
+    package, timm/NAME or torchvision/NAME: docs/representations.md. Or an encoder of your
+    own, path/to/file.py:ClassName: docs/python.md."""
     channels: Annotated[int, COUNT] = 32
     """Channels of every layer; nature and impala fix their own."""
     head: HeadKind = "spatial-softmax"
     """Last feature map to a vector: flatten, flatten-norm, spatial-softmax."""
     features: Annotated[int, COUNT] = 50
     """Length of the vector that flatten-norm returns."""
+    weights: Annotated[str, HASHED_IF_CHANGED] = ""
+    """File of weights to begin with: eyes.safetensors of puck pretrain, or for a package's
+    model its state dict, .pth. Empty: random."""
+    weights_sha256: Annotated[str, HASHED_IF_CHANGED] = ""
+    """SHA-256 of that file; filled in when the run begins."""
 
 
 class Layer(NamedTuple):

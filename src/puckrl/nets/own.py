@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from puckrl.core.errors import UserError, out_of_memory, said
 from puckrl.core.registry import file_of, find_class
 from puckrl.core.source import place, split_name
+from puckrl.nets.backbones import Backbone, is_backbone
 from puckrl.nets.encoders import Encoder
 from puckrl.nets.layers import KINDS, EncoderCfg
 
@@ -109,7 +110,7 @@ def make_encoder(
     height: int,
     width: int,
     compute_dtype: torch.dtype = torch.float32,
-) -> Encoder | OwnEncoder:
+) -> Encoder | OwnEncoder | Backbone:
     """Make an encoder on the CPU; torch's global generator draws its weights.
 
     Args:
@@ -125,6 +126,8 @@ def make_encoder(
     """
     if cfg.kind in KINDS:
         return Encoder(cfg, channels, height, width, compute_dtype)
+    if is_backbone(cfg.kind):
+        return Backbone(cfg, channels, height, width, compute_dtype)
     found: type[nn.Module] = find_class("encoder", cfg.kind, nn.Module, KINDS)
     file = split_name(cfg.kind)[0] if ":" in cfg.kind else file_of(found)
     return OwnEncoder(found, file, channels, height, width, compute_dtype)

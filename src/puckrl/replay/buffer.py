@@ -49,6 +49,11 @@ class ReplayBuffer(Protocol):
         """Complete episodes ever added."""
         ...
 
+    @property
+    def counted(self) -> int:
+        """What warm-up and normalizers count: complete episodes, or rows of steps."""
+        ...
+
     def __len__(self) -> int:
         """Return the number of transitions that can be sampled."""
         ...

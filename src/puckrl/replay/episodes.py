@@ -74,8 +74,7 @@ class EpisodeReplayBuffer:
         self.rows = allocate(vectors, self.capacity, torch.float32, device)
         self.rows |= self._frames.rows
         """Stored episodes, (capacity, ...) each, by name."""
-        # Staged on the device of the observations: they are copied to ``device`` once an
-        # episode, not once a step.
+        # Staged with the observations: copied to ``device`` once an episode, not a step
         self._staging = allocate(vectors, num_worlds, torch.float32, staging_device)
         self._staging |= self._frames.staging(num_worlds, staging_device)
         self._worlds = torch.arange(num_worlds, device=staging_device)
@@ -176,14 +175,16 @@ class EpisodeReplayBuffer:
             return self._sample_sequences(spec.history, count, rng)
         episode, step, _ = self._draw(count, rng)
         seen = sampling.last_of_each(len(step), rounds, spec.pixels, step.device)
-        images = self._frames.stacks(
-            episode[seen], step[seen], needs_next_pixels=spec.next_pixels
-        )
+        at = (episode[seen], step[seen])
+        images = self._frames.stacks(*at, needs_next_pixels=spec.next_pixels)
         places = goals.relabel(
             self.cfg, self._uniform, episode, step, seen if self._shown else None, rng
         )
         goal = self._frames.goal_images(places.at(seen)) if self._shown else {}
         before, after = (pixels | goal if pixels else pixels for pixels in images)
+        if spec.later_pixels:
+            left = self._uniform.eligible[at[0]] - at[1]
+            before |= self._frames.later_pixels(at[0], sampling.later(at[1], left, rng))
         return self._gather(episode, step, places, before, after)
 
     def _sample_sequences(
@@ -291,6 +292,8 @@ class EpisodeReplayBuffer:
     def episodes_added(self) -> int:
         """Complete episodes ever added, which are the units of this buffer."""
         return self.added
+
+    counted = episodes_added
 
     @property
     def bytes_per_unit(self) -> int:

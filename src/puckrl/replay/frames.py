@@ -63,6 +63,10 @@ class Frames(Protocol):
         """
         ...
 
+    def later_pixels(self, episode: Tensor, step: Tensor) -> Obs:
+        """Return the stacks before ``step`` as ``later_pixels``; {} without images."""
+        ...
+
     def goal_images(self, places: GoalPlaces) -> Obs:
         """Return ``goal_image``, (B, channels, height, width); {} without goal images."""
         ...
@@ -89,6 +93,10 @@ class NoFrames:
     ) -> tuple[Obs, Obs]:
         """Return nothing."""
         return {}, {}
+
+    def later_pixels(self, episode: Tensor, step: Tensor) -> Obs:
+        """Return nothing."""
+        return {}
 
     def goal_images(self, places: GoalPlaces) -> Obs:
         """Return nothing."""
@@ -143,6 +151,11 @@ class FrameStore:
         return before, {
             "pixels": planes[:, space.channels :]
         } if needs_next_pixels else {}
+
+    def later_pixels(self, episode: Tensor, step: Tensor) -> Obs:
+        """Return the stacks before ``step`` as ``later_pixels``."""
+        pixels, _ = self.stacks(episode, step, needs_next_pixels=False)
+        return {"later_pixels": pixels["pixels"]}
 
     def goal_images(self, places: GoalPlaces) -> Obs:
         """Return the frames at places of hindsight goals, and own goals' pictures."""

@@ -112,3 +112,15 @@ def draw_shares(
         torch.cat(column)[order] for column in zip(*parts, strict=True)
     )
     return episode, step, eligible
+
+
+def later(step: Tensor, left: Tensor, rng: torch.Generator) -> Tensor:
+    """Draw a later step of each episode, step + 1 ... step + left, (n,) int64.
+
+    Args:
+        step: (n,) int64.
+        left: steps that follow it, at least 1, (n,) int64.
+        rng: random number generator.
+    """
+    unit = torch.rand(len(step), generator=rng, device=rng.device)
+    return step + 1 + (unit * left).long()

@@ -43,6 +43,7 @@ class StepReplayBuffer:
         spaces: sizes of observations and actions.
         num_worlds: worlds that record at the same time.
         device: device of stored steps and batches.
+        counts_rows: whether warm-up and normalizers count rows, not episodes.
 
     Raises:
         UserError: for a capacity of fewer than ``n_step + 1`` rows.
@@ -57,8 +58,10 @@ class StepReplayBuffer:
         spaces: Spaces,
         num_worlds: Annotated[int, COUNT],
         device: torch.device,
+        *,
+        counts_rows: bool = False,
     ) -> None:
-        self.spaces, self.device = spaces, device
+        self.spaces, self.device, self._counts_rows = spaces, device, counts_rows
         self.n_step, self.gamma, self.num_worlds = n_step, gamma, num_worlds
         self.rows_kept = rows_of(capacity, num_worlds, n_step)
         """Rows that fit."""
@@ -87,6 +90,11 @@ class StepReplayBuffer:
         """Rows ever added."""
         self.episodes_added = 0
         """Complete episodes ever added."""
+
+    @property
+    def counted(self) -> int:
+        """See ``ReplayBuffer``."""
+        return self.added if self._counts_rows else self.episodes_added
 
     # -- recording ------------------------------------------------------------
 
@@ -245,8 +253,13 @@ class StepReplayBuffer:
     def vectors(self, first: int, last: int) -> Obs:
         """Return stored observations, (n, dim) each.
 
-        They are those of the rows before which ``first`` ... ``last - 1`` episodes ended.
+        They are those of the rows before which ``first`` ... ``last - 1`` episodes ended,
+        or where rows are counted, of these rows.
         """
+        if self._counts_rows:
+            rows = torch.arange(max(first, self.oldest), last, device=self.device)
+            slots = rows % self._size
+            return {name: self.rows[name][slots].flatten(0, 1) for name in _NAMES}
         kept = min(self.added, self.rows_kept)
         stored = torch.arange(self.added - kept, self.added, device=self.device)
         slots = stored % self._size

@@ -19,13 +19,26 @@ _MEASURED_ON = {"cpu": "two CPU cores with native bfloat16", "warp": "one H100"}
 _UNITS = {"m": "m", "s": "s", "n": "N", "nm": "Nm", "rad": "rad"}
 
 
-def verdict(cfg: RunCfg, final: Evaluation, rows: Sequence[LogRow], stop: str) -> str:
+def verdict(
+    cfg: RunCfg,
+    final: Evaluation,
+    rows: Sequence[LogRow],
+    stop: str,
+    total_s: float,
+) -> str:
     """Say in one line whether the run kept its preset's promise of success and time.
 
     A promise can be missed only under the budget that the preset itself has.
+
+    Args:
+        cfg: what was run.
+        final: the last evaluation.
+        rows: the run's logged numbers, at least one row.
+        stop: why it ended.
+        total_s: seconds of the whole command so far.
     """
     expect, took = cfg.expect, duration(rows[-1]["train_s"])
-    got = f"{_result(final)} after {took} of training"
+    got = f"{_result(final)} after {took} of training, {duration(total_s)} in all"
     if not expect.success:
         return f"{got}; {cfg.preset} promises nothing yet"
     where = _MEASURED_ON[cfg.sim.backend]
@@ -96,6 +109,7 @@ def card(
     rows: Sequence[LogRow],
     stop: str,
     said: Verdict,
+    total_s: float,
 ) -> str:
     """Return the page, in Markdown.
 
@@ -106,6 +120,7 @@ def card(
         rows: the run's logged numbers, at least one row.
         stop: why it ended.
         said: the doctor's verdict on the whole run.
+        total_s: seconds of the whole command so far.
     """
     last = rows[-1]
     reached = [_reached(rows, level) for level in (0.5, 0.9, 0.95, 0.99)]
@@ -113,7 +128,7 @@ def card(
         [
             f"# {name}",
             "",
-            verdict(cfg, final, rows, stop) + ".",
+            verdict(cfg, final, rows, stop, total_s) + ".",
             "",
             "![curve](curve.png)",
             "",
@@ -136,7 +151,8 @@ def card(
             "",
             f"Ended by: {stop}. {last['env_steps']:,.0f} env steps, {last['updates']:,.0f} updates "
             f"({last['updates'] / last['env_steps']:.3f} per step), {duration(last['train_s'])} of "
-            f"collecting and updating, {duration(last['wall_s'])} with evaluation and compilation.",
+            f"collecting and updating, {duration(last['wall_s'])} with evaluation and compilation, "
+            f"{duration(total_s)} of the whole command.",
             "",
         ]
     )

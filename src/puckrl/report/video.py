@@ -16,7 +16,7 @@ from puckrl.core.errors import UserError, first_line
 from puckrl.core.policy import Policy
 from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Obs
-from puckrl.envs.foreign.gymnasium import GymWorlds
+from puckrl.envs.foreign.worlds import ForeignWorlds
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.play import begin, play, policy_obs
 from puckrl.report.policy_view import policy_view
@@ -87,7 +87,7 @@ def record(
 
 @torch.no_grad()
 def record_drawn(
-    env: GymWorlds, policy: Policy, path: Path, *, episodes: int = 2
+    env: ForeignWorlds, policy: Policy, path: Path, *, episodes: int = 2
 ) -> Path:
     """Play deterministic episodes of worlds that draw themselves; see ``record``.
 
@@ -106,7 +106,7 @@ def record_drawn(
     return path
 
 
-def _play_drawn(env: GymWorlds, policy: Policy, episodes: int) -> Iterator[Tensor]:
+def _play_drawn(env: ForeignWorlds, policy: Policy, episodes: int) -> Iterator[Tensor]:
     """Yield frames of whole episodes, as the worlds draw them; until all are over."""
 
     def draw(won: Tensor) -> Tensor:

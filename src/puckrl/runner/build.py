@@ -194,6 +194,7 @@ def make_replay(
             worlds.spaces,
             worlds.num_worlds,
             device,
+            counts_rows=cfg.loop.warm_up_steps > 0,
         )
     return EpisodeReplayBuffer(
         cfg.replay,
@@ -258,7 +259,7 @@ def build(cfg: RunCfg, folder: RunFolder | None = None) -> Parts:
         replay,
         Ratio(cfg.loop.update_ratio),
         rng,
-        warm_up_episodes=cfg.loop.warm_up_episodes,
+        warm_up_episodes=cfg.warm_up,
         normalize_episodes=cfg.loop.normalize_episodes,
         run=fast.run,
         compiles=fast.compiles,

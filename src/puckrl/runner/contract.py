@@ -27,7 +27,7 @@ from puckrl.core.spec import (
     to_plain,
 )
 from puckrl.core.types import Spaces
-from puckrl.envs.foreign.gymnasium import GymWorlds
+from puckrl.envs.foreign.worlds import ForeignWorlds
 from puckrl.report.provenance import versions
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.worlds import RunWorlds
@@ -70,7 +70,7 @@ def write_contract(
 
 def spec_of(cfg: RunCfg, env: RunWorlds, agent: ActorCritic) -> PolicySpec:
     """Return the contract of a policy in an environment; see ``write_contract``."""
-    if isinstance(env, GymWorlds):
+    if isinstance(env, ForeignWorlds):
         return _foreign_spec(cfg, env, agent)
     return make_spec(cfg, env.task, env.spaces, agent)
 
@@ -104,7 +104,7 @@ def make_spec(
     )
 
 
-def _foreign_spec(cfg: RunCfg, env: GymWorlds, agent: ActorCritic) -> PolicySpec:
+def _foreign_spec(cfg: RunCfg, env: ForeignWorlds, agent: ActorCritic) -> PolicySpec:
     """Return the contract of a policy in a foreign environment, whose units are unknown."""
     spaces, names = env.spaces, agent.cfg.actor_sensors
     count = range(spaces.state_dim)
@@ -209,10 +209,17 @@ def _images(
         height=cfg.height,
         width=cfg.width,
         channels=channels,
-        cameras=tuple(_camera(name, task, scene) for name in cfg.viewpoints),
+        cameras=camera_specs(cfg, task, scene),
         leaves_out=_LEAVES_OUT,
         varied=cfg.randomize.on,
     )
+
+
+def camera_specs(
+    cfg: PixelsCfg, task: Task, scene: mujoco.MjSpec
+) -> tuple[CameraSpec, ...]:
+    """Return the poses of the cameras of a configuration."""
+    return tuple(_camera(name, task, scene) for name in cfg.viewpoints)
 
 
 def _camera(name: str, task: Task, scene: mujoco.MjSpec) -> CameraSpec:

@@ -62,7 +62,8 @@ def finish(
             table, facts_of(cfg, space_facts(env.spaces, env.reward_bounds))
         )
         curve(table, folder.path.name, folder.path / "curve.png", diagnosis)
-        page = card(folder.path.name, cfg, final, rows, why, diagnosis)
+        total_s = progress.clock.total_s
+        page = card(folder.path.name, cfg, final, rows, why, diagnosis, total_s)
         (folder.path / "card.md").write_text(page)
     hooks.end(clocks(progress.clock) | evaluation_row(final))
     folder.update_manifest(
@@ -72,13 +73,14 @@ def finish(
         signal=signals.name if interrupted else None,
         stopped_at=cfg.budget.until_success,
         result=without_nan(asdict(final)),
-        clock=asdict(progress.clock),
+        clock=progress.clock.as_dict(),
         memory_gb=taken_gb(parts.device),
     )
-    if cfg.save.video and not interrupted:
+    log.info("%s", verdict(cfg, final, rows, stop, progress.clock.total_s))
+    if cfg.save.video and not interrupted:  # after all that somebody waits for
         with span("video"):
             _film(folder, cfg, parts)
-    log.info("%s", verdict(cfg, final, rows, stop))
+        folder.update_manifest(clock=progress.clock.as_dict())
 
 
 def _film(folder: RunFolder, cfg: RunCfg, parts: Parts) -> None:

@@ -2,11 +2,8 @@
 
 import math
 import os
-import time
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import torch
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -14,22 +11,17 @@ from rich.text import Text
 from puckrl.config.bounds import check_bounds
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.errors import UserError
-from puckrl.core.foreign import id_of
-from puckrl.core.runtime import torch_threads
+from puckrl.core.foreign import is_batched
 from puckrl.core.words import duration
-from puckrl.envs.foreign.gym_make import make_gym
-from puckrl.envs.foreign.gymnasium import GymWorlds
-from puckrl.envs.foreign.settings import ForeignCfg
-from puckrl.replay.steps import StepReplayBuffer
-from puckrl.runner.build import make_agent, make_replay
+from puckrl.runner.foreign_probe import probe, probe_apart
 from puckrl.runner.memory import free_ram
-from puckrl.training.collect import Collector
 
 _MOST_WORLDS, _GROWTH = 256, 4
 _PAYS = 1.3
 """Factor of steps per second below which a doubling of the worlds does not pay."""
-_MEASURED_S = 1.0
-_UPDATES = 5
+_MANY_WORLDS = (1, 16, *(2**power for power in range(6, 15)))
+_SAME = 1.2
+"""Factor of a control step's time below which two cost the same."""
 _FREE_SHARE = 0.5
 
 
@@ -41,6 +33,13 @@ class Point:
     """Number of worlds."""
     steps_per_s: float
     """Env steps per second under random actions, all worlds together."""
+    make_s: float = math.nan
+    """Seconds to make them, apart from that; the first may compile."""
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of a control step of all worlds."""
+        return self.worlds / self.steps_per_s
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,8 @@ class ForeignPlan:
     """Seconds of an uncompiled update."""
     update_ratio: float
     """Updates per env step."""
+    ended: str = ""
+    """Why no more worlds were measured; empty: they would not pay."""
     ok: bool = True
     """Whether the run may start."""
 
@@ -84,6 +85,19 @@ class ForeignPlan:
             f"allow {can:,.0f}/s; a higher --loop.update-ratio costs little time"
         )
 
+    def wasted(self) -> str:
+        """Say what a single world wastes; empty where a call costs more with more worlds."""
+        one, most = self.points[0], self.knee
+        same = [
+            p for p in self.points if p.step_s < _SAME * one.step_s and p.worlds > 1
+        ]
+        if one.worlds > 1 or not same:
+            return ""
+        return (
+            f"each call costs the same at 1 as at {same[-1].worlds:,} worlds: at 1 you get "
+            f"{one.steps_per_s:,.0f} of {most.steps_per_s:,.0f} env steps/s"
+        )
+
     def as_dict(self) -> dict[str, object]:
         """Return plain JSON values."""
         return {
@@ -93,6 +107,8 @@ class ForeignPlan:
             "update_s": self.update_s,
             "update_ratio": self.update_ratio,
             "words": self.words(),
+            "wasted": self.wasted(),
+            "ended": self.ended,
             "ok": self.ok,
         }
 
@@ -100,22 +116,26 @@ class ForeignPlan:
 def plan_foreign(cfg: RunCfg) -> ForeignPlan:
     """Measure an environment with 1, 4, 16, ... worlds, and an update.
 
-    It ends where a doubling no longer pays, or the next worlds would not fit in memory.
+    Libraries that step thousands of worlds are measured with 1, 16, 64, 128, ..., in a
+    process each. It ends where a doubling no longer pays, or at the limit of memory.
 
     Raises:
         UserError: if the environment cannot be made or stepped.
     """
     check_bounds(cfg)
+    return _sweep_apart(cfg) if is_batched(cfg.task) else _sweep(cfg)
+
+
+def _sweep(cfg: RunCfg) -> ForeignPlan:
+    """Measure in this process."""
     points: list[Point] = []
     update_s, worlds = math.nan, 1
     while worlds <= _MOST_WORLDS:
         before = free_ram()
-        settings = cfg.foreign or ForeignCfg()
-        with closing(make_gym(id_of(cfg.task), settings, worlds)) as env:
-            points.append(Point(worlds, _steps_per_s(env)))
-            if math.isnan(update_s):
-                update_s = _update_s(cfg, env)
-            taken = max(before - free_ram(), 0)
+        found = probe(cfg, worlds, updates=math.isnan(update_s))
+        taken = max(before - free_ram(), 0)
+        points.append(Point(worlds, found.steps_per_s, found.make_s))
+        update_s = found.update_s if math.isnan(update_s) else update_s
         made = ForeignPlan(cfg.task, tuple(points), update_s, cfg.loop.update_ratio)
         if made.knee.worlds < worlds or taken * _GROWTH > _FREE_SHARE * free_ram():
             break
@@ -123,49 +143,38 @@ def plan_foreign(cfg: RunCfg) -> ForeignPlan:
     return ForeignPlan(cfg.task, tuple(points), update_s, cfg.loop.update_ratio)
 
 
-def _steps_per_s(env: GymWorlds) -> float:
-    """Return env steps per second under random actions."""
-    rng = torch.Generator().manual_seed(0)
-    shape = (env.num_worlds, env.spaces.action_dim)
-    env.reset()
-    steps, began = 0, time.perf_counter()
-    while time.perf_counter() - began < _MEASURED_S:
-        env.step(2 * torch.rand(shape, generator=rng) - 1)
-        steps += env.num_worlds
-    return steps / (time.perf_counter() - began)
-
-
-def _update_s(cfg: RunCfg, env: GymWorlds) -> float:
-    """Return the seconds of an uncompiled update, on the CPU."""
-    cpu = torch.device("cpu")
-    small = max(env.spaces.horizon, cfg.replay.n_step + 1)
-    cfg = replace(cfg, replay=replace(cfg.replay, capacity=small * env.num_worlds))
-    agent = make_agent(cfg, env.spaces, cpu, None)
-    replay = make_replay(cfg, env, cpu)
-    with torch_threads(1):
-        steps = 10 if isinstance(replay, StepReplayBuffer) else env.spaces.horizon
-        Collector(env, replay).collect(agent.behavior, steps)
-    if not replay.added:
-        raise UserError(f"{cfg.task}: no episode ended within its horizon")
-    batch = replay.sample(agent.batch_spec, torch.Generator().manual_seed(0))
-    took: list[float] = []
-    for _ in range(_UPDATES):
-        began = time.perf_counter()
-        agent.update(batch)
-        took.append(time.perf_counter() - began)
-    return min(took) / agent.updates_per_round
+def _sweep_apart(cfg: RunCfg) -> ForeignPlan:
+    """Measure in a process for each number of worlds, until one fails."""
+    points: list[Point] = []
+    update_s, ended = math.nan, ""
+    for worlds in _MANY_WORLDS:
+        found = probe_apart(cfg, worlds, updates=not points)
+        if isinstance(found, str):
+            if not points:
+                raise UserError(f"{cfg.task} cannot be measured: {found}")
+            ended = f"{worlds:,} worlds failed: {found}"
+            break
+        points.append(Point(worlds, found.steps_per_s, found.make_s))
+        update_s = found.update_s if len(points) == 1 else update_s
+        made = ForeignPlan(cfg.task, tuple(points), update_s, cfg.loop.update_ratio)
+        if made.knee.worlds < worlds:
+            break
+    ratio = cfg.loop.update_ratio
+    return ForeignPlan(cfg.task, tuple(points), update_s, ratio, ended)
 
 
 def render_foreign(made: ForeignPlan) -> Group:
     """Return the plan for a terminal."""
     table = Table(box=None, title=f"plan of {made.task} on {os.cpu_count()} cores")
-    for heading in ("worlds", "env steps/s", "a control step"):
+    for heading in ("worlds", "env steps/s", "a control step", "to make them"):
         table.add_column(heading, justify="right")
     for point in made.points:
-        step_s = point.worlds / point.steps_per_s
+        step_s = point.step_s
         shown = f"{1e3 * step_s:.2f} ms" if step_s < 1 else duration(step_s)
-        table.add_row(f"{point.worlds}", f"{point.steps_per_s:,.0f}", shown)
+        make = f"{point.make_s:.1f} s"
+        table.add_row(f"{point.worlds:,}", f"{point.steps_per_s:,.0f}", shown, make)
     most = made.knee
     gain = most.steps_per_s / made.points[0].steps_per_s
     advice = f"--sim.num-worlds {most.worlds}: {gain:.1f} times the steps of one world"
-    return Group(table, Text(advice), Text(made.words()))
+    lines = [advice, made.wasted(), made.words(), made.ended]
+    return Group(table, *(Text(line) for line in lines if line))

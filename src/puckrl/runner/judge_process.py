@@ -49,14 +49,18 @@ def _serve(
     answers: IO[bytes],
     answer: Callable[[Request], Evaluation | Failure],
 ) -> None:
-    """Answer requests until their stream ends."""
+    """Answer requests until nobody asks any more, or listens."""
     while True:
         try:
             request: Request = pickle.load(requests)
         except EOFError:
             return
-        pickle.dump(answer(request), answers)
-        answers.flush()
+        answered = answer(request)
+        try:
+            pickle.dump(answered, answers)
+            answers.flush()
+        except BrokenPipeError:  # the learner was killed while this process judged
+            return
 
 
 def _answer(

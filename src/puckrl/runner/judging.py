@@ -24,7 +24,7 @@ from puckrl.config.run_cfg import RunCfg
 from puckrl.config.tree import to_dict
 from puckrl.core import team
 from puckrl.core.errors import UserError
-from puckrl.core.foreign import library_of
+from puckrl.core.foreign import is_batched, library_of
 from puckrl.core.runtime import torch_threads, usable_cores
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.worlds import EVAL_SEED_OFFSET, EVAL_WORLDS, RunWorlds, make_eval_env
@@ -55,16 +55,37 @@ def make_judge(
 
 def stands_beside(cfg: RunCfg, device: torch.device) -> bool:
     """Return whether a run's judge has a process of its own."""
+    if is_batched(cfg.task):
+        return _foreign_beside(cfg)
     if team.size() > 1 or cfg.eval.judge == "in-turn":
         return False
     pays = device.type == "cuda" and usable_cores() >= _ENOUGH_CORES
     return cfg.eval.judge == "beside" or pays
 
 
+def _foreign_beside(cfg: RunCfg) -> bool:
+    """Return that a library's judge has a process of its own: it must have one.
+
+    A process has one simulation of Isaac Lab. Both libraries draw from global generators,
+    which a judge in turn would share with training.
+
+    Raises:
+        UserError: if the configuration wants otherwise.
+    """
+    if team.size() > 1 or cfg.eval.judge == "in-turn":
+        raise UserError(
+            f"{cfg.task} is judged in a process of its own, beside one process that trains; "
+            "leave --eval.judge in-turn out, and start it without torchrun"
+        )
+    return True
+
+
 def judging_env(cfg: RunCfg, device: torch.device) -> RunWorlds:
     """Make the worlds that a run is judged in; cameras render on ``device``."""
     worlds = min(EVAL_WORLDS, cfg.eval.episodes)
-    if library_of(cfg.task):  # each world may be a simulation of its own
+    if is_batched(cfg.task):  # a step of many worlds takes as long as one of a few
+        worlds = min(cfg.eval.episodes, cfg.sim.num_worlds)
+    elif library_of(cfg.task):  # each world may be a simulation of its own
         worlds = min(worlds, cfg.sim.num_worlds)
     return make_eval_env(cfg, worlds, cfg.seed, device)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from puckrl.agents.actor_critic import ActorCritic
-from puckrl.agents.vision import PixelFeatures
+from puckrl.agents.pixel_features import PixelFeatures
 from puckrl.core.errors import UserError
 from puckrl.core.pictures import Picture, read_picture, write_picture
 from puckrl.core.spec import ImageSpec

@@ -29,7 +29,9 @@ from puckrl.core.runtime import torch_threads
 from puckrl.core.types import Spaces
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.replay.windows import bytes_per_transition
+from puckrl.runner import caches
 from puckrl.runner.build import check_sensors, make_agent, make_replay
+from puckrl.runner.encoder_files import encoder_notices
 from puckrl.runner.foreign_worlds import foreign_spaces
 from puckrl.runner.memory import (
     Memory,
@@ -70,8 +72,7 @@ class Speed:
     budget_s: float
     """Seconds of the whole budget at these speeds; inf without a budget."""
     busy_cores: float
-    """Cores that other programs keep busy: the load average of the last minute, but no
-    more than there are."""
+    """Cores that other programs keep busy: the last minute's load average, at most all."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,8 @@ def _plan(cfg: RunCfg, env: GoalEnv) -> Plan:
         *no_room_on_disk(memory, Path()),
         *(finding for shot in shown for finding in _visibility(shot)),
         *conflicts(cfg, env.spaces),
+        *encoder_notices(cfg),
+        *caches.notices(cfg),
     ]
     return Plan(
         preset=cfg.preset,
@@ -337,12 +340,11 @@ def _load_text(speed: Speed) -> str:
 def _layer_table(shot: Footprint) -> Table:
     """Return the object's size after each layer of the encoder as a table."""
     table = Table(
+        *("layer", "map", "cells of the object"),
         box=None,
         title=f"from {shot.viewpoint}: the object covers {shot.pixels:.0f} pixels, "
         f"seen in {100 * shot.seen_share:.0f} % of worlds",
     )
-    for heading in ("layer", "map", "cells of the object"):
-        table.add_column(heading)
     for name, shape, cells in shot.layers:
         table.add_row(name, shape, f"{cells:.1f}")
     return table

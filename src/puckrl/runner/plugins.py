@@ -17,13 +17,17 @@ from puckrl.core.errors import UserError
 from puckrl.core.source import source_of
 from puckrl.core.types import Spaces
 from puckrl.nets.own import make_encoder
+from puckrl.representation.frames import sizes_of
 from puckrl.representation.own import make_objective
+from puckrl.representation.self_supervised import SelfSupervised, weight_of
 from puckrl.runner.build import own_rule
+from puckrl.runner.encoder_files import check_weights
 from puckrl.runner.kept_task import copy_source
 from puckrl.runner.own_copies import RECORD, copies_of, name_in_copy
 from puckrl.runner.run_folder import RunFolder
 
 _TRIAL_FEATURES = 8
+_SELF_SUPERVISED = "agent.vision.self_supervised"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ def _plugins(cfg: RunCfg) -> list[_Plugin]:
         _Plugin("encoder", "agent.vision.encoder.kind", agent.vision.encoder.kind),
         _Plugin("objective", "agent.vision.objective", agent.vision.objective),
         _Plugin("agent", "agent.rule", agent.rule),
+        *(
+            _Plugin(f"self-supervised-{index}", _SELF_SUPERVISED, weight_of(named)[0])
+            for index, named in enumerate(agent.vision.self_supervised)
+        ),
     ]
 
 
@@ -61,7 +69,11 @@ def check_plugins(cfg: RunCfg, spaces: Spaces) -> None:
             vision.encoder, pixels.stacked_channels, pixels.height, pixels.width
         )
         size = encoder.size
-    make_objective(vision.objective, size, spaces.goal_dim)
+        check_weights(cfg)
+        if vision.self_supervised:
+            SelfSupervised(vision.self_supervised, sizes_of(size, spaces))
+    if pixels is not None or spaces.goal_dim:
+        make_objective(vision.objective, size, spaces.goal_dim)
     if cfg.agent.rule:
         own_rule(cfg.agent.rule)
 
@@ -94,13 +106,28 @@ def keep_plugins(folder: RunFolder, cfg: RunCfg) -> None:
 def with_copies(folder: RunFolder, cfg: RunCfg) -> RunCfg:
     """Return the configuration with a user's classes named in the run's own copies.
 
+    A file of weights is left out: the run's snapshots hold what became of them.
+
     Raises:
         UserError: if a copy is gone or has been edited.
     """
     manifest = folder.manifest()
-    changes = {
-        plugin.setting: name_in_copy(folder.path, plugin.kind, plugin.name, manifest)
-        for plugin in _plugins(cfg)
-        if ":" in plugin.name
-    }
+
+    def copied(plugin: _Plugin) -> str:
+        return name_in_copy(folder.path, plugin.kind, plugin.name, manifest)
+
+    plugins = _plugins(cfg)
+    own = [
+        one for one in plugins if ":" in one.name and one.setting != _SELF_SUPERVISED
+    ]
+    changes: dict[str, Any] = {one.setting: copied(one) for one in own}
+    beside = [one for one in plugins if one.setting == _SELF_SUPERVISED]
+    if any(":" in one.name for one in beside):
+        weights = [weight_of(one)[1] for one in cfg.agent.vision.self_supervised]
+        changes[_SELF_SUPERVISED] = tuple(
+            f"{copied(one)}={weight}"
+            for one, weight in zip(beside, weights, strict=True)
+        )
+    if cfg.agent.vision.encoder.weights:
+        changes["agent.vision.encoder.weights"] = ""
     return with_changes(cfg, changes) if changes else cfg

@@ -16,7 +16,7 @@ from puckrl.core.errors import UserError
 from puckrl.core.foreign import library_of
 from puckrl.core.runtime import pick_device, torch_threads
 from puckrl.core.spec import PolicySpec
-from puckrl.envs.foreign.gymnasium import GymWorlds
+from puckrl.envs.foreign.worlds import ForeignWorlds
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.video import record, record_drawn
 from puckrl.runner import run_folder
@@ -158,7 +158,7 @@ def film(
     cfg: RunCfg, agent: ActorCritic, env: RunWorlds, path: Path, episodes: int
 ) -> Path:
     """Film a policy, with its pixels if it gets any; return the path."""
-    if isinstance(env, GymWorlds):
+    if isinstance(env, ForeignWorlds):
         return record_drawn(env, agent.averaged, path, episodes=episodes)
     width, height = _TILE_PX
     if "pixels" in cfg.agent.actor_sensors:
@@ -184,7 +184,7 @@ def _restore(
     draws: bool = False,
 ) -> tuple[ActorCritic, RunWorlds]:
     """Return a run's newest agent, and worlds to evaluate it in, on the CPU."""
-    _refuse_without_snapshot(folder)
+    refuse_without_snapshot(folder)
     tell_other_versions(folder)
     cfg = replace(folder.config(), task=task_to_play(folder, task))
     env = make_eval_env(cfg, worlds, seed, draws=draws)
@@ -199,7 +199,7 @@ def policy_from_code(
     Raises:
         UserError: if its task is lost, or no snapshot can be used.
     """
-    _refuse_without_snapshot(folder)
+    refuse_without_snapshot(folder)
     cfg = folder.config()
     if library_of(cfg.task):
         with closing(make_eval_env(cfg, 1, seed)) as env:
@@ -225,7 +225,7 @@ def live_policy(spec: PolicySpec, parts: Parts) -> Callable[[], Policy]:
     return copied
 
 
-def _refuse_without_snapshot(folder: RunFolder) -> None:
+def refuse_without_snapshot(folder: RunFolder) -> None:
     """Raise ``UserError`` if a run has no snapshot yet; say why, and what to do."""
     if any(folder.checkpoints.glob("snapshot-*.json")):
         return

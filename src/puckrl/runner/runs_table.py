@@ -65,9 +65,15 @@ def _updates(run: RunSummary, now: float) -> Text:
     return _text(None if run.updates is None else count(run.updates))
 
 
-def _wall(run: RunSummary, now: float) -> Text:
-    """Return the wall-clock time."""
-    return _text(None if run.wall_s is None else duration(run.wall_s))
+def _train(run: RunSummary, now: float) -> Text:
+    """Return the time of training."""
+    return _text(None if run.train_s is None else duration(run.train_s))
+
+
+def _total(run: RunSummary, now: float) -> Text:
+    """Return the time of the whole command; of a run that did not log it, what it logged."""
+    known = run.wall_s if run.total_s is None else run.total_s
+    return _text(None if known is None else duration(known))
 
 
 def _age(run: RunSummary, now: float) -> Text:
@@ -78,15 +84,16 @@ def _age(run: RunSummary, now: float) -> Text:
 
 COLUMNS = (
     Column("run", 0, lambda run, now: Text(run.name)),
-    Column("preset", 8, lambda run, now: _text(run.preset)),
-    Column("seed", 7, lambda run, now: _text(run.seed), right=True),
+    Column("preset", 10, lambda run, now: _text(run.preset)),
+    Column("seed", 8, lambda run, now: _text(run.seed), right=True),
     Column("status", 1, _status),
     Column("success", 2, _success, right=True),
     Column("verdict", 3, _verdict),
     Column("env steps", 4, _env_steps, right=True),
     Column("updates", 5, _updates, right=True),
-    Column("wall", 9, _wall, right=True),
-    Column("age", 6, _age, right=True),
+    Column("training", 9, _train, right=True),
+    Column("in all", 6, _total, right=True),
+    Column("age", 7, _age, right=True),
 )
 
 

@@ -8,17 +8,18 @@ from pathlib import Path
 
 from puckrl.config.bounds import check_bounds
 from puckrl.config.facts import facts_of
-from puckrl.config.run_cfg import RunCfg, config_hash
+from puckrl.config.run_cfg import RunCfg, config_hash, pinned
 from puckrl.core import team
 from puckrl.core.arguments import check
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import keep_memory, pick_device
-from puckrl.core.timeline import span
+from puckrl.core.timeline import command, span
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.rows import read_rows
 from puckrl.runner import kept_task, run_folder, snapshot
 from puckrl.runner.build import Parts, build
+from puckrl.runner.caches import kept_code
 from puckrl.runner.contract import write_contract
 from puckrl.runner.ending import recorded
 from puckrl.runner.finish import ask_finally, finish
@@ -30,6 +31,7 @@ from puckrl.runner.plugins import keep_plugins, with_copies
 from puckrl.runner.policies import live_policy
 from puckrl.runner.run_folder import Lock, RunFolder
 from puckrl.runner.shard import shard
+from puckrl.runner.summaries import seconds_before
 from puckrl.runner.versions import tell_other_versions
 from puckrl.runner.writer import sign_in, space_facts
 from puckrl.sim.divergence import StateDump
@@ -66,7 +68,8 @@ def start(
             an external reason.
     """
     _check_arguments(cfg, callbacks)
-    with team.together(pick_device(cfg.device)):
+    cfg = pinned(cfg)
+    with command(), team.together(pick_device(cfg.device)):
         part = shard(cfg)
         memory = admit(part)
         folder = team.from_first(
@@ -111,7 +114,7 @@ def resume(
     _refuse_nothing_to_do(folder, cfg)
     tell_other_versions(folder)
     place = kept_task.task_to_resume(folder, elsewhere)
-    with team.together(pick_device(cfg.device)):
+    with command(), team.together(pick_device(cfg.device)):
         _refuse_other_team(folder)
         placed = with_copies(folder, replace(cfg, task=place))
         part = shard(placed)
@@ -157,7 +160,7 @@ def _refuse_nothing_to_do(folder: RunFolder, cfg: RunCfg) -> None:
             f"{folder.path} is done: success {stopped_at:g} twice in a row; to continue, "
             "raise --budget.until-success, or set it to 0"
         )
-    if limits.reached(Clock(**manifest["clock"]), []):
+    if limits.reached(Clock.from_dict(manifest["clock"]), []):
         raise UserError(
             f"{folder.path} has spent its budget; to continue, raise --budget.env-steps "
             "or --budget.train-s"
@@ -184,7 +187,7 @@ def _run(
     Raises:
         UserError: if the system refuses memory, or to read or write.
     """
-    with recorded(folder) as signals:
+    with recorded(folder) as signals, kept_code(part):
         keep_memory()
         with span("set-up"):
             task = kept_task.task_now(folder, part.task)
@@ -295,15 +298,21 @@ def _begin(
     """Return this process's snapshots and the run's progress, restored if resumed."""
     path = folder.checkpoints_of(team.rank())
     checkpoints = Checkpoints(path, replay=cfg.save.replay)
+    with command() as began:
+        now = Clock(began=began)
+    if resumed and team.is_first():
+        now.earlier_s = seconds_before(folder)
     if resumed and team.minimum(checkpoints.serial):
         progress = snapshot.restore(checkpoints, parts)
+        progress.clock.earlier_s = max(progress.clock.earlier_s, now.earlier_s)
+        progress.clock.began = began
         if not parts.env.restorable and team.is_first():
             _record_fresh_episodes(folder, progress.clock)
         return checkpoints, progress
     if resumed:
         log.warning("the run has no snapshot yet: starting at 0 env steps")
         checkpoints.forget()
-    return checkpoints, Progress(Clock(), evaluated_at=0, successes=[])
+    return checkpoints, Progress(now, evaluated_at=0, successes=[])
 
 
 def _record_fresh_episodes(folder: RunFolder, clock: Clock) -> None:

@@ -37,7 +37,7 @@ def save(checkpoints: Checkpoints, parts: Parts, progress: Progress) -> None:
         **under(_RNG, {name: rng.get_state() for name, rng in rngs.items()}),
     }
     scalars = {
-        "progress": asdict(progress),
+        "progress": {**asdict(progress), "clock": progress.clock.as_dict()},
         "debt": parts.learner.ratio.debt,
         "normalized": parts.learner.normalized,
     }
@@ -139,4 +139,4 @@ def _load(agent: ActorCritic, tensors: dict[str, Tensor]) -> None:
 def progress_of(scalars: dict[str, Any]) -> Progress:
     """Return the progress stored in a snapshot."""
     stored = dict(scalars["progress"])
-    return Progress(**{**stored, "clock": Clock(**stored["clock"])})
+    return Progress(**{**stored, "clock": Clock.from_dict(stored["clock"])})

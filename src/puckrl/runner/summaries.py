@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -50,8 +50,12 @@ class RunSummary:
     """Env steps so far."""
     updates: int | None = None
     """Critic updates so far."""
+    train_s: float | None = None
+    """Seconds of collecting and updating so far."""
     wall_s: float | None = None
     """Seconds so far, with evaluation and compilation."""
+    total_s: float | None = None
+    """Seconds of the whole command so far; None: a version made the run that did not say."""
     began: float | None = None
     """When it began or was last resumed, seconds since the epoch."""
 
@@ -115,7 +119,9 @@ def _read(folder: RunFolder) -> RunSummary:
         color=verdict.get("doctor/color"),
         env_steps=_whole(clock.get("env_steps")),
         updates=_whole(clock.get("updates")),
+        train_s=_number(clock.get("train_s")),
         wall_s=_number(clock.get("wall_s")),
+        total_s=_total_s(status, clock, manifest.get("clock") or {}),
         began=_began(manifest.get("time"), folder.path),
     )
 
@@ -171,6 +177,21 @@ def _success(status: Status, manifest: dict[str, Any], newest: Newest) -> float 
     return _number((newest.evaluation or {}).get("eval/success"))
 
 
+def _total_s(
+    status: Status, logged: Mapping[str, float], end: Mapping[str, float]
+) -> float | None:
+    """Return the seconds of the whole command: the manifest's, once the run has ended."""
+    ended = end.get("total_s") if status in ("done", "stopped") else None
+    known = [x for x in (logged.get("total_s"), ended) if x is not None]
+    return max(known, default=None)
+
+
+def seconds_before(folder: RunFolder) -> float:
+    """Return how long a run's commands took so far, also what a kill made them lose."""
+    known = (_newest(folder).clock or {}, folder.manifest().get("clock", {}))
+    return max(row.get("total_s", 0.0) for row in known)
+
+
 def _began(written: str | None, path: Path) -> float:
     """Return when a run began, by its manifest, else by its configuration's date."""
     return (
@@ -216,6 +237,7 @@ _LARGEST_FIRST = {
     "env-steps": "env_steps",
     "updates": "updates",
     "wall": "wall_s",
+    "total": "total_s",
     "age": "began",
 }
 """Field of each order that begins with the largest value; the newest run began last."""
@@ -228,7 +250,7 @@ def ordered(
 
     Args:
         runs: the runs.
-        by: age, name, preset, status, success, env-steps, updates, wall. Text goes from A
+        by: age, name, preset, status, success, env-steps, updates, wall, total. Text goes from A
             to Z, numbers from the largest, ages from the newest run.
         reverse: turn the order.
     """

@@ -26,11 +26,10 @@ from puckrl.core.settings import COUNT, NON_NEGATIVE, SEED
 from puckrl.core.timeline import span
 from puckrl.core.types import PixelSpace
 from puckrl.envs.cameras import Cameras, NoCameras
-from puckrl.envs.foreign.gymnasium import GymWorlds
-from puckrl.envs.foreign.settings import ForeignCfg
+from puckrl.envs.foreign.worlds import ForeignWorlds
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.envs.goal_images import RenderedGoals
-from puckrl.runner.foreign_worlds import make_foreign
+from puckrl.runner.foreign_worlds import make_foreign, make_training_worlds
 from puckrl.sim.backend import Sim
 from puckrl.sim.cpu import CpuSim
 from puckrl.sim.scene import compiled
@@ -261,7 +260,7 @@ def _announce_kernels() -> None:
     log.info("physics kernels: compiling, or loading from ~/.cache/warp; minutes once")
 
 
-RunWorlds = GoalEnv | GymWorlds
+RunWorlds = GoalEnv | ForeignWorlds
 """Worlds that a run may train and be judged in."""
 
 
@@ -271,10 +270,7 @@ def make_training_env(cfg: RunCfg, device: torch.device) -> RunWorlds:
     Rewards and ends of a foreign environment are verified, if hindsight recomputes them.
     """
     if library_of(cfg.task):
-        made = make_foreign(cfg, cfg.sim.num_worlds, cfg.seed + team.rank())
-        if not cfg.stores_steps:
-            made.verify_goals(cfg.foreign or ForeignCfg())
-        return made
+        return make_training_worlds(cfg, cfg.seed + team.rank())
     return make_env(
         cfg.task,
         cfg.sim,

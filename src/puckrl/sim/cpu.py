@@ -8,10 +8,10 @@ from typing import Any
 import mujoco
 import numpy as np
 import torch
-from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 from torch import Tensor
 
+from puckrl.core.errors import UserError
 from puckrl.sim.backend import not_varied
 
 # mjWARN_BADQPOS, _BADQVEL, _BADQACC are neighbors: a slice (a view) selects them
@@ -50,6 +50,16 @@ class CpuSim:
         varied = tuple(varied)
         if varied:  # the midphase's bounding volumes would not follow geoms that vary
             model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_MIDPHASE
+        # imported here: environments of others pin a mujoco that does not have it
+        try:
+            from mujoco.batch import Batch, SimulationError
+        except ModuleNotFoundError:
+            raise UserError(
+                f"mujoco {mujoco.__version__} cannot step many worlds; our tasks need 3.17 or "
+                "newer: pip install -U mujoco, or use another virtual environment"
+            ) from None
+
+        self._errors = SimulationError
         self.batch = Batch(model, num_worlds, num_threads)
         self.model = self.batch.model
         self.num_worlds = num_worlds
@@ -93,7 +103,7 @@ class CpuSim:
         failed = np.zeros(self.num_worlds, dtype=bool)
         try:
             self.batch.step(nstep=nstep)
-        except SimulationError as error:
+        except self._errors as error:
             log.warning("%s", error)
             failed[error.ids] = True
         failed |= (self._divergences > before).any(axis=1)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import mujoco
@@ -42,6 +43,15 @@ def put_model(model: mujoco.MjModel, sizes: dict[Any, int] | None = None) -> Any
         ) from error
 
 
+_loaded: dict[tuple[Any, int | None], None] = {}
+
+
+def loaded_modules() -> list[Path]:
+    """Return the folders of Warp's cache with the modules of ``load_kernels``."""
+    cache = Path(warp.config.kernel_cache_dir)
+    return [cache / module.get_module_identifier(dim) for module, dim in _loaded]
+
+
 def load_kernels(function: Callable[[], object], device: torch.device) -> int:
     """Compile and load the modules whose kernels a function launches, in parallel.
 
@@ -58,6 +68,7 @@ def load_kernels(function: Callable[[], object], device: torch.device) -> int:
         The number of modules.
     """
     found = _modules_of(function)
+    _loaded.update(dict.fromkeys(found))
     for block_dim in dict.fromkeys(block_dim for _, block_dim in found):
         modules = [module for module, dim in found if dim == block_dim]
         warp.force_load(str(device), modules, block_dim, max_workers=usable_cores())

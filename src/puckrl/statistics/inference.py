@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from puckrl.core.maths import wilson_interval
+from puckrl.core.intervals import wilson_interval
 from puckrl.statistics.measure import Measure, Outcome
 from puckrl.statistics.pairs import Pairs, as_failures, horizon, paired, prepared
 from puckrl.statistics.permute import FEWEST, Array, p_value, shift_interval, spread

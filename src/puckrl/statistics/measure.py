@@ -34,8 +34,10 @@ _COLUMN: dict[Clock, str] = {
     "env_steps": "env_steps",
     "updates": "updates",
     "train_s": "train_s",
-    "total_s": "wall_s",
+    "total_s": "total_s",
 }
+_INSTEAD = {"total_s": "wall_s"}
+"""Column of logs that lack the clock's own: other libraries', and ours of earlier versions."""
 LEGAL = (
     "legal: final_success, success_at(CLOCK=NUMBER), area_under(CLOCK), "
     "time_to(SUCCESS, clock=CLOCK, censored=restricted|rank); "
@@ -135,11 +137,10 @@ class Measure:
     def _curve(self, rows: Sequence[LogRow]) -> tuple[np.ndarray, np.ndarray]:
         """Return the clock and the success of every evaluation, in the clock's order."""
         column = _COLUMN[cast(Clock, self.clock)]
-        pairs = [
-            (row[column], row["eval/success"])
-            for row in rows
-            if column in row and math.isfinite(row.get("eval/success", math.nan))
-        ]
+        judged = [x for x in rows if math.isfinite(x.get("eval/success", math.nan))]
+        if not all(column in row for row in judged):
+            column = _INSTEAD.get(column, column)
+        pairs = [(x[column], x["eval/success"]) for x in judged if column in x]
         if not pairs:
             raise UserError(f"it logged no evaluation with {column}")
         curve = np.array(sorted(pairs), dtype=np.float64)

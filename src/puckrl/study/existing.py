@@ -16,7 +16,7 @@ from puckrl.study.design import Arm
 from puckrl.training.sinks import LogRow
 
 _COLUMNS = {"success": "eval/success", "eval/success": "eval/success"}
-_CLOCKS = ("env_steps", "updates", "train_s", "wall_s")
+_CLOCKS = ("env_steps", "updates", "train_s", "wall_s", "total_s")
 
 
 @dataclass(frozen=True)

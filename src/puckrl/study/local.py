@@ -10,14 +10,15 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from puckrl.config.run_cfg import to_yaml
 from puckrl.core.errors import UserError
 from puckrl.core.runtime import usable_cores
 from puckrl.runner.memory import free_ram, size_text
+from puckrl.runner.run_folder import RunFolder
 from puckrl.study.admission import Admission, Gpu, refuse_company
 from puckrl.study.jobs import Job, with_threads
-from puckrl.study.ledger import Ledger
 from puckrl.study.schedule import Ended
 
 WORKER = (sys.executable, "-m", "puckrl.study.worker")
@@ -35,11 +36,23 @@ class _Started:
     gpu: str | None
 
 
+class Places(Protocol):
+    """Say where jobs run; a ``Ledger`` does."""
+
+    def folder_of(self, job: Job) -> RunFolder:
+        """Return the folder of a job's run."""
+        ...
+
+    def output_of(self, job: Job) -> Path:
+        """Return the file that gets what a job's process prints."""
+        ...
+
+
 class LocalWorkers:
     """Run every job in a process of its own; see ``schedule.Workers``.
 
     Args:
-        ledger: the study's folder.
+        ledger: where the jobs run, the study's folder.
         admission: how many at a time, with how many threads.
         gpus: what runs are divided among.
         program: starts a worker.
@@ -47,7 +60,7 @@ class LocalWorkers:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Places,
         admission: Admission,
         gpus: Sequence[Gpu] = (),
         program: Sequence[str] = WORKER,

@@ -23,7 +23,7 @@ def is_finished(folder: RunFolder, cfg: RunCfg) -> bool:
     if manifest.get("stop") == "success":
         return 0 < limits.success <= manifest.get("stopped_at", 0)
     if manifest.get("stop") == "budget":
-        return limits.reached(Clock(**manifest["clock"]), []) is not None
+        return limits.reached(Clock.from_dict(manifest["clock"]), []) is not None
     return True
 
 

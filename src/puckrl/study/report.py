@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from puckrl.core.maths import wilson_interval
+from puckrl.core.intervals import wilson_interval
 from puckrl.report.tables import TableRow, manifest, write_table
 from puckrl.statistics.factorial import Contrast, contrasts, incomplete
 from puckrl.statistics.inference import Effect, effects, iqm

@@ -66,7 +66,15 @@ def _grid(first: str, *others: str) -> Table:
 
 def _ends(runs: Sequence[Contender], labels: Sequence[str]) -> Table:
     """Return what each run ended with."""
-    titles = ("success", "verdict", "env steps", "updates", "wall", "ended by")
+    titles = (
+        "success",
+        "verdict",
+        "env steps",
+        "updates",
+        "training",
+        "in all",
+        "ended by",
+    )
     table = _grid("", *titles)
     for one, run in zip(labels, runs, strict=True):
         end = run.summary
@@ -76,7 +84,8 @@ def _ends(runs: Sequence[Contender], labels: Sequence[str]) -> Table:
             end.verdict or "-",
             "-" if end.env_steps is None else count(end.env_steps),
             "-" if end.updates is None else count(end.updates),
-            "-" if end.wall_s is None else duration(end.wall_s),
+            "-" if end.train_s is None else duration(end.train_s),
+            "-" if end.total_s is None else duration(end.total_s),
             Text(end.ended_by or end.status),
         )
     return table

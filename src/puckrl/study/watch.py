@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from puckrl.report.appended import Appended
 from puckrl.runner.run_folder import RunFolder
 from puckrl.runner.session import limits_of
 from puckrl.study.jobs import FINISHED, Job, State
@@ -35,34 +36,24 @@ class Follower:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.metrics
-        self._read_to = 0
+        self._log = Appended(folder.metrics)
         self.seen = _NOTHING
 
     def look(self) -> Seen:
         """Return the newest; a line that is not whole yet waits for the next look."""
-        for line in self._new_lines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict):
-                self.seen = _after(self.seen, cast(dict[str, Any], row))
-        return self.seen
-
-    def _new_lines(self) -> list[bytes]:
-        """Return whole lines since the last look; all, if the log was cut for a resume."""
-        try:
-            with self._path.open("rb") as file:
-                if file.seek(0, 2) < self._read_to:
-                    self._read_to, self.seen = 0, _NOTHING
-                file.seek(self._read_to)
-                new = file.read()
-        except FileNotFoundError:
-            return []
-        whole = new[: new.rfind(b"\n") + 1]
-        self._read_to += len(whole)
-        return whole.splitlines()
+        while True:
+            lines, anew = self._log.read()
+            if anew:  # cut for a resume
+                self.seen = _NOTHING
+            if not lines:
+                return self.seen
+            for line in lines.splitlines():
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(row, dict):
+                    self.seen = _after(self.seen, cast(dict[str, Any], row))
 
 
 _NOTHING = Seen({}, math.nan, "", "")

@@ -24,6 +24,7 @@ from puckrl.core.errors import (
     exit_code_of,
     outside_reason,
 )
+from puckrl.core.timeline import command, process_began
 from puckrl.runner import session
 from puckrl.runner.interrupt import caught
 from puckrl.runner.run_folder import Lock, RunFolder
@@ -117,4 +118,5 @@ def _said(text: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with command(process_began()):
+        sys.exit(main())

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from puckrl.core import team
 from puckrl.core.policy import Policy
 from puckrl.core.types import Obs
 from puckrl.envs.play import begin, nothing, play
-from puckrl.envs.worlds import Worlds
+from puckrl.envs.worlds import KeepsLogs, Worlds
 from puckrl.replay.buffer import ReplayBuffer
 
 
@@ -27,6 +27,8 @@ class Collected:
     a few episodes that ended early would bias the share."""
     diverged: int
     """Worlds that were reset because their physics diverged."""
+    logs: dict[str, float] = field(default_factory=dict[str, float])
+    """What a foreign library measured of its worlds, by its own names."""
 
 
 class Concurrent(Protocol):
@@ -94,7 +96,9 @@ class Collector:
         )
         told = episodes and self.worlds.spaces.knows_success
         success = self._success(episodes, wins) if told else float("nan")
-        return Collected(env_steps, episodes, success, diverged)
+        worlds = self.worlds
+        logs = worlds.take_logs() if isinstance(worlds, KeepsLogs) else {}
+        return Collected(env_steps, episodes, success, diverged, logs)
 
     def _success(self, episodes: int, wins: int) -> float:
         """Add the results of a call; return the success rate, see ``Collected``."""

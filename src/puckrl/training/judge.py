@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from puckrl.core.maths import Interval, wilson_interval
+from puckrl.core.intervals import Interval, wilson_interval
 from puckrl.core.policy import Policy
 from puckrl.envs.play import begin, play
 from puckrl.envs.worlds import Worlds
@@ -115,6 +115,19 @@ def _without_success(found: Evaluation) -> Evaluation:
         success_far=nan,
         competence_radius_m=nan,
     )
+
+
+@torch.no_grad()
+def outcomes(worlds: Worlds, policy: Policy, episodes: int) -> tuple[Tensor, Tensor]:
+    """Play whole episodes; return success (n,) bool and return (n,) of each.
+
+    They come in the same order for every policy: the first episode of every world, then
+    the second. Arguments are those of ``evaluate``.
+    """
+    rounds = range(-(-episodes // worlds.num_worlds))
+    plays = [_play_episodes(worlds, policy)[0] for _ in rounds]
+    won, returns = (torch.cat([play[part] for play in plays]) for part in (0, 1))
+    return won, returns
 
 
 @torch.no_grad()

@@ -30,8 +30,9 @@ class Learner:
         replay: the replay buffer to sample from.
         ratio: updates per env step.
         rng: draws batches.
-        warm_up_episodes: episodes of random actions before the first update.
-        normalize_episodes: number of first episodes that input normalizers use.
+        warm_up_episodes: episodes of random actions before the first update; what counts as
+            one is ``replay.counted``'s to say.
+        normalize_episodes: number of first episodes that input normalizers use, likewise.
         run: the compiled round of the agent; None: the uncompiled one.
         compiles: whether the first round compiles; it is then timed separately.
     """
@@ -60,7 +61,7 @@ class Learner:
     @property
     def warming_up(self) -> bool:
         """Whether the replay buffer has too few episodes for updates."""
-        return team.minimum(self.replay.episodes_added) < self.warm_up_episodes
+        return team.minimum(self.replay.counted) < self.warm_up_episodes
 
     @property
     def behavior(self) -> Policy:
@@ -113,7 +114,7 @@ class Learner:
 
     def _normalize(self) -> None:
         """Update the input normalizers with new episodes, early in a run."""
-        last = min(team.minimum(self.replay.episodes_added), self.normalize_episodes)
+        last = min(team.minimum(self.replay.counted), self.normalize_episodes)
         if last <= self.normalized:
             return
         self.agent.update_normalizers(self.replay.vectors(self.normalized, last))

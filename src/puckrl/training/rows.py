@@ -17,6 +17,7 @@ def clocks(clock: Clock) -> LogRow:
         "episodes": clock.episodes,
         "train_s": clock.train_s,
         "wall_s": clock.wall_s,
+        "total_s": clock.total_s,
     }
 
 
@@ -45,6 +46,7 @@ def training_row(
         "rate/update_ratio": clock.updates / clock.env_steps,
         **replay.metrics(),
         "sim/diverged": clock.diverged,
+        **{f"env/{name}": value for name, value in collected.logs.items()},
         **metrics,
     }
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypedDict
 from puckrl.monitor.signals import METRICS
 from puckrl.monitor.verdict import PHASES, Verdict
 
-_OWN = "own/"  # metrics of a user's agent or objective
+_OWN = ("own/", "env/")  # of a user's agent or objective, of a foreign library
 LogRow = dict[str, float]
 """Numbers by name; ``env_steps`` is always among them."""
 

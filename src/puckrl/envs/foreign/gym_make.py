@@ -70,6 +70,7 @@ def make_gym(
         control_dt_s=dt_s,
         seed=seed,
         auto_reset=auto_reset,
+        timeout=cfg.timeout,
     )
 
 

@@ -14,8 +14,9 @@ from puckrl.core.types import Obs, Sensor, Spaces, Step
 from puckrl.envs.foreign.actions import ActionScale
 from puckrl.envs.foreign.goals import GoalRules, LiveSteps, RewardFn, verified
 from puckrl.envs.foreign.layout import Layout
-from puckrl.envs.foreign.settings import ForeignCfg
+from puckrl.envs.foreign.settings import ForeignCfg, Timeout
 from puckrl.envs.foreign.source import Rows, Source
+from puckrl.envs.foreign.worlds import ForeignWorlds
 
 _CPU = torch.device("cpu")
 UNKNOWN_DT_S = 0.05
@@ -23,7 +24,7 @@ UNKNOWN_DT_S = 0.05
 _PROBE_STEPS, _MOST_PROBE_STEPS = 400, 4000
 
 
-class GymWorlds:
+class GymWorlds(ForeignWorlds):
     """Worlds of a Gymnasium environment; see ``GoalWorlds``.
 
     Args:
@@ -37,10 +38,8 @@ class GymWorlds:
             environment's own random numbers decide those that follow.
         auto_reset: whether a world begins its next episode as soon as one ends; else it
             rests until ``reset``.
+        timeout: see ``ForeignWorlds``.
     """
-
-    restorable = False
-    """Whether ``snapshot`` holds the complete state."""
 
     def __init__(
         self,
@@ -53,18 +52,20 @@ class GymWorlds:
         control_dt_s: float = UNKNOWN_DT_S,
         seed: int = 0,
         auto_reset: bool = True,
+        timeout: Timeout = "terminates",
     ) -> None:
-        self.name, self.source, self.seed = name, source, seed
-        self.auto_reset, self.control_dt_s = auto_reset, control_dt_s
-        self.num_worlds, self.device = source.num_worlds, _CPU
+        super().__init__(
+            name,
+            source.num_worlds,
+            _CPU,
+            control_dt_s=control_dt_s,
+            seed=seed,
+            auto_reset=auto_reset,
+            timeout=timeout,
+        )
+        self.source = source
         self._scale, self._layout = scale, source.layout
         self.rules = None if compute_reward is None else GoalRules(compute_reward)
-        """Reward and end of an episode as functions of goals; None: it has no goals."""
-        self.refuses_nan = True
-        """Whether NaN and infinity are refused, as nothing can learn from them."""
-        self._begun, self._seeded = 0, False
-        self._over = torch.zeros(self.num_worlds, dtype=torch.bool)
-        self._last: Obs = {}
         self.spaces = Spaces(
             state_dim=self._layout.state_dim,
             goal_dim=self._layout.goal_dim,
@@ -80,32 +81,11 @@ class GymWorlds:
 
     # -- goals ----------------------------------------------------------------
 
-    @property
-    def reward_bounds(self) -> tuple[float, float] | None:
-        """Minimum and maximum reward of a step; None: unbounded."""
-        return None if self.rules is None else self.rules.bounds
-
-    def distance(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Return the Euclidean distance of goals (..., goal_dim), (...)."""
-        return (achieved - desired).square().sum(dim=-1).sqrt()
-
-    def reward(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Return the reward of goals (..., goal_dim), (...); 0 without goals."""
-        if self.rules is None:
-            return achieved.new_zeros(achieved.shape[:-1])
-        return self.rules.reward(achieved, desired)
-
-    def success(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Return whether goals (..., goal_dim) are reached, (...) bool; no without goals."""
-        if self.rules is None:
-            return torch.zeros(achieved.shape[:-1], dtype=torch.bool)
-        return self.rules.at_goal(achieved, desired)
-
-    def terminated(self, achieved: Tensor, desired: Tensor) -> Tensor:
-        """Return whether an episode truly ends at goals (..., goal_dim), (...) bool."""
-        if self.rules is None:
-            return torch.zeros(achieved.shape[:-1], dtype=torch.bool)
-        return self.rules.terminated(achieved, desired)
+    def outside(self, obs: Obs) -> int:
+        """Return how many numbers of observations the environment's space rules out."""
+        names = ("state", "achieved_goal", "desired_goal")
+        rows = torch.cat([obs[name] for name in names], dim=1)
+        return self._layout.outside(rows.double().numpy())
 
     def verify_goals(self, cfg: ForeignCfg) -> int:
         """Compare ``compute_reward`` and the ends of episodes with live random steps.
@@ -154,26 +134,10 @@ class GymWorlds:
 
     # -- play -----------------------------------------------------------------
 
-    def reseed(self, seed: int) -> None:
-        """Begin the sequence of episodes of another seed with the next reset."""
-        self.seed, self._begun, self._seeded = seed, 0, False
-
     def reset(self) -> Obs:
         """Begin an episode in every world; return the first observations."""
-        seeds = None
-        if not self._seeded:
-            sequence = np.random.SeedSequence([self.seed, self._begun])
-            seeds = (sequence.generate_state(self.num_worlds) >> 1).tolist()
-            self._seeded = True
-        self._begun += 1
-        self._over.zero_()
-        self._last = self._obs(self.source.reset(seeds))
+        self._last = self._obs(self.source.reset(self._begin()))
         return dict(self._last)
-
-    def step(self, action: Tensor) -> Step:
-        """Make one control step of every world; see ``Worlds``."""
-        self.step_async(action)
-        return self.step_wait()
 
     def step_async(self, action: Tensor) -> None:
         """Launch a control step with actions (num_worlds, action_dim), clipped to [-1, 1]."""
@@ -208,37 +172,18 @@ class GymWorlds:
         never = torch.zeros(self.num_worlds, dtype=torch.bool)
         final = self._obs(rows.final)
         done = bool((rows.terminated | rows.truncated).any()) or rows.idle is not None
-        terminated = torch.from_numpy(rows.terminated)
+        terminated, truncated = self._ends(
+            torch.from_numpy(rows.terminated), torch.from_numpy(rows.truncated)
+        )
         return Step(
             obs=self._obs(rows.obs) if done else final,
             final_obs=final,
             reward=torch.from_numpy(rows.reward),
             success=never if rows.success is None else torch.from_numpy(rows.success),
             terminated=terminated,
-            # an episode that ends at its time limit has ended: nothing follows
-            truncated=torch.from_numpy(rows.truncated) & ~terminated,
+            truncated=truncated,
             diverged=never,
             valid=None if rows.idle is None else ~torch.from_numpy(rows.idle),
-        )
-
-    def _rested(self, step: Step) -> Step:
-        """Return the step with the worlds whose episode is over as they were at its end."""
-        over, final = self._over, step.final_obs
-        if bool(over.any()):
-            final = {
-                name: torch.where(over[:, None], self._last[name], value)
-                for name, value in final.items()
-            }
-        self._last = final
-        self._over = over | step.done
-        return step._replace(
-            obs=final,
-            final_obs=final,
-            reward=torch.where(over, 0.0, step.reward),
-            success=step.success & ~over,
-            terminated=step.terminated & ~over,
-            truncated=step.truncated & ~over,
-            valid=None,
         )
 
     def _obs(self, rows: NDArray[np.float64]) -> Obs:
@@ -252,26 +197,9 @@ class GymWorlds:
         """Return an image of every world, (W, height, width, 3); None: it draws none."""
         return self.source.render()
 
-    def snapshot(self) -> dict[str, Tensor]:
-        """Return the number of resets: no foreign environment's state can be saved."""
-        return {"begun": torch.tensor([self._begun])}
-
-    def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Begin other episodes with the next reset than those before the ``snapshot``."""
-        self._begun, self._seeded = int(snapshot["begun"][0]), False
-
     def close(self) -> None:
         """End processes and close the worlds."""
         self.source.close()
-
-    def __repr__(self) -> str:
-        """Return the environment, the worlds and the sizes in one line."""
-        of = self.spaces
-        goals = f"goal {of.goal_dim}" if of.goal_dim else "no goals"
-        return (
-            f"<GymWorlds of {self.name}: {self.num_worlds} worlds, state {of.state_dim}, "
-            f"{goals}, action {of.action_dim}, {of.horizon} steps of {self.control_dt_s:g} s>"
-        )
 
 
 def _sensors(layout: Layout) -> dict[str, Sensor]:

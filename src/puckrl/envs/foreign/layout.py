@@ -21,6 +21,7 @@ from puckrl.core.errors import UserError, unknown
 GOALS = ("observation", "achieved_goal", "desired_goal")
 """Keys of a goal environment's observation."""
 Array = NDArray[np.float64]
+_SLACK = 1e-5  # of float32 numbers at the edge of their space
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Part:
     """Number of values of a discrete leaf, which becomes one-hot; 0: a vector."""
     start: int = 0
     """Smallest value of a discrete leaf."""
+    low: tuple[float, ...] = ()
+    """Minimum of each column, as its space says; empty: 0 or none."""
+    high: tuple[float, ...] = ()
+    """Maximum of each column; empty: 1 or none."""
 
     @property
     def name(self) -> str:
@@ -77,6 +82,17 @@ class Layout:
     def state_parts(self) -> tuple[Part, ...]:
         """The leaves that are no goal."""
         return self.parts[:-2] if self.has_goals else self.parts
+
+    def outside(self, rows: Array) -> int:
+        """Return how many numbers of rows (n, width) their spaces rule out."""
+        count = 0
+        for part in self.parts:
+            if part.low:
+                value = rows[:, part.columns]
+                low, high = (np.array(edge) for edge in (part.low, part.high))
+                slack = _SLACK * (1.0 + np.abs(value))
+                count += int(((value < low - slack) | (value > high + slack)).sum())
+        return count
 
     def write(self, obs: Any, row: Array) -> None:
         """Write the observation of one world into its row, (width,).
@@ -184,4 +200,11 @@ def _part(path: tuple[str | int, ...], space: spaces.Space[Any], first: int) -> 
             f"{name} is an image of shape {shape}; foreign images are not read: name the "
             "vectors: --foreign.observation KEY, or use an environment with a state"
         )
-    return Part(path, first, int(np.prod(shape)))
+    size = int(np.prod(shape))
+    if not isinstance(space, spaces.Box):
+        return Part(path, first, size)
+    low, high = (
+        tuple(edge.astype(np.float64).reshape(-1).tolist())
+        for edge in (space.low, space.high)
+    )
+    return Part(path, first, size, low=low, high=high)

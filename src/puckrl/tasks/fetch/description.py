@@ -1,13 +1,24 @@
 """Say what the numbers of a Fetch task mean, for a policy's contract."""
 
+from dataclasses import replace
+
 from puckrl.core.spec import ActionNumber, Column, Description
 
 _AXES = "xyz"
-_STEP = "m per control step (m/s times 0.04 s)"
+_STEP_S = 0.04
+_PER_STEP = f"per control step ({{}} times {_STEP_S:g} s)"
+_REACH_M = 0.05
+_INSTRUCTIONS = {
+    "reach": "move the gripper to the goal",
+    "push": "push the cube to the goal",
+    "slide": "hit the puck so that it stops at the goal",
+    "pick_and_place": "bring the cube to the goal",
+}
 
 
 def describe_fetch(
     *,
+    scene: str,
     has_object: bool,
     driven_fingers: bool,
     goal_min: tuple[float, ...],
@@ -16,6 +27,7 @@ def describe_fetch(
     """Return the description of a task.
 
     Args:
+        scene: name of the task's scene.
         has_object: whether the state has an object's part.
         driven_fingers: whether the fourth action drives the fingers.
         goal_min: smallest goal, (3,).
@@ -32,6 +44,7 @@ def describe_fetch(
             "the arm settled above the table with its first small velocities"
             + (", the object at rest, 0.1 m or more beside the gripper" * has_object)
         ),
+        instruction=_INSTRUCTIONS.get(scene, ""),
     )
 
 
@@ -44,27 +57,39 @@ def _fingers(name: str, unit: str) -> tuple[Column, ...]:
     return tuple(Column(f"{side} finger {name}", unit, "hand") for side in ("r", "l"))
 
 
+def _speeds(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return columns of velocities, (m|rad)/s: the task states them per control step."""
+    return tuple(
+        replace(
+            column,
+            unit=f"{column.unit} {_PER_STEP.format(f'{column.unit}/s')}",
+            si_unit=f"{column.unit}/s",
+            per_si=_STEP_S,
+        )
+        for column in columns
+    )
+
+
 def _arm_state() -> tuple[Column, ...]:
     return (
         *_axes("gripper position", "m"),
         *_fingers("position", "m"),
-        *_axes("gripper velocity", _STEP),
-        *_fingers("velocity", _STEP),
+        *_speeds(_axes("gripper velocity", "m")),
+        *_speeds(_fingers("velocity", "m")),
     )
 
 
 def _object_state() -> tuple[Column, ...]:
-    turn = "rad per control step (rad/s times 0.04 s)"
     return (
         *_axes("gripper position", "m"),
         *_axes("object position", "m"),
         *_axes("object position minus gripper position", "m"),
         *_fingers("position", "m"),
         *_axes("object rotation, Euler angle", "rad"),
-        *_axes("object velocity minus gripper velocity", _STEP),
-        *_axes("object angular velocity", turn),
-        *_axes("gripper velocity", _STEP),
-        *_fingers("velocity", _STEP),
+        *_speeds(_axes("object velocity minus gripper velocity", "m")),
+        *_speeds(_axes("object angular velocity", "rad")),
+        *_speeds(_axes("gripper velocity", "m")),
+        *_speeds(_fingers("velocity", "m")),
     )
 
 
@@ -74,12 +99,16 @@ def _action(driven_fingers: bool) -> tuple[ActionNumber, ...]:
         "orientation fixed, fingers down. A soft weld pulls: a full action moves it "
         "30 to 33 mm a control step"
     )
-    hand = tuple(ActionNumber(f"hand {axis}", moves, "0.05 m") for axis in _AXES)
+    hand = tuple(
+        ActionNumber(f"hand {axis}", moves, f"{_REACH_M:g} m", "m", _REACH_M)
+        for axis in _AXES
+    )
     fingers = (
         ActionNumber(
             "fingers",
             "added to the present position of each finger as its target",
             "1 m",
+            "m",
         )
         if driven_fingers
         else ActionNumber("fingers", "ignored: the fingers stay closed", "nothing")

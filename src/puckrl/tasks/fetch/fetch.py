@@ -227,6 +227,7 @@ class FetchTask(Task):
             low[2] = high[2] = settled.object_height_m
             high[2] += _MAX_LIFT_M * cfg.goals_in_air
         return describe_fetch(
+            scene=cfg.scene,
             has_object=self.has_object,
             driven_fingers=cfg.driven_fingers,
             goal_min=tuple(low.tolist()),

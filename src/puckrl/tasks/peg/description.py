@@ -26,9 +26,12 @@ def describe_peg(cfg: PegInsertCfg, fine_m: float) -> Description:
                 "smoothed, then: target of the tip, relative to its present position; a "
                 f"spring of {cfg.stiffness_n_per_m:g} N/m pulls there, at most 0.02 m away",
                 f"{REACH_M:g} m, or {cfg.stiffness_n_per_m * REACH_M:g} N at rest",
+                "m",
+                REACH_M,
             )
             for axis in _AXES
         ),
+        instruction="insert the peg into the socket",
         goal_min=(0.0, 0.0, deepest),
         goal_max=(0.0, 0.0, flattest),
         reset="the peg hangs upright and at rest 0.037 to 0.057 m above the true socket, up "

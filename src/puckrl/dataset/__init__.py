@@ -1,0 +1,1 @@
+"""Demonstrations: episodes of a policy as data sets that other libraries load."""

@@ -1,0 +1,1 @@
+"""A policy that leaves the house: exported, proven, and run without torch."""

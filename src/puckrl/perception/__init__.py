@@ -1,0 +1,1 @@
+"""Train and measure encoders apart from policies: ``puck pretrain``, ``puck probe``."""

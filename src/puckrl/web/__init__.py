@@ -1,0 +1,1 @@
+"""The page of ``puck watch``: what runs are worth, live, afterwards, and as one file."""
