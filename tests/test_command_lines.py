@@ -220,7 +220,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
 def stubbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Commands that read and check as always, and then measure and train nothing."""
 
-    def task_alone(name: str) -> SimpleNamespace:
+    def task_alone(name: str, cfg: object = None) -> SimpleNamespace:
         make_task(name)
         return SimpleNamespace(ok=True)
 

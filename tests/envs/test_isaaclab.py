@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from examples.cartpole_usd import write_cartpole
 from puckrl.core.errors import UserError
 from puckrl.doctor.foreign_check import protocol_rows
 from puckrl.envs.foreign.batched import BatchedWorlds
@@ -26,6 +25,8 @@ TASK = "Isaac-Cartpole-Direct"
 @pytest.fixture(scope="module")
 def usd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the robot."""
+    from examples.cartpole_usd import write_cartpole  # needs Isaac Lab's USD
+
     path = tmp_path_factory.mktemp("usd") / "cartpole.usda"
     write_cartpole(path)
     return path

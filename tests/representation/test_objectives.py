@@ -13,11 +13,8 @@ from puckrl.monitor.signals import METRICS
 from puckrl.representation import contrastive, frames, reconstruction
 from puckrl.representation.frames import Frames, FrameSizes
 from puckrl.representation.inverse_dynamics import InverseDynamics
-from puckrl.representation.self_supervised import (
-    SELF_SUPERVISED,
-    SelfSupervised,
-    weight_of,
-)
+from puckrl.representation.names import weight_of
+from puckrl.representation.self_supervised import SELF_SUPERVISED, SelfSupervised
 
 SIZES = FrameSizes(
     features=6,

@@ -7,7 +7,7 @@ from puckrl.config.notices import Notice
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.spaces import Spaces
 from puckrl.nets.layers import KINDS, layer_table
-from puckrl.representation.self_supervised import LABELED, weight_of
+from puckrl.representation.names import LABELED, weight_of
 
 
 def untrained_encoder(cfg: RunCfg, spaces: Spaces) -> Iterator[Notice]:

@@ -31,10 +31,8 @@ from puckrl.perception.probe import (
     measure,
 )
 from puckrl.representation.frames import sizes_of
-from puckrl.representation.self_supervised import (
-    SelfSupervised,
-    weight_of,
-)
+from puckrl.representation.names import weight_of
+from puckrl.representation.self_supervised import SelfSupervised
 from puckrl.representation.weights import save_encoder
 from puckrl.runner.encoder_files import describe_encoder
 from puckrl.runner.worlds import pixel_space

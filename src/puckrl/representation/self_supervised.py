@@ -34,9 +34,9 @@ from puckrl.representation.frames import (
 )
 from puckrl.representation.inverse_dynamics import InverseDynamics
 from puckrl.representation.labeled import LabeledGoal
+from puckrl.representation.names import LABELED, weight_of
 from puckrl.representation.reconstruction import MaskedPatches, Vae
 
-LABELED = "goal-prediction"
 _MADE: dict[str, Callable[[FrameSizes], FrameObjective]] = {
     "time-contrastive": TimeContrastive,
     "inverse-dynamics": InverseDynamics,
@@ -95,24 +95,6 @@ class SelfSupervised(nn.Module):
             total = total + weight * loss
             metrics |= found
         return total, {**metrics, "train/feature_std": feature_health(features)}
-
-
-def weight_of(named: str) -> tuple[str, float]:
-    """Return the name of an objective and its weight.
-
-    Raises:
-        UserError: if the weight is no positive number.
-    """
-    name, equals, text = named.partition("=")
-    try:
-        weight = float(text) if equals else 1.0
-    except ValueError:
-        weight = -1.0
-    if not 0.0 < weight < 1e6:
-        raise UserError(
-            f"the weight of objective {named!r} is not a number above 0; write {name}=0.5"
-        )
-    return name, weight
 
 
 def _make(name: str, sizes: FrameSizes) -> nn.Module:

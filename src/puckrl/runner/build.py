@@ -38,6 +38,7 @@ from puckrl.training.gauges import (
     ValueGauge,
 )
 from puckrl.training.learner import Learner
+from puckrl.training.loop import Limits
 from puckrl.training.memory_gauge import MemoryGauge
 from puckrl.training.schedule import Overlapped, Schedule, Sequential
 from puckrl.training.verdicts import Judge
@@ -277,3 +278,11 @@ def build(cfg: RunCfg, folder: RunFolder | None = None) -> Parts:
         replay_rng=rng,
         device=device,
     )
+
+
+def limits_of(cfg: RunCfg) -> Limits:
+    """Return the limits of a run; the stop rule ``never`` switches all of them off."""
+    if cfg.budget.stop == "never":
+        return Limits(0, 0.0, 0.0)
+    budget = cfg.budget
+    return Limits(budget.env_steps, budget.train_s, budget.until_success)

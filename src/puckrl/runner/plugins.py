@@ -18,8 +18,9 @@ from puckrl.core.source import source_of
 from puckrl.core.types import Spaces
 from puckrl.nets.own import make_encoder
 from puckrl.representation.frames import sizes_of
+from puckrl.representation.names import weight_of
 from puckrl.representation.own import make_objective
-from puckrl.representation.self_supervised import SelfSupervised, weight_of
+from puckrl.representation.self_supervised import SelfSupervised
 from puckrl.runner.build import own_rule
 from puckrl.runner.encoder_files import check_weights
 from puckrl.runner.kept_task import copy_source

@@ -18,7 +18,7 @@ from puckrl.core.timeline import command, span
 from puckrl.envs.goal_env import GoalEnv
 from puckrl.report.rows import read_rows
 from puckrl.runner import kept_task, run_folder, snapshot
-from puckrl.runner.build import Parts, build
+from puckrl.runner.build import Parts, build, limits_of
 from puckrl.runner.caches import kept_code
 from puckrl.runner.contract import write_contract
 from puckrl.runner.ending import recorded
@@ -41,7 +41,7 @@ from puckrl.training.console import make_display
 from puckrl.training.gauges import measure
 from puckrl.training.judge import Episodes
 from puckrl.training.live_doctor import LiveDoctor
-from puckrl.training.loop import Limits, Stop, train
+from puckrl.training.loop import Stop, train
 from puckrl.training.sinks import JsonLines, MultiSink, NullSink, Sink, TensorBoard
 from puckrl.training.status import Report, Status, report_nothing
 from puckrl.training.verdicts import Progress
@@ -324,14 +324,6 @@ def _record_fresh_episodes(folder: RunFolder, clock: Clock) -> None:
     )
     before = folder.manifest().get("fresh_episodes_at", [])
     folder.update_manifest(fresh_episodes_at=[*before, clock.env_steps])
-
-
-def limits_of(cfg: RunCfg) -> Limits:
-    """Return the limits of a run; the stop rule ``never`` switches all of them off."""
-    if cfg.budget.stop == "never":
-        return Limits(0, 0.0, 0.0)
-    budget = cfg.budget
-    return Limits(budget.env_steps, budget.train_s, budget.until_success)
 
 
 def _files(

@@ -5,8 +5,8 @@ from typing import Any
 from puckrl.config.run_cfg import RunCfg
 from puckrl.core.clock import Clock
 from puckrl.core.errors import UserError
+from puckrl.runner.build import limits_of
 from puckrl.runner.run_folder import RunFolder
-from puckrl.runner.session import limits_of
 
 
 def is_finished(folder: RunFolder, cfg: RunCfg) -> bool:

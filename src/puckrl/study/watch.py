@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from puckrl.report.appended import Appended
+from puckrl.runner.build import limits_of
 from puckrl.runner.run_folder import RunFolder
-from puckrl.runner.session import limits_of
 from puckrl.study.jobs import FINISHED, Job, State
 from puckrl.training.console import fraction_done
 from puckrl.training.sinks import LogRow
