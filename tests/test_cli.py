@@ -346,7 +346,10 @@ def test_a_signal_that_an_import_swallows_still_interrupts(
 
 def test_ctrl_c_before_the_command_line_is_there_ends_without_a_traceback() -> None:
     code = (
-        "import os, signal, sys, puckrl.__main__\n"
+        "import os, signal, sys\n"
+        # as from a terminal: a shell's background jobs begin with SIGINT ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import puckrl.__main__\n"
         "class Slow:\n"
         "    def find_spec(self, name, *_):\n"
         "        if name == 'puckrl.cli': os.kill(os.getpid(), signal.SIGINT)\n"
