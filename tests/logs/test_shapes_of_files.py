@@ -189,3 +189,17 @@ def test_a_clock_below_0_is_refused(tmp_path: Path) -> None:
     path.write_text("env_steps,success\n" + "".join(f"{-s},0.1\n" for s in STEPS))
     with pytest.raises(UserError, match="below 0 in each row"):
         consult([path])
+
+
+@pytest.mark.parametrize(
+    "name", ["eval/n_episodes", "eval_num_episodes", "test/episodes"]
+)
+def test_the_episodes_of_an_evaluation_are_no_training_episodes(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "log.csv"
+    lines = [f"{s},{y},10" for s, y in zip(STEPS, RISES, strict=True)]
+    path.write_text("\n".join([f"step,eval/success,{name}", *lines]) + "\n")
+    table = one(path).table
+    assert set(table.columns["eval/episodes"]) == {10.0}
+    assert "episodes" not in table

@@ -168,3 +168,27 @@ def test_values_that_come_back_are_left_in_peace() -> None:
         train__success=np.full(50, 0.02), train__return=-49.0 - X, train__q_mean=q + 25
     )
     assert verdict.finding("divergence") is None
+
+
+@pytest.mark.parametrize(
+    ("top", "stands", "found"),
+    [(240.0, True, True), (40.0, True, False), (240.0, False, False)],
+)
+def test_q_that_grows_where_no_reward_is_known(
+    top: float, stands: bool, found: bool
+) -> None:
+    """A reward of 1 a step adds up to 100; success that rises with Q explains it."""
+    x = np.arange(1, 51) / 50
+    table = RunTable(
+        {
+            "env_steps": 1e5 * x,
+            "eval/success": np.where(stands, 0.3 + 0.0 * x, 0.9 * x),
+            "train/q_mean": -2 + top * x**2,
+        }
+    )
+    verdict = diagnose(table, RunFacts())
+    finding = verdict.finding("divergence")
+    assert (finding is not None) == found
+    if finding is not None:
+        assert finding.color == "yellow"
+        assert "--fact reward_bounds=LOW,HIGH" in finding.advice

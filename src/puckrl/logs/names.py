@@ -168,9 +168,8 @@ def _common(name: str) -> Named | None:
         if not group and end.startswith(first + "_"):
             group, end = full, end.removeprefix(first + "_")
     kind = "eval" if group in EVAL else "train" if group in ("", *TRAIN) else None
-    if (clock := _clock(plain)) is not None or (
-        kind is not None and (clock := _clock(end)) is not None
-    ):
+    clock = _clock(plain) or (None if kind is None else _clock(end))
+    if clock is not None and not (kind == "eval" and clock.unit == "episodes"):
         return clock
     if group in NETS:
         end = f"{group}_loss" if end == "loss" else end
@@ -179,9 +178,11 @@ def _common(name: str) -> Named | None:
     for place, (ours, theirs) in enumerate(ALIASES.items()):
         if end in theirs:
             rank = (3 if group else 4, 100 * place + theirs.index(end))
-            if ours in METRICS:
+            if ours in METRICS and kind != "eval":
                 return Named(Renaming(ours), "env steps", rank)
             whole = f"{kind or 'train'}/{ours}"
+            if kind == "eval" and end.endswith("_total"):
+                return None  # counts all evaluations so far
             return (
                 Named(Renaming(whole), "env steps", rank) if whole in METRICS else None
             )

@@ -5,7 +5,13 @@ import numpy as np
 from puckrl.monitor.curves import trend
 from puckrl.monitor.evidence import Evidence, loss_growth
 from puckrl.monitor.table import Curve
-from puckrl.monitor.values import Bounds, allowed, entropy_bonus, value_curve
+from puckrl.monitor.values import (
+    GAMMA,
+    Bounds,
+    allowed,
+    entropy_bonus,
+    value_curve,
+)
 from puckrl.monitor.verdict import Color, Finding, Number
 
 _LOSSES = ("train/critic_loss", "train/actor_loss", "train/q_mean")
@@ -16,23 +22,30 @@ _MIN_LOSS, _NOTABLE_LOSS = 1.0, 0.05  # below the reward of a step, and far belo
 _SOLVED = 0.8  # success that a growing loss has not hurt
 _BEYOND = 10.0  # times what the default discount allows: no usual one does
 _OVERSHOOT = 0.04  # of the range: a maximum that no discount moves is held closely
+_MOSTLY = 0.7  # of the run, after which success has not stood for long
 _SMALL = 0.01  # of the squared size of a return: a loss of sane values
 _SLACK = 0.1  # of the range: critics are not exact
 
 
 def divergence(evidence: Evidence) -> Finding | None:
     """Find values beyond what the reward allows, NaN and infinity."""
-    for rule in (_lost_numbers, _out_of_range, _loss_out_of_range, _explosion):
+    for rule in (
+        _lost_numbers,
+        _out_of_range,
+        _loss_out_of_range,
+        _explosion,
+        _grows_unbounded,
+    ):
         found = rule(evidence)
         if found is not None:
             color, reason, number = found
             return Finding(
-                "divergence", color, reason, _advice(evidence, color), (number,)
+                "divergence", color, reason, _advice(evidence, color, number), (number,)
             )
     return None
 
 
-def _advice(evidence: Evidence, color: Color) -> str:
+def _advice(evidence: Evidence, color: Color, number: Number) -> str:
     """Return what to do: at once, or if it goes on."""
     bounds = allowed(evidence)
     cure = "lower the learning rate"
@@ -40,6 +53,11 @@ def _advice(evidence: Evidence, color: Color) -> str:
         cure += " and clip the targets to what the reward allows"
     if color == "red":
         return f"stop; {cure}"
+    if bounds is None and number.name == "Q":
+        return (
+            "give what a step's reward may be with --fact reward_bounds=LOW,HIGH; if Q keeps "
+            f"growing, {cure}"
+        )
     if bounds is not None and bounds.guessed:
         return f"give the discount with --fact gamma=; if Q and the loss keep growing, {cure}"
     return f"watch Q and the loss; if they keep growing, {cure}"
@@ -222,6 +240,25 @@ def _explosion(evidence: Evidence) -> Found:
         reason = "the critic's loss grew a hundredfold"
         return "yellow", reason + follows, number
     return "red", "the critic's loss explodes", number
+
+
+def _grows_unbounded(evidence: Evidence) -> Found:
+    """Find values that grow while success stands, where no reward is known.
+
+    Beyond what a reward of 1 a step adds up to; below it, hindsight may explain them.
+    """
+    since = standing_since(evidence)
+    values = value_curve(evidence).since(since)
+    if allowed(evidence) is not None or len(values) < 10:
+        return None
+    begun = float(np.median(values.y[: len(values) // 5]))
+    now = float(np.median(values.since(0.8 * evidence.table.end).y))
+    usual = 1.0 / (1.0 - min(evidence.facts.gamma or GAMMA, 0.999))
+    grown = now > max(usual, _CLIMBS * abs(begun)) and trend(values).rises
+    if not grown or since > _MOSTLY * evidence.table.end:
+        return None
+    note = f"a reward of 1 a step adds up to {usual:.0f}; success stands"
+    return "yellow", "Q keeps growing while success stands", Number("Q", now, note)
 
 
 def _small_for_the_reward(

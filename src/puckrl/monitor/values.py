@@ -21,7 +21,7 @@ import numpy as np
 from puckrl.monitor.evidence import Evidence
 from puckrl.monitor.table import Array, Curve
 
-_GAMMA = 0.99
+GAMMA = 0.99
 """Discount where unknown: the default of most libraries."""
 _LOOSE = 3.0
 """How far a state may be better or worse than the mean of the best or worst episodes."""
@@ -153,7 +153,7 @@ def _reach(evidence: Evidence) -> float:
         steps = float(np.ptp(played.x) / np.ptp(played.y))
     if not np.isfinite(steps) or steps <= 0:
         return _UNKNOWN_LENGTH
-    gamma = _GAMMA if gamma is None or gamma >= 1.0 else gamma
+    gamma = GAMMA if gamma is None or gamma >= 1.0 else gamma
     return 1.0 / (1.0 - gamma) / steps
 
 
@@ -187,7 +187,7 @@ def entropy_bonus(evidence: Evidence) -> tuple[float, float]:
         return 0.0, 0.0
     entropy = evidence.level("train/entropy")
     dim = facts.action_dim or _ACTION_DIM
-    reach = 1.0 / (1.0 - (_GAMMA if facts.gamma is None else facts.gamma))
+    reach = 1.0 / (1.0 - (GAMMA if facts.gamma is None else facts.gamma))
     age = (curve.x[-1] - curve.x) / max(_FOLLOWS * float(curve.x[-1]), 1.0)
     held = float(np.average(alpha, weights=np.exp(-age)))
     usual = max(held, float(alpha[-1])) * reach
